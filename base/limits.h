@@ -1,0 +1,64 @@
+// Every maximum of the program, and what happens at it. Nothing grows without one (invariant 12).
+//
+// A limit that a user may want to change is also a key of the configuration (node/config.h), whose
+// default stands here.
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#define KIB (1024u)
+#define MIB (1024u * KIB)
+#define GIB (1024ull * MIB)
+
+// ---- storage ---------------------------------------------------------------------------------
+// A partition key: Cassandra's u16 length. More is refused as Cassandra refuses it.
+#define KEY_SIZE_MAX 65535u
+// A mutation in the commit log (Cassandra: half a segment). More is an INVALID request.
+#define MUTATION_SIZE_MAX (16 * MIB)
+// Bytes of a commit-log segment. A new one is begun when a record does not fit.
+#define COMMIT_LOG_SEGMENT_SIZE (8 * MIB)
+// Commit-log bytes not yet synced. At the limit writers get OVERLOADED.
+#define COMMIT_LOG_PENDING_MAX (64 * MIB)
+// Commit-log segments kept: at the limit the oldest dirty tables are flushed.
+#define COMMIT_LOG_SEGMENTS_MAX 8u
+// Arena bytes of all memtables: at half a flush of the largest begins, at the limit writers get
+// OVERLOADED until it ends.
+#define MEMTABLE_SPACE_MAX (64 * MIB)
+// Decompressed chunks kept for reads; the least recently used leaves.
+#define CHUNK_CACHE_SIZE_MAX (16 * MIB)
+// Shards of one counter context. More is refused: a job or node id was renewed too often.
+#define COUNTER_SHARDS_MAX 4096u
+// Columns of a table, tables and keyspaces of a node: CREATE and ALTER are refused above.
+#define TABLE_COLUMNS_MAX    4096u
+#define SCHEMA_TABLES_MAX    4096u
+#define SCHEMA_KEYSPACES_MAX 1024u
+// Partitions' rows looked at by one engine read before it gives way to others.
+#define READ_STEP_ROWS_MAX 1000u
+#define READ_STEP_SIZE_MAX (256 * KIB)
+
+// ---- cql -------------------------------------------------------------------------------------
+// native_transport_max_frame_size: more is refused, skipped, and the connection lives.
+#define CQL_FRAME_SIZE_MAX (16 * MIB)
+// Connections; the next is closed after accept.
+#define CQL_CONNECTIONS_MAX 4096u
+// Requests of one connection that wait for an answer; at the limit it is not read until some leave.
+#define CQL_REQUESTS_PER_CONNECTION_MAX 32768u
+// Bytes queued for a client that does not read; at the limit its requests are not read either.
+#define CQL_OUTPUT_QUEUED_MAX (4 * MIB)
+// A whole response, for SELECTs without paging. More is an error that asks for paging.
+#define CQL_RESPONSE_SIZE_MAX (256 * MIB)
+// Prepared statements of a node; the least recently used leaves and is UNPREPARED.
+#define CQL_PREPARED_MAX 10000u
+// Bind markers of a statement.
+#define CQL_MARKERS_MAX 65535u
+
+// ---- ring and stream -------------------------------------------------------------------------
+// A message between processes of a ring.
+#define TRANSPORT_MESSAGE_SIZE_MAX (16 * MIB)
+// The metadata log's file; it is rewritten as a snapshot when half of it is history.
+#define METADATA_LOG_SIZE_MAX (64 * MIB)
+// Jobs that are remembered; submitting more is refused.
+#define JOBS_MAX 10000u
+// A line of input; a longer one is counted as malformed and skipped.
+#define STREAM_LINE_SIZE_MAX (16 * MIB)
+
+#endif

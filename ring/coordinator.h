@@ -1,0 +1,138 @@
+// Between a statement and the replicas (org.apache.cassandra.service.StorageProxy): picks the
+// replicas of a key, sends, waits for as many as the consistency level says.
+//
+// Operations are structs in the caller's memory: started by a function, ended by one call of
+// `done`, which never comes inside the starting call. A node alone is a ring of one: every key's
+// only live replica is the local engine, and levels that RF replicas of it can not reach are
+// UNAVAILABLE.
+#ifndef RING_COORDINATOR_H
+#define RING_COORDINATOR_H
+
+#include "base/env.h"
+#include "storage/engine.h"
+
+// The protocol's codes.
+enum consistency {
+    CONSISTENCY_ANY,
+    CONSISTENCY_ONE,
+    CONSISTENCY_TWO,
+    CONSISTENCY_THREE,
+    CONSISTENCY_QUORUM,
+    CONSISTENCY_ALL,
+    CONSISTENCY_LOCAL_QUORUM,
+    CONSISTENCY_EACH_QUORUM,
+    CONSISTENCY_SERIAL,
+    CONSISTENCY_LOCAL_SERIAL,
+    CONSISTENCY_LOCAL_ONE,
+    CONSISTENCY_NODE_LOCAL,
+    CONSISTENCY_COUNT
+};
+// "LOCAL_QUORUM".
+const char *consistency_text(enum consistency consistency);
+
+enum coordinator_outcome {
+    COORDINATOR_OK,
+    COORDINATOR_UNAVAILABLE, // Nothing was sent.
+    COORDINATOR_TIMED_OUT,   // Too few answered: the write may or may not be there.
+    COORDINATOR_FAILED,      // Replicas answered with a fault.
+    COORDINATOR_OVERLOADED,
+};
+
+// How an operation ended; the numbers are those of the protocol's errors.
+struct coordinator_result {
+    enum coordinator_outcome outcome;
+    enum consistency consistency;
+    int required, received, alive;
+    int failures;
+};
+
+struct coordinator;
+// `schema` tells a keyspace's replication. Both outlive the coordinator.
+struct coordinator *coordinator_create(struct env *env, struct engine *engine,
+                                       const struct schema *schema);
+void coordinator_destroy(struct coordinator *coordinator); // No operation may be under way.
+
+// A write of mutations that are not counters, or of ready counter shards. All of them are applied
+// in one turn of the loop and acknowledged together.
+//
+//     STARTED --applied--> SYNCING --synced--> done
+//        \--no room, no replica--> done
+struct coordinator_write {
+    void (*done)(struct coordinator_write *write, const struct coordinator_result *result);
+    // The rest is the coordinator's.
+    struct coordinator *coordinator;
+    struct coordinator_result result;
+    struct commit_log_waiter waiter;
+    struct env_task task;
+};
+// The mutations are read during the call only.
+void coordinator_write_start(struct coordinator *coordinator, struct coordinator_write *write,
+                             const struct mutation *mutations, size_t count,
+                             enum consistency consistency,
+                             void (*done)(struct coordinator_write *write,
+                                          const struct coordinator_result *result));
+
+// Increments, each sent to one leader, once (exactly-once.md §3).
+//
+//     STARTED --own shard is in memory--> SYNCING --synced--> done
+//        \--miss--> LOADING --loaded--> STARTED
+struct coordinator_increment {
+    void (*done)(struct coordinator_increment *increment, const struct coordinator_result *result);
+    // The rest is the coordinator's.
+    struct coordinator *coordinator;
+    struct coordinator_result result;
+    const struct counter_update *updates;
+    size_t update_count, applied_count;
+    uint64_t position;
+    struct read_pins pins;
+    struct arena arena;
+    struct engine_load load;
+    struct commit_log_waiter waiter;
+    struct env_task task;
+};
+// The updates stay valid until `done`.
+void coordinator_increment_start(
+    struct coordinator *coordinator, struct coordinator_increment *increment,
+    const struct counter_update *updates, size_t count, enum consistency consistency,
+    void (*done)(struct coordinator_increment *increment, const struct coordinator_result *result));
+
+// A read of partitions by key, or of a range of the ring. The reader's `consume` looks at merged
+// data (with tombstones); it may stop early. It is called again from the beginning when a piece was
+// not in memory, so it starts over each time (`restart`).
+//
+//     STARTED --consumed--> SYNCING --what was seen is synced--> done
+//        \--miss--> LOADING --loaded--> STARTED
+struct coordinator_read {
+    void (*done)(struct coordinator_read *read, const struct coordinator_result *result);
+    void (*restart)(struct coordinator_read *read);
+    // One partition: reads what it wants of `partition` (the coordinator closes it) and sets
+    // `*enough` to end the whole read. Passes on any status but OK and END of
+    // partition_iterator_next().
+    enum status (*consume)(struct coordinator_read *read, struct partition_iterator *partition,
+                           bool *enough);
+    const struct table *table;
+    const struct partition_key *keys; // In the order wanted; NULL: a scan of `range`.
+    size_t key_count;
+    struct scan_range range;
+    struct partition_filter filter;
+    int32_t now_s; // "Now" of this read, for all replicas (seconds since 1970).
+    // The rest is the coordinator's.
+    struct coordinator *coordinator;
+    struct coordinator_result result;
+    uint64_t position;
+    struct read_pins pins;
+    struct arena arena;
+    struct engine_load load;
+    struct commit_log_waiter waiter;
+    struct env_task task;
+};
+// The fields above "the rest" are filled in by the caller and valid until `done`.
+void coordinator_read_start(struct coordinator *coordinator, struct coordinator_read *read,
+                            enum consistency consistency,
+                            void (*done)(struct coordinator_read *read,
+                                         const struct coordinator_result *result));
+
+// Live nodes and RF, for warnings and errors: replicas of a keyspace.
+int coordinator_replication_factor(const struct keyspace *keyspace);
+
+#endif

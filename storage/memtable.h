@@ -1,0 +1,53 @@
+// The newest data of a table, in memory: a hash index for point access beside token order, rows in
+// clustering order, all in one arena (org.apache.cassandra.db.memtable).
+//
+// The loop writes and reads it. Once frozen it never changes and a flush thread may read it too.
+// Newer values of a cell replace older ones by reconciliation (reconcile.h); what is replaced stays
+// in the arena until the whole memtable goes. It belongs to one version of its table: an ALTER
+// freezes it.
+#ifndef STORAGE_MEMTABLE_H
+#define STORAGE_MEMTABLE_H
+
+#include "base/status.h"
+#include "storage/mutation.h"
+#include "storage/partition_iterator.h"
+
+struct memtable;
+
+// Holds a reference to the table. One reference to the memtable is the caller's.
+struct memtable *memtable_create(const struct table *table);
+void memtable_ref(struct memtable *memtable);
+void memtable_unref(struct memtable *memtable); // NULL is allowed.
+// From now on nothing is applied to it.
+void memtable_freeze(struct memtable *memtable);
+
+// Merges the change into the partition; copies all it keeps. `log_position` is the commit-log
+// position (commit_log.h) of the change, 0 if it has none; it only grows.
+void memtable_apply(struct memtable *memtable, const struct mutation *mutation,
+                    uint64_t log_position);
+
+const struct table *memtable_table(const struct memtable *memtable);
+// Bytes of its arena and index.
+size_t memtable_size(const struct memtable *memtable);
+size_t memtable_partition_count(const struct memtable *memtable);
+
+// The partition as it is now, seen through `table` (a later version of the memtable's); NULL if
+// there is none. Iterators live in `arena` and must be closed before the next memtable_apply().
+// `*log_position`, if not NULL, is raised to that of the newest change in the partition (invariant
+// 3).
+struct partition_iterator *memtable_read(struct memtable *memtable, const struct table *table,
+                                         const struct partition_key *key,
+                                         const struct partition_filter *filter, struct arena *arena,
+                                         uint64_t *log_position);
+struct scan_iterator *memtable_scan(struct memtable *memtable, const struct table *table,
+                                    const struct scan_range *range,
+                                    const struct partition_filter *filter, struct arena *arena,
+                                    uint64_t *log_position);
+
+// The cell of one row as it is now, for the counter path: NULL if there is none. The row's and the
+// partition's deletion are not applied. Valid until the next memtable_apply().
+const struct cell *memtable_find_cell(const struct memtable *memtable,
+                                      const struct partition_key *key,
+                                      const struct clustering *clustering, uint16_t column);
+
+#endif
