@@ -1,0 +1,57 @@
+#include "cql/cql_error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+// A text that was cut must not end inside a character: clients decode it as UTF-8.
+static void cql_error_cut_at_character(char *text, size_t size)
+{
+    size_t end = size;
+    while (end > 0 && ((unsigned char)text[end - 1] & 0xC0) == 0x80)
+        end--;
+    if (end > 0 && (unsigned char)text[end - 1] >= 0xC0) end--;
+    text[end] = '\0';
+}
+
+bool cql_error_set(struct cql_error *error, enum cql_error_code code, const char *format, ...)
+{
+    error->code = code;
+    error->keyspace[0] = '\0';
+    error->table[0] = '\0';
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    if (length < 0) error->text[0] = '\0';
+    if (length >= (int)sizeof error->text)
+        cql_error_cut_at_character(error->text, sizeof error->text - 1);
+    return false;
+}
+
+void cql_error_set_from_result(struct cql_error *error, const struct coordinator_result *result,
+                               bool is_write, const char *write_type)
+{
+    const char *level = consistency_text(result->consistency);
+    switch (result->outcome) {
+    case COORDINATOR_OK:
+    case COORDINATOR_UNAVAILABLE:
+        cql_error_set(error, CQL_ERROR_UNAVAILABLE, "Cannot achieve consistency level %s", level);
+        break;
+    case COORDINATOR_TIMED_OUT:
+        cql_error_set(error, is_write ? CQL_ERROR_WRITE_TIMEOUT : CQL_ERROR_READ_TIMEOUT,
+                      "Operation timed out - received only %d responses.", result->received);
+        break;
+    case COORDINATOR_FAILED:
+        cql_error_set(error, is_write ? CQL_ERROR_WRITE_FAILURE : CQL_ERROR_READ_FAILURE,
+                      "Operation failed - received %d responses and %d failures", result->received,
+                      result->failures);
+        break;
+    case COORDINATOR_OVERLOADED:
+        cql_error_set(error, CQL_ERROR_OVERLOADED,
+                      "Too many writes wait for the disk, try again later");
+        break;
+    }
+    error->result = *result;
+    error->write_type = write_type;
+    error->data_present = false;
+}
