@@ -13,13 +13,10 @@
 #include "base/slice.h"
 #include "base/status.h"
 #include "storage/type.h"
+#include "storage/uuid.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-struct uuid {
-    uint8_t bytes[16];
-};
 
 enum column_kind {
     COLUMN_PARTITION_KEY,
