@@ -16,7 +16,7 @@ struct read_pins {
     struct chunk **chunks; // Pinned: each holds a reference.
     size_t count, capacity;
     struct sstable_reader *missing_sstable; // With a reference, or NULL: nothing is missing.
-    size_t missing_chunk;                   // Its index in the SSTable's Data.db …
+    size_t missing_chunk;                   // Among those of Data.db, then those of Index.db …
     size_t missing_count;                   // … and how many from there are wanted.
 };
 
