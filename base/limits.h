@@ -56,8 +56,6 @@
 #define TRANSPORT_MESSAGE_SIZE_MAX (16 * MIB)
 // The metadata log's file; it is rewritten as a snapshot when half of it is history.
 #define METADATA_LOG_SIZE_MAX (64 * MIB)
-// Jobs that are remembered; submitting more is refused.
-#define JOBS_MAX 10000u
 // A line of input; a longer one is counted as malformed and skipped.
 #define STREAM_LINE_SIZE_MAX (16 * MIB)
 

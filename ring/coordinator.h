@@ -9,26 +9,8 @@
 #define RING_COORDINATOR_H
 
 #include "base/env.h"
+#include "ring/consistency.h"
 #include "storage/engine.h"
-
-// The protocol's codes.
-enum consistency {
-    CONSISTENCY_ANY,
-    CONSISTENCY_ONE,
-    CONSISTENCY_TWO,
-    CONSISTENCY_THREE,
-    CONSISTENCY_QUORUM,
-    CONSISTENCY_ALL,
-    CONSISTENCY_LOCAL_QUORUM,
-    CONSISTENCY_EACH_QUORUM,
-    CONSISTENCY_SERIAL,
-    CONSISTENCY_LOCAL_SERIAL,
-    CONSISTENCY_LOCAL_ONE,
-    CONSISTENCY_NODE_LOCAL,
-    CONSISTENCY_COUNT
-};
-// "LOCAL_QUORUM".
-const char *consistency_text(enum consistency consistency);
 
 enum coordinator_outcome {
     COORDINATOR_OK,
@@ -132,7 +114,7 @@ void coordinator_read_start(struct coordinator *coordinator, struct coordinator_
                             void (*done)(struct coordinator_read *read,
                                          const struct coordinator_result *result));
 
-// Live nodes and RF, for warnings and errors: replicas of a keyspace.
+// Replicas of each partition of a keyspace, over all data centres; 1 for LocalStrategy.
 int coordinator_replication_factor(const struct keyspace *keyspace);
 
 #endif

@@ -1,10 +1,18 @@
-// Schema and jobs in one total order (invariant 11): a log of numbered records, appended by
-// compare-and-set, durable before anybody is told. On one node it is a file of its own,
-// DIR/metadata/log-N; on several it is agreed by Paxos (CEP-21's idea) behind this same interface.
+// Schema and jobs in one total order (invariant 11): a log of numbered records, each durable before
+// anybody is told of it. On one node it is a file of its own; on several it is agreed by Paxos
+// (CEP-21's idea) behind this same interface.
 //
-//     record = u32 length | u64 number | u64 XXH3 (seeded with the number) | kind u8 | body
+// What a record means, and whether its condition holds, is decided when it is applied, from nothing
+// but the records before it (metadata.h). So every node, and every start of a node, decides alike.
 //
-// metadata.h gives the records their meaning: a state machine that each applied record moves on.
+//     DIR/log-<number of the snapshot>
+//     file   = u64 magic | u64 number | u64 XXH3 of state | u32 size | state, record*
+//     record = u32 size | u64 number | u64 synced | u64 XXH3 of the rest, seeded with number |
+//     bytes
+//
+// `synced` is the newest number that was durable when the record was written: it tells a torn tail
+// (nobody was told of it; cut) from damage to what was acknowledged (CORRUPT). When the records
+// outweigh the state, a new file begins with the state of now and the old one goes.
 #ifndef RING_METADATA_LOG_H
 #define RING_METADATA_LOG_H
 
@@ -13,38 +21,42 @@
 
 struct metadata_log;
 
-// Called in order for each record: at open for those on disk, later for each that becomes durable.
 struct metadata_log_events {
-    void (*applied)(void *context, uint64_t number, struct slice record);
+    // Called in order for each record: at open for those on disk, later for each that became
+    // durable. CONFLICT: its condition does not hold; nothing changed. No other status but OK.
+    enum status (*applied)(void *context, uint64_t number, struct slice record);
     // Writes the whole state so that it can stand in place of the records up to now.
     void (*snapshot)(void *context, struct buffer *state);
     // The opposite, at open.
     enum status (*restore)(void *context, struct slice state, struct error *error);
 };
 
-// Blocks: for start-up only.
+// Makes the directory if it is missing. Blocks: for start-up only. CORRUPT, IO, NO_SPACE.
 MUST_USE enum status metadata_log_open(struct env *env, const char *directory,
                                        const struct metadata_log_events *events, void *context,
                                        struct metadata_log **log, struct error *error);
-void metadata_log_close(struct metadata_log *log, void (*closed)(void *context), void *context);
-void metadata_log_abandon(struct metadata_log *log); // As engine_abandon().
+// No append may be under way.
+void metadata_log_close(struct metadata_log *log);
+// Frees it without a look at what is under way (engine_abandon()).
+void metadata_log_abandon(struct metadata_log *log);
 
 // The number of the newest applied record; 0: none yet.
 uint64_t metadata_log_number(const struct metadata_log *log);
 
+// Lives in its owner's memory until `done`.
 struct metadata_log_append {
-    // OK: durable, and applied (just before this call). CONFLICT: the log stood elsewhere than at
-    // `expected`; nothing changed. IO, NO_SPACE: final.
+    // OK: durable, and applied just before this call. CONFLICT: durable, and nothing changed. IO,
+    // NO_SPACE: it may or may not be there after the next start; the log takes no more.
     void (*done)(struct metadata_log_append *append, enum status status);
+    struct slice record;              // Valid until `done`.
     struct metadata_log_append *next; // The rest is the log's.
-    uint64_t expected;
-    struct slice record;
     enum status status;
 };
-// Appends as number `expected` + 1. `record` stays valid until `done`, which never comes inside
-// this call. Appends that gather while one is written share one sync.
+
+// `done` never comes inside this call. What gathers while one write is under way shares the next
+// sync.
 void metadata_log_append(struct metadata_log *log, struct metadata_log_append *append,
-                         uint64_t expected, struct slice record,
+                         struct slice record,
                          void (*done)(struct metadata_log_append *append, enum status status));
 
 #endif

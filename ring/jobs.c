@@ -1,0 +1,346 @@
+#include "ring/jobs.h"
+
+#include "base/assert.h"
+
+#include <stdlib.h>
+
+struct known_job {
+    struct job job; // `job.batches` is `batches`.
+    struct job_batch *batches;
+    size_t batch_capacity;
+};
+
+struct jobs {
+    struct known_job **items; // Oldest first.
+    size_t count, capacity;
+};
+
+struct jobs *jobs_create(void)
+{
+    struct jobs *jobs = calloc(1, sizeof *jobs);
+    ASSERT(jobs != NULL);
+    return jobs;
+}
+
+static void known_job_destroy(struct known_job *known)
+{
+    free(known->batches);
+    free(known);
+}
+
+void jobs_destroy(struct jobs *jobs)
+{
+    if (jobs == NULL) return;
+    for (size_t i = 0; i < jobs->count; i++)
+        known_job_destroy(jobs->items[i]);
+    free(jobs->items);
+    free(jobs);
+}
+
+static bool uuid_is(const struct uuid *a, const struct uuid *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+// The newest first: an open job is nearly always among the last.
+static struct known_job *find_known(const struct jobs *jobs, const struct uuid *id)
+{
+    for (size_t i = jobs->count; i-- > 0;)
+        if (uuid_is(&jobs->items[i]->job.id, id)) return jobs->items[i];
+    return NULL;
+}
+
+const struct job *jobs_find(const struct jobs *jobs, struct uuid id)
+{
+    const struct known_job *known = find_known(jobs, &id);
+    return known == NULL ? NULL : &known->job;
+}
+
+const struct job *jobs_find_by_name(const struct jobs *jobs, const char *name)
+{
+    if (*name == '\0') return NULL;
+    for (size_t i = jobs->count; i-- > 0;)
+        if (strcmp(jobs->items[i]->job.name, name) == 0) return &jobs->items[i]->job;
+    return NULL;
+}
+
+const struct job *jobs_at(const struct jobs *jobs, size_t index)
+{
+    return index < jobs->count ? &jobs->items[index]->job : NULL;
+}
+
+static void forget_oldest_ended(struct jobs *jobs)
+{
+    for (size_t i = 0; i < jobs->count; i++) {
+        if (jobs->items[i]->job.state == JOB_OPEN) continue;
+        known_job_destroy(jobs->items[i]);
+        jobs->count--;
+        memmove(&jobs->items[i], &jobs->items[i + 1], (jobs->count - i) * sizeof *jobs->items);
+        return;
+    }
+}
+
+// False at the limit, when every job is open.
+static bool add_job(struct jobs *jobs, const struct job *job)
+{
+    if (jobs->count == JOBS_MAX) forget_oldest_ended(jobs);
+    if (jobs->count == JOBS_MAX) return false;
+    if (jobs->count == jobs->capacity) {
+        jobs->capacity = jobs->capacity == 0 ? 16 : jobs->capacity * 2;
+        jobs->items = realloc(jobs->items, jobs->capacity * sizeof *jobs->items);
+        ASSERT(jobs->items != NULL);
+    }
+    struct known_job *known = calloc(1, sizeof *known);
+    ASSERT(known != NULL);
+    known->job = *job;
+    known->job.batches = NULL;
+    known->job.batch_count = 0;
+    jobs->items[jobs->count++] = known;
+    return true;
+}
+
+static void add_batch(struct known_job *known, const struct job_batch *batch)
+{
+    if (known->job.batch_count == known->batch_capacity) {
+        known->batch_capacity = known->batch_capacity == 0 ? 2 : known->batch_capacity * 2;
+        known->batches = realloc(known->batches, known->batch_capacity * sizeof *batch);
+        ASSERT(known->batches != NULL);
+    }
+    known->batches[known->job.batch_count++] = *batch;
+    known->job.batches = known->batches;
+}
+
+// Rule 2: the frontier only grows. What is done is forgotten.
+static void advance_frontier(struct known_job *known, uint64_t done_through, uint64_t grand_total)
+{
+    if (done_through <= known->job.done_through) return;
+    known->job.done_through = done_through;
+    known->job.grand_total = grand_total;
+    size_t done = 0;
+    while (done < known->job.batch_count && known->batches[done].number <= done_through)
+        done++;
+    known->job.batch_count -= done;
+    memmove(known->batches, known->batches + done, known->job.batch_count * sizeof *known->batches);
+}
+
+// ---- Bytes --------------------------------------------------------------------------------------
+
+static void put_uuid(struct buffer *bytes, const struct uuid *uuid)
+{
+    buffer_put(bytes, uuid->bytes, sizeof uuid->bytes);
+}
+
+static struct uuid take_uuid(struct cursor *bytes)
+{
+    struct uuid uuid = {{0}};
+    struct slice taken = cursor_take(bytes, sizeof uuid.bytes);
+    if (taken.size == sizeof uuid.bytes) memcpy(uuid.bytes, taken.data, taken.size);
+    return uuid;
+}
+
+static void put_job(struct buffer *bytes, const struct job *job)
+{
+    put_uuid(bytes, &job->id);
+    put_uuid(bytes, &job->submission_id);
+    buffer_put_vint_bytes(bytes, slice_of_text(job->name));
+    buffer_put_u64(bytes, job->code_hash);
+    buffer_put_u8(bytes, (uint8_t)job->state);
+    buffer_put_vint(bytes, job->source_count);
+    buffer_put_u64(bytes, job->source_hash);
+    buffer_put_vint(bytes, job->last_batch);
+    for (uint32_t i = 0; i < job->source_count; i++)
+        buffer_put_vint(bytes, job->last_to[i]);
+    buffer_put_u64(bytes, (uint64_t)job->last_timestamp_us);
+    buffer_put_vint(bytes, job->done_through);
+    buffer_put_u64(bytes, job->grand_total);
+}
+
+static bool take_job(struct cursor *bytes, struct job *job)
+{
+    *job = (struct job){0};
+    job->id = take_uuid(bytes);
+    job->submission_id = take_uuid(bytes);
+    struct slice name = cursor_vint_bytes(bytes);
+    job->code_hash = cursor_u64(bytes);
+    uint8_t state = cursor_u8(bytes);
+    uint64_t source_count = cursor_vint(bytes);
+    job->source_hash = cursor_u64(bytes);
+    job->last_batch = cursor_vint(bytes);
+    if (name.size >= JOB_NAME_SIZE_MAX || state >= JOB_STATE_COUNT ||
+        source_count > JOB_SOURCES_MAX)
+        return false;
+    memcpy(job->name, name.data, name.size);
+    job->state = (enum job_state)state;
+    job->source_count = (uint32_t)source_count;
+    for (uint32_t i = 0; i < job->source_count; i++)
+        job->last_to[i] = cursor_vint(bytes);
+    job->last_timestamp_us = (int64_t)cursor_u64(bytes);
+    job->done_through = cursor_vint(bytes);
+    job->grand_total = cursor_u64(bytes);
+    return !bytes->failed;
+}
+
+static void put_batch(struct buffer *bytes, const struct job_batch *batch, uint32_t source_count)
+{
+    buffer_put_vint(bytes, batch->number);
+    buffer_put_u64(bytes, (uint64_t)batch->timestamp_us);
+    buffer_put_u64(bytes, batch->input_hash);
+    buffer_put_u64(bytes, batch->sums_hash_done);
+    buffer_put_vint(bytes, source_count);
+    for (uint32_t i = 0; i < source_count; i++) {
+        buffer_put_vint(bytes, batch->offsets[i].from);
+        buffer_put_vint(bytes, batch->offsets[i].to);
+    }
+}
+
+static bool take_batch(struct cursor *bytes, struct job_batch *batch, uint32_t *source_count)
+{
+    *batch = (struct job_batch){0};
+    batch->number = cursor_vint(bytes);
+    batch->timestamp_us = (int64_t)cursor_u64(bytes);
+    batch->input_hash = cursor_u64(bytes);
+    batch->sums_hash_done = cursor_u64(bytes);
+    uint64_t count = cursor_vint(bytes);
+    if (count > JOB_SOURCES_MAX) return false;
+    *source_count = (uint32_t)count;
+    for (uint32_t i = 0; i < *source_count; i++) {
+        batch->offsets[i].from = cursor_vint(bytes);
+        batch->offsets[i].to = cursor_vint(bytes);
+    }
+    return !bytes->failed;
+}
+
+void jobs_put_submission(struct buffer *record, const struct job *job)
+{
+    put_job(record, job);
+}
+
+void jobs_put_batch(struct buffer *record, struct uuid job, const struct job_batch *batch,
+                    uint32_t source_count, uint64_t done_through, uint64_t grand_total,
+                    uint64_t depth)
+{
+    put_uuid(record, &job);
+    buffer_put_vint(record, done_through);
+    buffer_put_u64(record, grand_total);
+    buffer_put_vint(record, depth);
+    put_batch(record, batch, source_count);
+}
+
+void jobs_put_done(struct buffer *record, struct uuid job, uint64_t done_through,
+                   uint64_t grand_total, enum job_state state)
+{
+    put_uuid(record, &job);
+    buffer_put_vint(record, done_through);
+    buffer_put_u64(record, grand_total);
+    buffer_put_u8(record, (uint8_t)state);
+}
+
+// ---- Applying -----------------------------------------------------------------------------------
+
+enum status jobs_apply_submission(struct jobs *jobs, struct cursor *record)
+{
+    struct job job;
+    if (!take_job(record, &job)) return STATUS_CONFLICT;
+    for (size_t i = jobs->count; i-- > 0;)
+        if (uuid_is(&jobs->items[i]->job.submission_id, &job.submission_id)) return STATUS_OK;
+    if (find_known(jobs, &job.id) != NULL) return STATUS_CONFLICT;
+    return add_job(jobs, &job) ? STATUS_OK : STATUS_CONFLICT;
+}
+
+// Rule 1, its condition.
+static bool batch_follows(const struct job *job, const struct job_batch *batch,
+                          uint32_t source_count, uint64_t done_through, uint64_t depth)
+{
+    if (job->state != JOB_OPEN || source_count != job->source_count) return false;
+    if (batch->number != job->last_batch + 1 || done_through > job->last_batch) return false;
+    if (job->last_batch > 0 && batch->timestamp_us < job->last_timestamp_us + 2) return false;
+    for (uint32_t i = 0; i < source_count; i++) {
+        if (batch->offsets[i].from != job->last_to[i]) return false;
+        if (batch->offsets[i].to < batch->offsets[i].from) return false;
+    }
+    uint64_t frontier = done_through > job->done_through ? done_through : job->done_through;
+    return depth <= JOB_BATCHES_MAX && batch->number <= frontier + depth;
+}
+
+enum status jobs_apply_batch(struct jobs *jobs, struct cursor *record)
+{
+    struct uuid id = take_uuid(record);
+    uint64_t done_through = cursor_vint(record);
+    uint64_t grand_total = cursor_u64(record);
+    uint64_t depth = cursor_vint(record);
+    struct job_batch batch;
+    uint32_t source_count;
+    if (!take_batch(record, &batch, &source_count)) return STATUS_CONFLICT;
+    struct known_job *known = find_known(jobs, &id);
+    if (known == NULL || !batch_follows(&known->job, &batch, source_count, done_through, depth))
+        return STATUS_CONFLICT;
+    advance_frontier(known, done_through, grand_total);
+    add_batch(known, &batch);
+    known->job.last_batch = batch.number;
+    known->job.last_timestamp_us = batch.timestamp_us;
+    for (uint32_t i = 0; i < source_count; i++)
+        known->job.last_to[i] = batch.offsets[i].to;
+    return STATUS_OK;
+}
+
+enum status jobs_apply_done(struct jobs *jobs, struct cursor *record)
+{
+    struct uuid id = take_uuid(record);
+    uint64_t done_through = cursor_vint(record);
+    uint64_t grand_total = cursor_u64(record);
+    uint8_t state = cursor_u8(record);
+    struct known_job *known = find_known(jobs, &id);
+    if (record->failed || known == NULL || state >= JOB_STATE_COUNT) return STATUS_CONFLICT;
+    if (done_through > known->job.last_batch) return STATUS_CONFLICT;
+    // A job is finished only when all that was recorded is done.
+    uint64_t frontier =
+        done_through > known->job.done_through ? done_through : known->job.done_through;
+    if (state == JOB_FINISHED && frontier != known->job.last_batch) return STATUS_CONFLICT;
+    advance_frontier(known, done_through, grand_total);
+    if (known->job.state == JOB_OPEN) known->job.state = (enum job_state)state;
+    return STATUS_OK;
+}
+
+// ---- The whole state ----------------------------------------------------------------------------
+
+void jobs_put_all(struct buffer *state, const struct jobs *jobs)
+{
+    buffer_put_vint(state, jobs->count);
+    for (size_t i = 0; i < jobs->count; i++) {
+        const struct known_job *known = jobs->items[i];
+        put_job(state, &known->job);
+        buffer_put_vint(state, known->job.batch_count);
+        for (size_t b = 0; b < known->job.batch_count; b++)
+            put_batch(state, &known->batches[b], known->job.source_count);
+    }
+}
+
+static bool take_known_job(struct jobs *jobs, struct cursor *state)
+{
+    struct job job;
+    if (!take_job(state, &job) || !add_job(jobs, &job)) return false;
+    struct known_job *known = jobs->items[jobs->count - 1];
+    uint64_t batch_count = cursor_vint(state);
+    if (batch_count > JOB_BATCHES_MAX) return false;
+    for (uint64_t b = 0; b < batch_count; b++) {
+        struct job_batch batch;
+        uint32_t source_count;
+        if (!take_batch(state, &batch, &source_count)) return false;
+        add_batch(known, &batch);
+    }
+    return true;
+}
+
+enum status jobs_get_all(struct jobs *jobs, struct cursor *state, struct error *error)
+{
+    ASSERT(jobs->count == 0);
+    uint64_t count = cursor_vint(state);
+    for (uint64_t i = 0; i < count; i++)
+        if (!take_known_job(jobs, state))
+            return error_set(error, STATUS_CORRUPT,
+                             "metadata: the state of job %llu of %llu "
+                             "can not be read",
+                             (unsigned long long)i + 1, (unsigned long long)count);
+    return state->failed ? error_set(error, STATUS_CORRUPT, "metadata: the jobs are cut short")
+                         : STATUS_OK;
+}
