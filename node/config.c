@@ -1,0 +1,184 @@
+#include "node/config.h"
+
+#include "base/assert.h"
+#include "base/buffer.h"
+#include "base/limits.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <yaml.h>
+
+enum { CONFIG_FILE_SIZE_MAX = 1 << 20 };
+
+#define TEXT(key, text)                                                                            \
+    {                                                                                              \
+#key, false, offsetof(struct config, key), 0, 0, text                                      \
+    }
+#define NUMBER(key, min, max, text)                                                                \
+    {                                                                                              \
+#key, true, offsetof(struct config, key), min, max, text                                   \
+    }
+
+static const struct config_key keys[] = {
+    TEXT(cluster_name, "Name of the ring"),
+    TEXT(data_center, "Data centre of this node"),
+    TEXT(rack, "Rack of this node"),
+    TEXT(listen_address, "Address for other nodes and for stream workers"),
+    TEXT(rpc_address, "Address for CQL clients, if it is another"),
+    NUMBER(storage_port, 0, 65535, "Port for other nodes and for stream workers"),
+    NUMBER(native_transport_port, 0, 65535, "Port for CQL clients"),
+    NUMBER(num_tokens, 1, 1024, "Places of this node on the ring"),
+    TEXT(commitlog_sync, "When a write is acknowledged: group or batch (synced), or periodic"),
+    NUMBER(commitlog_sync_period_ms, 1, 3600000, "Of periodic: how long a write may be unsynced"),
+    NUMBER(memtable_space_mib, 1, 1 << 20, "Memory for data that is not in SSTables yet"),
+    NUMBER(file_cache_size_mib, 1, 1 << 20, "Memory for pieces of SSTables that were read"),
+};
+
+#undef TEXT
+#undef NUMBER
+
+const struct config_key *config_keys(size_t *count)
+{
+    *count = sizeof keys / sizeof keys[0];
+    return keys;
+}
+
+void config_set_defaults(struct config *config)
+{
+    *config = (struct config){
+        .cluster_name = "Helenus",
+        .data_center = "datacenter1",
+        .rack = "rack1",
+        .listen_address = "127.0.0.1",
+        .storage_port = 7000,
+        .native_transport_port = 9042,
+        .num_tokens = 16,
+        .commitlog_sync = "group",
+        .commitlog_sync_period_ms = 10000,
+        .memtable_space_mib = MEMTABLE_SPACE_MAX / MIB,
+        .file_cache_size_mib = CHUNK_CACHE_SIZE_MAX / MIB,
+    };
+}
+
+static const struct config_key *find_key(const char *name)
+{
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strcmp(keys[i].name, name) == 0) return &keys[i];
+    return NULL;
+}
+
+static enum status check_sync(const char *value, struct error *error)
+{
+    if (strcmp(value, "group") == 0 || strcmp(value, "batch") == 0 ||
+        strcmp(value, "periodic") == 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID, "commitlog_sync is group, batch or periodic, not '%s'",
+                     value);
+}
+
+enum status config_set(struct config *config, const char *key, const char *value,
+                       struct error *error)
+{
+    const struct config_key *found = find_key(key);
+    if (found == NULL)
+        return error_set(error, STATUS_INVALID,
+                         "no key '%s'; 'helenus node --help' lists those there are", key);
+    char *target = (char *)config + found->offset;
+    if (!found->is_number) {
+        if (strlen(value) >= CONFIG_TEXT_SIZE)
+            return error_set(error, STATUS_INVALID, "%s: longer than %d bytes", key,
+                             CONFIG_TEXT_SIZE - 1);
+        if (strcmp(key, "commitlog_sync") == 0 && check_sync(value, error) != STATUS_OK)
+            return STATUS_INVALID;
+        (void)snprintf(target, CONFIG_TEXT_SIZE, "%s", value);
+        return STATUS_OK;
+    }
+    char *end;
+    errno = 0;
+    long long number = strtoll(value, &end, 10);
+    if (*value == '\0' || *end != '\0' || errno != 0 || number < found->min || number > found->max)
+        return error_set(error, STATUS_INVALID,
+                         "%s takes a whole number from %" PRId64 " to %" PRId64 ", not '%s'", key,
+                         found->min, found->max, value);
+    *(int64_t *)(void *)target = number;
+    return STATUS_OK;
+}
+
+static enum status read_text(struct env *env, const char *path, struct buffer *text,
+                             struct error *error)
+{
+    struct env_file *file;
+    enum status status = env_file_open(env, path, ENV_OPEN_READ, &file, error);
+    if (status != STATUS_OK) return status;
+    uint8_t *at = buffer_reserve(text, CONFIG_FILE_SIZE_MAX);
+    size_t size;
+    status = env_file_read(file, 0, at, CONFIG_FILE_SIZE_MAX, &size, error);
+    env_file_close(file);
+    if (status == STATUS_OK) buffer_truncate(text, size);
+    return status;
+}
+
+// A flat map of scalars, event by event: key, value, key, value …
+static enum status read_pairs(yaml_parser_t *parser, struct config *config, const char *path,
+                              struct error *error)
+{
+    char key[CONFIG_TEXT_SIZE] = "";
+    int depth = 0;
+    for (;;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(parser, &event))
+            return error_set(error, STATUS_INVALID, "%s:%zu: not YAML: %s", path,
+                             parser->problem_mark.line + 1, parser->problem);
+        size_t line = event.start_mark.line + 1;
+        enum status status = STATUS_OK;
+        bool ended = event.type == YAML_STREAM_END_EVENT;
+        if (event.type == YAML_MAPPING_START_EVENT || event.type == YAML_SEQUENCE_START_EVENT) {
+            bool top = ++depth == 1 && event.type == YAML_MAPPING_START_EVENT;
+            if (!top)
+                status = error_set(error, STATUS_INVALID,
+                                   "%s:%zu: %s takes one value, no list or map", path, line, key);
+        } else if (event.type == YAML_SCALAR_EVENT) {
+            const char *text = (const char *)event.data.scalar.value;
+            struct error inner;
+            if (depth != 1) {
+                status =
+                    error_set(error, STATUS_INVALID, "%s:%zu: lines are 'key: value'", path, line);
+            } else if (key[0] == '\0') {
+                (void)snprintf(key, sizeof key, "%s", text);
+            } else {
+                status = config_set(config, key, text, &inner);
+                if (status != STATUS_OK)
+                    (void)error_set(error, status, "%s:%zu: %.400s", path, line, inner.text);
+                key[0] = '\0';
+            }
+        }
+        yaml_event_delete(&event);
+        if (status != STATUS_OK || ended) return status;
+    }
+}
+
+enum status config_read_file(struct env *env, struct config *config, const char *path,
+                             struct error *error)
+{
+    struct buffer text;
+    buffer_init(&text, CONFIG_FILE_SIZE_MAX);
+    enum status status = read_text(env, path, &text, error);
+    yaml_parser_t parser;
+    if (status == STATUS_OK && yaml_parser_initialize(&parser)) {
+        yaml_parser_set_input_string(&parser, text.data, text.size);
+        status = read_pairs(&parser, config, path, error);
+        yaml_parser_delete(&parser);
+    }
+    buffer_deinit(&text);
+    return status;
+}
+
+enum commit_log_sync config_commit_log_sync(const struct config *config)
+{
+    if (strcmp(config->commitlog_sync, "periodic") == 0) return COMMIT_LOG_SYNC_PERIODIC;
+    if (strcmp(config->commitlog_sync, "batch") == 0) return COMMIT_LOG_SYNC_BATCH;
+    return COMMIT_LOG_SYNC_GROUP;
+}

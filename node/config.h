@@ -1,0 +1,51 @@
+// What a node is told: a YAML file with Cassandra's own key names where the thing is the same, and
+// the command line, which wins. Every key has a default that suits a laptop.
+#ifndef NODE_CONFIG_H
+#define NODE_CONFIG_H
+
+#include "base/env.h"
+#include "base/error.h"
+#include "storage/commit_log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { CONFIG_TEXT_SIZE = 256 };
+
+struct config {
+    char cluster_name[CONFIG_TEXT_SIZE];
+    char data_center[CONFIG_TEXT_SIZE];
+    char rack[CONFIG_TEXT_SIZE];
+    char listen_address[CONFIG_TEXT_SIZE]; // Between nodes.
+    char rpc_address[CONFIG_TEXT_SIZE];    // For clients; empty: the listen address.
+    int64_t storage_port;
+    int64_t native_transport_port;
+    int64_t num_tokens;
+    char commitlog_sync[CONFIG_TEXT_SIZE]; // group, batch, periodic
+    int64_t commitlog_sync_period_ms;
+    int64_t memtable_space_mib;
+    int64_t file_cache_size_mib;
+};
+
+// One key: its name in the file, on the command line with dashes for underscores.
+struct config_key {
+    const char *name;
+    bool is_number;
+    size_t offset; // In struct config: int64_t or char[CONFIG_TEXT_SIZE].
+    int64_t min, max;
+    const char *help;
+};
+const struct config_key *config_keys(size_t *count);
+
+void config_set_defaults(struct config *config);
+// INVALID with the key and what it takes.
+MUST_USE enum status config_set(struct config *config, const char *key, const char *value,
+                                struct error *error);
+// Reads a YAML file over what is there. INVALID names the line; keys that are not known are an
+// error too: a typo would else pass unseen.
+MUST_USE enum status config_read_file(struct env *env, struct config *config, const char *path,
+                                      struct error *error);
+// The sync mode that `commitlog_sync` names.
+enum commit_log_sync config_commit_log_sync(const struct config *config);
+
+#endif
