@@ -92,12 +92,17 @@ struct table_builder *table_builder_copy(const struct table *table);
 void table_builder_destroy(struct table_builder *builder);
 struct arena *table_builder_arena(struct table_builder *builder);
 struct table_params *table_builder_params(struct table_builder *builder); // Defaults until changed.
+// A table with a counter column is one anyway.
 void table_builder_set_counter(struct table_builder *builder, bool is_counter);
 void table_builder_set_virtual(struct table_builder *builder, bool is_virtual);
 // Key columns in the order of the key; others in any order.
 void table_builder_add_column(struct table_builder *builder, struct slice name,
                               const struct type *type, enum column_kind kind, bool reversed);
 void table_builder_drop_column(struct table_builder *builder, struct slice name,
+                               int64_t dropped_time_us);
+// A column that was dropped already, as a decoder finds it.
+void table_builder_add_dropped(struct table_builder *builder, struct slice name,
+                               const struct type *type, enum column_kind kind,
                                int64_t dropped_time_us);
 void table_builder_rename_column(struct table_builder *builder, struct slice from, struct slice to);
 // One reference, the caller's. Ends the builder.
@@ -138,8 +143,8 @@ const struct keyspace *schema_keyspace_at(const struct schema *schema, size_t in
 // The tables of one keyspace, sorted by name.
 const struct table *schema_table_at(const struct schema *schema, struct slice keyspace,
                                     size_t index);
-// Equal for equal schemas (system_schema tables of users only), another after any change: the
-// MD5-like 128-bit hash of all definitions, as a version-3 uuid.
+// Equal for equal schemas, another after any change: a 128-bit hash (XXH3) of all definitions that
+// nodes have in common (neither virtual nor of a LocalStrategy keyspace), as a version-3 uuid.
 struct uuid schema_version(const struct schema *schema);
 
 #endif

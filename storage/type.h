@@ -52,6 +52,9 @@ enum type_kind {
         TYPE_KIND_COUNT
 };
 
+// How deep types may nest: what is deeper is malformed.
+enum { TYPE_DEPTH_MAX = 64 };
+
 struct type {
     enum type_kind kind;
     bool frozen;              // LIST, SET, MAP, UDT: one cell instead of many. Tuples always are.
@@ -62,6 +65,11 @@ struct type {
     const struct slice *field_names; // UDT: one for each parameter.
 };
 
+static inline bool type_is_collection(const struct type *type)
+{
+    return type->kind == TYPE_LIST || type->kind == TYPE_SET || type->kind == TYPE_MAP;
+}
+
 // A scalar's type.
 const struct type *type_of_kind(enum type_kind kind);
 // In the arena. `frozen` as in the field.
@@ -71,9 +79,23 @@ const struct type *type_make_map(struct arena *arena, const struct type *key,
                                  const struct type *value, bool frozen);
 const struct type *type_make_tuple(struct arena *arena, const struct type *const *elements,
                                    uint16_t count);
+// A UDT's type; names and fields are not copied.
+const struct type *type_make_udt(struct arena *arena, struct slice keyspace, struct slice name,
+                                 const struct slice *field_names,
+                                 const struct type *const *field_types, uint16_t count,
+                                 bool frozen);
+const struct type *type_make_vector(struct arena *arena, const struct type *element,
+                                    uint16_t dimension);
+// A class that we do not know, by its Java text: ordered by bytes, any bytes are valid.
+const struct type *type_make_custom(struct arena *arena, struct slice java_text);
+// `type` with itself and all inside it frozen, as it is within frozen<...>: a UDT or collection
+// that is frozen freezes what it holds (AbstractType.freeze()). May be `type` itself.
+const struct type *type_freeze(struct arena *arena, const struct type *type);
 // The same tree in another arena.
 const struct type *type_copy(struct arena *arena, const struct type *type);
 
+// Is, or holds somewhere, this kind.
+bool type_contains_kind(const struct type *type, enum type_kind kind);
 bool type_equals(const struct type *a, const struct type *b);
 // Many cells in a row: a LIST, SET, MAP or UDT that is not frozen ("complex" in sstable-nb).
 bool type_is_multi_cell(const struct type *type);
