@@ -1,0 +1,18 @@
+// The subcommands of the `helenus` program: one file each. `argv` begins behind the subcommand's
+// name; the result is the exit code (options.h).
+#ifndef NODE_COMMANDS_H
+#define NODE_COMMANDS_H
+
+int command_node(int argc, char **argv);
+int command_ring(int argc, char **argv);
+int command_stream(int argc, char **argv);
+int command_tweets(int argc, char **argv);
+int command_sim(int argc, char **argv);
+int command_bench(int argc, char **argv);
+int command_version(int argc, char **argv);
+
+// Prints "helenus NAME: error" on standard error and returns EXIT_FAULT.
+struct error;
+int command_fail(const char *name, const struct error *error);
+
+#endif

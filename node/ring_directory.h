@@ -1,0 +1,49 @@
+// The directory of a ring in one box: what `helenus ring` starts, looks at and stops.
+//
+//     DIR/node1/helenus.yaml   its configuration; written once, by the first `ring start`
+//              /process        "PID\n", while it runs
+//              /lock           held by the process while it runs, whatever way it ends
+//              /log            what it printed
+//              /…              its data (node.h)
+#ifndef NODE_RING_DIRECTORY_H
+#define NODE_RING_DIRECTORY_H
+
+#include "base/env.h"
+#include "node/config.h"
+
+enum { RING_NODES_MAX = 64, RING_PATH_SIZE = 4096 };
+
+struct ring_node {
+    int64_t number; // From 1.
+    char directory[RING_PATH_SIZE];
+    struct config config;
+    bool runs;
+    int pid;                    // 0 unless it runs.
+    struct env_address address; // For CQL.
+};
+
+struct ring_directory {
+    char path[RING_PATH_SIZE]; // Absolute.
+    struct ring_node nodes[RING_NODES_MAX];
+    size_t node_count;
+};
+
+// Reads what is there; no directory is a ring of no nodes. INVALID, IO.
+MUST_USE enum status ring_directory_read(struct env *env, const char *path,
+                                         struct ring_directory *ring, struct error *error);
+// Adds nodes up to `count`: their directories and configurations. `first` is the address of node 1;
+// the others follow it.
+MUST_USE enum status ring_directory_grow(struct env *env, struct ring_directory *ring, size_t count,
+                                         const struct config *first, struct error *error);
+// Looks again whether the node runs.
+MUST_USE enum status ring_node_probe(struct env *env, struct ring_node *node, struct error *error);
+// NULL when the ring has no such node.
+struct ring_node *ring_directory_find(struct ring_directory *ring, int64_t number);
+
+// Makes a directory and those above it that are missing, each name durable.
+MUST_USE enum status ring_make_directories(struct env *env, const char *path, struct error *error);
+// A small file, whole, not durable: what is in it can be found out again.
+MUST_USE enum status ring_write_text(struct env *env, const char *path, const char *text,
+                                     struct error *error);
+
+#endif
