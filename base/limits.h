@@ -48,6 +48,13 @@
 #define CQL_RESPONSE_SIZE_MAX (256 * MIB)
 // Prepared statements of a node; the least recently used leaves and is UNPREPARED.
 #define CQL_PREPARED_MAX 10000u
+// Their bytes, likewise. One that is larger by itself is refused.
+#define CQL_PREPARED_SIZE_MAX (32 * MIB)
+// Bytes of all requests that wait for an answer, whatever their connection; at the limit
+// connections are not read until half of it is free.
+#define CQL_REQUESTS_SIZE_MAX (128 * MIB)
+// Statements of one BATCH message that come as text, parsed. More is an INVALID request.
+#define CQL_BATCH_SIZE_MAX (64 * MIB)
 // Bind markers of a statement.
 #define CQL_MARKERS_MAX 65535u
 
