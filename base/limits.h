@@ -9,6 +9,12 @@
 #define MIB (1024u * KIB)
 #define GIB (1024ull * MIB)
 
+// ---- base ------------------------------------------------------------------------------------
+// Lines of the log in a second; the rest is counted and their number told.
+#define LOG_LINES_PER_SECOND_MAX 100u
+// A line of the log; a longer one is cut.
+#define LOG_LINE_SIZE_MAX 1024u
+
 // ---- storage ---------------------------------------------------------------------------------
 // A partition key: Cassandra's u16 length. More is refused as Cassandra refuses it.
 #define KEY_SIZE_MAX 65535u
