@@ -203,7 +203,7 @@ static XXH128_hash_t hash_keyspace(const struct keyspace *keyspace)
 {
     struct buffer bytes;
     buffer_init(&bytes, DEFINITION_SIZE_MAX);
-    schema_codec_encode_keyspace(keyspace, &bytes);
+    schema_codec_put_keyspace(&bytes, keyspace);
     XXH128_hash_t hash = hash_of(&bytes);
     buffer_deinit(&bytes);
     return hash;
@@ -213,7 +213,7 @@ static XXH128_hash_t hash_table(const struct table *table)
 {
     struct buffer bytes;
     buffer_init(&bytes, DEFINITION_SIZE_MAX);
-    schema_codec_encode_table(table, &bytes);
+    schema_codec_put_table(&bytes, table);
     XXH128_hash_t hash = hash_of(&bytes);
     buffer_deinit(&bytes);
     return hash;

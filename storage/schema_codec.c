@@ -47,7 +47,7 @@ static void put_params(struct buffer *bytes, const struct table_params *params)
                                    (params->incremental_backups ? PARAM_INCREMENTAL_BACKUPS : 0)));
 }
 
-void schema_codec_encode_keyspace(const struct keyspace *keyspace, struct buffer *bytes)
+void schema_codec_put_keyspace(struct buffer *bytes, const struct keyspace *keyspace)
 {
     buffer_put_u8(bytes, VERSION);
     buffer_put_vint_bytes(bytes, keyspace->name);
@@ -56,7 +56,7 @@ void schema_codec_encode_keyspace(const struct keyspace *keyspace, struct buffer
     buffer_put_u8(bytes, keyspace->is_virtual);
 }
 
-void schema_codec_encode_table(const struct table *table, struct buffer *bytes)
+void schema_codec_put_table(struct buffer *bytes, const struct table *table)
 {
     buffer_put_u8(bytes, VERSION);
     buffer_put(bytes, table->id.bytes, sizeof table->id.bytes);
@@ -136,8 +136,8 @@ static void take_params(struct cursor *cursor, struct arena *arena, struct table
     params->incremental_backups = flags & PARAM_INCREMENTAL_BACKUPS;
 }
 
-enum status schema_codec_decode_keyspace(struct cursor *cursor, const struct keyspace **keyspace,
-                                         struct error *error)
+enum status schema_codec_get_keyspace(struct cursor *cursor, const struct keyspace **keyspace,
+                                      struct error *error)
 {
     if (cursor_u8(cursor) != VERSION) return corrupt(error, "unknown version of a keyspace");
     struct arena arena;
@@ -214,8 +214,8 @@ static enum status take_table_body(struct cursor *cursor, struct table_builder *
     return cursor->failed ? corrupt(error, "a table is cut short") : STATUS_OK;
 }
 
-enum status schema_codec_decode_table(struct cursor *cursor, const struct table **table,
-                                      struct error *error)
+enum status schema_codec_get_table(struct cursor *cursor, const struct table **table,
+                                   struct error *error)
 {
     if (cursor_u8(cursor) != VERSION) return corrupt(error, "unknown version of a table");
     struct slice id = cursor_take(cursor, sizeof(struct uuid));

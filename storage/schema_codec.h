@@ -15,14 +15,14 @@
 #include "base/error.h"
 #include "storage/schema.h"
 
-void schema_codec_encode_keyspace(const struct keyspace *keyspace, struct buffer *bytes);
-void schema_codec_encode_table(const struct table *table, struct buffer *bytes);
+void schema_codec_put_keyspace(struct buffer *bytes, const struct keyspace *keyspace);
+void schema_codec_put_table(struct buffer *bytes, const struct table *table);
 
 // Reads one and moves behind it; one reference is the caller's. CORRUPT, with what is wrong.
-MUST_USE enum status schema_codec_decode_keyspace(struct cursor *cursor,
-                                                  const struct keyspace **keyspace,
-                                                  struct error *error);
-MUST_USE enum status schema_codec_decode_table(struct cursor *cursor, const struct table **table,
+MUST_USE enum status schema_codec_get_keyspace(struct cursor *cursor,
+                                               const struct keyspace **keyspace,
                                                struct error *error);
+MUST_USE enum status schema_codec_get_table(struct cursor *cursor, const struct table **table,
+                                            struct error *error);
 
 #endif
