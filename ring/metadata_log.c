@@ -247,9 +247,10 @@ static void remove_leftover(void *context, const char *name, bool is_dir)
     if (is_dir || strncmp(name, "log-", 4) != 0) return;
     if (parse_log_name(name, &base) && base == leftovers->keep) return;
     char path[PATH_SIZE];
-    (void)snprintf(path, sizeof path, "%s/%s", leftovers->log->directory, name);
+    int length = snprintf(path, sizeof path, "%s/%s", leftovers->log->directory, name);
     // One that stays does no harm: the newest is taken at the next start too.
-    (void)!env_remove(leftovers->log->env, path, NULL);
+    if (length > 0 && (size_t)length < sizeof path)
+        (void)!env_remove(leftovers->log->env, path, NULL);
 }
 
 static enum status open_newest(struct metadata_log *log, struct error *error)

@@ -1,0 +1,191 @@
+// The job records as a state machine: what follows is taken, whatever does not is a conflict that
+// changes nothing.
+#include "ring/jobs.h"
+
+#include <check.h>
+
+static struct uuid uuid_of(uint8_t first)
+{
+    return (struct uuid){{first, 1, 2, 3}};
+}
+
+static struct job example_job(uint8_t first)
+{
+    struct job job = {.id = uuid_of(first), .submission_id = uuid_of((uint8_t)(first + 100))};
+    job.source_count = 2;
+    job.code_hash = 77;
+    job.source_hash = 88;
+    strcpy(job.name, "tags");
+    return job;
+}
+
+static enum status submit(struct jobs *jobs, const struct job *job)
+{
+    struct buffer record;
+    buffer_init(&record, 4096);
+    jobs_put_submission(&record, job);
+    struct cursor cursor = cursor_make(buffer_slice(&record));
+    enum status status = jobs_apply_submission(jobs, &cursor);
+    buffer_deinit(&record);
+    return status;
+}
+
+static enum status record_batch(struct jobs *jobs, const struct job_batch *batch, uint32_t sources,
+                                uint64_t done_through, uint64_t depth)
+{
+    struct buffer record;
+    buffer_init(&record, 4096);
+    jobs_put_batch(&record, uuid_of(1), batch, sources, done_through, done_through * 10, depth);
+    struct cursor cursor = cursor_make(buffer_slice(&record));
+    enum status status = jobs_apply_batch(jobs, &cursor);
+    buffer_deinit(&record);
+    return status;
+}
+
+static enum status record_done(struct jobs *jobs, uint64_t done_through, enum job_state state)
+{
+    struct buffer record;
+    buffer_init(&record, 4096);
+    jobs_put_done(&record, uuid_of(1), done_through, done_through * 10, state);
+    struct cursor cursor = cursor_make(buffer_slice(&record));
+    enum status status = jobs_apply_done(jobs, &cursor);
+    buffer_deinit(&record);
+    return status;
+}
+
+// Batch n of the chain in which each batch takes ten bytes of source 0 and none of source 1.
+static struct job_batch chain_batch(uint64_t number)
+{
+    struct job_batch batch = {.number = number, .timestamp_us = (int64_t)(1000 * number)};
+    batch.offsets[0] = (struct job_offset){(number - 1) * 10, number * 10};
+    return batch;
+}
+
+START_TEST(a_submission_is_known_by_its_submission_id)
+{
+    struct jobs *jobs = jobs_create();
+    struct job job = example_job(1);
+    ck_assert_int_eq(submit(jobs, &job), STATUS_OK);
+    struct job again = example_job(2);
+    again.submission_id = job.submission_id;
+    ck_assert_int_eq(submit(jobs, &again), STATUS_OK);
+    ck_assert_ptr_nonnull(jobs_find(jobs, uuid_of(1)));
+    ck_assert_ptr_null(jobs_find(jobs, uuid_of(2)));
+    struct job same_id = example_job(1);
+    same_id.submission_id = uuid_of(55);
+    ck_assert_int_eq(submit(jobs, &same_id), STATUS_CONFLICT);
+    ck_assert_ptr_null(jobs_at(jobs, 1));
+    jobs_destroy(jobs);
+}
+END_TEST
+
+START_TEST(batches_form_a_chain)
+{
+    struct jobs *jobs = jobs_create();
+    struct job job = example_job(1);
+    ck_assert_int_eq(submit(jobs, &job), STATUS_OK);
+    struct job_batch batch = chain_batch(1);
+    ck_assert_int_eq(record_batch(jobs, &batch, 2, 0, 1), STATUS_OK);
+    ck_assert_int_eq(record_batch(jobs, &batch, 2, 0, 1), STATUS_CONFLICT); // Number 1 again.
+    batch = chain_batch(3);
+    ck_assert_int_eq(record_batch(jobs, &batch, 2, 1, 9), STATUS_CONFLICT); // A gap.
+    batch = chain_batch(2);
+    ck_assert_int_eq(record_batch(jobs, &batch, 2, 0, 1), STATUS_CONFLICT); // Too far ahead.
+    batch.offsets[0].from = 9;
+    ck_assert_int_eq(record_batch(jobs, &batch, 2, 1, 1), STATUS_CONFLICT); // Not from last_to.
+    batch = chain_batch(2);
+    batch.timestamp_us = 1001;
+    ck_assert_int_eq(record_batch(jobs, &batch, 2, 1, 1), STATUS_CONFLICT); // No room for ts - 1.
+    batch = chain_batch(2);
+    ck_assert_int_eq(record_batch(jobs, &batch, 1, 1, 1), STATUS_CONFLICT); // Another source count.
+    ck_assert_int_eq(record_batch(jobs, &batch, 2, 2, 1), STATUS_CONFLICT); // Done before recorded.
+    const struct job *known = jobs_find(jobs, uuid_of(1));
+    ck_assert_uint_eq(known->last_batch, 1);
+    ck_assert_uint_eq(known->done_through, 0);
+    ck_assert_int_eq(record_batch(jobs, &batch, 2, 1, 1), STATUS_OK);
+    ck_assert_uint_eq(known->last_batch, 2);
+    ck_assert_uint_eq(known->last_to[0], 20);
+    ck_assert_uint_eq(known->done_through, 1);
+    ck_assert_uint_eq(known->grand_total, 10);
+    ck_assert_uint_eq(known->batch_count, 1);
+    ck_assert_uint_eq(known->batches[0].number, 2);
+    jobs_destroy(jobs);
+}
+END_TEST
+
+START_TEST(the_frontier_only_grows_and_an_end_needs_all_done)
+{
+    struct jobs *jobs = jobs_create();
+    struct job job = example_job(1);
+    ck_assert_int_eq(submit(jobs, &job), STATUS_OK);
+    for (uint64_t n = 1; n <= 5; n++) {
+        struct job_batch batch = chain_batch(n);
+        ck_assert_int_eq(record_batch(jobs, &batch, 2, 0, 5), STATUS_OK);
+    }
+    const struct job *known = jobs_find(jobs, uuid_of(1));
+    ck_assert_uint_eq(known->batch_count, 5);
+    ck_assert_int_eq(record_done(jobs, 3, JOB_OPEN), STATUS_OK);
+    ck_assert_uint_eq(known->batch_count, 2);
+    ck_assert_int_eq(record_done(jobs, 1, JOB_OPEN), STATUS_OK);
+    ck_assert_uint_eq(known->done_through, 3);
+    ck_assert_uint_eq(known->grand_total, 30);
+    ck_assert_int_eq(record_done(jobs, 6, JOB_OPEN), STATUS_CONFLICT);
+    ck_assert_int_eq(record_done(jobs, 4, JOB_FINISHED), STATUS_CONFLICT);
+    ck_assert_int_eq(record_done(jobs, 5, JOB_FINISHED), STATUS_OK);
+    ck_assert_int_eq(known->state, JOB_FINISHED);
+    struct job_batch batch = chain_batch(6);
+    ck_assert_int_eq(record_batch(jobs, &batch, 2, 5, 1), STATUS_CONFLICT);
+    jobs_destroy(jobs);
+}
+END_TEST
+
+START_TEST(the_whole_state_survives_a_round_trip)
+{
+    struct jobs *jobs = jobs_create();
+    struct job first = example_job(1), second = example_job(9);
+    ck_assert_int_eq(submit(jobs, &first), STATUS_OK);
+    ck_assert_int_eq(submit(jobs, &second), STATUS_OK);
+    for (uint64_t n = 1; n <= 3; n++) {
+        struct job_batch batch = chain_batch(n);
+        ck_assert_int_eq(record_batch(jobs, &batch, 2, n - 1, 2), STATUS_OK);
+    }
+    struct buffer state, again;
+    buffer_init(&state, 1 << 20);
+    buffer_init(&again, 1 << 20);
+    jobs_put_all(&state, jobs);
+    struct jobs *restored = jobs_create();
+    struct cursor cursor = cursor_make(buffer_slice(&state));
+    ck_assert_int_eq(jobs_get_all(restored, &cursor, NULL), STATUS_OK);
+    jobs_put_all(&again, restored);
+    ck_assert(slice_equals(buffer_slice(&state), buffer_slice(&again)));
+    ck_assert_ptr_eq(jobs_find_by_name(restored, "tags"), jobs_at(restored, 1)); // The newest.
+    ck_assert_ptr_null(jobs_find_by_name(restored, ""));
+    // Cut anywhere, it is refused and never read past its end.
+    for (size_t size = 0; size < state.size; size++) {
+        struct jobs *part = jobs_create();
+        cursor = cursor_make(slice_make(state.data, size));
+        ck_assert_int_eq(jobs_get_all(part, &cursor, NULL), STATUS_CORRUPT);
+        jobs_destroy(part);
+    }
+    buffer_deinit(&state);
+    buffer_deinit(&again);
+    jobs_destroy(restored);
+    jobs_destroy(jobs);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("jobs");
+    tcase_add_test(tcase, a_submission_is_known_by_its_submission_id);
+    tcase_add_test(tcase, batches_form_a_chain);
+    tcase_add_test(tcase, the_frontier_only_grows_and_an_end_needs_all_done);
+    tcase_add_test(tcase, the_whole_state_survives_a_round_trip);
+    Suite *suite = suite_create("jobs");
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count != 0;
+}
