@@ -106,7 +106,7 @@ size_t type_fixed_size(const struct type *type);
 // Order of two values as stored, §2.10: negative, zero, positive. Ascending: see schema.h for DESC.
 // Any bytes are taken; what is no value of the type is ordered by bytes.
 int type_compare(const struct type *type, struct slice a, struct slice b);
-// INVALID with Cassandra's text (cql-server.md §3), e.g. "Expected 4 or 0 byte int (3)".
+// INVALID with Cassandra's text, e.g. "Expected 4 or 0 byte int (3)".
 MUST_USE enum status type_validate(const struct type *type, struct slice value,
                                    struct error *error);
 
