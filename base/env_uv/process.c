@@ -177,6 +177,8 @@ enum status env_uv_process_usage(struct env *env, int pid, struct env_process_us
     FILE *statm = fopen(path, "re");
     int count = statm == NULL ? 0 : fscanf(statm, "%llu %llu", &total_pages, &resident_pages);
     if (statm != NULL) (void)fclose(statm);
+    // A zombie has no memory any more.
+    if (count == 2 && resident_pages == 0) count = 0;
     // The process's own clock is finer than the ticks in /proc/PID/stat.
     if (count != 2 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
         return error_set(error, STATUS_NOT_FOUND, "no process %d", pid);
