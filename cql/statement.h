@@ -24,6 +24,9 @@ struct query_processor {
     struct engine *engine;                // TRUNCATE.
     struct system_tables *system_tables;  // Schema and contents of system keyspaces.
     bool (*client_is_gone)(void *client); // Reserved for long reads; may be NULL.
+    // cql/'s own; zero at first. What makes timestamps and time uuids of this node differ.
+    int64_t last_timestamp_us;
+    uint64_t last_uuid_ticks, uuid_node;
 };
 
 // A column of a result, or a bind marker.
