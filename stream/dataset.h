@@ -12,6 +12,7 @@
 #define STREAM_DATASET_H
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "stream/combine.h"
 #include "stream/json.h"
 #include "stream/value.h"
