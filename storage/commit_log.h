@@ -18,7 +18,9 @@ enum commit_log_sync {
 struct commit_log_options {
     const char *directory; // Made if missing.
     enum commit_log_sync sync;
-    uint64_t period_ns; // PERIODIC only.
+    uint64_t period_ns;    // PERIODIC only.
+    uint64_t position_min; // Positions given before that the log may have forgotten: the first new
+                           // one is larger. A log that ends before it is CORRUPT.
 };
 
 struct commit_log;
@@ -32,8 +34,12 @@ typedef enum status commit_log_replayer(void *context, uint64_t position, struct
 MUST_USE enum status commit_log_open(struct env *env, const struct commit_log_options *options,
                                      commit_log_replayer *replay, void *replay_context,
                                      struct commit_log **log, struct error *error);
-// Syncs what is pending, waits, and closes.
+// Calls `drained` in a later turn, once no write is under way or waits (or the log has failed).
+void commit_log_drain(struct commit_log *log, void (*drained)(void *context), void *context);
+// Writes and syncs what is pending, and closes. Only when drained: it cannot wait for a thread.
 void commit_log_close(struct commit_log *log);
+// Frees everything without writing anything: what a crash leaves (engine_abandon()).
+void commit_log_abandon(struct commit_log *log);
 
 // OVERLOADED at COMMIT_LOG_PENDING_MAX; IO for ever after a failed sync (invariant 7).
 MUST_USE enum status commit_log_append(struct commit_log *log, struct slice record,
@@ -56,6 +62,12 @@ void commit_log_cancel_wait(struct commit_log *log, struct commit_log_waiter *wa
 // Records of `table` up to `position` are in SSTables: segments that nobody needs any more are used
 // again. A table that was never marked keeps all segments since its first record.
 void commit_log_mark_flushed(struct commit_log *log, struct uuid table, uint64_t position);
+// The same by position, for what was replayed: the table has records in [first, last].
+void commit_log_mark_dirty(struct commit_log *log, struct uuid table, uint64_t first,
+                           uint64_t last);
+// More segments than COMMIT_LOG_SEGMENTS_MAX are kept: `*table` has to be flushed to free the
+// oldest.
+bool commit_log_is_long(const struct commit_log *log, struct uuid *table);
 // commit_log_append() for a record of this table (so that segments know whom they hold).
 MUST_USE enum status commit_log_append_for(struct commit_log *log, struct uuid table,
                                            struct slice record, uint64_t *position);
