@@ -1,0 +1,84 @@
+"""The command line: help, exit codes, errors with a next step."""
+import socket
+import subprocess
+import tempfile
+
+from support import HELENUS, Ring, ring, run
+
+
+def fails(code, text, *arguments, **options):
+    done = run(HELENUS, *arguments, check=False, **options)
+    assert done.returncode == code, (arguments, done.returncode, done.stderr)
+    assert text in done.stderr, (arguments, done.stderr)
+
+
+def test_every_command_has_help():
+    commands = [line.split()[0] for line in run(HELENUS, "--help").stdout.split("\n") if line.startswith("  ")]
+    assert {"ring", "node", "stream", "tweets", "bench", "sim", "version"} <= set(commands), commands
+    for command in commands:
+        help_text = run(HELENUS, command, "--help").stdout
+        assert f"helenus {command}" in help_text, command
+    for action in ["start", "status", "stop", "kill", "restart"]:
+        assert "--dir DIR" in run(HELENUS, "ring", action, "--help").stdout
+
+
+def test_a_wrong_command_line_says_what_is_right():
+    fails(2, "no command 'rin'", "rin")
+    fails(2, "no action 'begin'", "ring", "begin")
+    fails(2, "no option --node;", "ring", "start", "--node", 1)
+    fails(2, "--nodes takes a whole number from 1 to 64, not '0'", "ring", "start", "--nodes", 0)
+    fails(2, "--nodes needs a value: --nodes N", "ring", "start", "--nodes")
+    fails(2, "something is missing: helenus ring kill [options] N", "ring", "kill")
+    fails(2, "'two' is too much", "ring", "kill", "1", "two")
+
+
+def test_a_wrong_configuration_names_file_line_and_key():
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+        f.write("cluster_name: x\nnum_token: 4\n")
+        f.flush()
+        fails(1, f"{f.name}:2: no key 'num_token'", "node", "--config", f.name, "--dir", "/tmp/never")
+    fails(1, "num_tokens takes a whole number", "node", "--num-tokens", "many", "--dir", "/tmp/never")
+    fails(1, "/no/such/file", "node", "--config", "/no/such/file", "--dir", "/tmp/never")
+
+
+def test_a_port_that_is_taken_is_said():
+    with socket.socket() as s:
+        s.bind(("127.0.5.9", 9042))
+        s.listen()
+        other = Ring("127.0.5.9")
+        done = run(HELENUS, "ring", "start", "--nodes", 1, "--dir", other.directory, "--address", "127.0.5.9", check=False)
+        assert done.returncode == 1 and "127.0.5.9:9042" in done.stderr and "taken" in done.stderr, done.stderr
+
+
+def test_a_directory_belongs_to_one_node():
+    with ring() as r:
+        done = run(HELENUS, "node", "--dir", r.data(), "--listen-address", "127.0.5.8", check=False)
+        assert done.returncode == 1 and "in use by another node" in done.stderr, done.stderr
+
+
+def test_a_job_without_ring_or_file_is_told_so():
+    done = run(HELENUS, "stream", "run", "--ring", "127.0.5.7", "--timeout", 1, "examples/hashtags.lua", "/dev/null", check=False)
+    assert done.returncode != 0 and "127.0.5.7" in done.stderr, done.stderr
+    with ring(schema=True) as r:
+        done = r.job("examples/hashtags.lua", "/no/such/file.jsonl", check=False)
+        assert done.returncode != 0 and "/no/such/file.jsonl" in done.stderr, done.stderr
+        done = r.job("no/such/job.lua", check=False)
+        assert done.returncode != 0 and "no/such/job.lua" in done.stderr, done.stderr
+
+
+def test_start_again_leaves_a_running_node_alone():
+    with ring() as r:
+        pid = r.status()["pid"]
+        r.start()
+        assert r.status()["pid"] == pid
+        r.stop()
+        assert r.status()["state"] == "DOWN"
+        r.restart()
+        assert r.status()["state"] == "UP"
+
+
+def test_stopping_twice_is_no_error():
+    with ring() as r:
+        r.stop()
+        assert "0 nodes stopped" in r.stop().stdout
+        assert subprocess.run(["pgrep", "-f", r.directory], capture_output=True).stdout == b""
