@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 enum {
-    LINGER_NS = 50 * 1000 * 1000,
     // Output of one turn beyond which it is sent before the turn ends.
     WRITE_SIZE = 256 * 1024,
     CONSECUTIVE_FAULTS_MAX = 1,
@@ -25,7 +24,6 @@ static void destroy(struct connection *connection)
     struct connection_shared *shared = connection->shared;
     ASSERT(connection->request_count == 0);
     env_task_cancel(shared->env, &connection->task);
-    env_timer_stop(shared->env, &connection->linger);
     frame_reader_deinit(&connection->reader);
     frame_writer_deinit(&connection->writer);
     *connection->place = connection->next;
@@ -53,24 +51,18 @@ static void close_stream(struct connection *connection, bool flush)
     env_stream_close(connection->stream, flush);
     connection->stream = NULL;
     set_paused(connection, false);
-    env_timer_stop(connection->shared->env, &connection->linger);
     connection->shared->open_count--;
     post(connection);
 }
 
-static void linger_fired(struct env_timer *timer)
-{
-    close_stream(CONTAINER_OF(timer, struct connection, linger), true);
-}
-
-// Nothing more is read or answered but what already waits. The client gets time to read it: a
-// socket that is closed with bytes unread is reset, and the reset overtakes the answer.
+// Nothing more is read or answered but what already waits; the task closes. The env gives the
+// client time to read why (env_stream_close with flush).
 static void begin_closing(struct connection *connection)
 {
     if (connection->state >= CONNECTION_CLOSING) return;
     connection->state = CONNECTION_CLOSING;
     set_paused(connection, false);
-    env_timer_start(connection->shared->env, &connection->linger, LINGER_NS, linger_fired);
+    post(connection);
 }
 
 // ---- Output ------------------------------------------------------------------------------------
@@ -382,6 +374,7 @@ static void run_task(struct env_task *task)
 {
     struct connection *connection = CONTAINER_OF(task, struct connection, task);
     write_collected(connection);
+    if (connection->state == CONNECTION_CLOSING) close_stream(connection, true);
     if (connection->state == CONNECTION_CLOSED) {
         if (connection->request_count == 0) destroy(connection);
         return;

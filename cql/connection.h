@@ -5,7 +5,7 @@
 //      | unknown version, bad bytes     | fault, close
 //      v                                v
 //     CLOSING <-------------------------+
-//      | the client is gone, or had 50 ms to read why
+//      | end of the turn: written
 //      v
 //     CLOSED --last request ends--> freed
 //
@@ -65,7 +65,6 @@ struct connection {
     struct frame_reader reader;
     struct frame_writer writer;
     struct env_task task;     // Writes what collected, reads what waited, frees.
-    struct env_timer linger;  // CLOSING: until the client had time to read why.
     struct request *requests; // Those that wait.
     size_t request_count;
     size_t keyspace_size;
