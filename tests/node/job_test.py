@@ -1,0 +1,179 @@
+"""The main job on real tweets: exact, again, and whatever is killed meanwhile."""
+import gzip
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+
+from support import HELENUS, ROOT, TABLE, ring, run, shared, truth
+
+JOB = "examples/hashtags.lua"
+DATA = {
+    "usql": ("data/usql/status.jsonl.gz", "data/usql/counts.tsv"),
+    "btc": ("data/btc/tweets.jsonl.gz", "data/btc/counts.tsv"),
+    "mayweather": ("data/mayweather/tweets.jsonl.gz", "data/mayweather/counts.tsv"),
+    "es": ("data/es/status.jsonl.gz", "data/es/counts.tsv"),
+}
+KILLS = int(os.environ.get("HELENUS_KILLS", "50"))
+
+
+def differences(actual, expected):
+    wrong = [(k, expected.get(k), actual.get(k)) for k in sorted(actual.keys() | expected.keys())
+             if actual.get(k) != expected.get(k)]
+    return wrong[:5], len(wrong)
+
+
+def assert_counts(r, expected):
+    shown, count = differences(r.counts(), expected)
+    assert count == 0, f"{count} rows differ (key, expected, actual): {shown}"
+
+
+def check_data_set(name):
+    data, counts = (shared(path) for path in DATA[name])
+    with ring("127.0.5.4", schema=True) as r:
+        r.job(JOB, data)
+        expected = truth(counts)
+        assert_counts(r, expected)
+        return f"{len(expected)} rows"
+
+
+def test_usql_is_exact():
+    return check_data_set("usql")
+
+
+def test_btc_is_exact():
+    return check_data_set("btc")
+
+
+def test_mayweather_is_exact():
+    return check_data_set("mayweather")
+
+
+def test_es_is_exact():
+    return check_data_set("es")
+
+
+def test_a_generated_stream_is_exact():
+    with ring("127.0.5.4", schema=True) as r, tempfile.TemporaryDirectory() as d:
+        tweets, counts = os.path.join(d, "tweets.jsonl"), os.path.join(d, "counts.tsv")
+        with open(tweets, "wb") as out:
+            subprocess.run([HELENUS, "tweets", "--count", "20000", "--seed", "7", "--counts", counts], stdout=out, check=True)
+        r.job(JOB, tweets)
+        expected = truth(counts)
+        assert expected["#iphone", "ALL"] > expected["#android", "ALL"] > 1000, "the two largest are fixed"
+        recount = run(os.path.join(ROOT, ".venv/bin/python"), shared("data/truth.py"), tweets).stdout
+        assert dict(((h, i), int(n)) for h, i, n in (line.split("\t") for line in recount.splitlines() if line)) == expected
+        assert_counts(r, expected)
+
+
+def test_a_second_name_doubles_and_the_same_name_resumes():
+    data, counts = (shared(path) for path in DATA["btc"])
+    expected = truth(counts)
+    with ring("127.0.5.4", schema=True) as r:
+        r.job("--name", "one", JOB, data)
+        assert_counts(r, expected)
+        r.job("--name", "two", JOB, data)
+        assert_counts(r, {k: 2 * n for k, n in expected.items()})
+        # A finished job starts anew.
+        r.job("--name", "one", JOB, data)
+        assert_counts(r, {k: 3 * n for k, n in expected.items()})
+        # And all of it is there after a restart.
+        r.restart()
+        assert_counts(r, {k: 3 * n for k, n in expected.items()})
+
+
+def test_bad_lines_are_counted_and_stop_nothing():
+    good = b'{"text": "one #Tag and #tag", "created_at": "Sat Aug 23 22:13:00 +0000 2008"}\n'
+    bad = [b"no json\n", b"[1, 2]\n", b'{"text": "#x"}\n', b'{"created_at": "2012-01-01T10:37:26Z"}\n',
+           b'{"text": 5, "created_at": "2012-01-01T10:37:26Z"}\n', b'{"text": "#x", "created_at": "yesterday"}\n',
+           b'{"text": "#\xff\xfe", "created_at": "2012-01-01T10:37:26Z"}\n', b"\n", b'{"text": "#cut", "created_at": "2012-\n']
+    with ring("127.0.5.4", schema=True) as r, tempfile.NamedTemporaryFile(suffix=".jsonl") as f:
+        for line in bad:
+            f.write(good + line)
+        f.flush()
+        done = r.job(JOB, f.name)
+        times = 2 * len(bad)
+        assert_counts(r, {("#tag", "ALL"): times, ("#tag", "20080823"): times})
+        assert str(len(bad)) in done.stderr + done.stdout, done.stderr + done.stdout
+        return (done.stderr + done.stdout).strip().split("\n")[-1]
+
+
+def test_standard_input_is_a_source():
+    data, counts = (shared(path) for path in DATA["btc"])
+    with ring("127.0.5.4", schema=True) as r, gzip.open(data) as lines:
+        done = subprocess.run([HELENUS, "stream", "run", "--ring", r.address, JOB, "-"], input=lines.read(), cwd=ROOT,
+                              capture_output=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert_counts(r, truth(counts))
+
+
+def start_job(r, name, data):
+    return subprocess.Popen([HELENUS, "stream", "run", "--name", name, "--ring", r.address, "--batch-records", "500", JOB, data],
+                            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_killed_job_resumes_to_the_exact_counts():
+    """`kill -9` of the worker at random moments, each run resumed under its name until it ends."""
+    data, counts = (shared(path) for path in DATA["usql"])
+    expected = truth(counts)
+    seed = random.randrange(2**32)
+    chance = random.Random(seed)
+    kills = rounds = 0
+    with ring("127.0.5.4", schema=True) as r:
+        while kills < KILLS:
+            rounds += 1
+            while True:
+                job = start_job(r, f"kill{rounds}", data)
+                try:
+                    _, said = job.communicate(timeout=chance.uniform(0.005, 0.25))
+                    assert job.returncode == 0, f"seed {seed}: {said}"
+                    break
+                except subprocess.TimeoutExpired:
+                    job.send_signal(signal.SIGKILL)
+                    job.communicate()
+                    kills += 1
+            shown, count = differences(r.counts(), {k: rounds * n for k, n in expected.items()})
+            assert count == 0, f"seed {seed}, round {rounds}, {kills} kills: {count} rows differ: {shown}"
+    return f"{kills} kills in {rounds} runs, seed {seed}"
+
+
+def test_a_node_killed_under_a_job_loses_and_doubles_nothing():
+    data, counts = (shared(path) for path in DATA["usql"])
+    expected = truth(counts)
+    seed = random.randrange(2**32)
+    chance = random.Random(seed)
+    kills = rounds = 0
+    with ring("127.0.5.4", schema=True) as r:
+        while kills < KILLS // 5:
+            rounds += 1
+            job = start_job(r, f"node{rounds}", data)
+            while job.poll() is None:
+                time.sleep(chance.uniform(0.02, 0.3))
+                if job.poll() is None and kills < KILLS // 5:
+                    r.kill()
+                    r.restart()
+                    kills += 1
+            said = job.stderr.read()
+            assert job.returncode == 0, f"seed {seed}: {said}"
+            shown, count = differences(r.counts(), {k: rounds * n for k, n in expected.items()})
+            assert count == 0, f"seed {seed}, round {rounds}, {kills} kills: {count} rows differ: {shown}"
+    return f"{kills} kills in {rounds} runs, seed {seed}"
+
+
+def test_the_deck_job_counts_an_http_stream():
+    """examples/deck.lua over `helenus tweets --serve`: every two seconds, #iphone and #android, ALL and by day."""
+    server = subprocess.Popen([HELENUS, "tweets", "--serve", "8123", "--address", "127.0.5.4", "--count", "3000", "--rate", "1000", "--seed", "3"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        with ring("127.0.5.4", schema=True) as r:
+            r.job("examples/deck.lua", "http://127.0.5.4:8123/")
+            counts = r.counts()
+            assert {k[0] for k in counts} == {"#iphone", "#android"}, counts
+            for tag in ["#iphone", "#android"]:
+                days = sum(n for (t, i), n in counts.items() if t == tag and i != "ALL")
+                assert days == counts[tag, "ALL"] > 0, counts
+    finally:
+        server.kill()
+        server.wait()
