@@ -3,8 +3,8 @@
 //
 // Written is the shortest text that reads back as the same number, but at least two digits. (Java
 // before 19 has now and then one digit more than that.)
-#ifndef STORAGE_REAL_H
-#define STORAGE_REAL_H
+#ifndef STORAGE_VALUE_REAL_H
+#define STORAGE_VALUE_REAL_H
 
 #include "base/buffer.h"
 #include "base/slice.h"

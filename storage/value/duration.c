@@ -1,4 +1,4 @@
-#include "storage/duration.h"
+#include "storage/value/duration.h"
 
 #include "base/cursor.h"
 

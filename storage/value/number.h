@@ -3,8 +3,8 @@
 //
 //     varint   big-endian two's complement, at least one byte
 //     decimal  i32 scale, varint unscaled; the value is unscaled / 10^scale
-#ifndef STORAGE_NUMBER_H
-#define STORAGE_NUMBER_H
+#ifndef STORAGE_VALUE_NUMBER_H
+#define STORAGE_VALUE_NUMBER_H
 
 #include "base/arena.h"
 #include "base/buffer.h"

@@ -1,7 +1,7 @@
 // Days and dates: the Gregorian calendar, without a beginning (java.time.LocalDate), and what the
 // types date, time and timestamp make of it as text.
-#ifndef STORAGE_CALENDAR_H
-#define STORAGE_CALENDAR_H
+#ifndef STORAGE_VALUE_CALENDAR_H
+#define STORAGE_VALUE_CALENDAR_H
 
 #include "base/buffer.h"
 #include "base/slice.h"

@@ -2,8 +2,8 @@
 // (org.apache.cassandra.cql3.Duration).
 //
 //     zv months, zv days, zv nanoseconds
-#ifndef STORAGE_DURATION_H
-#define STORAGE_DURATION_H
+#ifndef STORAGE_VALUE_DURATION_H
+#define STORAGE_VALUE_DURATION_H
 
 #include "base/arena.h"
 #include "base/buffer.h"

@@ -1,13 +1,13 @@
-// Writing values as text. The other direction is value_parse.c.
+// Writing values as text. The other direction is parse.c.
 #include "base/cursor.h"
-#include "storage/calendar.h"
 #include "storage/cql_name.h"
-#include "storage/duration.h"
-#include "storage/inet.h"
-#include "storage/number.h"
-#include "storage/real.h"
 #include "storage/uuid.h"
 #include "storage/value.h"
+#include "storage/value/calendar.h"
+#include "storage/value/duration.h"
+#include "storage/value/inet.h"
+#include "storage/value/number.h"
+#include "storage/value/real.h"
 
 #include <inttypes.h>
 

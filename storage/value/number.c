@@ -1,4 +1,4 @@
-#include "storage/number.h"
+#include "storage/value/number.h"
 
 #include "base/assert.h"
 #include "base/bytes.h"

@@ -1,12 +1,12 @@
 // Reading values from the text of a string constant (AbstractType.fromString of each type).
 #include "base/bytes.h"
-#include "storage/calendar.h"
-#include "storage/duration.h"
-#include "storage/inet.h"
-#include "storage/number.h"
-#include "storage/real.h"
 #include "storage/uuid.h"
 #include "storage/value.h"
+#include "storage/value/calendar.h"
+#include "storage/value/duration.h"
+#include "storage/value/inet.h"
+#include "storage/value/number.h"
+#include "storage/value/real.h"
 
 // What of a text an error shows.
 enum { SHOWN_SIZE_MAX = 400 };

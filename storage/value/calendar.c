@@ -1,4 +1,4 @@
-#include "storage/calendar.h"
+#include "storage/value/calendar.h"
 
 #include <inttypes.h>
 

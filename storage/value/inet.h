@@ -1,6 +1,6 @@
 // Addresses as text, as java.net.InetAddress has them.
-#ifndef STORAGE_INET_H
-#define STORAGE_INET_H
+#ifndef STORAGE_VALUE_INET_H
+#define STORAGE_VALUE_INET_H
 
 #include "base/buffer.h"
 #include "base/slice.h"

@@ -1,4 +1,4 @@
-#include "storage/inet.h"
+#include "storage/value/inet.h"
 
 #include "base/bytes.h"
 

@@ -1,4 +1,4 @@
-#include "storage/real.h"
+#include "storage/value/real.h"
 
 #include <math.h>
 #include <stdio.h>
