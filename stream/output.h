@@ -5,7 +5,8 @@
 // operators stood before, one sum for each cell leaves the worker. A record's tuples are flattened,
 // so that ((tag, day), n) fits three columns.
 //
-//     cell key = vbytes partition key | vbytes of each clustering value      cell = vbytes key | zv sum
+//     cell key = vbytes partition key | vbytes of each clustering value      cell = vbytes key | zv
+//     sum
 #ifndef STREAM_OUTPUT_H
 #define STREAM_OUTPUT_H
 
@@ -42,8 +43,7 @@ MUST_USE enum status output_create(struct dataset *parent, uint32_t ordinal, str
 // Finds the role of each name in a table of the ring: all of its primary key and one counter.
 // INVALID says what does not fit.
 MUST_USE enum status output_roles(const struct table *table, const struct slice *names,
-                                  size_t count, struct output_column *columns,
-                                  struct error *error);
+                                  size_t count, struct output_column *columns, struct error *error);
 // Before the first batch.
 void output_bind(struct output *output, const struct output_column *columns);
 

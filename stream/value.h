@@ -12,14 +12,7 @@
 #include "base/buffer.h"
 #include "base/cursor.h"
 
-enum value_kind {
-    VALUE_NULL,
-    VALUE_BOOLEAN,
-    VALUE_INTEGER,
-    VALUE_NUMBER,
-    VALUE_TEXT,
-    VALUE_TUPLE
-};
+enum value_kind { VALUE_NULL, VALUE_BOOLEAN, VALUE_INTEGER, VALUE_NUMBER, VALUE_TEXT, VALUE_TUPLE };
 
 // Values of one tuple or record, and how deep tuples may stand in each other.
 enum { VALUE_ITEMS_MAX = 64, VALUE_DEPTH_MAX = 8 };

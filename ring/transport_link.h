@@ -1,0 +1,39 @@
+// One end of a connection: hello, frames in and out. What transport.h's two sides share.
+//
+//     NEW --both hellos--> OPEN --fault, close--> (owner told once)
+#ifndef RING_TRANSPORT_LINK_H
+#define RING_TRANSPORT_LINK_H
+
+#include "base/buffer.h"
+#include "base/env.h"
+
+struct transport_link;
+
+struct transport_link_events {
+    void (*opened)(struct transport_link *link); // The peer's hello came and fits.
+    void (*frame)(struct transport_link *link, uint8_t type, uint64_t id, struct slice payload);
+    void (*ended)(struct transport_link *link, enum status status);
+};
+
+// Lives in its owner's memory. The owner may end it (transport_link_close()) inside of any event,
+// but frees its memory only in a later turn or in `ended`.
+struct transport_link {
+    const struct transport_link_events *events;
+    struct env *env;
+    struct env_stream *stream; // NULL: ended.
+    struct buffer input, output;
+    struct env_task flush;
+    bool is_open, is_paused;
+};
+
+void transport_link_init(struct transport_link *link, struct env *env, struct env_stream *stream,
+                         const struct transport_link_events *events);
+// No event comes any more.
+void transport_link_close(struct transport_link *link, bool flush);
+// Frees the buffers.
+void transport_link_deinit(struct transport_link *link);
+void transport_link_send(struct transport_link *link, uint8_t type, uint64_t id,
+                         struct slice payload);
+size_t transport_link_queued(const struct transport_link *link);
+
+#endif
