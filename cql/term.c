@@ -168,10 +168,6 @@ static const struct type *term_constant_type(const struct cql_term *raw)
     return NULL;
 }
 
-static const struct function *term_resolve_operation(struct analysis *analysis,
-                                                     const struct cql_term *raw,
-                                                     const struct type *receiver);
-
 const struct type *term_natural_type(struct analysis *analysis, const struct cql_term *raw)
 {
     const struct function *function = NULL;
@@ -620,9 +616,8 @@ static const struct function *term_resolve_call(struct analysis *analysis,
 
 // The operands of an operation help each other: a literal takes the type of the other side, or the
 // receiver's, or the one it looks like.
-static const struct function *term_resolve_operation(struct analysis *analysis,
-                                                     const struct cql_term *raw,
-                                                     const struct type *receiver)
+const struct function *term_resolve_operation(struct analysis *analysis, const struct cql_term *raw,
+                                              const struct type *receiver)
 {
     const struct type *types[2];
     bool open[2];

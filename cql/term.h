@@ -47,6 +47,11 @@ enum term_fit term_type_fits(const struct type *from, const struct type *to);
 // none.
 const struct type *term_natural_type(struct analysis *analysis, const struct cql_term *raw);
 
+// The function of left operator right, NULL with the error set. A literal takes the type of the
+// other side, or the receiver's (if not NULL), or the one it looks like.
+const struct function *term_resolve_operation(struct analysis *analysis, const struct cql_term *raw,
+                                              const struct type *receiver);
+
 // A constant in the arena.
 const struct term *term_make_constant(struct arena *arena, const struct type *type,
                                       struct slice bytes);
