@@ -307,9 +307,10 @@ bool parser_update(struct parser *parser, struct cql_update *update)
 
 static bool deletion(struct parser *parser, struct cql_deletion *deletion)
 {
+    if (!parser_is_column_name(parser_peek(parser, 1))) return parser_fail_no_viable(parser, 1);
     enum token_kind second = parser_peek(parser, 2);
-    if (parser_is_column_name(parser_peek(parser, 1)) && second != TOKEN_OPEN_SQUARE &&
-        second != TOKEN_DOT && second != TOKEN_COMMA && second != K_FROM)
+    if (second != TOKEN_OPEN_SQUARE && second != TOKEN_DOT && second != TOKEN_COMMA &&
+        second != K_FROM)
         return parser_fail_no_viable(parser, 2);
     if (!parser_column_name(parser, &deletion->column)) return false;
     if (parser_take(parser, TOKEN_DOT)) return parser_name(parser, &deletion->field);

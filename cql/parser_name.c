@@ -105,6 +105,8 @@ bool parser_table_name(struct parser *parser, struct cql_qualified_name *name)
         parser_skip(parser);
     } else if (!follows_table_name(parser_peek(parser, 2))) {
         return parser_fail_no_viable(parser, 2);
+    } else if (parser_peek(parser, 2) != TOKEN_EOF) {
+        (void)parser_peek(parser, 3); // As far as Cassandra looks.
     }
     if (parser_peek(parser, 1) == TOKEN_QMARK) return refuse_marker(parser, "table");
     return parser_name(parser, &name->name);

@@ -193,6 +193,10 @@ static bool add_relation(struct parser *parser, struct parser_list *list);
 // "(relation)", as opposed to "(a, b) = …".
 static bool parenthesised(struct parser *parser, struct parser_list *list)
 {
+    enum token_kind second = parser_peek(parser, 2);
+    if (second != TOKEN_OPEN && second != TOKEN_EXPR_OPEN && second != K_TOKEN &&
+        !parser_is_column_name(second))
+        return parser_fail_no_viable(parser, 2);
     parser_skip(parser);
     if (!parser_enter(parser)) return false;
     bool is_parsed = add_relation(parser, list);

@@ -197,7 +197,9 @@ static bool follows_name(enum token_kind kind)
 // A column, a function, or "column.field", of which only the first is taken here.
 static const struct cql_term *name_or_function(struct parser *parser)
 {
-    enum token_kind kind = parser_peek(parser, 1), second = parser_peek(parser, 2);
+    enum token_kind kind = parser_peek(parser, 1);
+    if (!parser_is_name(kind) && !parser_is_function_name(kind)) return no_viable(parser, 1);
+    enum token_kind second = parser_peek(parser, 2);
     if (second == TOKEN_OPEN) {
         switch (kind) {
         case K_COUNT:

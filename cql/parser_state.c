@@ -149,14 +149,18 @@ bool parser_fail_text(struct parser *parser, const char *format, ...)
     return cql_error_set(parser->error, CQL_ERROR_SYNTAX, "%s", text);
 }
 
+bool parser_fail_exception(struct parser *parser, const char *exception)
+{
+    int shown_size = parser->text.size < 1024 ? (int)parser->text.size : 1024;
+    return parser_fail_text(parser, "Failed parsing statement: [%.*s] reason: %s", shown_size,
+                            (const char *)parser->text.data, exception);
+}
+
 bool parser_enter(struct parser *parser)
 {
     parser->depth++;
     if (parser->depth <= PARSER_DEPTH_MAX) return true;
-    return parser_fail_text(parser,
-                            "Failed parsing statement: [%.*s] reason: StackOverflowError null",
-                            (int)(parser->text.size < 1024 ? parser->text.size : 1024),
-                            (const char *)parser->text.data);
+    return parser_fail_exception(parser, "StackOverflowError null");
 }
 
 // ---- Lists -------------------------------------------------------------------------------------

@@ -6,6 +6,9 @@
 
 #include "base/limits.h"
 
+#include <math.h>
+#include <stdlib.h>
+
 bool parser_is_constant(enum token_kind kind)
 {
     switch (kind) {
@@ -310,11 +313,69 @@ static const struct cql_term *cast(struct parser *parser)
     return parser_term_make(parser, term, first);
 }
 
+// Cassandra turns each number with a fraction or an exponent into a double and that into a decimal,
+// which fails for what is too large for a double.
+static bool check_float(struct parser *parser)
+{
+    char text[512];
+    struct slice written = parser_token_text(parser, parser->index);
+    if (written.size >= sizeof text) return true;
+    memcpy(text, written.data, written.size);
+    text[written.size] = 0;
+    if (!isinf(strtod(text, NULL))) return true;
+    return parser_fail_exception(parser,
+                                 "NumberFormatException Character I is neither a decimal digit "
+                                 "number, decimal point, nor \"e\" notation exponential mark.");
+}
+
+// What may follow a term somewhere in the grammar.
+static bool follows_term(enum token_kind kind)
+{
+    switch (kind) {
+    case TOKEN_EOF:
+    case TOKEN_SEMICOLON:
+    case TOKEN_COMMA:
+    case TOKEN_COLON:
+    case TOKEN_CLOSE:
+    case TOKEN_CLOSE_SQUARE:
+    case TOKEN_CLOSE_BRACE:
+    case TOKEN_PLUS:
+    case TOKEN_RANGE:
+    case K_ALLOW:
+    case K_AND:
+    case K_APPLY:
+    case K_AS:
+    case K_ASC:
+    case K_DELETE:
+    case K_DESC:
+    case K_GROUP:
+    case K_IF:
+    case K_INSERT:
+    case K_LIMIT:
+    case K_ORDER:
+    case K_PER:
+    case K_PRIMARY:
+    case K_UPDATE:
+    case K_WHERE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool follows_operand(enum token_kind kind)
+{
+    return follows_term(kind) || kind == TOKEN_MINUS || kind == TOKEN_STAR || kind == TOKEN_SLASH ||
+           kind == TOKEN_PERCENT;
+}
+
 static const struct cql_term *simple_term(struct parser *parser)
 {
     enum token_kind kind = parser_peek(parser, 1);
     switch (kind) {
     case TOKEN_QMARK:
+        if (!follows_operand(parser_peek(parser, 2))) return no_viable(parser, 2);
+        return parser_marker(parser);
     case TOKEN_COLON:
         return parser_marker(parser);
     case TOKEN_OPEN:
@@ -328,6 +389,7 @@ static const struct cql_term *simple_term(struct parser *parser)
         return parser_term_make(parser, (struct cql_term){.kind = CQL_TERM_NULL},
                                 parser->index - 1);
     default:
+        if (kind == TOKEN_FLOAT && !check_float(parser)) return NULL;
         if (parser_is_constant(kind)) return parser_constant(parser);
         if (kind == K_CAST && parser_peek(parser, 2) == TOKEN_OPEN) return cast(parser);
         if (parser_is_function_name(kind) || parser_is_name(kind)) return function(parser);
@@ -383,42 +445,6 @@ static const struct cql_term *product(struct parser *parser)
         left = right == NULL ? NULL : operation(parser, operator, left, right, first);
     }
     return left;
-}
-
-// What may follow a term somewhere in the grammar.
-static bool follows_term(enum token_kind kind)
-{
-    switch (kind) {
-    case TOKEN_EOF:
-    case TOKEN_SEMICOLON:
-    case TOKEN_COMMA:
-    case TOKEN_COLON:
-    case TOKEN_CLOSE:
-    case TOKEN_CLOSE_SQUARE:
-    case TOKEN_CLOSE_BRACE:
-    case TOKEN_PLUS:
-    case TOKEN_RANGE:
-    case K_ALLOW:
-    case K_AND:
-    case K_APPLY:
-    case K_AS:
-    case K_ASC:
-    case K_DELETE:
-    case K_DESC:
-    case K_GROUP:
-    case K_IF:
-    case K_INSERT:
-    case K_LIMIT:
-    case K_ORDER:
-    case K_PER:
-    case K_PRIMARY:
-    case K_UPDATE:
-    case K_USING:
-    case K_WHERE:
-        return true;
-    default:
-        return false;
-    }
 }
 
 // In "SET x = term + x" the "+ x" is the assignment's. Anywhere else a name must be a function's.

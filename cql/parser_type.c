@@ -82,6 +82,14 @@ static const struct cql_type *parameterised(struct parser *parser, enum cql_type
     uint32_t first = parser->index;
     parser->index += 2;
     struct parser_list parameters = {0};
+    if (kind == CQL_TYPE_TUPLE && parser_peek(parser, 1) == TOKEN_GREATER) {
+        (void)parser_fail_exception(
+            parser,
+            "NullPointerException Cannot invoke "
+            "\"org.apache.cassandra.cql3.CQL3Type$Raw.supportsFreezing()\" because \"t\" is "
+            "null");
+        return NULL;
+    }
     do {
         if (parameter(parser, &parameters) == NULL) return NULL;
     } while (takes_parameter(parser, kind, parameters.count));
@@ -100,6 +108,12 @@ static const struct cql_type *frozen(struct parser *parser)
 {
     uint32_t first = parser->index;
     parser->index += 2;
+    if (parser_peek(parser, 1) == TOKEN_GREATER) {
+        (void)parser_fail_exception(
+            parser, "NullPointerException Cannot invoke "
+                    "\"org.apache.cassandra.cql3.CQL3Type$Raw.freeze()\" because \"f\" is null");
+        return NULL;
+    }
     const struct cql_type *inner = parser_type(parser);
     if (inner == NULL || !parser_expect(parser, TOKEN_GREATER)) return NULL;
     if (inner->kind == CQL_TYPE_NATIVE || inner->kind == CQL_TYPE_CUSTOM) {
