@@ -251,6 +251,13 @@ void metadata_listen(struct metadata *metadata, struct metadata_listener *listen
     metadata->listeners = listener;
 }
 
+void metadata_unlisten(struct metadata *metadata, struct metadata_listener *listener)
+{
+    struct metadata_listener **place = &metadata->listeners;
+    while (*place != NULL && *place != listener) place = &(*place)->next;
+    if (*place == listener) *place = listener->next;
+}
+
 void metadata_set_engine(struct metadata *metadata, struct engine *engine)
 {
     metadata->engine = engine;

@@ -30,6 +30,7 @@ MUST_USE enum status metadata_open(struct env *env, const char *directory,
 void metadata_close(struct metadata *metadata);
 void metadata_abandon(struct metadata *metadata); // As engine_abandon().
 void metadata_listen(struct metadata *metadata, struct metadata_listener *listener);
+void metadata_unlisten(struct metadata *metadata, struct metadata_listener *listener);
 // From now on tables that come and go do so in the engine too. NULL ends that.
 void metadata_set_engine(struct metadata *metadata, struct engine *engine);
 
