@@ -712,6 +712,8 @@ bool term_prepare(struct analysis *analysis, const struct cql_term *raw,
     case CQL_TERM_CONSTANT:
         return term_prepare_constant(analysis, raw, receiver, term);
     case CQL_TERM_NULL:
+        if (receiver->type->kind == TYPE_COUNTER)
+            return term_invalid(analysis, "Invalid null value for counter increment/decrement");
         *term = term_make_constant(analysis->arena, receiver->type, slice_null());
         return true;
     case CQL_TERM_MARKER:
