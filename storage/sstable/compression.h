@@ -1,0 +1,52 @@
+// Compression of Data.db: its parameters, CompressionInfo.db, and one chunk to and from its bytes
+// (org.apache.cassandra.io.compress; sstable-nb §4).
+#ifndef STORAGE_SSTABLE_COMPRESSION_H
+#define STORAGE_SSTABLE_COMPRESSION_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "storage/schema.h"
+
+enum compressor {
+    COMPRESSOR_NONE, // There is no CompressionInfo.db.
+    COMPRESSOR_LZ4,
+    COMPRESSOR_DEFLATE,
+    COMPRESSOR_NOOP,
+};
+
+struct compression {
+    enum compressor compressor;
+    uint32_t chunk_size;          // Of uncompressed bytes.
+    uint32_t max_compressed_size; // A chunk that does not get smaller than this is stored raw.
+    struct options options;       // For the compressor: written and otherwise ignored.
+};
+
+// What a flush of the table writes: LZ4 or nothing. As Cassandra does with `flush_compression:
+// fast`, tables with another compressor are flushed with LZ4.
+void compression_of_table(const struct table *table, struct compression *compression,
+                          struct arena *arena);
+
+// Most bytes of one stored chunk, without its checksum.
+size_t compression_bound(const struct compression *compression);
+// Compresses up to chunk_size bytes; pads as Cassandra does. Returns the stored size, which is at
+// most compression_bound().
+size_t compression_compress(const struct compression *compression, struct slice chunk,
+                            uint8_t *stored);
+// The other way; `chunk` has room for exactly what the chunk has. CORRUPT.
+MUST_USE enum status compression_decompress(const struct compression *compression,
+                                            struct slice stored, uint8_t *chunk, size_t size);
+
+// CompressionInfo.db.
+struct compression_info {
+    struct compression compression;
+    uint64_t data_size; // Uncompressed.
+    size_t chunk_count;
+    const uint8_t *offsets; // chunk_count × i64, as in the file.
+};
+
+void compression_info_encode(const struct compression_info *info, struct buffer *file);
+// Points into `file`. CORRUPT; UNSUPPORTED: a compressor that is not built in.
+MUST_USE enum status compression_info_decode(struct compression_info *info, struct slice file,
+                                             struct arena *arena, struct error *error);
+
+#endif

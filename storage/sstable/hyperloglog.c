@@ -1,0 +1,161 @@
+#include "storage/sstable/hyperloglog.h"
+
+#include "base/assert.h"
+#include "base/bytes.h"
+
+#include <stdlib.h>
+
+enum { P = 13, SP = 25, REGISTER_BITS = 5, REGISTERS_PER_INT = 6 };
+
+// MurmurHash2, 64 bits, seed 0, as stream-lib has it: its tail bytes are sign-extended.
+static uint64_t hash_key(struct slice key)
+{
+    const uint64_t m = 0xc6a4a7935bd1e995u;
+    uint64_t h = m * key.size;
+    size_t block_count = key.size / 8;
+    for (size_t i = 0; i < block_count; i++) {
+        uint64_t k = bytes_get_u64_le(key.data + 8 * i);
+        k *= m;
+        k ^= k >> 47;
+        k *= m;
+        h ^= k;
+        h *= m;
+    }
+    size_t rest = key.size - 8 * block_count;
+    for (size_t i = rest; i-- > 0;)
+        h ^= (uint64_t)(int64_t)(int8_t)key.data[8 * block_count + i] << (8 * i);
+    if (rest > 0) h *= m;
+    h ^= h >> 47;
+    h *= m;
+    h ^= h >> 47;
+    return h;
+}
+
+// Ones behind which the register's index ends, so that it is never all zeros.
+static uint32_t run_of(uint64_t x)
+{
+    return (uint32_t)__builtin_clzll(x << P | 1u << (P - 1)) + 1;
+}
+
+static uint32_t encode_sparse(uint64_t x)
+{
+    uint32_t index = (uint32_t)(x >> (64 - SP));
+    if ((index & ((1u << (SP - P)) - 1)) != 0) return index << 1;
+    return (index << 6 | (run_of(x) ^ 63)) << 1 | 1;
+}
+
+static uint32_t index_of(uint32_t value)
+{
+    return value & 1 ? value >> 7 : value >> 1;
+}
+
+static int compare_values(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    uint32_t x_index = index_of(x), y_index = index_of(y);
+    if (x_index != y_index) return x_index < y_index ? -1 : 1;
+    return (x > y) - (x < y);
+}
+
+// The set and the sorted buffer become one sorted set; of one index the smaller value stays.
+static void merge_buffer(struct hyperloglog *log)
+{
+    qsort(log->buffered, log->buffered_count, sizeof *log->buffered, compare_values);
+    // From the end, so that it needs no second array: first make room, then write what is kept.
+    size_t total = log->set_count + log->buffered_count;
+    ASSERT(total <= sizeof log->set / sizeof *log->set);
+    size_t left = log->set_count, right = log->buffered_count, to = total;
+    while (right > 0) {
+        if (left > 0 && compare_values(&log->set[left - 1], &log->buffered[right - 1]) > 0) {
+            log->set[--to] = log->set[--left];
+        } else {
+            log->set[--to] = log->buffered[--right];
+        }
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < total; i++) {
+        if (kept > 0 && index_of(log->set[kept - 1]) == index_of(log->set[i])) continue;
+        log->set[kept++] = log->set[i];
+    }
+    log->set_count = kept;
+    log->buffered_count = 0;
+}
+
+static void raise_register(struct hyperloglog *log, uint32_t index, uint32_t run)
+{
+    if (log->registers[index] < run) log->registers[index] = (uint8_t)run;
+}
+
+static void convert_to_registers(struct hyperloglog *log)
+{
+    for (size_t i = 0; i < log->set_count; i++) {
+        uint32_t value = log->set[i];
+        uint32_t index = index_of(value) >> (SP - P);
+        // A value that is even has a one among the 12 bits below the register's index.
+        uint32_t run = value & 1 ? ((value >> 1) & 63) ^ 63
+                                 : (uint32_t)__builtin_clz(value << (31 - (SP - P))) + 1;
+        raise_register(log, index, run);
+    }
+    log->sparse = false;
+}
+
+void hyperloglog_init(struct hyperloglog *log)
+{
+    log->sparse = true;
+    log->buffered_count = 0;
+    log->set_count = 0;
+    memset(log->registers, 0, sizeof log->registers);
+}
+
+void hyperloglog_add(struct hyperloglog *log, struct slice key)
+{
+    uint64_t x = hash_key(key);
+    if (!log->sparse) {
+        raise_register(log, (uint32_t)(x >> (64 - P)), run_of(x));
+        return;
+    }
+    log->buffered[log->buffered_count++] = encode_sparse(x);
+    if (log->buffered_count <= HYPERLOGLOG_BUFFER_MAX) return;
+    merge_buffer(log);
+    if (log->set_count > HYPERLOGLOG_SPARSE_MAX) convert_to_registers(log);
+}
+
+// Seven bits a byte, the lowest first: not Cassandra's vint.
+static void put_varint(struct buffer *bytes, uint32_t value)
+{
+    while (value >= 0x80) {
+        buffer_put_u8(bytes, (uint8_t)(value | 0x80));
+        value >>= 7;
+    }
+    buffer_put_u8(bytes, (uint8_t)value);
+}
+
+void hyperloglog_encode(struct hyperloglog *log, struct buffer *bytes)
+{
+    if (log->sparse) merge_buffer(log);
+    buffer_put_u32(bytes, (uint32_t)-2); // The version.
+    put_varint(bytes, P);
+    put_varint(bytes, SP);
+    put_varint(bytes, log->sparse);
+    if (log->sparse) {
+        put_varint(bytes, (uint32_t)log->set_count);
+        uint32_t previous = 0;
+        for (size_t i = 0; i < log->set_count; i++) {
+            put_varint(bytes, log->set[i] - previous);
+            previous = log->set[i];
+        }
+        return;
+    }
+    // Six registers of five bits in each int.
+    uint32_t int_count = (HYPERLOGLOG_REGISTERS + REGISTERS_PER_INT - 1) / REGISTERS_PER_INT;
+    put_varint(bytes, 4 * int_count);
+    for (uint32_t i = 0; i < int_count; i++) {
+        uint32_t packed = 0;
+        for (uint32_t j = 0; j < REGISTERS_PER_INT; j++) {
+            uint32_t index = i * REGISTERS_PER_INT + j;
+            if (index < HYPERLOGLOG_REGISTERS)
+                packed |= (uint32_t)log->registers[index] << (REGISTER_BITS * j);
+        }
+        buffer_put_u32(bytes, packed);
+    }
+}

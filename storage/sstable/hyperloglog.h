@@ -1,0 +1,33 @@
+// How many different partition keys an SSTable has, in 5 KiB (stream-lib's HyperLogLogPlus with
+// p = 13 and sp = 25; sstable-nb §8.3): compactions size their filters by the union of several.
+//
+// Small sets are sparse: sorted hashes, exact up to some thousand keys; then 8192 registers.
+#ifndef STORAGE_SSTABLE_HYPERLOGLOG_H
+#define STORAGE_SSTABLE_HYPERLOGLOG_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    HYPERLOGLOG_BUFFER_MAX = 1536, // New hashes gathered before they are merged into the set …
+    HYPERLOGLOG_SPARSE_MAX = 6144, // … which turns into registers when it is larger than this.
+    HYPERLOGLOG_REGISTERS = 8192
+};
+
+struct hyperloglog {
+    bool sparse;
+    size_t buffered_count, set_count;
+    uint32_t buffered[HYPERLOGLOG_BUFFER_MAX + 1];
+    uint32_t set[HYPERLOGLOG_SPARSE_MAX + HYPERLOGLOG_BUFFER_MAX + 1]; // By index, each once.
+    uint8_t registers[HYPERLOGLOG_REGISTERS];
+};
+
+void hyperloglog_init(struct hyperloglog *log);
+void hyperloglog_add(struct hyperloglog *log, struct slice key);
+// Without the length that stands before it in Statistics.db.
+void hyperloglog_encode(struct hyperloglog *log, struct buffer *bytes);
+
+#endif

@@ -1,0 +1,177 @@
+// A read of one partition and a scan of many; see sstable.h.
+#include "storage/sstable/partition_reader.h"
+
+// ---- One partition ------------------------------------------------------------------------------
+
+static void close_partition(struct partition_iterator *iterator)
+{
+    partition_reader_deinit((struct partition_reader *)iterator);
+}
+
+static const struct partition_iterator_ops partition_ops = {
+    .next = partition_reader_next,
+    .close = close_partition,
+};
+
+// The map for this table: the reader's own, or one made for this read.
+static const struct column_map *find_map(struct sstable_reader *reader, const struct table *table,
+                                         struct arena *arena)
+{
+    if (reader->map.table == table) return &reader->map;
+    struct column_map *map = ARENA_NEW(arena, struct column_map);
+    reader_map_columns(reader, table, map, arena);
+    return map;
+}
+
+static enum status check_table(const struct sstable_reader *reader, const struct table *table,
+                               struct error *error)
+{
+    if (table->column_counts[COLUMN_CLUSTERING] == reader->header.clustering_count)
+        return STATUS_OK;
+    return reader_corrupt(reader, SSTABLE_STATISTICS, 0, error,
+                          "it has another number of clustering columns than the table");
+}
+
+// False: nothing between the file's smallest and largest clustering is wanted, and nothing else in
+// it could matter (a file without local times has no tombstone, so no partition deletion).
+static bool may_have_wanted_rows(const struct sstable_reader *reader, const struct table *table,
+                                 const struct partition_filter *filter)
+{
+    const struct statistics_summary *statistics = &reader->statistics;
+    if (statistics->min_local_time != LOCAL_TIME_NONE) return true;
+    if (filter->with_static && reader->header.columns[ROWS_STATIC].count > 0) return true;
+    if (statistics->min_clustering.count > table->column_counts[COLUMN_CLUSTERING] ||
+        statistics->max_clustering.count > table->column_counts[COLUMN_CLUSTERING])
+        return true;
+    struct bound first = {BOUND_INCL_START, statistics->min_clustering};
+    struct bound last = {BOUND_INCL_END, statistics->max_clustering};
+    for (size_t i = 0; i < filter->range_count; i++) {
+        const struct clustering_range *range = &filter->ranges[i];
+        if (bound_compare(table, &range->end, &first) >= 0 &&
+            bound_compare(table, &range->start, &last) <= 0)
+            return true;
+    }
+    return false;
+}
+
+// How many chunks a partition without blocks has, as far as the index tells.
+static size_t chunks_of(const struct partition_reader *partition)
+{
+    const struct index_entry *entry = &partition->entry;
+    uint64_t size = entry->data_end > entry->position ? entry->data_end - entry->position : 1;
+    uint64_t chunk = partition->reader->data_chunk_size;
+    uint64_t count = (entry->position + size - 1) / chunk - entry->position / chunk + 1;
+    return count < PARTITION_READER_AHEAD_MAX ? (size_t)count : PARTITION_READER_AHEAD_MAX;
+}
+
+enum status sstable_read(struct sstable_reader *reader, const struct table *table,
+                         const struct partition_key *key, const struct partition_filter *filter,
+                         struct chunk_cache *cache, struct read_pins *pins, struct arena *arena,
+                         struct partition_iterator **partition, struct error *error)
+{
+    *partition = NULL;
+    if (!sstable_may_contain(reader, key)) return STATUS_OK;
+    enum status status = check_table(reader, table, error);
+    if (status != STATUS_OK) return status;
+    if (!may_have_wanted_rows(reader, table, filter)) return STATUS_OK;
+    struct stream_access access = {cache, pins, error};
+    struct partition_reader *opened = arena_alloc(arena, sizeof *opened);
+    partition_reader_init(opened, reader, table, find_map(reader, table, arena), filter, access,
+                          arena);
+    status = index_reader_find(&opened->index, key, &opened->entry);
+    if (status == STATUS_OK) {
+        opened->base.ops = &partition_ops;
+        opened->data.ahead = chunks_of(opened);
+        status = partition_reader_open(opened, *key, &opened->index);
+    }
+    if (status != STATUS_OK) {
+        partition_reader_deinit(opened);
+        return status == STATUS_END ? STATUS_OK : status;
+    }
+    *partition = &opened->base;
+    return STATUS_OK;
+}
+
+// ---- A scan -------------------------------------------------------------------------------------
+
+struct scan_reader {
+    struct scan_iterator base;
+    struct scan_range range;
+    struct stream index;
+    bool is_sought;
+    struct partition_reader partition;
+};
+
+// The partition's memory is the scan's.
+static void close_scanned_partition(struct partition_iterator *iterator)
+{
+    (void)iterator;
+}
+
+static const struct partition_iterator_ops scanned_partition_ops = {
+    .next = partition_reader_next,
+    .close = close_scanned_partition,
+};
+
+static bool is_past(const struct partition_key *key, const struct scan_bound *end)
+{
+    int order = token_compare(key->token, end->token);
+    if (order == 0 && end->key.data != NULL) order = slice_compare(key->bytes, end->key);
+    return end->inclusive ? order > 0 : order >= 0;
+}
+
+static enum status next_partition(struct scan_iterator *iterator,
+                                  struct partition_iterator **partition)
+{
+    struct scan_reader *scan = (struct scan_reader *)iterator;
+    enum status status;
+    struct index_entry *entry = &scan->partition.entry;
+    if (scan->is_sought) {
+        index_reader_advance(&scan->index, entry);
+    } else {
+        status = index_reader_seek(&scan->index, &scan->range.start);
+        if (status != STATUS_OK) return status;
+        scan->is_sought = true;
+    }
+    status = index_reader_entry(&scan->index, entry);
+    if (status != STATUS_OK) return status;
+    struct partition_key key = partition_key_make(entry->key);
+    if (is_past(&key, &scan->range.end)) {
+        scan->index.position = scan->index.end;
+        entry->size = 0;
+        return STATUS_END;
+    }
+    scan->partition.data.ahead = PARTITION_READER_AHEAD_MAX;
+    status = partition_reader_open(&scan->partition, key, &scan->index);
+    if (status != STATUS_OK) return status;
+    *partition = &scan->partition.base;
+    return STATUS_OK;
+}
+
+static void close_scan(struct scan_iterator *iterator)
+{
+    struct scan_reader *scan = (struct scan_reader *)iterator;
+    partition_reader_deinit(&scan->partition);
+    stream_deinit(&scan->index);
+}
+
+static const struct scan_iterator_ops scan_ops = {.next = next_partition, .close = close_scan};
+
+enum status sstable_scan(struct sstable_reader *reader, const struct table *table,
+                         const struct scan_range *range, const struct partition_filter *filter,
+                         struct chunk_cache *cache, struct read_pins *pins, struct arena *arena,
+                         struct scan_iterator **scan, struct error *error)
+{
+    enum status status = check_table(reader, table, error);
+    if (status != STATUS_OK) return status;
+    struct stream_access access = {cache, pins, error};
+    struct scan_reader *opened = ARENA_NEW(arena, struct scan_reader);
+    opened->base = (struct scan_iterator){&scan_ops, table};
+    opened->range = *range;
+    stream_init(&opened->index, reader, access, SSTABLE_INDEX);
+    partition_reader_init(&opened->partition, reader, table, find_map(reader, table, arena), filter,
+                          access, arena);
+    opened->partition.base.ops = &scanned_partition_ops;
+    *scan = &opened->base;
+    return STATUS_OK;
+}

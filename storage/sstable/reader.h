@@ -1,0 +1,73 @@
+// An open SSTable, as this folder sees it; see sstable.h.
+//
+// Its bytes come in chunks, numbered through both files: first those of Data.db (as compressed, or
+// as CRC.db has them), then blocks of Index.db. Each has a slot for the chunk cache.
+#ifndef STORAGE_SSTABLE_READER_H
+#define STORAGE_SSTABLE_READER_H
+
+#include "storage/sstable/compression.h"
+#include "storage/sstable/filter.h"
+#include "storage/sstable/statistics.h"
+#include "storage/sstable/summary.h"
+
+// How a column of the file is seen through a version of the table.
+struct mapped_column {
+    bool known; // False: the table has no such column, its cells are skipped.
+    bool multi_cell;
+    uint16_t index; // The table's.
+    uint32_t fixed_size;
+    int64_t dropped_time_us; // Cells up to then are skipped; INT64_MIN: none.
+};
+
+struct column_map {
+    const struct table *table;
+    struct mapped_column *columns[ROWS_KIND_COUNT]; // By the header's order.
+    bool may_lose_cells; // Some column is not known or was dropped: rows may become empty.
+};
+
+struct sstable_reader {
+    uint32_t references;
+    struct env *env;
+    char *directory;
+    uint64_t generation;
+    struct env_file *data_file, *index_file;
+    uint64_t sizes[SSTABLE_COMPONENT_COUNT];
+
+    // Chunks.
+    struct slice compression_file; // CompressionInfo.db; its offsets are used from here.
+    struct slice crc_file;         // CRC.db, or empty.
+    struct compression_info compression;
+    uint64_t data_size; // Uncompressed.
+    uint32_t data_chunk_size, data_chunk_shift;
+    size_t data_chunk_count, index_chunk_count;
+    struct chunk **slots;
+
+    struct filter filter;
+    struct summary summary;
+    struct statistics_summary statistics;
+    struct header header;
+    uint64_t partition_count;
+
+    struct arena arena;     // Of what the files say.
+    struct arena map_arena; // Of the map below.
+    struct column_map map;  // For `map.table`, of which it holds a reference.
+};
+
+static inline size_t reader_chunk_count(const struct sstable_reader *reader)
+{
+    return reader->data_chunk_count + reader->index_chunk_count;
+}
+
+// In the arena: how the file is seen through this table.
+void reader_map_columns(const struct sstable_reader *reader, const struct table *table,
+                        struct column_map *map, struct arena *arena);
+
+// Reads one chunk from its file: blocks, unless `cached`; then WOULD_BLOCK. One reference.
+MUST_USE enum status reader_read_chunk(const struct sstable_reader *reader, size_t index,
+                                       bool cached, struct chunk **chunk, struct error *error);
+
+// CORRUPT at a place of one of the files.
+enum status reader_corrupt(const struct sstable_reader *reader, enum sstable_component component,
+                           uint64_t offset, struct error *error, const char *what);
+
+#endif
