@@ -64,6 +64,8 @@ static void destroy(struct cql_server *server)
 {
     ASSERT(server->shared.first == NULL);
     env_task_cancel(server->shared.env, &server->closed_task);
+    if (server->shared.processor->metadata != NULL)
+        metadata_unlisten(server->shared.processor->metadata, &server->schema_listener);
     request_pool_deinit(&server->shared);
     prepared_cache_destroy(server->shared.prepared);
     free(server);

@@ -13,9 +13,8 @@
 
 struct cql_server;
 
-// Listens at `address` (port 0: any). IN_USE, IO. `processor` and its metadata outlive the server,
-// and the metadata changes no more once the server is gone (it listens until then); the metadata
-// may be NULL in tests.
+// Listens at `address` (port 0: any). IN_USE, IO. `processor` and its metadata outlive the server;
+// the metadata may be NULL in tests.
 MUST_USE enum status cql_server_create(struct env *env, struct query_processor *processor,
                                        const struct env_address *address,
                                        struct cql_server **server, struct error *error);

@@ -217,4 +217,11 @@ void metadata_listen(struct metadata *metadata, struct metadata_listener *listen
     fake_listener = listener;
 }
 
+void metadata_unlisten(struct metadata *metadata, struct metadata_listener *listener)
+{
+    (void)metadata;
+    ASSERT(fake_listener == listener);
+    fake_listener = NULL;
+}
+
 #endif
