@@ -11,6 +11,10 @@
 #include "storage/memtable.h"
 #include "storage/schema.h"
 
+// The release whose behaviour clients find, and its language.
+#define SYSTEM_TABLES_RELEASE_VERSION "5.0.4"
+#define SYSTEM_TABLES_CQL_VERSION     "3.4.7"
+
 struct system_tables;
 
 // What a node says of itself.
@@ -27,7 +31,9 @@ struct system_tables *system_tables_create(struct env *env, const struct metadat
                                            const struct node_identity *identity);
 void system_tables_destroy(struct system_tables *tables);
 
-// The definitions, keyspaces and tables, all with is_virtual set on the tables.
+// The definitions, keyspaces and tables, all with is_virtual set on the tables. A keyspace has it
+// only if Cassandra's is virtual too (system_views, system_virtual_schema): DESCRIBE, and what
+// needs no ALLOW FILTERING, go by that.
 const struct schema *system_tables_schema(const struct system_tables *tables);
 // Applies the rows of `table` as they are now. `table` is one of system_tables_schema().
 void system_tables_fill(const struct system_tables *tables, const struct table *table,
