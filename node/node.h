@@ -1,0 +1,33 @@
+// One node: every layer put together on one env (org.apache.cassandra.service.CassandraDaemon).
+//
+//     DIR/identity       host id and tokens (identity.h)
+//        /metadata/      schema and jobs (ring/metadata.h)
+//        /data/ …        tables, commit log, manifest (storage/engine.h)
+//
+//     clients --CQL--> cql server --> query processor --> coordinator --> engine
+//     workers --transport--> job service ---------------------^
+//
+// It runs in any env: the program's `helenus node` on env_uv, the simulator on env_sim.
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include "base/env.h"
+#include "node/config.h"
+
+struct node;
+
+// Opens everything in DIR, which exists, and listens. Blocks: for start-up only. IN_USE: another
+// process has the directory or a port; CORRUPT, IO, NO_SPACE with what and where.
+MUST_USE enum status node_start(struct env *env, const char *directory, const struct config *config,
+                                struct node **node, struct error *error);
+// Ends in good order: clients and workers first, then the log is synced and the clean-stop mark
+// written. `stopped` comes when all is done; the node is gone then.
+void node_stop(struct node *node, void (*stopped)(void *context), void *context);
+// Frees it as a crash would leave it: nothing is written or sent any more (simulator).
+void node_abandon(struct node *node);
+
+// For the simulator's checks and for flushes by hand.
+struct engine *node_engine(struct node *node);
+struct metadata *node_metadata(struct node *node);
+
+#endif
