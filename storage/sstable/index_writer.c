@@ -92,7 +92,7 @@ enum status index_writer_end_partition(struct index_writer *writer, const struct
 
 enum status index_writer_finish(struct index_writer *writer, struct error *error)
 {
-    if (writer->summary.bytes.overflow)
+    if (writer->summary.is_full)
         return error_set(error, STATUS_OVERLOADED, "the summary of the SSTable is too large");
     summary_finish(&writer->summary);
     return file_writer_finish(&writer->file, error);

@@ -286,7 +286,7 @@ static enum status rebuild_from_index(struct opening *opening, const struct tabl
     enum status status = scan_index(opening, &stream, false);
     if (status == STATUS_OK && reader->summary.count == 0)
         status = stream_corrupt(&stream, "there is no partition");
-    if (status == STATUS_OK && reader->summary.bytes.overflow)
+    if (status == STATUS_OK && reader->summary.is_full)
         status = error_set(opening->error, STATUS_UNSUPPORTED, "the index has too many keys");
     if (status == STATUS_OK) {
         summary_finish(&reader->summary);

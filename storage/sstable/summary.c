@@ -36,6 +36,8 @@ void summary_add(struct summary *summary, const struct partition_key *key, uint6
 {
     // The bytes may move as they grow: until summary_finish() a key's data is null and only its
     // size counts. The last key stands behind them, over and over.
+    if (summary->bytes.limit - summary->bytes.size < 2 * key->bytes.size) summary->is_full = true;
+    if (summary->is_full) return;
     if (summary->partition_count % summary->interval == 0) {
         *append_entry(summary) =
             (struct summary_entry){{key->token, {NULL, key->bytes.size}}, position};

@@ -19,6 +19,7 @@ struct summary {
     uint64_t partition_count;      // Added so far.
     struct partition_key first, last;
     struct buffer bytes; // Holds the entries' keys (only while it is built: as offsets, see .c).
+    bool is_full;        // There were more keys than fit: it is of no use.
     uint8_t *memory;     // Holds all keys of one that was read.
     size_t memory_size;
 };

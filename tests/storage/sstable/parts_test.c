@@ -1,0 +1,292 @@
+// The small formats inside of SSTables, against what Cassandra's classes say.
+#include "base/bytes.h"
+#include "base/checksum.h"
+#include "storage/chunk_cache.h"
+#include "storage/sstable/drop_times.h"
+#include "storage/sstable/estimated_histogram.h"
+#include "storage/sstable/filter.h"
+#include "storage/sstable/hyperloglog.h"
+#include "storage/sstable/summary.h"
+#include "storage/sstable/vint.h"
+#include "tests/storage/support/sstable_table.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+// Calls `check` with the tab-separated fields of each line of a vector file.
+static void for_each_line(const char *name, void (*check)(char **fields, size_t count))
+{
+    if (sstable_table_golden() == NULL) return;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/vectors/%s", sstable_table_golden(), name);
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    char *line = NULL;
+    size_t capacity = 0;
+    while (getline(&line, &capacity, file) > 0) {
+        if (line[0] == '#') continue;
+        line[strcspn(line, "\n")] = '\0';
+        char *fields[8], *rest = line;
+        size_t count = 0;
+        while (rest != NULL && count < 8)
+            fields[count++] = strsep(&rest, "\t");
+        check(fields, count);
+    }
+    free(line);
+    fclose(file);
+}
+
+static void hex_of(struct slice bytes, struct buffer *text)
+{
+    for (size_t i = 0; i < bytes.size; i++)
+        buffer_put_format(text, "%02x", bytes.data[i]);
+    buffer_put_u8(text, 0);
+}
+
+static size_t bytes_of(const char *hex, uint8_t *bytes)
+{
+    size_t size = 0;
+    unsigned byte;
+    for (; sscanf(hex, "%2x", &byte) == 1; hex += 2)
+        bytes[size++] = (uint8_t)byte;
+    return size;
+}
+
+static void check_hyperloglog(char **fields, size_t count)
+{
+    ck_assert_uint_ge(count, 4);
+    struct hyperloglog *log = malloc(sizeof *log);
+    hyperloglog_init(log);
+    for (uint32_t i = 0; i < (uint32_t)atoi(fields[0]); i++) {
+        uint8_t key[4];
+        bytes_put_u32(key, i);
+        hyperloglog_add(log, slice_make(key, 4));
+    }
+    struct buffer bytes, text;
+    buffer_init(&bytes, MIB);
+    buffer_init(&text, MIB);
+    hyperloglog_encode(log, &bytes);
+    if (strncmp(fields[3], "len=", 4) == 0) {
+        buffer_put_format(&text, "len=%zu crc32=%08x", bytes.size,
+                          checksum_crc32(buffer_slice(&bytes)));
+        buffer_put_u8(&text, 0);
+    } else {
+        hex_of(buffer_slice(&bytes), &text);
+    }
+    ck_assert_str_eq((char *)text.data, fields[3]);
+    buffer_deinit(&bytes);
+    buffer_deinit(&text);
+    free(log);
+}
+
+START_TEST(hyperloglog_has_stream_libs_bytes)
+{
+    for_each_line("hll.tsv", check_hyperloglog);
+}
+END_TEST
+
+static void check_histogram(char **fields, size_t count)
+{
+    if (strcmp(fields[0], "offsets") == 0) {
+        struct estimated_histogram histogram;
+        estimated_histogram_init(&histogram, ESTIMATED_HISTOGRAM_SIZES);
+        char *rest = fields[1];
+        for (size_t i = 0; i < ESTIMATED_HISTOGRAM_SIZES; i++)
+            ck_assert_uint_eq(histogram.offsets[i], strtoull(strsep(&rest, ","), NULL, 10));
+        ck_assert_ptr_null(rest);
+    } else if (strcmp(fields[0], "add") == 0) {
+        struct estimated_histogram histogram;
+        estimated_histogram_init(&histogram, ESTIMATED_HISTOGRAM_SIZES);
+        estimated_histogram_add(&histogram, strtoull(fields[1], NULL, 10));
+        ck_assert_uint_eq(histogram.buckets[atoi(fields[2])], 1);
+    } else if (strcmp(fields[0], "drop") == 0) {
+        ck_assert_uint_ge(count, 4);
+        struct drop_times times;
+        drop_times_init(&times);
+        char *rest = fields[1];
+        size_t added = 0, exact = 1;
+        for (const char *c = fields[2]; *c != '\0'; c++)
+            exact += *c == ',';
+        for (; rest != NULL; added++)
+            drop_times_add(&times, atoi(strsep(&rest, ",")));
+        // With more distinct minutes than points the result is only much like Cassandra's.
+        if (exact >= DROP_TIMES_MAX) {
+            uint64_t total = 0;
+            for (size_t i = 0; i < times.count; i++)
+                total += times.counts[i];
+            ck_assert_uint_le(times.count, DROP_TIMES_MAX);
+            ck_assert_uint_eq(total, added);
+            return;
+        }
+        struct buffer bytes, text;
+        buffer_init(&bytes, MIB);
+        buffer_init(&text, MIB);
+        drop_times_encode(&times, &bytes);
+        hex_of(buffer_slice(&bytes), &text);
+        ck_assert_str_eq((char *)text.data, fields[3]);
+        buffer_deinit(&bytes);
+        buffer_deinit(&text);
+    }
+}
+
+START_TEST(histograms_have_cassandras_buckets)
+{
+    for_each_line("histogram.tsv", check_histogram);
+}
+END_TEST
+
+static void check_filter(char **fields, size_t count)
+{
+    ck_assert_uint_ge(count, 4);
+    struct filter filter;
+    filter_init(&filter, strtoull(fields[1], NULL, 10), strtod(fields[0], NULL));
+    bool is_empty = strcmp(fields[2], "none") == 0;
+    uint8_t key[4096];
+    char *rest = is_empty ? NULL : strdup(fields[2]), *start = rest;
+    while (rest != NULL) {
+        const char *hex = strsep(&rest, ",");
+        size_t size = strcmp(hex, "-") == 0 ? 0 : bytes_of(hex, key);
+        filter_add(&filter, slice_make(key, size));
+        ck_assert(filter_may_contain(&filter, slice_make(key, size)));
+    }
+    free(start);
+    struct buffer bytes, text;
+    buffer_init(&bytes, MIB);
+    buffer_init(&text, MIB);
+    filter_encode(&filter, &bytes);
+    hex_of(buffer_slice(&bytes), &text);
+    ck_assert_str_eq((char *)text.data, fields[3]);
+    struct filter copy;
+    ck_assert_int_eq(filter_decode(&copy, buffer_slice(&bytes)), STATUS_OK);
+    ck_assert_int_eq(memcmp(copy.bits, filter.bits, filter.word_count * 8), 0);
+    filter_deinit(&copy);
+    filter_deinit(&filter);
+    buffer_deinit(&bytes);
+    buffer_deinit(&text);
+}
+
+START_TEST(filters_have_cassandras_bytes)
+{
+    for_each_line("bloom.tsv", check_filter);
+}
+END_TEST
+
+START_TEST(vints_of_the_hot_path_are_those_of_the_buffer)
+{
+    for (int shift = 0; shift < 64; shift++) {
+        for (int delta = -2; delta <= 2; delta++) {
+            uint64_t value = ((uint64_t)1 << shift) + (uint64_t)(int64_t)delta;
+            struct buffer bytes;
+            buffer_init(&bytes, KIB);
+            buffer_put_vint(&bytes, value);
+            uint8_t fast[2 * VINT_SIZE_MAX] = {0};
+            ck_assert_uint_eq((size_t)(vint_put(fast, value) - fast), bytes.size);
+            ck_assert_int_eq(memcmp(fast, bytes.data, bytes.size), 0);
+            for (size_t size = bytes.size; size < sizeof fast; size++) {
+                struct cursor cursor = cursor_make(slice_make(fast, size));
+                ck_assert_uint_eq(vint_read(&cursor), value);
+                ck_assert_uint_eq((size_t)(cursor.next - fast), bytes.size);
+            }
+            struct cursor cut = cursor_make(slice_make(fast, bytes.size - 1));
+            (void)vint_read(&cut);
+            ck_assert(cut.failed);
+            buffer_deinit(&bytes);
+        }
+    }
+}
+END_TEST
+
+START_TEST(the_least_recently_used_chunk_leaves_unless_it_is_held)
+{
+    struct chunk_cache *cache = chunk_cache_create(3 * 100);
+    struct chunk *slots[5] = {NULL};
+    for (int i = 0; i < 3; i++) {
+        struct chunk *chunk = chunk_create(100);
+        chunk_cache_insert(cache, &slots[i], chunk);
+        chunk_unref(chunk);
+    }
+    struct chunk *held = chunk_ref(chunk_cache_find(cache, &slots[1]));
+    ck_assert_ptr_nonnull(chunk_cache_find(cache, &slots[0])); // Now 2 is the oldest, then 1, 0.
+    for (int i = 3; i < 5; i++) {
+        struct chunk *chunk = chunk_create(100);
+        chunk_cache_insert(cache, &slots[i], chunk);
+        chunk_unref(chunk);
+    }
+    ck_assert_ptr_null(slots[2]);
+    ck_assert_ptr_eq(slots[1], held);
+    ck_assert_ptr_null(slots[0]);
+    ck_assert_uint_eq(chunk_cache_size(cache), 300);
+    chunk_cache_forget(&slots[1]);
+    ck_assert_uint_eq(chunk_cache_size(cache), 200);
+    chunk_cache_destroy(cache);
+    ck_assert_ptr_null(slots[4]);
+    ck_assert_uint_eq(held->references, 1);
+    chunk_unref(held);
+}
+END_TEST
+
+START_TEST(a_summary_finds_the_entry_before_each_key)
+{
+    enum { KEYS = 1000 };
+    struct partition_key *keys = malloc(KEYS * sizeof *keys);
+    uint8_t(*bytes)[4] = malloc(KEYS * sizeof *bytes);
+    // Any tokens do, as long as they ascend.
+    for (uint32_t i = 0; i < KEYS; i++) {
+        bytes_put_u32(bytes[i], i);
+        keys[i] = partition_key_make(slice_make(bytes[i], 4));
+    }
+    for (size_t i = 1; i < KEYS; i++) {
+        struct partition_key key = keys[i];
+        size_t at = i;
+        for (; at > 0 && partition_key_compare(&keys[at - 1], &key) > 0; at--)
+            keys[at] = keys[at - 1];
+        keys[at] = key;
+    }
+    struct summary built, read;
+    summary_init(&built, 128);
+    for (size_t i = 0; i < KEYS; i++)
+        summary_add(&built, &keys[i], 10 * i);
+    summary_finish(&built);
+    struct buffer file;
+    buffer_init(&file, MIB);
+    summary_encode(&built, &file);
+    ck_assert_int_eq(summary_decode(&read, buffer_slice(&file), 10 * KEYS), STATUS_OK);
+    for (size_t i = 0; i < KEYS; i++) {
+        ck_assert_int_eq(summary_find(&built, &keys[i]), (ptrdiff_t)(i / 128));
+        ck_assert_int_eq(summary_find(&read, &keys[i]), (ptrdiff_t)(i / 128));
+    }
+    ck_assert_int_eq(partition_key_compare(&read.last, &keys[KEYS - 1]), 0);
+    struct partition_key before = {{INT64_MIN}, slice_make("", 0)};
+    ck_assert_int_eq(summary_find(&read, &before), -1);
+    for (size_t size = 0; size < file.size; size++) {
+        struct summary cut;
+        ck_assert_int_eq(summary_decode(&cut, slice_make(file.data, size), 10 * KEYS),
+                         STATUS_CORRUPT);
+    }
+    summary_deinit(&built);
+    summary_deinit(&read);
+    buffer_deinit(&file);
+    free(keys);
+    free(bytes);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("parts");
+    tcase_add_test(tcase, hyperloglog_has_stream_libs_bytes);
+    tcase_add_test(tcase, histograms_have_cassandras_buckets);
+    tcase_add_test(tcase, filters_have_cassandras_bytes);
+    tcase_add_test(tcase, vints_of_the_hot_path_are_those_of_the_buffer);
+    tcase_add_test(tcase, the_least_recently_used_chunk_leaves_unless_it_is_held);
+    tcase_add_test(tcase, a_summary_finds_the_entry_before_each_key);
+
+    Suite *suite = suite_create("sstable_parts");
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count != 0;
+}

@@ -1,0 +1,26 @@
+// Tables for tests of SSTables: made from the header of a file, or from a line of text.
+#ifndef TESTS_STORAGE_SUPPORT_SSTABLE_TABLE_H
+#define TESTS_STORAGE_SUPPORT_SSTABLE_TABLE_H
+
+#include "storage/sstable/header.h"
+
+// The table that the SSTable seems to be of: key columns are named k0, c0, …; its compression and
+// bloom filter are as in the files. Aborts the test if they cannot be read.
+const struct table *sstable_table_of_files(struct env *env, const char *directory,
+                                           uint64_t generation);
+// The header of its Statistics.db, in the arena.
+void sstable_table_read_header(struct env *env, const char *directory, uint64_t generation,
+                               struct header *header, struct arena *arena);
+// Content that makes a writer write this header again.
+void sstable_table_content(const struct table *table, const struct header *header,
+                           uint64_t partition_count, struct sstable_content *content);
+
+// The folder of golden files: $HELENUS_SHARED/golden, by default ../shared/golden. NULL if it is
+// not there; then it has printed so, or failed the test where CI=true.
+const char *sstable_table_golden(void);
+
+// A new empty directory, an absolute path; sstable_table_remove_directory() removes it with all.
+void sstable_table_make_directory(char path[static 64]);
+void sstable_table_remove_directory(const char *path);
+
+#endif
