@@ -63,20 +63,16 @@ void calendar_put_date(int64_t days, struct buffer *text)
     buffer_put_format(text, "-%02d-%02d", date.month, date.day);
 }
 
-// Zeros first, also before a minus.
+// Zeros first; as Cassandra pads, a negative number gets as many as zero does.
 static void put_padded(int64_t number, int width, struct buffer *text)
 {
-    int width_left = width;
-    for (int64_t rest = number; rest != 0; rest /= 10)
-        width_left--;
-    width_left -= number < 0;
-    if (number == 0) width_left--;
-    for (; width_left > 0; width_left--)
-        buffer_put_u8(text, '0');
+    int64_t power = 10;
+    for (int i = 1; i < width; i++, power *= 10)
+        if (number < power) buffer_put_u8(text, '0');
     buffer_put_format(text, "%" PRId64, number);
 }
 
-// Cassandra wraps at a day, and pads a negative number as it comes: "00:00:00.00000000-1".
+// Cassandra wraps at a day and goes on with negative numbers: "00:00:00.00000000-1".
 void calendar_put_time(int64_t nanoseconds, struct buffer *text)
 {
     int64_t seconds = nanoseconds / CALENDAR_NS_PER_SECOND;
@@ -91,7 +87,8 @@ void calendar_put_time(int64_t nanoseconds, struct buffer *text)
 // The year is that of its era, so the year 0 is "0001" (DateTimeFormatter's "yyyy").
 void calendar_put_timestamp(int64_t ms, char separator, struct buffer *text)
 {
-    int64_t days = floor_div(ms, CALENDAR_MS_PER_DAY), of_day = ms - days * CALENDAR_MS_PER_DAY;
+    int64_t days = floor_div(ms, CALENDAR_MS_PER_DAY);
+    int64_t of_day = (ms % CALENDAR_MS_PER_DAY + CALENDAR_MS_PER_DAY) % CALENDAR_MS_PER_DAY;
     struct calendar_date date = calendar_date_of(days);
     int64_t year = date.year > 0 ? date.year : 1 - date.year;
     buffer_put_format(text, "%s%04" PRId64 "-%02d-%02d%c", year > 9999 ? "+" : "", year, date.month,
@@ -169,7 +166,7 @@ static bool read_field(struct text_reader *reader, char stop, int64_t max, int64
 {
     bool minus = accept(reader, '-');
     if (!minus) accept(reader, '+');
-    if (!read_digits(reader, 1, 9, number)) return false;
+    if (!read_digits(reader, 1, 18, number)) return false;
     if (minus && *number != 0) return false;
     bool ended =
         stop == '\0' ? reader->next == reader->end || *reader->next == '.' : accept(reader, stop);
@@ -240,6 +237,8 @@ static int64_t sunday_of(int64_t year, int month, int n)
 static bool is_summer(enum zone_rule rule, int64_t local_ms, int64_t offset_ms)
 {
     const int64_t hour_ms = 3600000;
+    // Near the ends of time there is no summer, and no room for the sums below.
+    if (local_ms < INT64_MIN / 2 || local_ms > INT64_MAX / 2) return false;
     int64_t year = calendar_date_of(floor_div(local_ms, CALENDAR_MS_PER_DAY)).year;
     int64_t begin, end;
     if (rule == ZONE_EUROPE) { // At 1:00 UTC, the last Sundays of March and October.
@@ -309,22 +308,23 @@ static bool read_date_only(struct text_reader *reader, int64_t *days)
            read_digits(reader, 2, 2, &day) && make_days(year, month, day, days);
 }
 
-// "y-M-d[T ]H:m[:s][.f]".
+// "y-M-d[T ]H:m[:s[.f]]".
 static bool read_date_time(struct text_reader *reader, int64_t *days, int64_t *of_day_ms)
 {
     int64_t year, month, day, hour, minute, second = 0, nanoseconds = 0;
-    bool minus = accept(reader, '-');
-    bool read = read_digits(reader, 1, 18, &year) && accept(reader, '-') &&
+    bool read = read_digits(reader, 1, 18, &year) && year > 0 && accept(reader, '-') &&
                 read_digits(reader, 1, 18, &month) && accept(reader, '-') &&
                 read_digits(reader, 1, 18, &day) && (accept(reader, 'T') || accept(reader, ' ')) &&
                 read_digits(reader, 1, 18, &hour) && accept(reader, ':') &&
                 read_digits(reader, 1, 18, &minute);
-    if (read && accept(reader, ':')) read = read_digits(reader, 1, 18, &second);
-    if (read && accept(reader, '.')) read = read_fraction(reader, 0, &nanoseconds);
+    if (read && accept(reader, ':')) {
+        read = read_digits(reader, 1, 18, &second);
+        if (read && accept(reader, '.')) read = read_fraction(reader, 0, &nanoseconds);
+    }
     if (!read || minute > 59 || second > 59 || hour > 24) return false;
     if (hour == 24 && (minute > 0 || second > 0 || nanoseconds > 0)) return false;
     *of_day_ms = ((hour * 60 + minute) * 60 + second) * 1000 + nanoseconds / 1000000;
-    return make_days(minus ? -year : year, month, day, days);
+    return make_days(year, month, day, days);
 }
 
 enum status calendar_parse_timestamp(struct slice text, int64_t *ms)

@@ -36,7 +36,7 @@ MUST_USE enum status calendar_parse_date(struct slice text, int64_t *days);
 // "h:m:s[.fffffffff]". MALFORMED.
 MUST_USE enum status calendar_parse_time(struct slice text, int64_t *nanoseconds);
 // What a timestamp may be written as, but for a bare number and 'now' (TimestampSerializer):
-// "yyyy-MM-dd" or "y-M-d[T ]H:m[:s][.f]", then a zone "Z", "+hh", "+hhmm", "+hh:mm", with a blank
+// "yyyy-MM-dd" or "y-M-d[T ]H:m[:s[.f]]", then a zone "Z", "+hh", "+hhmm", "+hh:mm", with a blank
 // before it or not, or a blank and a name such as CET. Without a zone: UTC. MALFORMED.
 MUST_USE enum status calendar_parse_timestamp(struct slice text, int64_t *ms);
 

@@ -109,49 +109,81 @@ static int compare_decimal(struct slice a, struct slice b)
     return a_rank == RANK_VALUE ? number_compare_decimal(a, b) : slice_compare(a, b);
 }
 
-// One element behind its i32 size: null for a size below zero and when the bytes end.
-static struct slice take_element(struct cursor *cursor)
+// A part of a nested value. Where the bytes do not go on as they should, what is left of them is
+// the last part; so any bytes are a sequence of parts, and sequences have a total order when parts
+// do.
+struct part {
+    enum { PART_NULL, PART_BROKEN, PART_VALUE } form;
+    struct slice bytes;
+};
+
+static struct part broken_part(struct cursor *cursor, const uint8_t *from)
 {
-    int32_t size = (int32_t)cursor_u32(cursor);
-    if (cursor->failed || size < 0) return slice_null();
-    struct slice element = cursor_take(cursor, (size_t)size);
-    return cursor->failed ? slice_null() : element;
+    cursor->failed = true;
+    return (struct part){PART_BROKEN, slice_make(from, (size_t)(cursor->end - from))};
 }
 
-static int compare_elements(const struct type *type, struct slice a, struct slice b)
+// Behind its i32 size, which is negative for null.
+static struct part take_part(struct cursor *cursor)
 {
-    if (slice_is_null(a) || slice_is_null(b)) return !slice_is_null(a) - !slice_is_null(b);
-    return type_compare(type, a, b);
+    const uint8_t *from = cursor->next;
+    int32_t size = (int32_t)cursor_u32(cursor);
+    if (!cursor->failed && size < 0) return (struct part){PART_NULL, slice_null()};
+    struct slice bytes = cursor_take(cursor, (size_t)size);
+    if (cursor->failed) return broken_part(cursor, from);
+    return (struct part){PART_VALUE, bytes};
+}
+
+static struct part take_vector_part(struct cursor *cursor, size_t fixed_size)
+{
+    const uint8_t *from = cursor->next;
+    struct slice bytes =
+        fixed_size != 0 ? cursor_take(cursor, fixed_size) : cursor_vint_bytes(cursor);
+    if (cursor->failed) return broken_part(cursor, from);
+    return (struct part){PART_VALUE, bytes};
+}
+
+static int compare_parts(const struct type *type, struct part a, struct part b)
+{
+    if (a.form != b.form) return (int)a.form - (int)b.form;
+    if (a.form == PART_NULL) return 0;
+    return a.form == PART_VALUE ? type_compare(type, a.bytes, b.bytes)
+                                : slice_compare(a.bytes, b.bytes);
 }
 
 // Lists, sets and maps: element by element, then the count.
 static int compare_collections(const struct type *type, struct slice a, struct slice b)
 {
-    if (a.size == 0 || b.size == 0) return (a.size != 0) - (b.size != 0);
+    if (a.size < 4 || b.size < 4) {
+        // Empty first, then what has no count.
+        int a_rank = a.size == 0 ? 0 : a.size < 4 ? 1 : 2;
+        int b_rank = b.size == 0 ? 0 : b.size < 4 ? 1 : 2;
+        return a_rank != b_rank ? a_rank - b_rank : slice_compare(a, b);
+    }
     struct cursor a_cursor = cursor_make(a), b_cursor = cursor_make(b);
     int32_t a_count = (int32_t)cursor_u32(&a_cursor), b_count = (int32_t)cursor_u32(&b_cursor);
     int32_t count = a_count < b_count ? a_count : b_count;
-    for (int32_t i = 0; i < count && !a_cursor.failed && !b_cursor.failed; i++) {
+    for (int32_t i = 0; i < count; i++) {
         for (uint16_t part = 0; part < type->parameter_count; part++) {
-            struct slice a_element = take_element(&a_cursor), b_element = take_element(&b_cursor);
-            int order = compare_elements(type->parameters[part], a_element, b_element);
-            if (order != 0) return order;
+            struct part a_part = take_part(&a_cursor), b_part = take_part(&b_cursor);
+            int order = compare_parts(type->parameters[part], a_part, b_part);
+            if (order != 0 || a_cursor.failed) return order;
         }
     }
-    if (a_cursor.failed || b_cursor.failed) return slice_compare(a, b);
     return compare_i64(a_count, b_count);
 }
 
 // Field by field; those that are not there are null.
 static int compare_tuples(const struct type *type, struct slice a, struct slice b)
 {
+    if (a.size == 0 || b.size == 0) return (a.size != 0) - (b.size != 0);
+    const struct part missing = {PART_NULL, {NULL, 0}};
     struct cursor a_cursor = cursor_make(a), b_cursor = cursor_make(b);
     for (uint16_t i = 0; i < type->parameter_count; i++) {
-        struct slice a_field = cursor_left(&a_cursor) == 0 ? slice_null() : take_element(&a_cursor);
-        struct slice b_field = cursor_left(&b_cursor) == 0 ? slice_null() : take_element(&b_cursor);
-        if (a_cursor.failed || b_cursor.failed) return slice_compare(a, b);
-        int order = compare_elements(type->parameters[i], a_field, b_field);
-        if (order != 0) return order;
+        struct part a_part = cursor_left(&a_cursor) == 0 ? missing : take_part(&a_cursor);
+        struct part b_part = cursor_left(&b_cursor) == 0 ? missing : take_part(&b_cursor);
+        int order = compare_parts(type->parameters[i], a_part, b_part);
+        if (order != 0 || a_cursor.failed) return order;
     }
     return 0;
 }
@@ -160,16 +192,13 @@ static int compare_vectors(const struct type *type, struct slice a, struct slice
 {
     if (a.size == 0 || b.size == 0) return (a.size != 0) - (b.size != 0);
     const struct type *element = type->parameters[0];
-    size_t fixed = type_fixed_size(element);
+    size_t fixed_size = type_fixed_size(element);
     struct cursor a_cursor = cursor_make(a), b_cursor = cursor_make(b);
     for (uint16_t i = 0; i < type->dimension; i++) {
-        struct slice a_value =
-            fixed != 0 ? cursor_take(&a_cursor, fixed) : cursor_vint_bytes(&a_cursor);
-        struct slice b_value =
-            fixed != 0 ? cursor_take(&b_cursor, fixed) : cursor_vint_bytes(&b_cursor);
-        if (a_cursor.failed || b_cursor.failed) return slice_compare(a, b);
-        int order = type_compare(element, a_value, b_value);
-        if (order != 0) return order;
+        struct part a_part = take_vector_part(&a_cursor, fixed_size);
+        struct part b_part = take_vector_part(&b_cursor, fixed_size);
+        int order = compare_parts(element, a_part, b_part);
+        if (order != 0 || a_cursor.failed) return order;
     }
     return 0;
 }

@@ -184,8 +184,11 @@ static enum status parse_date(struct slice text, struct arena *arena, struct sli
         if (calendar_parse_date(text, &number) != STATUS_OK)
             return REFUSE("Unable to coerce '%.*s' to a formatted date (long)");
         number += CALENDAR_DATE_OF_1970;
-        if (number < 0 || number > UINT32_MAX)
-            return REFUSE("Unable to coerce '%.*s' to a formatted date (long)");
+        if (number > UINT32_MAX)
+            return REFUSE("Input date %.*s is greater than max supported date "
+                          "+5881580-07-11T00:00Z");
+        if (number < 0)
+            return REFUSE("Input date %.*s is less than min supported date -5877641-06-23T00:00Z");
     }
     *value = put_u64(arena, (uint64_t)number, 4);
     return STATUS_OK;
