@@ -1,8 +1,8 @@
 #include "cql/frame.h"
 
 #include "base/assert.h"
+#include "base/checksum.h"
 
-#include <libdeflate.h>
 #include <lz4.h>
 
 // Memory that a quiet connection keeps in each of its buffers.
@@ -52,7 +52,7 @@ uint32_t frame_crc32(const uint8_t *bytes, size_t size)
 {
     // The checksum of FA 2D 55 CA, which Cassandra feeds in first so that zeros do not check out.
     const uint32_t begin = 0x44777ED3;
-    return libdeflate_crc32(begin, bytes, size);
+    return checksum_crc32_more(begin, slice_make(bytes, size));
 }
 
 // Empties the buffer and lets go of its memory if that is much.
