@@ -12,6 +12,7 @@ const struct type *type_of_kind(enum type_kind kind)
     return &scalars[kind];
 }
 
+// What is frozen freezes all inside it, so that equal types are equal trees.
 static struct type *make(struct arena *arena, enum type_kind kind, bool frozen,
                          const struct type *const *parameters, uint16_t count)
 {
@@ -77,13 +78,8 @@ const struct type *type_make_custom(struct arena *arena, struct slice java_text)
 
 const struct type *type_freeze(struct arena *arena, const struct type *type)
 {
-    if (type->parameter_count == 0) return type;
+    if (type->frozen || type->parameter_count == 0) return type;
     struct type *frozen = make(arena, type->kind, true, type->parameters, type->parameter_count);
-    const struct type **parameters =
-        ARENA_NEW_ARRAY(arena, const struct type *, type->parameter_count);
-    for (uint16_t i = 0; i < type->parameter_count; i++)
-        parameters[i] = type_freeze(arena, type->parameters[i]);
-    frozen->parameters = parameters;
     frozen->dimension = type->dimension;
     frozen->keyspace = type->keyspace;
     frozen->name = type->name;

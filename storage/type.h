@@ -72,7 +72,7 @@ static inline bool type_is_collection(const struct type *type)
 
 // A scalar's type.
 const struct type *type_of_kind(enum type_kind kind);
-// In the arena. `frozen` as in the field.
+// In the arena. `frozen` as in the field; then what is inside is made frozen too.
 const struct type *type_make_list(struct arena *arena, const struct type *element, bool frozen);
 const struct type *type_make_set(struct arena *arena, const struct type *element, bool frozen);
 const struct type *type_make_map(struct arena *arena, const struct type *key,

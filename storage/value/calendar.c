@@ -81,7 +81,10 @@ void calendar_put_time(int64_t nanoseconds, struct buffer *text)
         put_padded(fields[i], 2, text);
         buffer_put_u8(text, i < 2 ? ':' : '.');
     }
-    put_padded(nanoseconds % CALENDAR_NS_PER_SECOND, 9, text);
+    int64_t fraction = nanoseconds % CALENDAR_NS_PER_SECOND;
+    put_padded(fraction / 1000000, 3, text);
+    put_padded(fraction / 1000 % 1000, 3, text);
+    put_padded(fraction % 1000, 3, text);
 }
 
 // The year is that of its era, so the year 0 is "0001" (DateTimeFormatter's "yyyy").
