@@ -71,11 +71,13 @@ static void batch_clear(struct commit_log_batch *batch)
     if (batch->bytes.capacity > BUFFER_KEPT_MAX) buffer_deinit(&batch->bytes);
 }
 
-static void start_write(struct commit_log *log);
-
 static void run_drained(struct env_task *task)
 {
     struct commit_log *log = CONTAINER_OF(task, struct commit_log, drained_task);
+    if (log->ready != NULL) { // Those who only wait for their call come first.
+        env_task_post(log->env, &log->drained_task, run_drained);
+        return;
+    }
     void (*drained)(void *context) = log->drained;
     log->drained = NULL;
     drained(log->drained_context);
@@ -97,7 +99,8 @@ static void write_done(struct env_job *job)
         log->failed = log->job_status;
     }
     batch_clear(batch);
-    if (log->sync != COMMIT_LOG_SYNC_PERIODIC || log->drained != NULL) start_write(log);
+    if (log->sync != COMMIT_LOG_SYNC_PERIODIC || log->drained != NULL || log->waiters != NULL)
+        commit_log_write(log);
     if (log->drained != NULL && is_drained(log))
         env_task_post(log->env, &log->drained_task, run_drained);
     commit_log_wake(log);
@@ -117,7 +120,7 @@ static void collect_removals(struct commit_log *log, struct commit_log_batch *ba
     }
 }
 
-static void start_write(struct commit_log *log)
+void commit_log_write(struct commit_log *log)
 {
     if (log->writing != NULL || log->failed != STATUS_OK || log->gathering->part_count == 0) return;
     struct commit_log_batch *batch = log->gathering;
@@ -131,12 +134,12 @@ static void start_write(struct commit_log *log)
 
 static void run_write(struct env_task *task)
 {
-    start_write(CONTAINER_OF(task, struct commit_log, write_task));
+    commit_log_write(CONTAINER_OF(task, struct commit_log, write_task));
 }
 
 static void fire_period(struct env_timer *timer)
 {
-    start_write(CONTAINER_OF(timer, struct commit_log, timer));
+    commit_log_write(CONTAINER_OF(timer, struct commit_log, timer));
 }
 
 static void schedule_write(struct commit_log *log)
@@ -351,7 +354,7 @@ void commit_log_drain(struct commit_log *log, void (*drained)(void *context), vo
     ASSERT(log->drained == NULL);
     log->drained = drained;
     log->drained_context = context;
-    start_write(log);
+    commit_log_write(log);
     if (is_drained(log)) env_task_post(log->env, &log->drained_task, run_drained);
 }
 

@@ -57,6 +57,10 @@ struct commit_log_waiter {
 // PERIODIC mode that is at once.
 void commit_log_wait(struct commit_log *log, struct commit_log_waiter *waiter, uint64_t position,
                      void (*done)(struct commit_log_waiter *waiter, enum status status));
+// The same in PERIODIC mode too, where it begins a write at once.
+void commit_log_wait_durable(struct commit_log *log, struct commit_log_waiter *waiter,
+                             uint64_t position,
+                             void (*done)(struct commit_log_waiter *waiter, enum status status));
 void commit_log_cancel_wait(struct commit_log *log, struct commit_log_waiter *waiter);
 
 // Records of `table` up to `position` are in SSTables: segments that nobody needs any more are used

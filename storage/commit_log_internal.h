@@ -53,6 +53,8 @@ struct commit_log {
     struct env_task drained_task;
 };
 
+// Begins to write what has gathered, unless a write is under way: then it is the next.
+void commit_log_write(struct commit_log *log);
 // commit_log_wait.c: calls those whose position is synced, or all if the log has failed.
 void commit_log_wake(struct commit_log *log);
 

@@ -50,25 +50,47 @@ static void run_ready(struct env_task *task)
     if (log->ready != NULL) env_task_post(log->env, &log->ready_task, run_ready);
 }
 
-void commit_log_wait(struct commit_log *log, struct commit_log_waiter *waiter, uint64_t position,
-                     void (*done)(struct commit_log_waiter *waiter, enum status status))
+static void wait_for_turn(struct commit_log *log, struct commit_log_waiter *waiter)
 {
-    ASSERT(position <= log->last_position);
-    *waiter = (struct commit_log_waiter){.done = done, .position = position};
-    if (position <= log->synced_position || log->failed != STATUS_OK ||
-        log->sync == COMMIT_LOG_SYNC_PERIODIC) {
-        list_insert(log->ready_end, &log->ready_end, waiter);
-        env_task_post(log->env, &log->ready_task, run_ready);
-        return;
-    }
+    list_insert(log->ready_end, &log->ready_end, waiter);
+    env_task_post(log->env, &log->ready_task, run_ready);
+}
+
+static void wait_for_sync(struct commit_log *log, struct commit_log_waiter *waiter)
+{
     // Positions mostly come in order, so the search from the end is short.
     struct commit_log_waiter **place = log->waiters_end;
     while (place != &log->waiters) {
         struct commit_log_waiter *before = CONTAINER_OF(place, struct commit_log_waiter, next);
-        if (before->position <= position) break;
+        if (before->position <= waiter->position) break;
         place = before->place;
     }
     list_insert(place, &log->waiters_end, waiter);
+}
+
+void commit_log_wait(struct commit_log *log, struct commit_log_waiter *waiter, uint64_t position,
+                     void (*done)(struct commit_log_waiter *waiter, enum status status))
+{
+    if (log->sync != COMMIT_LOG_SYNC_PERIODIC) {
+        commit_log_wait_durable(log, waiter, position, done);
+        return;
+    }
+    *waiter = (struct commit_log_waiter){.done = done, .position = position};
+    wait_for_turn(log, waiter);
+}
+
+void commit_log_wait_durable(struct commit_log *log, struct commit_log_waiter *waiter,
+                             uint64_t position,
+                             void (*done)(struct commit_log_waiter *waiter, enum status status))
+{
+    ASSERT(position <= log->last_position);
+    *waiter = (struct commit_log_waiter){.done = done, .position = position};
+    if (position <= log->synced_position || log->failed != STATUS_OK) {
+        wait_for_turn(log, waiter);
+        return;
+    }
+    wait_for_sync(log, waiter);
+    if (log->sync == COMMIT_LOG_SYNC_PERIODIC) commit_log_write(log);
 }
 
 void commit_log_cancel_wait(struct commit_log *log, struct commit_log_waiter *waiter)

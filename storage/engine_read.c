@@ -1,0 +1,164 @@
+// Reads: the sources of a partition, or of a run of them, merged.
+#include "base/assert.h"
+#include "base/container_of.h"
+#include "storage/engine_internal.h"
+#include "storage/merge.h"
+
+#include <stdlib.h>
+
+static size_t source_count_max(const struct engine_table *table)
+{
+    size_t count = 1 + table->sstable_count;
+    for (const struct engine_frozen *f = table->frozen; f != NULL; f = f->next)
+        count++;
+    return count;
+}
+
+// A truncation is a change too: whoever sees that the data is gone waits until that is durable.
+static void raise_to_truncation(const struct engine_table *table, uint64_t *position)
+{
+    if (table->truncated_position > *position) *position = table->truncated_position;
+}
+
+// ---- One partition -----------------------------------------------------------------------------
+
+struct partition_sources {
+    struct partition_iterator **items;
+    size_t count;
+    int64_t deleted_us; // The newest deletion of the whole partition so far.
+};
+
+static void add_partition(struct partition_sources *sources, struct partition_iterator *partition)
+{
+    if (partition == NULL) return;
+    sources->items[sources->count++] = partition;
+    if (partition->deletion.timestamp > sources->deleted_us)
+        sources->deleted_us = partition->deletion.timestamp;
+}
+
+static void add_memtables(struct engine_table *table, const struct table *version,
+                          const struct partition_key *key, const struct partition_filter *filter,
+                          struct arena *arena, struct partition_sources *sources,
+                          uint64_t *position)
+{
+    add_partition(sources, memtable_read(table->active, version, key, filter, arena, position));
+    for (struct engine_frozen *f = table->frozen; f != NULL; f = f->next) {
+        if (f->log_position > table->truncated_position)
+            add_partition(sources,
+                          memtable_read(f->memtable, version, key, filter, arena, position));
+    }
+}
+
+enum status engine_read(struct engine *engine, const struct table *version,
+                        const struct partition_key *key, const struct partition_filter *filter,
+                        struct read_pins *pins, struct arena *arena,
+                        struct partition_iterator **partition, uint64_t *position)
+{
+    struct engine_table *table = engine_find_table(engine, version->id);
+    if (table == NULL) return STATUS_NOT_FOUND;
+    struct partition_sources sources = {
+        .items = arena_alloc(arena, source_count_max(table) * sizeof(struct partition_iterator *)),
+        .deleted_us = TIMESTAMP_NONE,
+    };
+    add_memtables(table, version, key, filter, arena, &sources, position);
+    raise_to_truncation(table, position);
+    for (size_t i = 0; i < table->sstable_count; i++) {
+        struct sstable_reader *reader = table->sstables[i].reader;
+        // All that this and the following SSTables have is older than the partition's deletion.
+        if (sstable_max_timestamp(reader) < sources.deleted_us) break;
+        if (!sstable_may_contain(reader, key)) continue;
+        struct partition_iterator *source;
+        enum status status = sstable_read(reader, version, key, filter, engine->chunk_cache, pins,
+                                          arena, &source, NULL);
+        if (status != STATUS_OK) {
+            for (size_t s = 0; s < sources.count; s++)
+                partition_iterator_close(sources.items[s]);
+            return status;
+        }
+        add_partition(&sources, source);
+    }
+    *partition = sources.count == 0
+                     ? NULL
+                     : merge_partitions(sources.items, sources.count, filter->reversed, arena);
+    return STATUS_OK;
+}
+
+// ---- A run of partitions -----------------------------------------------------------------------
+
+static bool may_overlap(const struct sstable_reader *reader, const struct scan_range *range)
+{
+    struct partition_key first = sstable_first_key(reader), last = sstable_last_key(reader);
+    return token_compare(last.token, range->start.token) >= 0 &&
+           token_compare(first.token, range->end.token) <= 0;
+}
+
+enum status engine_scan(struct engine *engine, const struct table *version,
+                        const struct scan_range *range, const struct partition_filter *filter,
+                        struct read_pins *pins, struct arena *arena, struct scan_iterator **scan,
+                        uint64_t *position)
+{
+    struct engine_table *table = engine_find_table(engine, version->id);
+    if (table == NULL) return STATUS_NOT_FOUND;
+    struct scan_iterator **sources =
+        arena_alloc(arena, source_count_max(table) * sizeof(struct scan_iterator *));
+    size_t count = 0;
+    sources[count++] = memtable_scan(table->active, version, range, filter, arena, position);
+    for (struct engine_frozen *f = table->frozen; f != NULL; f = f->next) {
+        if (f->log_position > table->truncated_position)
+            sources[count++] = memtable_scan(f->memtable, version, range, filter, arena, position);
+    }
+    raise_to_truncation(table, position);
+    for (size_t i = 0; i < table->sstable_count; i++) {
+        struct sstable_reader *reader = table->sstables[i].reader;
+        if (!may_overlap(reader, range)) continue;
+        enum status status = sstable_scan(reader, version, range, filter, engine->chunk_cache, pins,
+                                          arena, &sources[count], NULL);
+        if (status != STATUS_OK) {
+            for (size_t s = 0; s < count; s++)
+                scan_iterator_close(sources[s]);
+            return status;
+        }
+        count++;
+    }
+    *scan = merge_scans(sources, count, filter->reversed, arena);
+    return STATUS_OK;
+}
+
+// ---- What was missing --------------------------------------------------------------------------
+
+static void load_work(struct env_job *job)
+{
+    struct engine_load *load = CONTAINER_OF(job, struct engine_load, job);
+    if (load->loaded != NULL) sstable_load_work(load->loaded);
+}
+
+static void load_done(struct env_job *job)
+{
+    struct engine_load *load = CONTAINER_OF(job, struct engine_load, job);
+    struct engine *engine = load->engine;
+    load->status = STATUS_OK;
+    if (load->loaded != NULL)
+        load->status = sstable_load_finish(load->loaded, engine->chunk_cache, load->pins, NULL);
+    free(load->loaded);
+    load->loaded = NULL;
+    engine->load_count--;
+    bool is_closing = engine->is_closing;
+    load->done(load, load->status);
+    // Only a stop can end the engine, and a stop waits for us.
+    if (is_closing) engine_go_on_closing(engine);
+}
+
+void engine_load(struct engine *engine, struct engine_load *load, struct read_pins *pins,
+                 void (*done)(struct engine_load *load, enum status status))
+{
+    *load = (struct engine_load){.done = done, .engine = engine, .pins = pins};
+    struct sstable_load *loaded = calloc(1, sizeof *loaded);
+    ASSERT(loaded != NULL);
+    if (sstable_load_begin(loaded, pins)) {
+        load->loaded = loaded;
+    } else {
+        free(loaded);
+    }
+    engine->load_count++;
+    env_offload(engine->env, &load->job, ENV_LANE_READ, load_work, load_done);
+}

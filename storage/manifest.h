@@ -1,0 +1,47 @@
+// What we know of a table's files, outside of its directory: which SSTables are ours, with size and
+// XXH3 of each component (invariant 5), and up to which commit-log position data is in them.
+//
+// One small file for each table, DIR/manifest/<id>, always written anew and renamed into place:
+//
+//     u32 magic, u32 version, u8 dropped, u64 flushed position, u64 truncated position,
+//     vb directory of the table, vint n, n × { u64 generation, u64 log position, u8 gone,
+//     9 × (u64 size, u64 xxh3) }, u64 XXH3 of all before
+#ifndef STORAGE_MANIFEST_H
+#define STORAGE_MANIFEST_H
+
+#include "storage/sstable/sstable.h"
+
+struct manifest_entry {
+    uint64_t generation;
+    uint64_t log_position; // Of its newest change; 0: not known.
+    bool gone;             // Its files are to be removed, if they are still there.
+    struct sstable_check check;
+};
+
+struct manifest {
+    bool dropped;                // The table is gone; its files are to be removed.
+    uint64_t flushed_position;   // All changes of the table up to here are in SSTables.
+    uint64_t truncated_position; // All changes up to here are gone.
+    char *directory;             // Of the table.
+    struct manifest_entry *entries;
+    size_t count, capacity;
+};
+
+void manifest_init(struct manifest *manifest, const char *directory);
+void manifest_deinit(struct manifest *manifest);
+// A copy that another thread may change and write.
+void manifest_copy(struct manifest *copy, const struct manifest *manifest);
+struct manifest_entry *manifest_find(struct manifest *manifest, uint64_t generation);
+void manifest_add(struct manifest *manifest, const struct manifest_entry *entry);
+void manifest_remove(struct manifest *manifest, uint64_t generation);
+
+// ---- The file: blocks, any thread --------------------------------------------------------------
+
+// NOT_FOUND, CORRUPT. `*manifest` is initialised only on OK.
+MUST_USE enum status manifest_load(struct env *env, const char *path, struct manifest *manifest,
+                                   struct error *error);
+// Durable when it returns OK. `directory` is that of `path`.
+MUST_USE enum status manifest_store(struct env *env, const char *directory, const char *path,
+                                    const struct manifest *manifest, struct error *error);
+
+#endif
