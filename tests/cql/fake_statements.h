@@ -43,19 +43,20 @@ bool statement_prepare(struct query_processor *processor, struct slice text, str
         i++;
     if (i == 8) return cql_error_set(error, CQL_ERROR_SYNTAX, "line 1:0 no viable alternative");
     struct statement *made = calloc(1, sizeof *made);
-    arena_init(&made->arena, 1024);
+    arena_init(&made->arena, 512);
     made->references = 1;
     made->kind = i == 2 || i == 3 || i == 5 ? STATEMENT_SELECT : STATEMENT_MODIFICATION;
     made->plan = ARENA_NEW(&made->arena, struct statement_plan);
     made->plan->text = arena_format(&made->arena, "%.*s", (int)text.size, (const char *)text.data);
     made->names_keyspaces = memchr(text.data, '.', text.size) != NULL;
     made->keyspace = arena_copy(&made->arena, keyspace);
-    struct column_spec *markers = ARENA_NEW_ARRAY(&made->arena, struct column_spec, 100);
-    for (const char *at = made->plan->text; *at != '\0' && made->marker_count < 100; at++) {
-        if (*at != '?') continue;
-        markers[made->marker_count++] = (struct column_spec){
-            slice_of_text("ks"), slice_of_text("t"), slice_of_text("k"), type_of_kind(TYPE_INT)};
-    }
+    for (const char *at = made->plan->text; *at != '\0'; at++)
+        if (*at == '?') made->marker_count++;
+    struct column_spec *markers =
+        ARENA_NEW_ARRAY(&made->arena, struct column_spec, made->marker_count);
+    for (uint16_t m = 0; m < made->marker_count; m++)
+        markers[m] = (struct column_spec){slice_of_text("ks"), slice_of_text("t"),
+                                          slice_of_text("k"), type_of_kind(TYPE_INT)};
     made->markers = markers;
     static const uint16_t first[] = {0};
     made->partition_key_markers = first;
