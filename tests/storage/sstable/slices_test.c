@@ -20,6 +20,7 @@ static char directory[64];
 static const struct table *table;
 static struct arena arena;
 static uint64_t seed;
+static struct sstable_check written_check; // Of the last SSTable that was written.
 
 static uint32_t pick(uint32_t below)
 {
@@ -178,6 +179,7 @@ static struct sstable_reader *write_and_open(struct memory_partition *partitions
     enum status status = sstable_write(env, &options, &source.base, &written, &error);
     ck_assert_msg(status == STATUS_OK, "%s", error.text);
     if (written.partition_count == 0) return NULL;
+    written_check = written.check;
     struct sstable_reader *reader;
     status = sstable_open(env, directory, 1, table, &written.check, &reader, &error);
     ck_assert_msg(status == STATUS_OK, "%s", error.text);
@@ -365,8 +367,6 @@ static void flip_and_read(enum sstable_component component, const struct sstable
     if (status == STATUS_OK) {
         read_all(reader);
         sstable_unref(reader);
-    } else if (check != NULL && flipped != byte) {
-        ck_assert_int_eq(status, STATUS_CORRUPT);
     }
     // What a manifest knows of is never believed when it is damaged.
     if (check != NULL && flipped != byte && component != SSTABLE_DATA &&
@@ -388,8 +388,10 @@ START_TEST(no_flipped_bit_does_harm)
     char path[SSTABLE_PATH_SIZE];
     sstable_path(path, directory, 1, SSTABLE_CRC);
     if (_i % 4 == 1) unlink(path);
+    bool is_whole = _i % 4 != 1;
     for (int round = 0; round < 150; round++)
-        flip_and_read((enum sstable_component)pick(SSTABLE_COMPONENT_COUNT), NULL);
+        flip_and_read((enum sstable_component)pick(SSTABLE_COMPONENT_COUNT),
+                      is_whole && pick(2) ? &written_check : NULL);
 }
 END_TEST
 
