@@ -1,26 +1,26 @@
 // WHERE and IF.
 #include "cql/parser_state.h"
 
-static bool comparison(enum token_kind kind, enum cql_operator *operator)
+static bool comparison(enum token_kind kind, enum cql_operator *result)
 {
     switch (kind) {
     case TOKEN_EQUAL:
-        *operator= CQL_OPERATOR_EQ;
+        *result = CQL_OPERATOR_EQ;
         return true;
     case TOKEN_NOT_EQUAL:
-        *operator= CQL_OPERATOR_NEQ;
+        *result = CQL_OPERATOR_NEQ;
         return true;
     case TOKEN_LESS:
-        *operator= CQL_OPERATOR_LT;
+        *result = CQL_OPERATOR_LT;
         return true;
     case TOKEN_LESS_EQUAL:
-        *operator= CQL_OPERATOR_LTE;
+        *result = CQL_OPERATOR_LTE;
         return true;
     case TOKEN_GREATER:
-        *operator= CQL_OPERATOR_GT;
+        *result = CQL_OPERATOR_GT;
         return true;
     case TOKEN_GREATER_EQUAL:
-        *operator= CQL_OPERATOR_GTE;
+        *result = CQL_OPERATOR_GTE;
         return true;
     default:
         return false;
@@ -87,7 +87,7 @@ static bool in_values(struct parser *parser, struct cql_relation *relation)
 
 static bool column_relation(struct parser *parser, struct cql_relation *relation)
 {
-    enum cql_operator operator;
+    enum cql_operator ignored;
     enum token_kind second = parser_peek(parser, 2);
     switch (second) {
     case K_IN:
@@ -100,7 +100,7 @@ static bool column_relation(struct parser *parser, struct cql_relation *relation
     case TOKEN_OPEN_SQUARE:
         break;
     default:
-        if (!comparison(second, &operator)) return parser_fail_no_viable(parser, 2);
+        if (!comparison(second, &ignored)) return parser_fail_no_viable(parser, 2);
     }
     if (!one_column(parser, relation)) return false;
     switch (second) {
@@ -272,10 +272,10 @@ static bool condition(struct parser *parser, struct cql_relation *relation)
 static bool is_if_exists(struct parser *parser)
 {
     if (parser_peek(parser, 1) != K_EXISTS) return false;
-    enum cql_operator operator;
+    enum cql_operator ignored;
     enum token_kind second = parser_peek(parser, 2);
     return second != K_IN && second != K_CONTAINS && second != TOKEN_DOT &&
-           second != TOKEN_OPEN_SQUARE && !comparison(second, &operator);
+           second != TOKEN_OPEN_SQUARE && !comparison(second, &ignored);
 }
 
 bool parser_conditions(struct parser *parser, struct cql_conditions *conditions)

@@ -323,8 +323,8 @@ static const struct cql_term *without_modifiers(struct parser *parser)
 
 // ---- Operators ---------------------------------------------------------------------------------
 
-static const struct cql_term *operation(struct parser *parser, char operator,
-                                        const struct cql_term * left, const struct cql_term *right,
+static const struct cql_term *operation(struct parser *parser, char symbol,
+                                        const struct cql_term *left, const struct cql_term *right,
                                         uint32_t first)
 {
     if (right == NULL) return NULL;
@@ -332,7 +332,7 @@ static const struct cql_term *operation(struct parser *parser, char operator,
     items[0] = left;
     items[1] = right;
     struct cql_term term = {
-        .kind = CQL_TERM_OPERATION, .operator= operator, .items = items, .item_count = 2};
+        .kind = CQL_TERM_OPERATION, .operator= symbol, .items = items, .item_count = 2};
     return parser_term_make(parser, term, first);
 }
 
@@ -358,8 +358,8 @@ static const struct cql_term *product(struct parser *parser)
         enum token_kind kind = parser_peek(parser, 1);
         if (kind != TOKEN_STAR && kind != TOKEN_SLASH && kind != TOKEN_PERCENT) break;
         parser_skip(parser);
-        char operator= kind == TOKEN_STAR ? '*' : kind == TOKEN_SLASH ? '/' : '%';
-        left = operation(parser, operator, left, group(parser), first);
+        char symbol = kind == TOKEN_STAR ? '*' : kind == TOKEN_SLASH ? '/' : '%';
+        left = operation(parser, symbol, left, group(parser), first);
     }
     return left;
 }

@@ -406,15 +406,15 @@ const struct cql_term *parser_simple_term(struct parser *parser)
 
 // ---- Operators ---------------------------------------------------------------------------------
 
-static const struct cql_term *operation(struct parser *parser, char operator,
-                                        const struct cql_term * left, const struct cql_term *right,
+static const struct cql_term *operation(struct parser *parser, char symbol,
+                                        const struct cql_term *left, const struct cql_term *right,
                                         uint32_t first)
 {
     const struct cql_term **items = ARENA_NEW_ARRAY(parser->arena, const struct cql_term *, 2);
     items[0] = left;
     items[1] = right;
     struct cql_term term = {
-        .kind = CQL_TERM_OPERATION, .operator= operator, .items = items, .item_count = 2};
+        .kind = CQL_TERM_OPERATION, .operator= symbol, .items = items, .item_count = 2};
     return parser_term_make(parser, term, first);
 }
 
@@ -435,14 +435,14 @@ static const struct cql_term *product(struct parser *parser)
     const struct cql_term *left = group(parser);
     while (left != NULL) {
         enum token_kind kind = parser_peek(parser, 1);
-        char operator= kind == TOKEN_STAR ? '*'
-        : kind == TOKEN_SLASH             ? '/'
-        : kind == TOKEN_PERCENT           ? '%'
-                                          : 0;
-        if (operator== 0) break;
+        char symbol = kind == TOKEN_STAR      ? '*'
+                      : kind == TOKEN_SLASH   ? '/'
+                      : kind == TOKEN_PERCENT ? '%'
+                                              : 0;
+        if (symbol == 0) break;
         parser_skip(parser);
         const struct cql_term *right = group(parser);
-        left = right == NULL ? NULL : operation(parser, operator, left, right, first);
+        left = right == NULL ? NULL : operation(parser, symbol, left, right, first);
     }
     return left;
 }
