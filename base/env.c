@@ -263,3 +263,8 @@ enum status env_process_usage(struct env *env, int pid, struct env_process_usage
 {
     return env->ops->process_usage(env, pid, usage, error);
 }
+
+void env_mark(struct env *env, unsigned mark)
+{
+    if (env->ops->mark != NULL) env->ops->mark(env, mark);
+}

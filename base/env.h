@@ -222,6 +222,12 @@ struct env_process_usage {
 MUST_USE enum status env_process_usage(struct env *env, int pid, struct env_process_usage *usage,
                                        struct error *error);
 
+// ---- Marks -------------------------------------------------------------------------------------
+
+// Says that the program came by a place, an `enum env_mark` of env_marks.h. Only the simulator
+// counts it.
+void env_mark(struct env *env, unsigned mark);
+
 // ---- The implementations' side -----------------------------------------------------------------
 
 // One table a world. Its members are the functions above; see env.c, which only passes on.

@@ -92,6 +92,8 @@ struct env_ops {
     enum status (*process_signal)(struct env *env, int pid, int signal, struct error *error);
     enum status (*process_usage)(struct env *env, int pid, struct env_process_usage *usage,
                                  struct error *error);
+
+    void (*mark)(struct env *env, unsigned mark); // NULL: marks are not counted.
 };
 
 #endif

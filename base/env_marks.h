@@ -1,0 +1,52 @@
+// Places in the program that a simulation has to have visited: one for each state of each operation
+// and each branch that only a fault takes. `helenus sim` counts them and a run of many seeds fails
+// if one was never reached, so that a state nobody tests is seen.
+//
+// In the real world env_mark() is a call and a branch. To add a place, add a line and call
+// env_mark(env, ENV_MARK_…) there; `work` of a job may do so too.
+#ifndef BASE_ENV_MARKS_H
+#define BASE_ENV_MARKS_H
+
+// clang-format off
+//    mark                           text
+#define ENV_MARK_MAP(X)                                                                 \
+    X(WRITE_STARTED,                 "coordinator write: started")                      \
+    X(WRITE_UNAVAILABLE,             "coordinator write: unavailable")                  \
+    X(WRITE_SYNCING,                 "coordinator write: syncing")                      \
+    X(WRITE_FAILED,                  "coordinator write: failed")                       \
+    X(INCREMENT_STARTED,             "coordinator increment: started")                  \
+    X(INCREMENT_LOADING,             "coordinator increment: loading")                  \
+    X(INCREMENT_SYNCING,             "coordinator increment: syncing")                  \
+    X(READ_STARTED,                  "coordinator read: started")                       \
+    X(READ_LOADING,                  "coordinator read: loading")                       \
+    X(READ_SYNCING,                  "coordinator read: waits for a sync")              \
+    X(SHARD_IN_MEMTABLE,             "increment: own shard in the memtable")            \
+    X(SHARD_IN_FROZEN,               "increment: own shard in a frozen memtable")       \
+    X(SHARD_IN_SSTABLE,              "increment: own shard in an sstable")              \
+    X(SHARD_MISSING,                 "increment: no shard of ours")                     \
+    X(LOG_WRITE,                     "commit log: write started")                       \
+    X(LOG_GROUP,                     "commit log: several records in one write")        \
+    X(LOG_SEGMENT_NEW,               "commit log: new segment")                         \
+    X(LOG_SEGMENT_REUSED,            "commit log: segment used again")                  \
+    X(LOG_SEGMENT_REMOVED,           "commit log: segment removed")                     \
+    X(LOG_REPLAYED,                  "commit log: record replayed")                     \
+    X(LOG_TAIL_CUT,                  "commit log: torn tail cut")                       \
+    X(LOG_FAILED,                    "commit log: failed, takes no more")               \
+    X(ENGINE_CLEAN_START,            "engine: start after a clean stop")                \
+    X(ENGINE_UNCLEAN_START,          "engine: start after a crash")                     \
+    X(FLUSH_STARTED,                 "flush: started")                                  \
+    X(FLUSH_DONE,                    "flush: done")                                     \
+    X(FLUSH_FAILED,                  "flush: failed, to be repeated")                   \
+    X(TRUNCATED,                     "truncate: done")                                  \
+    X(METADATA_WRITE,                "metadata log: write started")                     \
+    X(METADATA_GROUP,                "metadata log: several records in one write")      \
+    X(METADATA_ROTATED,              "metadata log: new file")                          \
+    X(METADATA_TAIL_CUT,             "metadata log: torn tail cut")                     \
+    X(METADATA_FAILED,               "metadata log: failed, takes no more")
+// clang-format on
+
+#define X(mark, text) ENV_MARK_##mark,
+enum env_mark { ENV_MARK_MAP(X) ENV_MARK_COUNT };
+#undef X
+
+#endif
