@@ -1,6 +1,7 @@
 #include "node/node.h"
 
 #include "base/assert.h"
+#include "base/container_of.h"
 #include "cql/server.h"
 #include "cql/statement.h"
 #include "cql/system_tables.h"
@@ -29,6 +30,7 @@ struct node {
     struct query_processor processor;
     struct cql_server *server;
     struct job_service *job_service;
+    struct engine_flush last_flush;
     void (*stopped)(void *context);
     void *stopped_context;
 };
@@ -167,11 +169,19 @@ static void engine_is_closed(void *context)
     stopped(stopped_context);
 }
 
+// Also when the flush failed: then the commit log has what it did not write.
+static void engine_is_flushed(struct engine_flush *flush, enum status status)
+{
+    struct node *node = CONTAINER_OF(flush, struct node, last_flush);
+    (void)status;
+    metadata_set_engine(node->metadata, NULL);
+    engine_close(node->engine, engine_is_closed, node);
+}
+
 static void job_service_is_closed(void *context)
 {
     struct node *node = context;
-    metadata_set_engine(node->metadata, NULL);
-    engine_close(node->engine, engine_is_closed, node);
+    engine_flush(node->engine, NULL, &node->last_flush, engine_is_flushed);
 }
 
 static void server_is_closed(void *context)
