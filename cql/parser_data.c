@@ -273,6 +273,8 @@ static bool assignments(struct parser *parser, struct cql_update *update)
         struct cql_assignment assignment = {.kind = CQL_ASSIGN};
         if (!assignment_here(parser, &assignment)) return false;
         assignment.text = parser_span(parser, first);
+        if (list.count == PARSER_ASSIGNMENTS_MAX)
+            return parser_fail_text(parser, "More than %d assignments", PARSER_ASSIGNMENTS_MAX);
         const struct cql_assignment *items = list.items;
         for (size_t i = 0; i < list.count; i++) {
             if (!slice_equals(items[i].column, assignment.column)) continue;

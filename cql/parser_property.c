@@ -22,6 +22,9 @@ static bool add_entry(struct parser *parser, struct parser_list *list, const str
             (const char *)value->text.data, (int)key->text.size, (const char *)key->text.data,
             value->kind == CQL_TERM_MARKER ? " (bind variables are not supported in DDL queries)"
                                            : "");
+    if (list->count == PARSER_PROPERTIES_MAX)
+        return parser_fail_text(parser, "More than %d entries of a property",
+                                PARSER_PROPERTIES_MAX);
     const struct cql_property_entry *entries = list->items;
     for (size_t i = 0; i < list->count; i++) {
         if (slice_equals(entries[i].key, key->value))
@@ -67,6 +70,8 @@ static bool add_property(struct parser *parser, struct parser_list *list)
     } else {
         property.value = is_keyword ? parser_take_value(parser) : parser_constant(parser)->value;
     }
+    if (list->count == PARSER_PROPERTIES_MAX)
+        return parser_fail_text(parser, "More than %d properties", PARSER_PROPERTIES_MAX);
     const struct cql_property *items = list->items;
     for (size_t i = 0; i < list->count; i++) {
         if (slice_equals(items[i].name, property.name))

@@ -40,17 +40,29 @@ static void grow_tokens(struct parser *parser)
     parser->token_capacity = capacity;
 }
 
+// A fault of the lexer is told even by a syntactic predicate, as Cassandra does.
+static struct token_text next_token(struct parser *parser)
+{
+    struct lexer_fault fault;
+    struct token_text token = lexer_next(parser->text, parser->position, &fault);
+    if (parser->token_count >= PARSER_TOKENS_MAX) token = (struct token_text){.kind = TOKEN_ERROR};
+    if (token.kind != TOKEN_ERROR) return token;
+    parser->failed = true;
+    if (parser->has_error) return token;
+    parser->has_error = true;
+    if (parser->token_count >= PARSER_TOKENS_MAX)
+        (void)cql_error_set(parser->error, CQL_ERROR_SYNTAX,
+                            "The statement has more than %d tokens", PARSER_TOKENS_MAX);
+    else
+        (void)syntax_error_set_from_lexer(parser->text, &fault, parser->error);
+    return token;
+}
+
 void parser_load(struct parser *parser, uint32_t count)
 {
     while (parser->token_count < count) {
         if (parser->token_count == parser->token_capacity) grow_tokens(parser);
-        struct lexer_fault fault;
-        struct token_text token = lexer_next(parser->text, parser->position, &fault);
-        if (token.kind == TOKEN_ERROR && !parser->has_error) {
-            parser->has_error = true;
-            (void)syntax_error_set_from_lexer(parser->text, &fault, parser->error);
-        }
-        if (token.kind == TOKEN_ERROR) parser->failed = true;
+        struct token_text token = next_token(parser);
         parser->position = token.start + token.size;
         if (token.kind == TOKEN_HIDDEN) continue;
         parser->tokens[parser->token_count++] = token;

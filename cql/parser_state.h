@@ -18,8 +18,17 @@
 
 #include <string.h>
 
-// Nested terms, types and relations. Cassandra's parser runs out of stack at some thousands.
-enum { PARSER_DEPTH_MAX = 256, PARSER_TOKENS_INLINE = 64 };
+enum {
+    // Nested terms, types and relations. Cassandra's parser runs out of stack at some thousands.
+    PARSER_DEPTH_MAX = 256,
+    // Tokens of a statement: some hundred bytes of memory each.
+    PARSER_TOKENS_MAX = 1 << 20,
+    // What is compared each with each: assignments of an UPDATE, properties and entries of their
+    // maps.
+    PARSER_ASSIGNMENTS_MAX = 16384,
+    PARSER_PROPERTIES_MAX = 4096,
+    PARSER_TOKENS_INLINE = 64,
+};
 
 struct parser {
     struct slice text;

@@ -511,6 +511,28 @@ START_TEST(refuses_what_is_nested_too_deep)
 }
 END_TEST
 
+// `opening`, then `piece` again and again up to 4 MiB.
+static void check_is_refused_when_endless(const char *opening, const char *piece, const char *text)
+{
+    struct buffer statement;
+    buffer_init(&statement, 8u << 20);
+    buffer_put(&statement, opening, strlen(opening));
+    while (statement.size < 4u << 20)
+        buffer_put(&statement, piece, strlen(piece));
+    ck_assert(!can_parse(buffer_slice(&statement)));
+    ck_assert_str_eq(error.text, text);
+    buffer_deinit(&statement);
+}
+
+START_TEST(refuses_what_is_endless)
+{
+    check_is_refused_when_endless("SELECT * FROM t WHERE k IN (1", ",1",
+                                  "The statement has more than 1048576 tokens");
+    check_is_refused_when_endless("UPDATE t SET m[1] = 1", ",m[1]=1",
+                                  "More than 16384 assignments");
+}
+END_TEST
+
 START_TEST(survives_every_beginning_of_a_statement)
 {
     for (size_t i = 0; i < REFUSAL_COUNT; i++) {
@@ -579,6 +601,7 @@ int main(void)
     tcase_add_test(tests, reads_a_type_alone);
     tcase_add_test(tests, reads_a_term_alone);
     tcase_add_test(tests, refuses_what_is_nested_too_deep);
+    tcase_add_test(tests, refuses_what_is_endless);
     tcase_add_test(tests, survives_every_beginning_of_a_statement);
     tcase_add_test(tests, survives_damaged_statements);
     tcase_set_timeout(tests, 60);
