@@ -19,7 +19,7 @@ static struct type *make(struct arena *arena, enum type_kind kind, bool frozen,
     struct type *type = ARENA_NEW(arena, struct type);
     const struct type **copies = ARENA_NEW_ARRAY(arena, const struct type *, count);
     for (uint16_t i = 0; i < count; i++)
-        copies[i] = parameters[i];
+        copies[i] = frozen ? type_freeze(arena, parameters[i]) : parameters[i];
     type->kind = kind;
     type->frozen = frozen;
     type->parameter_count = count;
