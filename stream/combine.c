@@ -67,3 +67,11 @@ struct value *combine_find(struct combine *combine, struct slice key, bool *is_n
     }
     return &slot->value;
 }
+
+const struct value *combine_get(const struct combine *combine, struct slice key)
+{
+    if (combine->capacity == 0) return NULL;
+    uint64_t hash = XXH3_64bits(key.data, key.size);
+    const struct combine_slot *slot = combine_place(combine->slots, combine->capacity, hash, key);
+    return slice_is_null(slot->key) ? NULL : &slot->value;
+}

@@ -29,6 +29,9 @@ void combine_clear(struct combine *combine);
 // The key's value; NULL-kind when `*is_new`, then the key is copied. Valid until the next call.
 struct value *combine_find(struct combine *combine, struct slice key, bool *is_new);
 
+// NULL when it is not there.
+const struct value *combine_get(const struct combine *combine, struct slice key);
+
 // What it costs.
 static inline size_t combine_size(const struct combine *combine)
 {

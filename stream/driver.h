@@ -11,6 +11,7 @@
 #define STREAM_DRIVER_H
 
 #include "base/env.h"
+#include "stream/progress.h"
 
 struct stream_run_options {
     const char *script_path;
@@ -36,8 +37,11 @@ struct driver_result {
 struct driver *driver_start(struct env *env, const struct stream_run_options *options,
                             void (*done)(void *context, const struct driver_result *result),
                             void *context);
-// After `done`. The environment's jobs have ended.
+// A thread still works for it: a call of the job that does not end, or a read that waits.
+bool driver_is_busy(const struct driver *driver);
+// After `done`, when it is not busy.
 void driver_destroy(struct driver *driver);
+struct progress *driver_progress(struct driver *driver);
 
 // All of it on env_uv, with progress and summary. Returns the exit code.
 int stream_run_main(struct env *env, const struct stream_run_options *options);

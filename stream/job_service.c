@@ -1,0 +1,561 @@
+#include "stream/job_service.h"
+
+#include "base/assert.h"
+#include "base/container_of.h"
+#include "base/limits.h"
+#include "ring/transport.h"
+#include "stream/job_protocol.h"
+#include "stream/reducer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+// Jobs whose totals are kept at a time; the one not used for longest is forgotten. Workers.
+enum { JOB_SERVICE_REDUCERS_MAX = 16, JOB_SERVICE_WORKERS_MAX = 64 };
+
+#define JOB_SERVICE_ANSWER_MAX (256 * (size_t)KIB)
+
+// A request that waits for the metadata log or a reducer. When its worker goes, `connection`
+// becomes NULL and nobody is told.
+struct job_service_operation {
+    struct job_service *service;
+    struct job_service_operation *next, **place;
+    struct transport_connection *connection;
+    uint64_t id;
+    struct metadata_job_change change;
+    struct job_submission submission; // SUBMIT: its slices are in the arena.
+    struct uuid job;
+    struct arena arena;
+};
+
+// What a connection's worker sent so far.
+struct job_service_worker {
+    struct gather gather;
+};
+
+struct job_service_reducer {
+    struct uuid job;
+    struct reducer *reducer;
+};
+
+struct job_service {
+    struct env *env;
+    struct job_service_options options;
+    struct transport_server *server; // NULL: closing.
+    struct job_service_operation *operations;
+    struct job_service_reducer reducers[JOB_SERVICE_REDUCERS_MAX];
+    size_t reducer_count, worker_count;
+    struct env_task end;
+    void (*closed)(void *context);
+    void *context;
+};
+
+// ---- Answers and operations --------------------------------------------------------------------
+
+static void job_service_answer(struct transport_connection *connection, uint64_t id,
+                               const struct buffer *answer)
+{
+    transport_reply(connection, id, JOB_ANSWER, buffer_slice(answer));
+}
+
+static void job_service_say(struct transport_connection *connection, uint64_t id,
+                            const struct error *error)
+{
+    struct buffer answer;
+    buffer_init(&answer, JOB_SERVICE_ANSWER_MAX);
+    job_put_answer(&answer, error->status, error->text);
+    job_service_answer(connection, id, &answer);
+    buffer_deinit(&answer);
+}
+
+static struct job_service_operation *
+job_service_begin(struct job_service *service, struct transport_connection *connection, uint64_t id)
+{
+    struct job_service_operation *operation = calloc(1, sizeof *operation);
+    ASSERT(operation != NULL);
+    operation->service = service;
+    operation->connection = connection;
+    operation->id = id;
+    arena_init(&operation->arena, KIB);
+    operation->next = service->operations;
+    operation->place = &service->operations;
+    if (operation->next != NULL) operation->next->place = &operation->next;
+    service->operations = operation;
+    return operation;
+}
+
+static void job_service_end_if_idle(struct job_service *service);
+
+static void job_service_free_operation(struct job_service_operation *operation)
+{
+    arena_deinit(&operation->arena);
+    free(operation);
+}
+
+static void job_service_finish(struct job_service_operation *operation)
+{
+    struct job_service *service = operation->service;
+    *operation->place = operation->next;
+    if (operation->next != NULL) operation->next->place = operation->place;
+    job_service_free_operation(operation);
+    job_service_end_if_idle(service);
+}
+
+// Answers with a status alone and ends the operation.
+static void job_service_finish_with(struct job_service_operation *operation, enum status status,
+                                    const char *text)
+{
+    struct error error;
+    (void)error_set(&error, status, "%s", text);
+    if (operation->connection != NULL)
+        job_service_say(operation->connection, operation->id, &error);
+    job_service_finish(operation);
+}
+
+// ---- SUBMIT ------------------------------------------------------------------------------------
+
+static const struct jobs *job_service_jobs(const struct job_service *service)
+{
+    return metadata_jobs(service->options.metadata);
+}
+
+static const struct job *job_service_find_submission(const struct job_service *service,
+                                                     struct uuid submission_id)
+{
+    const struct job *job = NULL;
+    for (size_t i = 0; (job = jobs_at(job_service_jobs(service), i)) != NULL; i++)
+        if (uuid_equals(job->submission_id, submission_id)) return job;
+    return NULL;
+}
+
+static struct reducer *job_service_reducer(struct job_service *service, struct uuid job,
+                                           bool may_create)
+{
+    for (size_t i = 0; i < service->reducer_count; i++)
+        if (uuid_equals(service->reducers[i].job, job)) return service->reducers[i].reducer;
+    if (!may_create) return NULL;
+    size_t place = service->reducer_count;
+    if (place == JOB_SERVICE_REDUCERS_MAX) {
+        uint64_t oldest_ns = UINT64_MAX;
+        for (size_t i = 0; i < JOB_SERVICE_REDUCERS_MAX; i++) {
+            const struct reducer *reducer = service->reducers[i].reducer;
+            if (reducer_is_running(reducer) || reducer_last_used_ns(reducer) >= oldest_ns) continue;
+            oldest_ns = reducer_last_used_ns(reducer);
+            place = i;
+        }
+        if (place == JOB_SERVICE_REDUCERS_MAX) return NULL;
+        reducer_destroy(service->reducers[place].reducer);
+    } else {
+        service->reducer_count++;
+    }
+    struct reducer *made =
+        reducer_create(service->env, service->options.coordinator, service->options.metadata, job);
+    service->reducers[place] = (struct job_service_reducer){job, made};
+    return made;
+}
+
+// Each output's table as the schema has it now.
+static enum status job_service_put_columns(const struct job_service *service,
+                                           const struct job_submission *submission,
+                                           struct buffer *answer, struct error *error)
+{
+    const struct schema *schema = metadata_schema(service->options.metadata);
+    for (size_t i = 0; i < submission->target_count; i++) {
+        const struct job_target *target = &submission->targets[i];
+        const struct table *table = schema_find_table(schema, target->keyspace, target->table);
+        if (table == NULL)
+            return error_set(error, STATUS_INVALID, "table %.*s.%.*s does not exist",
+                             (int)target->keyspace.size, target->keyspace.data,
+                             (int)target->table.size, target->table.data);
+        struct output_column columns[OUTPUT_COLUMNS_MAX];
+        enum status status =
+            output_roles(table, target->columns, target->column_count, columns, error);
+        if (status != STATUS_OK) return status;
+        for (size_t j = 0; j < target->column_count; j++) {
+            buffer_put_u8(answer, (uint8_t)columns[j].role);
+            buffer_put_u16(answer, columns[j].index);
+            buffer_put_u8(answer, (uint8_t)columns[j].type);
+        }
+    }
+    return STATUS_OK;
+}
+
+// The job is there: tells the worker where it stands.
+static void job_service_tell_job(struct job_service_operation *operation, const struct job *job)
+{
+    struct job_service *service = operation->service;
+    struct buffer answer;
+    struct error error;
+    buffer_init(&answer, JOB_SERVICE_ANSWER_MAX);
+    job_put_answer(&answer, STATUS_OK, "");
+    job_put_job(&answer, job);
+    enum status status = job_service_put_columns(service, &operation->submission, &answer, &error);
+    struct reducer *reducer =
+        status == STATUS_OK ? job_service_reducer(service, job->id, true) : NULL;
+    if (status == STATUS_OK && reducer == NULL)
+        status = error_set(&error, STATUS_OVERLOADED, "too many jobs run at a time");
+    if (status == STATUS_OK) {
+        reducer_set_targets(reducer, operation->submission.targets,
+                            operation->submission.target_count);
+        if (operation->connection != NULL)
+            job_service_answer(operation->connection, operation->id, &answer);
+    } else if (operation->connection != NULL) {
+        job_service_say(operation->connection, operation->id, &error);
+    }
+    buffer_deinit(&answer);
+    job_service_finish(operation);
+}
+
+static void job_service_submitted(struct metadata_job_change *change, enum status status)
+{
+    struct job_service_operation *operation =
+        CONTAINER_OF(change, struct job_service_operation, change);
+    const struct job *job =
+        job_service_find_submission(operation->service, operation->submission.id);
+    if (status != STATUS_OK || job == NULL)
+        job_service_finish_with(operation, status == STATUS_OK ? STATUS_OVERLOADED : status,
+                                "the job could not be recorded");
+    else
+        job_service_tell_job(operation, job);
+}
+
+static void job_service_copy_submission(struct job_service_operation *operation,
+                                        const struct job_submission *from)
+{
+    struct job_submission *to = &operation->submission;
+    *to = *from;
+    to->name = arena_copy(&operation->arena, from->name);
+    for (size_t i = 0; i < to->target_count; i++) {
+        struct job_target *target = &to->targets[i];
+        target->keyspace = arena_copy(&operation->arena, target->keyspace);
+        target->table = arena_copy(&operation->arena, target->table);
+        for (size_t j = 0; j < target->column_count; j++)
+            target->columns[j] = arena_copy(&operation->arena, target->columns[j]);
+    }
+}
+
+static void job_service_submit_new(struct job_service_operation *operation)
+{
+    struct job_service *service = operation->service;
+    const struct job_submission *submission = &operation->submission;
+    uint8_t random[16];
+    env_random_bytes(service->env, random, sizeof random);
+    struct job job = {
+        .id = uuid_make_random(random),
+        .submission_id = submission->id,
+        .code_hash = submission->code_hash,
+        .state = JOB_OPEN,
+        .source_count = submission->source_count,
+        .source_hash = submission->source_hash,
+    };
+    memcpy(job.name, submission->name.data, submission->name.size);
+    metadata_submit_job(service->options.metadata, &operation->change, &job, job_service_submitted);
+}
+
+// Rule 12: a known submission gives the job it made; a name whose job is open resumes that job; all
+// else is a new job with a new id.
+static void job_service_submit(struct job_service *service, struct transport_connection *connection,
+                               uint64_t id, struct cursor *bytes)
+{
+    struct job_submission submission;
+    struct error error;
+    if (!job_take_submission(bytes, &submission) ||
+        memchr(submission.name.data, '\0', submission.name.size) != NULL) {
+        (void)error_set(&error, STATUS_INVALID, "a submission that makes no sense");
+        job_service_say(connection, id, &error);
+        return;
+    }
+    struct job_service_operation *operation = job_service_begin(service, connection, id);
+    job_service_copy_submission(operation, &submission);
+    const struct job *job = job_service_find_submission(service, submission.id);
+    char name[JOB_NAME_SIZE_MAX] = {0};
+    memcpy(name, submission.name.data, submission.name.size);
+    if (job == NULL) {
+        job = jobs_find_by_name(job_service_jobs(service), name);
+        if (job != NULL && job->state != JOB_OPEN) job = NULL;
+    }
+    struct buffer columns;
+    buffer_init(&columns, JOB_SERVICE_ANSWER_MAX);
+    enum status status = job_service_put_columns(service, &operation->submission, &columns, &error);
+    buffer_deinit(&columns);
+    if (status != STATUS_OK)
+        job_service_finish_with(operation, status, error.text);
+    else if (job == NULL)
+        job_service_submit_new(operation);
+    else if (job->code_hash != submission.code_hash)
+        job_service_finish_with(operation, STATUS_INVALID,
+                                "the unfinished job of this name ran another script or other "
+                                "arguments; choose another name");
+    else if (job->source_hash != submission.source_hash ||
+             job->source_count != submission.source_count)
+        job_service_finish_with(operation, STATUS_INVALID,
+                                "the source is not the one that the unfinished job of this name "
+                                "read; choose another name");
+    else
+        job_service_tell_job(operation, job);
+}
+
+// The totals of a job that has ended are of no more use.
+static void job_service_forget_finished(struct job_service *service, struct uuid id)
+{
+    const struct job *job = jobs_find(job_service_jobs(service), id);
+    if (job == NULL || job->state == JOB_OPEN) return;
+    for (size_t i = 0; i < service->reducer_count; i++) {
+        struct job_service_reducer *at = &service->reducers[i];
+        if (!uuid_equals(at->job, id) || reducer_is_running(at->reducer)) continue;
+        reducer_destroy(at->reducer);
+        *at = service->reducers[--service->reducer_count];
+        return;
+    }
+}
+
+// ---- BATCH, DONE -------------------------------------------------------------------------------
+
+static void job_service_changed(struct metadata_job_change *change, enum status status)
+{
+    struct job_service_operation *operation =
+        CONTAINER_OF(change, struct job_service_operation, change);
+    job_service_forget_finished(operation->service, operation->job);
+    job_service_finish_with(operation, status,
+                            status == STATUS_OK         ? ""
+                            : status == STATUS_CONFLICT ? "the job has moved on: another worker "
+                                                          "runs it"
+                                                        : "the record could not be written");
+}
+
+static void job_service_bad_request(struct transport_connection *connection, uint64_t id)
+{
+    struct error error;
+    (void)error_set(&error, STATUS_INVALID, "a request that makes no sense");
+    job_service_say(connection, id, &error);
+}
+
+static void job_service_batch(struct job_service *service, struct transport_connection *connection,
+                              uint64_t id, struct cursor *bytes)
+{
+    struct uuid job = job_take_uuid(bytes);
+    struct job_batch batch;
+    uint32_t source_count = 0;
+    bool sound = job_take_batch(bytes, &batch, &source_count);
+    uint64_t done_through = cursor_vint(bytes), grand_total = cursor_u64(bytes);
+    uint64_t depth = cursor_vint(bytes);
+    if (!sound || bytes->failed || depth == 0 || depth > JOB_BATCHES_MAX) {
+        job_service_bad_request(connection, id);
+        return;
+    }
+    struct job_service_operation *operation = job_service_begin(service, connection, id);
+    metadata_record_batch(service->options.metadata, &operation->change, job, &batch, source_count,
+                          done_through, grand_total, depth, job_service_changed);
+}
+
+static void job_service_done(struct job_service *service, struct transport_connection *connection,
+                             uint64_t id, struct cursor *bytes)
+{
+    struct uuid job = job_take_uuid(bytes);
+    uint64_t done_through = cursor_vint(bytes), grand_total = cursor_u64(bytes);
+    uint8_t state = cursor_u8(bytes);
+    if (bytes->failed || (state != JOB_OPEN && state != JOB_FINISHED)) {
+        job_service_bad_request(connection, id);
+        return;
+    }
+    struct job_service_operation *operation = job_service_begin(service, connection, id);
+    operation->job = job;
+    metadata_record_done(service->options.metadata, &operation->change, job, done_through,
+                         grand_total, (enum job_state)state, job_service_changed);
+}
+
+// ---- PART, TASK --------------------------------------------------------------------------------
+
+static struct job_service_worker *job_service_worker(struct job_service *service,
+                                                     struct transport_connection *connection)
+{
+    struct job_service_worker *worker = transport_connection_data(connection);
+    if (worker != NULL || service->worker_count == JOB_SERVICE_WORKERS_MAX) return worker;
+    worker = calloc(1, sizeof *worker);
+    ASSERT(worker != NULL);
+    gather_init(&worker->gather);
+    transport_connection_set_data(connection, worker);
+    service->worker_count++;
+    return worker;
+}
+
+static void job_service_part(struct job_service *service, struct transport_connection *connection,
+                             uint64_t id, struct cursor *bytes)
+{
+    struct job_part part;
+    struct error error = {.status = STATUS_OK, .text = ""};
+    struct job_service_worker *worker = job_service_worker(service, connection);
+    if (!job_take_part(bytes, &part))
+        (void)error_set(&error, STATUS_INVALID, "a part that makes no sense");
+    else if (worker == NULL)
+        (void)error_set(&error, STATUS_OVERLOADED, "too many workers");
+    else if (gather_add(&worker->gather, &part, &error) == STATUS_OK)
+        error = (struct error){.status = STATUS_OK, .text = ""};
+    job_service_say(connection, id, &error);
+}
+
+static void job_service_reported(void *context, enum status status, const struct error *error,
+                                 const struct job_report *report)
+{
+    struct job_service_operation *operation = context;
+    if (status != STATUS_OK) {
+        job_service_finish_with(operation, status, error->text);
+        return;
+    }
+    if (operation->connection != NULL) {
+        struct buffer answer;
+        buffer_init(&answer, JOB_SERVICE_ANSWER_MAX);
+        job_put_answer(&answer, STATUS_OK, "");
+        buffer_put_vint(&answer, report->cells);
+        buffer_put_u64(&answer, report->hash);
+        job_service_answer(operation->connection, operation->id, &answer);
+        buffer_deinit(&answer);
+    }
+    job_service_finish(operation);
+}
+
+static void job_service_task(struct job_service *service, struct transport_connection *connection,
+                             uint64_t id, struct cursor *bytes)
+{
+    struct job_task task;
+    if (!job_take_task(bytes, &task) || task.number == 0) {
+        job_service_bad_request(connection, id);
+        return;
+    }
+    struct error error;
+    enum status status = STATUS_OK;
+    struct job_service_worker *worker = job_service_worker(service, connection);
+    struct reducer *reducer = job_service_reducer(service, task.job, false);
+    if (worker == NULL)
+        status = error_set(&error, STATUS_OVERLOADED, "too many workers");
+    else if (reducer == NULL)
+        status = error_set(&error, STATUS_NOT_FOUND, "submit the job first");
+    else if (!gather_is_whole(&worker->gather, &task))
+        status = error_set(&error, STATUS_NOT_FOUND, "not all parts of batch %" PRIu64 " are here",
+                           task.number);
+    if (status == STATUS_OK) {
+        if (task.part_count == 0) gather_clear(&worker->gather);
+        struct job_service_operation *operation = job_service_begin(service, connection, id);
+        status =
+            reducer_run(reducer, &task, &worker->gather, job_service_reported, operation, &error);
+        if (status != STATUS_OK) job_service_finish_with(operation, status, error.text);
+        return;
+    }
+    job_service_say(connection, id, &error);
+}
+
+// ---- The service -------------------------------------------------------------------------------
+
+static void job_service_request(void *context, struct transport_connection *connection,
+                                uint8_t type, uint64_t id, struct slice payload)
+{
+    struct job_service *service = context;
+    struct cursor bytes = cursor_make(payload);
+    switch (type) {
+    case JOB_SUBMIT:
+        job_service_submit(service, connection, id, &bytes);
+        break;
+    case JOB_BATCH:
+        job_service_batch(service, connection, id, &bytes);
+        break;
+    case JOB_PART:
+        job_service_part(service, connection, id, &bytes);
+        break;
+    case JOB_TASK:
+        job_service_task(service, connection, id, &bytes);
+        break;
+    case JOB_DONE:
+        job_service_done(service, connection, id, &bytes);
+        break;
+    default:
+        job_service_bad_request(connection, id);
+    }
+}
+
+static void job_service_free_worker(struct job_service *service, struct job_service_worker *worker)
+{
+    if (worker == NULL) return;
+    gather_deinit(&worker->gather);
+    free(worker);
+    service->worker_count--;
+}
+
+static void job_service_ended(void *context, struct transport_connection *connection)
+{
+    struct job_service *service = context;
+    for (struct job_service_operation *at = service->operations; at != NULL; at = at->next)
+        if (at->connection == connection) at->connection = NULL;
+    job_service_free_worker(service, transport_connection_data(connection));
+    transport_connection_set_data(connection, NULL);
+}
+
+enum status job_service_create(struct env *env, const struct job_service_options *options,
+                               struct job_service **made, struct error *error)
+{
+    static const struct transport_server_events events = {job_service_request, job_service_ended};
+    struct job_service *service = calloc(1, sizeof *service);
+    ASSERT(service != NULL);
+    service->env = env;
+    service->options = *options;
+    enum status status =
+        transport_listen(env, &options->address, &events, service, &service->server, error);
+    if (status == STATUS_OK)
+        *made = service;
+    else
+        free(service);
+    return status;
+}
+
+struct env_address job_service_address(const struct job_service *service)
+{
+    return transport_server_address(service->server);
+}
+
+static void job_service_end(struct env_task *task)
+{
+    struct job_service *service = CONTAINER_OF(task, struct job_service, end);
+    void (*closed)(void *context) = service->closed;
+    void *context = service->context;
+    for (size_t i = 0; i < service->reducer_count; i++)
+        reducer_destroy(service->reducers[i].reducer);
+    free(service);
+    closed(context);
+}
+
+static void job_service_end_if_idle(struct job_service *service)
+{
+    if (service->server != NULL || service->operations != NULL) return;
+    env_task_post(service->env, &service->end, job_service_end);
+}
+
+static void job_service_forget_worker(void *context, struct transport_connection *connection)
+{
+    job_service_ended(context, connection);
+}
+
+void job_service_close(struct job_service *service, void (*closed)(void *context), void *context)
+{
+    service->closed = closed;
+    service->context = context;
+    transport_server_each(service->server, job_service_forget_worker, service);
+    transport_server_close(service->server);
+    service->server = NULL;
+    job_service_end_if_idle(service);
+}
+
+void job_service_abandon(struct job_service *service)
+{
+    if (service->server != NULL) {
+        transport_server_each(service->server, job_service_forget_worker, service);
+        transport_server_abandon(service->server);
+    }
+    while (service->operations != NULL) {
+        struct job_service_operation *operation = service->operations;
+        service->operations = operation->next;
+        buffer_deinit(&operation->change.record);
+        job_service_free_operation(operation);
+    }
+    for (size_t i = 0; i < service->reducer_count; i++)
+        reducer_abandon(service->reducers[i].reducer);
+    free(service);
+}
