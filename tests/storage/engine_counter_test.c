@@ -1,0 +1,334 @@
+// Counters at the leader: what a client sees of increments, deletions, flushes and restarts
+// (sstable-nb §3; the cases of deletions are those of a real Cassandra with its counter cache).
+#include "storage/counter_context.h"
+#include "storage/uuid.h"
+#include "tests/storage/support/engine_fixture.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static const struct table *table;
+static struct schema *schema;
+static struct engine *engine;
+static struct arena arena;
+static int64_t now_us;
+
+static void open_engine(void)
+{
+    struct error error = {0};
+    struct engine_options options = {.directory = engine_fixture_directory()};
+    enum status status = engine_open(engine_fixture_env(), &options, schema, &engine, &error);
+    ck_assert_msg(status == STATUS_OK, "%s", error.text);
+}
+
+static void setup(void)
+{
+    engine_fixture_setup();
+    table = engine_fixture_counter_table("counts");
+    schema = schema_create();
+    struct options replication = {0};
+    const struct keyspace *keyspace = keyspace_make(slice_of_text("ks"), &replication, true, false);
+    ck_assert_int_eq(schema_put_keyspace(schema, keyspace), STATUS_OK);
+    keyspace_unref(keyspace);
+    ck_assert_int_eq(schema_put_table(schema, table), STATUS_OK);
+    arena_init(&arena, 4096);
+    now_us = env_wall_us(engine_fixture_env());
+    open_engine();
+}
+
+static void teardown(void)
+{
+    engine_fixture_close(engine);
+    arena_deinit(&arena);
+    schema_destroy(schema);
+    table_unref(table);
+    engine_fixture_teardown();
+}
+
+static struct clustering row_c1(void)
+{
+    static const struct slice value = {(const uint8_t *)"c1", 2};
+    return (struct clustering){1, &value};
+}
+
+static uint16_t column_of(const char *name)
+{
+    return table_find_column(table, slice_of_text(name))->index;
+}
+
+// `name` is t (the static row), n or m (row c1).
+static void add(const char *name, int64_t delta)
+{
+    struct clustering clustering = row_c1();
+    struct counter_increment increment = {*name == 't' ? NULL : &clustering, column_of(name),
+                                          delta};
+    struct counter_update update = {.table = table,
+                                    .key = partition_key_make(slice_of_text("k1")),
+                                    .increments = &increment,
+                                    .increment_count = 1,
+                                    .timestamp_us = ++now_us};
+    struct read_pins pins;
+    read_pins_init(&pins);
+    uint64_t position;
+    enum status status;
+    while ((status = engine_increment(engine, &update, &pins, NULL, NULL, &position)) ==
+           STATUS_WOULD_BLOCK)
+        engine_fixture_load(engine, &pins);
+    ck_assert_int_eq(status, STATUS_OK);
+    read_pins_release(&pins);
+    engine_fixture_wait_synced(engine, position);
+}
+
+enum { NULL_COUNT = INT32_MIN };
+
+static int64_t try_get(const char *name, struct read_pins *pins)
+{
+    struct clustering_range range = CLUSTERING_RANGE_ALL;
+    struct partition_filter filter = {&range, 1, false, true};
+    struct partition_key key = partition_key_make(slice_of_text("k1"));
+    struct partition_iterator *partition;
+    uint64_t position = 0;
+    enum status status =
+        engine_read(engine, table, &key, &filter, pins, &arena, &partition, &position);
+    if (status == STATUS_WOULD_BLOCK) return INT64_MAX;
+    ck_assert_int_eq(status, STATUS_OK);
+    if (partition == NULL) return NULL_COUNT;
+    struct live_rows rows;
+    live_rows_init(&rows, partition, 1000, &arena);
+    const struct live_row *row = rows.has_static_row ? &rows.static_row : NULL;
+    if (*name != 't') {
+        status = live_rows_next(&rows, &row);
+        if (status == STATUS_END) row = NULL;
+    }
+    int64_t result = NULL_COUNT;
+    const struct cell *cell;
+    if (status == STATUS_WOULD_BLOCK) {
+        result = INT64_MAX;
+    } else if (row != NULL && live_row_cells(row, column_of(name), &cell) == 1) {
+        result = counter_context_total(cell->value);
+    }
+    live_rows_deinit(&rows);
+    return result;
+}
+
+static int64_t get(const char *name)
+{
+    struct read_pins pins;
+    read_pins_init(&pins);
+    int64_t result;
+    while ((result = try_get(name, &pins)) == INT64_MAX)
+        engine_fixture_load(engine, &pins);
+    read_pins_release(&pins);
+    arena_reset(&arena);
+    return result;
+}
+
+static void apply(const struct mutation *mutation)
+{
+    uint64_t position;
+    ck_assert_int_eq(engine_apply(engine, mutation, &position), STATUS_OK);
+    engine_fixture_wait_synced(engine, position);
+}
+
+static void delete_row(void)
+{
+    struct row row = {
+        .clustering = row_c1(), .liveness = LIVENESS_NONE, .deletion = {++now_us, 10}};
+    struct mutation mutation = {.table = table,
+                                .key = partition_key_make(slice_of_text("k1")),
+                                .deletion = DELETION_NONE,
+                                .rows = &row,
+                                .row_count = 1};
+    apply(&mutation);
+}
+
+static void delete_range(void)
+{
+    struct range_deletion range = {CLUSTERING_RANGE_ALL, {++now_us, 10}};
+    struct mutation mutation = {.table = table,
+                                .key = partition_key_make(slice_of_text("k1")),
+                                .deletion = DELETION_NONE,
+                                .range_deletions = &range,
+                                .range_deletion_count = 1};
+    apply(&mutation);
+}
+
+static void delete_partition(void)
+{
+    struct mutation mutation = {
+        .table = table, .key = partition_key_make(slice_of_text("k1")), .deletion = {++now_us, 10}};
+    apply(&mutation);
+}
+
+static void delete_column(const char *name)
+{
+    struct cell cell = {.column = column_of(name),
+                        .local_time = 10,
+                        .timestamp = ++now_us,
+                        .value = {(const uint8_t *)"", 0}};
+    struct row row = {.clustering = row_c1(),
+                      .liveness = LIVENESS_NONE,
+                      .deletion = DELETION_NONE,
+                      .cells = &cell,
+                      .cell_count = 1};
+    struct mutation mutation = {.table = table,
+                                .key = partition_key_make(slice_of_text("k1")),
+                                .deletion = DELETION_NONE,
+                                .rows = &row,
+                                .row_count = 1};
+    apply(&mutation);
+}
+
+static void restart(bool clean)
+{
+    if (clean) {
+        engine_fixture_close(engine);
+    } else {
+        engine_abandon(engine);
+    }
+    open_engine();
+}
+
+START_TEST(increments_add_up_in_memory_on_disk_and_over_restarts)
+{
+    ck_assert_int_eq(get("n"), NULL_COUNT);
+    add("n", 5);
+    add("n", -2);
+    add("m", 7);
+    add("t", 1);
+    ck_assert_int_eq(get("n"), 3);
+    engine_fixture_flush(engine);
+    ck_assert_int_eq(get("n"), 3);
+    add("n", 10);
+    ck_assert_int_eq(get("n"), 13);
+    engine_fixture_flush(engine);
+    restart(true);
+    add("n", 100);
+    add("t", 1);
+    ck_assert_int_eq(get("n"), 113);
+    restart(false);
+    add("n", 1000);
+    ck_assert_int_eq(get("n"), 1113);
+    ck_assert_int_eq(get("m"), 7);
+    ck_assert_int_eq(get("t"), 2);
+}
+END_TEST
+
+START_TEST(a_counter_wraps_round)
+{
+    add("n", INT64_MAX);
+    add("n", 1);
+    ck_assert_int_eq(get("n"), INT64_MIN);
+}
+END_TEST
+
+static void (*const deletions[])(void) = {delete_row, delete_range, delete_partition};
+
+// Loop test: each deletion, without and with flushes between.
+START_TEST(after_a_deletion_counting_goes_on_from_the_old_number)
+{
+    bool flushes = _i >= 3;
+    add("n", 5);
+    if (flushes) engine_fixture_flush(engine);
+    deletions[_i % 3]();
+    if (flushes) engine_fixture_flush(engine);
+    ck_assert_int_eq(get("n"), NULL_COUNT);
+    add("n", 3);
+    ck_assert_int_eq(get("n"), 8);
+    if (flushes) engine_fixture_flush(engine);
+    add("n", 1);
+    ck_assert_int_eq(get("n"), 9);
+}
+END_TEST
+
+START_TEST(a_deleted_column_stays_null)
+{
+    add("n", 5);
+    add("m", 1);
+    delete_column("n");
+    add("n", 3);
+    ck_assert_int_eq(get("n"), NULL_COUNT);
+    engine_fixture_flush(engine);
+    add("n", 3);
+    ck_assert_int_eq(get("n"), NULL_COUNT);
+    ck_assert_int_eq(get("m"), 1);
+}
+END_TEST
+
+START_TEST(after_a_truncation_counting_begins_at_0)
+{
+    add("n", 5);
+    engine_fixture_flush(engine);
+    add("n", 5);
+    engine_fixture_truncate(engine, table->id);
+    ck_assert_int_eq(get("n"), NULL_COUNT);
+    add("n", 2);
+    ck_assert_int_eq(get("n"), 2);
+    restart(false);
+    ck_assert_int_eq(get("n"), 2);
+}
+END_TEST
+
+START_TEST(only_a_clean_stop_keeps_the_counter_id)
+{
+    struct uuid first = engine_counter_id(engine);
+    add("n", 1);
+    restart(true);
+    struct uuid second = engine_counter_id(engine);
+    ck_assert(uuid_equals(first, second));
+    add("n", 1);
+    restart(false);
+    struct uuid third = engine_counter_id(engine);
+    ck_assert(!uuid_equals(second, third));
+    restart(false);
+    ck_assert(!uuid_equals(third, engine_counter_id(engine)));
+}
+END_TEST
+
+START_TEST(increments_of_one_update_are_one_mutation)
+{
+    struct clustering clustering = row_c1();
+    struct counter_increment increments[] = {{&clustering, column_of("n"), 1},
+                                             {NULL, column_of("t"), 2},
+                                             {&clustering, column_of("m"), 3},
+                                             {&clustering, column_of("n"), 4}};
+    struct counter_update update = {.table = table,
+                                    .key = partition_key_make(slice_of_text("k1")),
+                                    .increments = increments,
+                                    .increment_count = 4,
+                                    .timestamp_us = ++now_us};
+    struct read_pins pins;
+    read_pins_init(&pins);
+    const struct mutation *applied;
+    uint64_t position;
+    ck_assert_int_eq(engine_increment(engine, &update, &pins, &arena, &applied, &position),
+                     STATUS_OK);
+    ck_assert_uint_eq(applied->row_count, 1);
+    ck_assert_uint_eq(applied->rows[0].cell_count, 2);
+    ck_assert_uint_eq(applied->static_row->cell_count, 1);
+    ck_assert_int_eq(get("n"), 5);
+    ck_assert_int_eq(get("m"), 3);
+    ck_assert_int_eq(get("t"), 2);
+    engine_fixture_wait_synced(engine, position);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *counters = tcase_create("counters");
+    tcase_add_checked_fixture(counters, setup, teardown);
+    tcase_add_test(counters, increments_add_up_in_memory_on_disk_and_over_restarts);
+    tcase_add_test(counters, a_counter_wraps_round);
+    tcase_add_loop_test(counters, after_a_deletion_counting_goes_on_from_the_old_number, 0, 6);
+    tcase_add_test(counters, a_deleted_column_stays_null);
+    tcase_add_test(counters, after_a_truncation_counting_begins_at_0);
+    tcase_add_test(counters, only_a_clean_stop_keeps_the_counter_id);
+    tcase_add_test(counters, increments_of_one_update_are_one_mutation);
+    Suite *suite = suite_create("engine_counter");
+    suite_add_tcase(suite, counters);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count != 0;
+}
