@@ -125,6 +125,27 @@ static enum status read_component(struct opening *opening, enum sstable_componen
     return STATUS_OK;
 }
 
+// Nothing in Index.db can show that it was changed; so all of it is compared, once.
+static enum status check_index(struct opening *opening)
+{
+    struct sstable_reader *reader = opening->reader;
+    struct checksum_xxh3 *hash = checksum_xxh3_create(0);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < reader->index_chunk_count && status == STATUS_OK; i++) {
+        struct chunk *chunk;
+        status =
+            reader_read_chunk(reader, reader->data_chunk_count + i, false, &chunk, opening->error);
+        if (status != STATUS_OK) break;
+        checksum_xxh3_add(hash, slice_make(chunk->bytes, chunk->size));
+        chunk_unref(chunk);
+    }
+    if (status == STATUS_OK && checksum_xxh3_value(hash) != opening->check->xxh3[SSTABLE_INDEX])
+        status =
+            reader_corrupt(reader, SSTABLE_INDEX, 0, opening->error, "is not what was written");
+    checksum_xxh3_destroy(hash);
+    return status;
+}
+
 static enum status open_statistics(struct opening *opening)
 {
     struct sstable_reader *reader = opening->reader;
@@ -326,11 +347,7 @@ static enum status open_components(struct opening *opening, const struct table *
     status = decode_summary(opening);
     if (status == STATUS_OK && opening->has[SSTABLE_FILTER]) status = decode_filter(opening);
     if (status != STATUS_OK) return status;
-    // Nothing in Index.db can show that it was changed; so all of it is compared, once.
-    struct slice index;
-    status = read_component(opening, SSTABLE_INDEX, &index);
-    if (status == STATUS_OK) free((void *)index.data);
-    return status;
+    return check_index(opening);
 }
 
 enum status sstable_open(struct env *env, const char *directory, uint64_t generation,
