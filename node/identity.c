@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/buffer.h"
+#include "storage/whole_file.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -58,26 +59,30 @@ static bool identity_parse(const char *text, struct identity *identity)
     return *at == '\n' && identity->token_count > 0;
 }
 
-static enum status identity_write(struct env *env, const char *directory,
+static enum status identity_write(struct env *env, const char *directory, const char *path,
                                   const struct identity *identity, struct error *error)
 {
-    char path[PATH_SIZE], temporary[PATH_SIZE];
-    (void)snprintf(path, sizeof path, "%s/identity", directory);
-    (void)snprintf(temporary, sizeof temporary, "%s/identity.tmp", directory);
     struct buffer text;
     buffer_init(&text, TEXT_SIZE_MAX);
     identity_format(identity, &text);
     ASSERT(!text.overflow);
-    struct env_file *file;
-    unsigned flags = ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_TRUNCATE;
-    enum status status = env_file_open(env, temporary, flags, &file, error);
-    if (status == STATUS_OK) {
-        status = env_file_write(file, 0, text.data, text.size, error);
-        if (status == STATUS_OK) status = env_file_sync(file, error);
-        env_file_close(file);
-    }
-    if (status == STATUS_OK) status = env_rename(env, temporary, path, error);
-    if (status == STATUS_OK) status = env_sync_dir(env, directory, error);
+    enum status status = whole_file_write(env, directory, path, buffer_slice(&text), error);
+    buffer_deinit(&text);
+    return status;
+}
+
+static enum status identity_read(struct env *env, const char *path, struct identity *identity,
+                                 struct error *error)
+{
+    struct buffer text;
+    buffer_init(&text, TEXT_SIZE_MAX);
+    enum status status = whole_file_read(env, path, &text, error);
+    buffer_put_u8(&text, 0);
+    if (status == STATUS_OK && (text.overflow || !identity_parse((char *)text.data, identity)))
+        status = error_set(error, STATUS_CORRUPT,
+                           "%s: not what this program writes: restore it, or begin with an empty "
+                           "directory",
+                           path);
     buffer_deinit(&text);
     return status;
 }
@@ -89,27 +94,9 @@ enum status identity_open(struct env *env, const char *directory, size_t token_c
     char path[PATH_SIZE];
     int length = snprintf(path, sizeof path, "%s/identity", directory);
     if (length < 0 || (size_t)length >= sizeof path - 8)
-        return error_set(error, STATUS_INVALID, "%s: the path is too long", directory);
-    struct env_file *file;
-    enum status status = env_file_open(env, path, ENV_OPEN_READ, &file, error);
-    if (status == STATUS_NOT_FOUND) {
-        identity_make(env, token_count, identity);
-        return identity_write(env, directory, identity, error);
-    }
-    if (status != STATUS_OK) return status;
-    char *text = malloc(TEXT_SIZE_MAX);
-    ASSERT(text != NULL);
-    size_t size;
-    status = env_file_read(file, 0, text, TEXT_SIZE_MAX - 1, &size, error);
-    env_file_close(file);
-    if (status == STATUS_OK) {
-        text[size] = '\0';
-        if (!identity_parse(text, identity))
-            status = error_set(error, STATUS_CORRUPT,
-                               "%s: not what this program writes: restore it, or begin with an "
-                               "empty directory",
-                               path);
-    }
-    free(text);
-    return status;
+        return error_set(error, STATUS_INVALID, "%.400s: the path is too long", directory);
+    enum status status = identity_read(env, path, identity, error);
+    if (status != STATUS_NOT_FOUND) return status;
+    identity_make(env, token_count, identity);
+    return identity_write(env, directory, path, identity, error);
 }

@@ -37,8 +37,8 @@ struct node {
 
 static enum status lock_directory(struct node *node, struct error *error)
 {
-    char path[PATH_SIZE + 8];
-    (void)snprintf(path, sizeof path, "%s/lock", node->directory);
+    char path[PATH_SIZE + 16];
+    (void)snprintf(path, sizeof path, "%s/node.lock", node->directory);
     enum status status = env_lock(node->env, path, &node->lock, error);
     if (status == STATUS_IN_USE)
         return error_set(error, status, "%.400s is in use by another node", node->directory);

@@ -87,7 +87,7 @@ enum status ring_node_probe(struct env *env, struct ring_node *node, struct erro
     struct env_lock *lock;
     node->runs = false;
     node->pid = 0;
-    enum status status = join(path, node->directory, "lock", error);
+    enum status status = join(path, node->directory, "node.lock", error);
     if (status != STATUS_OK) return status;
     status = env_lock(env, path, &lock, error);
     if (status == STATUS_OK) {

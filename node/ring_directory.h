@@ -2,7 +2,7 @@
 //
 //     DIR/node1/helenus.yaml   its configuration; written once, by the first `ring start`
 //              /process        "PID\n", while it runs
-//              /lock           held by the process while it runs, whatever way it ends
+//              /node.lock      held by the process while it runs, whatever way it ends
 //              /log            what it printed
 //              /…              its data (node.h)
 #ifndef NODE_RING_DIRECTORY_H
