@@ -25,14 +25,16 @@ static enum status write_parts(struct commit_log *log, struct commit_log_batch *
     bool directory_changed = false;
     for (size_t i = 0; i < batch->part_count; i++) {
         struct commit_log_part *part = &batch->parts[i];
+        // Nothing is added to a segment that has a successor.
+        if (log->open_segment != NULL && log->open_segment != part->segment)
+            commit_log_segment_close(log->open_segment);
+        log->open_segment = part->segment;
         struct slice bytes = slice_make(batch->bytes.data + part->start, part->size);
         enum status status =
             commit_log_segment_write(log->env, log->directory, part->segment, part->offset, bytes,
                                      &directory_changed, error);
         if (status == STATUS_OK) status = env_file_sync(part->segment->file, error);
         if (status != STATUS_OK) return status;
-        // Nothing is added to a segment that has a successor.
-        if (i + 1 < batch->part_count) commit_log_segment_close(part->segment);
     }
     return directory_changed ? env_sync_dir(log->env, log->directory, error) : STATUS_OK;
 }
@@ -42,6 +44,7 @@ static enum status remove_segments(struct commit_log *log, struct commit_log_bat
 {
     struct commit_log_segment *segment = batch->removals;
     for (; segment != NULL; segment = segment->next) {
+        if (segment == log->open_segment) log->open_segment = NULL;
         enum status status =
             commit_log_segment_remove(log->env, log->directory, segment, &log->job_error);
         if (status == STATUS_OK) status = env_sync_dir(log->env, log->directory, &log->job_error);

@@ -41,6 +41,7 @@ struct commit_log {
     struct commit_log_batch batches[2];
     struct commit_log_batch *gathering, *writing; // `writing` is NULL when no job runs.
     struct env_job job;
+    struct commit_log_segment *open_segment; // The thread's: whose file is open, or NULL.
     enum status job_status;
     struct error job_error;
     struct env_task write_task;                       // Starts a write at the end of the turn.

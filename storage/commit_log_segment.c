@@ -155,6 +155,7 @@ enum status commit_log_segment_write(struct env *env, const char *directory,
                                      struct slice bytes, bool *directory_changed,
                                      struct error *error)
 {
+    if (segment->on_disk_id != segment->id) commit_log_segment_close(segment);
     if (segment->file == NULL) {
         enum status status = open_file(env, directory, segment, directory_changed, error);
         if (status != STATUS_OK) return status;
