@@ -2,7 +2,7 @@
 // directions, from files and through a cache, against the definition; then the same files with
 // damage. The seed is printed when something fails.
 #include "base/env_uv.h"
-#include "storage/sstable/format.h"
+#include "storage/sstable/reader.h"
 #include "tests/storage/support/memory_source.h"
 #include "tests/storage/support/partition_text.h"
 #include "tests/storage/support/sstable_table.h"
@@ -305,14 +305,70 @@ START_TEST(slices_are_what_the_definition_says)
         read_slices(reader, &partition->key, &filter, pick(2) ? cache : NULL, &actual);
         buffer_put_u8(&expected, 0);
         buffer_put_u8(&actual, 0);
-        ck_assert_msg(strcmp((char *)expected.data, (char *)actual.data) == 0,
-                      "seed %d, round %d, %s:\n%s\nbut:\n%s", _i + 1, round,
-                      filter.reversed ? "reversed" : "forward", (char *)expected.data,
-                      (char *)actual.data);
+        bool is_same = strcmp((char *)expected.data, (char *)actual.data) == 0;
+        if (!is_same)
+            fprintf(stderr, "expected:\n%s\nbut read:\n%s\n", (char *)expected.data,
+                    (char *)actual.data);
+        ck_assert_msg(is_same, "seed %d, round %d, %s", _i + 1, round,
+                      filter.reversed ? "reversed" : "forward");
         buffer_deinit(&expected);
         buffer_deinit(&actual);
     }
     sstable_unref(reader);
+    chunk_cache_destroy(cache);
+}
+END_TEST
+
+START_TEST(a_load_brings_what_was_missed)
+{
+    seed = 77;
+    make_table(true, false);
+    struct memory_partition partitions[PARTITIONS];
+    struct sstable_reader *reader = write_and_open(partitions);
+    ck_assert_ptr_nonnull(reader);
+    struct chunk_cache *cache = chunk_cache_create(64 * KIB);
+    struct read_pins pins;
+    read_pins_init(&pins);
+    struct sstable_load load;
+    struct error error = {0};
+    ck_assert(!sstable_load_begin(&load, &pins));
+    size_t count = reader_chunk_count(reader);
+    for (int round = 0; round < 2; round++) {
+        // As a stream notes it.
+        sstable_ref(reader);
+        pins.missing_sstable = reader;
+        pins.missing_chunk = 0;
+        pins.missing_count = count;
+        ck_assert(sstable_load_begin(&load, &pins));
+        sstable_load_work(&load);
+        ck_assert_int_eq(sstable_load_finish(&load, cache, &pins, &error), STATUS_OK);
+    }
+    ck_assert_uint_eq(pins.count, 2 * count);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_ptr_eq(chunk_cache_find(cache, &reader->slots[i]), pins.chunks[i]);
+        ck_assert_ptr_eq(pins.chunks[i], pins.chunks[count + i]);
+    }
+
+    // A damaged chunk is the load's status, and nothing is left of it.
+    struct sstable_reader *damaged;
+    ck_assert_int_eq(sstable_open(env, directory, 1, table, NULL, &damaged, &error), STATUS_OK);
+    char path[SSTABLE_PATH_SIZE];
+    sstable_path(path, directory, 1, SSTABLE_DATA);
+    int file = open(path, O_WRONLY);
+    ck_assert_int_eq(pwrite(file, "damage", 6, 0), 6);
+    close(file);
+    pins.missing_sstable = damaged;
+    pins.missing_chunk = 0;
+    pins.missing_count = 1;
+    ck_assert(sstable_load_begin(&load, &pins));
+    sstable_load_work(&load);
+    ck_assert_int_eq(sstable_load_finish(&load, cache, &pins, &error), STATUS_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(error.text, "nb-1-big-Data.db: offset 0: "));
+
+    // The reader may end before those who hold its chunks.
+    sstable_unref(reader);
+    ck_assert_uint_eq(chunk_cache_size(cache), 0);
+    read_pins_release(&pins);
     chunk_cache_destroy(cache);
 }
 END_TEST
@@ -401,6 +457,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, slices_are_what_the_definition_says, 0, 100);
+    tcase_add_test(tcase, a_load_brings_what_was_missed);
     tcase_add_loop_test(tcase, no_flipped_bit_does_harm, 0, 12);
 
     Suite *suite = suite_create("sstable_slices");
