@@ -111,10 +111,16 @@ static void tell_starter(void)
     (void)close(STARTER_DESCRIPTOR);
 }
 
-static int run(const struct node_options *options)
+static int run(const struct node_options *given)
 {
     struct running running = {0};
     struct error error;
+    char directory[RING_PATH_SIZE];
+    if (ring_absolute_path(given->directory, directory, &error) != STATUS_OK)
+        return command_fail("node", &error);
+    struct node_options whole = *given;
+    whole.directory = directory;
+    const struct node_options *options = &whole;
     if (env_uv_create(&running.env, &error) != STATUS_OK) return command_fail("node", &error);
     if (start(&running, options, &error) != STATUS_OK) {
         if (running.node != NULL) node_abandon(running.node);

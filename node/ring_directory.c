@@ -18,7 +18,8 @@ static enum status join(char *path, const char *a, const char *b, struct error *
     return error_set(error, STATUS_INVALID, "%.400s: the path is too long", a);
 }
 
-static enum status make_absolute(const char *path, char *absolute, struct error *error)
+enum status ring_absolute_path(const char *path, char absolute[static RING_PATH_SIZE],
+                               struct error *error)
 {
     char here[RING_PATH_SIZE];
     if (path[0] == '/') return join(absolute, "", path + 1, error);
@@ -123,7 +124,7 @@ enum status ring_directory_read(struct env *env, const char *path, struct ring_d
                                 struct error *error)
 {
     ring->node_count = 0;
-    enum status status = make_absolute(path, ring->path, error);
+    enum status status = ring_absolute_path(path, ring->path, error);
     while (status == STATUS_OK && ring->node_count < RING_NODES_MAX) {
         int64_t number = (int64_t)ring->node_count + 1;
         status = read_node(env, ring, &ring->nodes[ring->node_count], number, error);

@@ -40,6 +40,9 @@ MUST_USE enum status ring_node_probe(struct env *env, struct ring_node *node, st
 // NULL when the ring has no such node.
 struct ring_node *ring_directory_find(struct ring_directory *ring, int64_t number);
 
+// The whole path of what may be named from the working directory. INVALID: too long.
+MUST_USE enum status ring_absolute_path(const char *path, char absolute[static RING_PATH_SIZE],
+                                        struct error *error);
 // Makes a directory and those above it that are missing, each name durable.
 MUST_USE enum status ring_make_directories(struct env *env, const char *path, struct error *error);
 // A small file, whole, not durable: what is in it can be found out again.
