@@ -3,7 +3,7 @@
 --
 --     helenus tweets --serve 8080 &
 --     helenus stream run examples/deck.lua http://127.0.0.1:8080/ [KEYSPACE]
-local url, keyspace = arg[1] or "http://127.0.0.1:8080/", arg[2] or "demo"
+local url, keyspace = arg[1] or "http://127.0.0.1:8080/", arg[2] or "demo_ks"
 
 local ssc = StreamingContext("deck", Seconds(2))
 local stream = ssc:createStream(url)

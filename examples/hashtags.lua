@@ -8,7 +8,7 @@
 --       PRIMARY KEY((hashtag), interval)) WITH CLUSTERING ORDER BY (interval DESC)
 --
 -- All operators here are native: no Lua runs while tweets are counted.
-local file, keyspace = arg[1] or "-", arg[2] or "demo"
+local file, keyspace = arg[1] or "-", arg[2] or "demo_ks"
 
 local ssc = StreamingContext("hashtags", Seconds(1))
 

@@ -4,6 +4,7 @@
 #include "base/env_uv.h"
 #include "base/limits.h"
 #include "node/options.h"
+#include "ring/jobs.h"
 #include "stream/driver.h"
 
 #include <stdio.h>
@@ -74,6 +75,12 @@ static int stream_run(int argc, char **argv)
     struct error error;
     if (env_address_parse(options.ring, (uint16_t)options.storage_port, &run.ring) != STATUS_OK) {
         (void)error_set(&error, STATUS_INVALID, "--ring %s: not an address", options.ring);
+        (void)command_fail(run_command.name, &error);
+        return EXIT_USAGE;
+    }
+    if (options.name != NULL && strlen(options.name) >= JOB_NAME_SIZE_MAX) {
+        (void)error_set(&error, STATUS_INVALID, "--name: more than %d bytes",
+                        JOB_NAME_SIZE_MAX - 1);
         (void)command_fail(run_command.name, &error);
         return EXIT_USAGE;
     }

@@ -136,6 +136,14 @@ void transport_server_abandon(struct transport_server *server)
     free(server);
 }
 
+void transport_server_each(struct transport_server *server,
+                           void (*each)(void *context, struct transport_connection *connection),
+                           void *context)
+{
+    for (struct transport_connection *at = server->connections; at != NULL; at = at->next)
+        each(context, at);
+}
+
 void transport_reply(struct transport_connection *connection, uint64_t id, uint8_t type,
                      struct slice payload)
 {

@@ -40,6 +40,10 @@ void transport_server_close(struct transport_server *server);
 void transport_server_abandon(struct transport_server *server);
 void transport_reply(struct transport_connection *connection, uint64_t id, uint8_t type,
                      struct slice payload);
+// Calls `each` for every connection: before close, for what hangs on them.
+void transport_server_each(struct transport_server *server,
+                           void (*each)(void *context, struct transport_connection *connection),
+                           void *context);
 // For the owner's own state of a connection; NULL at first.
 void *transport_connection_data(const struct transport_connection *connection);
 void transport_connection_set_data(struct transport_connection *connection, void *data);

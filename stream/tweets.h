@@ -25,6 +25,9 @@ struct tweets *tweets_create(const struct tweets_options *options);
 void tweets_destroy(struct tweets *tweets);
 // Appends the next line. False at the end.
 bool tweets_next(struct tweets *tweets, struct buffer *lines);
+// Of the last one: its text, not as JSON, and its time.
+struct slice tweets_text(const struct tweets *tweets);
+int64_t tweets_time_us(const struct tweets *tweets);
 
 // Runs the subcommand on env_uv. Returns the exit code.
 int tweets_main(struct env *env, const struct tweets_options *options);
