@@ -11,10 +11,11 @@
 struct analysis {
     struct query_processor *processor;
     struct arena *arena;
-    struct slice keyspace;       // The current one; empty if none.
-    const struct table *table;   // The statement's (first) one; NULL if it has none.
-    struct column_spec *markers; // Filled as terms are bound.
-    bool has_unqualified_names;  // Some table was written without its keyspace.
+    struct slice keyspace;        // The current one; empty if none.
+    const struct table *table;    // The statement's (first) one; NULL if it has none.
+    struct column_spec *markers;  // Filled as terms are bound.
+    struct slice *marker_columns; // What each marker is for, also when it has a name of its own.
+    bool has_unqualified_names;   // Some table was written without its keyspace.
     struct cql_error *error;
 };
 

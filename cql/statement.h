@@ -24,6 +24,8 @@ struct query_processor {
     struct engine *engine;                // TRUNCATE.
     struct system_tables *system_tables;  // Schema and contents of system keyspaces.
     bool (*client_is_gone)(void *client); // Reserved for long reads; may be NULL.
+    // For DESCRIBE CLUSTER and NetworkTopologyStrategy; NULL: "Test Cluster", "datacenter1".
+    const char *cluster_name, *data_center;
     // cql/'s own; zero at first. What makes timestamps and time uuids of this node differ.
     int64_t last_timestamp_us;
     uint64_t last_uuid_ticks, uuid_node;
@@ -133,6 +135,7 @@ struct execution {
     struct cql_error error; // until execution_finish().
     struct result result;
     struct execution_state *state; // cql/'s own, in the arena.
+    struct arena row_arena;        // cql/'s own: what one row of a SELECT needs.
 };
 
 // Once for the life of an execution, and at its end.

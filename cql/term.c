@@ -435,6 +435,7 @@ static bool term_prepare_marker(struct analysis *analysis, const struct cql_term
 {
     struct column_spec *spec = &analysis->markers[raw->marker];
     *spec = *receiver;
+    analysis->marker_columns[raw->marker] = receiver->name;
     if (!slice_is_null(raw->value)) spec->name = raw->value;
     struct term *marker = ARENA_NEW(analysis->arena, struct term);
     *marker = (struct term){.kind = TERM_MARKER, .type = receiver->type, .marker = raw->marker};
