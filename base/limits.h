@@ -34,7 +34,7 @@
 // Shards of one counter context. More is refused: a job or node id was renewed too often.
 #define COUNTER_SHARDS_MAX 4096u
 // The node's own counter shards kept over a flush; the less recently used leave.
-#define COUNTER_CACHE_SIZE_MAX (2 * MIB)
+#define COUNTER_CACHE_SIZE_MAX (64 * MIB)
 // Columns of a table, tables and keyspaces of a node: CREATE and ALTER are refused above.
 #define TABLE_COLUMNS_MAX    4096u
 #define SCHEMA_TABLES_MAX    4096u

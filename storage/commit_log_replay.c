@@ -90,20 +90,25 @@ static enum status look_behind(struct replay *replay, struct slice bytes, uint64
             offset += COMMIT_LOG_ALIGNMENT;
             continue;
         }
-        if (replay->has_position && record.synced > replay->last_position)
-            return corrupt(replay, bad_id, bad_offset);
+        // Without any record before, what is missing is what stood before this one.
+        if (!replay->has_position) {
+            replay->has_position = true;
+            replay->last_position = record.position < 2 ? 0 : record.position - 2;
+        }
+        if (record.synced > replay->last_position) return corrupt(replay, bad_id, bad_offset);
         *any = true;
         offset += record.size;
     }
     return STATUS_OK;
 }
 
-// The next record is the one whose turn it is.
+// The next record is the one whose turn it is. The first segment tells where positions begin: those
+// before it were flushed, and their segments freed.
 static bool is_next(struct replay *replay, const struct commit_log_record *record)
 {
     if (!replay->has_position) {
         replay->has_position = true;
-        replay->last_position = record->is_mark ? record->synced : record->position - 1;
+        replay->last_position = record->is_mark ? record->position : record->position - 1;
     }
     return record->position == replay->last_position + (record->is_mark ? 0 : 1);
 }

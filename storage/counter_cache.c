@@ -16,29 +16,75 @@ struct set {
     struct entry entries[2]; // The more recently used one first. A cache line.
 };
 
+enum { SETS_PER_PAGE = 1024 };
+
 struct counter_cache {
-    struct set *sets;
-    size_t set_count; // A power of two.
+    struct set **pages;
+    size_t page_capacity;
+    size_t set_count, set_count_max;
 };
 
 struct counter_cache *counter_cache_create(size_t size_max)
 {
     struct counter_cache *cache = calloc(1, sizeof *cache);
     ASSERT(cache != NULL);
-    cache->set_count = 1;
-    while (cache->set_count * 2 * sizeof(struct set) <= size_max)
-        cache->set_count *= 2;
-    // Pages are taken from the system only as they are used.
-    cache->sets = calloc(cache->set_count, sizeof *cache->sets);
-    ASSERT(cache->sets != NULL);
+    cache->set_count_max = size_max / sizeof(struct set);
+    if (cache->set_count_max == 0) cache->set_count_max = 1;
+    cache->page_capacity = (cache->set_count_max + SETS_PER_PAGE - 1) / SETS_PER_PAGE;
+    cache->pages = calloc(cache->page_capacity, sizeof *cache->pages);
+    ASSERT(cache->pages != NULL);
     return cache;
 }
 
 void counter_cache_destroy(struct counter_cache *cache)
 {
     if (cache == NULL) return;
-    free(cache->sets);
+    for (size_t i = 0; i < cache->page_capacity; i++)
+        free(cache->pages[i]);
+    free(cache->pages);
     free(cache);
+}
+
+static struct set *set_at(const struct counter_cache *cache, size_t index)
+{
+    return &cache->pages[index / SETS_PER_PAGE][index % SETS_PER_PAGE];
+}
+
+// The smallest power of two that is not below the number of sets, less one.
+static size_t mask_of(size_t set_count)
+{
+    return set_count <= 1 ? 0 : ((size_t)2 << (63 - __builtin_clzll(set_count - 1))) - 1;
+}
+
+// With 2^n + m sets, the first m of the 2^n are split already, by one more bit of the hash.
+static size_t index_of(const struct counter_cache *cache, uint64_t hash)
+{
+    size_t mask = mask_of(cache->set_count);
+    size_t index = hash & mask;
+    return index < cache->set_count ? index : index & mask >> 1;
+}
+
+static void add_set(struct counter_cache *cache)
+{
+    if (cache->set_count == cache->set_count_max) return;
+    size_t added = cache->set_count++;
+    if (cache->pages[added / SETS_PER_PAGE] == NULL) {
+        struct set *page = calloc(SETS_PER_PAGE, sizeof *page);
+        ASSERT(page != NULL);
+        cache->pages[added / SETS_PER_PAGE] = page;
+    }
+    if (added == 0) return;
+    struct set *from = set_at(cache, added & mask_of(added + 1) >> 1), *to = set_at(cache, added);
+    for (int i = 0, kept = 0, moved = 0; i < 2; i++) {
+        struct entry entry = from->entries[i];
+        from->entries[i] = (struct entry){{0, 0}, 0, 0};
+        if (entry.key.low == 0) continue;
+        if (index_of(cache, entry.key.high) == added) {
+            to->entries[moved++] = entry;
+        } else {
+            from->entries[kept++] = entry;
+        }
+    }
 }
 
 struct counter_cache_key counter_cache_key(const struct counter_cache_table *table,
@@ -74,16 +120,11 @@ static bool key_equals(struct counter_cache_key a, struct counter_cache_key b)
     return a.low == b.low && a.high == b.high;
 }
 
-static struct set *find_set(struct counter_cache *cache, struct counter_cache_key key)
-{
-    return &cache->sets[key.high & (cache->set_count - 1)];
-}
-
 bool counter_cache_find(struct counter_cache *cache, struct counter_cache_key key, int64_t *clock,
                         int64_t *count)
 {
-    if (key.low == 0) return false;
-    struct set *set = find_set(cache, key);
+    if (key.low == 0 || cache->set_count == 0) return false;
+    struct set *set = set_at(cache, index_of(cache, key.high));
     for (int i = 0; i < 2; i++) {
         if (!key_equals(set->entries[i].key, key)) continue;
         *clock = set->entries[i].clock;
@@ -97,7 +138,18 @@ void counter_cache_put(struct counter_cache *cache, struct counter_cache_key key
                        int64_t count)
 {
     if (key.low == 0) return;
-    struct set *set = find_set(cache, key);
-    if (!key_equals(set->entries[0].key, key)) set->entries[1] = set->entries[0];
+    if (cache->set_count == 0) add_set(cache);
+    struct set *set = set_at(cache, index_of(cache, key.high));
+    if (!key_equals(set->entries[0].key, key)) {
+        bool full = set->entries[1].key.low != 0 && !key_equals(set->entries[1].key, key);
+        set->entries[1] = set->entries[0];
+        set->entries[0] = (struct entry){key, clock, count};
+        // Two for each that leaves: the load stays below what two places can hold.
+        if (full) {
+            add_set(cache);
+            add_set(cache);
+        }
+        return;
+    }
     set->entries[0] = (struct entry){key, clock, count};
 }

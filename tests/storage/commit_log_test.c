@@ -338,6 +338,31 @@ START_TEST(damage_before_the_last_write_is_an_error)
 }
 END_TEST
 
+START_TEST(segments_begun_while_much_is_in_flight_are_replayed_after_those_before_are_gone)
+{
+    uint64_t position = 0;
+    for (int i = 0; i < 60; i++) {
+        position = append('a', LARGE / 2);
+        if (i % 10 == 9) ck_assert_int_eq(wait_for(position), STATUS_OK);
+        commit_log_mark_flushed(commit_log, table_a, commit_log_synced_position(commit_log));
+    }
+    crash();
+    open_log();
+    ck_assert_uint_eq(replayed.last_position, 60);
+    ck_assert_uint_lt(replayed.count, 60);
+}
+END_TEST
+
+START_TEST(damage_at_the_very_beginning_is_an_error)
+{
+    append_synced('a', 100);
+    append_synced('b', 100);
+    crash();
+    flip(1, _i == 0 ? 8 : offset_of(0, 100) + 50);
+    ck_assert_int_eq(try_open(COMMIT_LOG_SYNC_GROUP), STATUS_CORRUPT);
+}
+END_TEST
+
 START_TEST(damage_in_an_earlier_segment_is_an_error)
 {
     append_synced('a', 100);
@@ -416,6 +441,9 @@ int main(void)
     tcase_add_test(log, a_torn_last_write_is_cut_and_the_log_goes_on);
     tcase_add_test(log, pages_of_the_last_write_may_be_missing_in_any_order);
     tcase_add_loop_test(log, damage_before_the_last_write_is_an_error, 0, 2);
+    tcase_add_test(log,
+                   segments_begun_while_much_is_in_flight_are_replayed_after_those_before_are_gone);
+    tcase_add_loop_test(log, damage_at_the_very_beginning_is_an_error, 0, 2);
     tcase_add_test(log, damage_in_an_earlier_segment_is_an_error);
     tcase_add_test(log, a_clean_stop_proves_the_last_record_too);
     tcase_add_test(log, a_failed_write_is_final);
