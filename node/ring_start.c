@@ -12,7 +12,7 @@
 #define START_TIMEOUT_NS   (30 * UINT64_C(1000000000))
 #define CONNECT_TIMEOUT_NS (5 * UINT64_C(1000000000))
 
-enum { SUPPORTED_OPCODE = 6, OPCODE_OFFSET = 4, HEADER_SIZE = 9 };
+enum { SUPPORTED_OPCODE = 6, OPCODE_OFFSET = 4, HEADER_SIZE = 9, LINE_SIZE = 2048 };
 
 static const uint8_t options_request[HEADER_SIZE] = {4, 0, 0, 0, 5, 0, 0, 0, 0};
 
@@ -53,7 +53,7 @@ static void last_line(struct env *env, const char *path, char *line, size_t size
     line[0] = '\0';
     if (env_file_open(env, path, ENV_OPEN_READ, &file, NULL) != STATUS_OK) return;
     uint64_t file_size = 0;
-    char text[2048];
+    char text[LINE_SIZE];
     size_t text_size = 0;
     enum status status = env_file_size(file, &file_size, NULL);
     uint64_t from = file_size < sizeof text - 1 ? 0 : file_size - (sizeof text - 1);
@@ -70,12 +70,12 @@ static void last_line(struct env *env, const char *path, char *line, size_t size
 
 static void op_fail(struct node_start_op *op, const char *what)
 {
-    char line[300], path[RING_PATH_SIZE + 8];
+    char line[LINE_SIZE], path[RING_PATH_SIZE + 8];
     (void)snprintf(path, sizeof path, "%s/log", op->node->directory);
     last_line(op->start->env, path, line, sizeof line);
     if (op->start->status == STATUS_OK)
         op->start->status =
-            error_set(op->start->error, STATUS_IO, "node %" PRId64 " %s: %s", op->node->number,
+            error_set(op->start->error, STATUS_IO, "node %" PRId64 " %s: %.400s", op->node->number,
                       what, line[0] == '\0' ? "it said nothing" : line);
     op_end(op, START_FAILED);
 }
