@@ -254,7 +254,8 @@ void metadata_listen(struct metadata *metadata, struct metadata_listener *listen
 void metadata_unlisten(struct metadata *metadata, struct metadata_listener *listener)
 {
     struct metadata_listener **place = &metadata->listeners;
-    while (*place != NULL && *place != listener) place = &(*place)->next;
+    while (*place != NULL && *place != listener)
+        place = &(*place)->next;
     if (*place == listener) *place = listener->next;
 }
 

@@ -4,11 +4,11 @@
 //     frame   u32 size of payload | u8 type | u64 request id | u64 XXH3 of payload | payload
 //
 // The checksum is seeded with id and type, so a frame can not pass for another one. What one turn
-// of the loop sends leaves with one write. A peer that sends anything else is disconnected; no input
-// stops the process.
+// of the loop sends leaves with one write. A peer that sends anything else is disconnected; no
+// input stops the process.
 //
-// Back-pressure: a server does not read from a peer whose answers pile up; a client's owner looks at
-// transport_client_queued() before it sends more.
+// Back-pressure: a server does not read from a peer whose answers pile up; a client's owner looks
+// at transport_client_queued() before it sends more.
 #ifndef RING_TRANSPORT_H
 #define RING_TRANSPORT_H
 
