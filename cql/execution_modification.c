@@ -189,8 +189,10 @@ static bool modification_check_consistency(struct execution *execution,
 {
     enum consistency consistency = execution->options->consistency;
     if (consistency == CONSISTENCY_SERIAL || consistency == CONSISTENCY_LOCAL_SERIAL)
-        return cql_error_set(&execution->error, CQL_ERROR_INVALID,
-                             "You must use conditional updates for serializable writes");
+        return cql_error_set(&execution->error, CQL_ERROR_INVALID, "%s",
+                             plan->table->is_counter
+                                 ? "Counter operations are inherently non-serializable"
+                                 : "You must use conditional updates for serializable writes");
     if (consistency == CONSISTENCY_ANY && plan->table->is_counter)
         return cql_error_set(&execution->error, CQL_ERROR_INVALID,
                              "Consistency level ANY is not yet supported for counter table %.*s",

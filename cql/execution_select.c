@@ -409,6 +409,7 @@ static void select_move_on(struct select_work *work)
 {
     struct select_progress *progress = &work->progress;
     bool was_alone = work->read.keys == &work->resumed_key;
+    if (progress->is_full) return; // The place is where the next page begins.
     if (progress->is_step_over) {
         for (size_t i = work->next_key; work->keys != NULL && i < work->key_count; i++)
             if (slice_equals(work->keys[i].bytes, progress->key)) work->next_key = i + 1;
@@ -426,8 +427,17 @@ static int select_compare_sorted(const void *a, const void *b, void *context)
 {
     const struct select_plan *plan = context;
     const struct sorted_row *left = a, *right = b;
-    int order = clustering_compare(plan->table, &left->clustering, &right->clustering);
-    if (plan->reversed) order = -order;
+    // By the columns that ORDER BY names; rows without any (of a static row alone) come first.
+    int order = 0;
+    for (uint16_t i = 0; i < plan->order_count && order == 0; i++) {
+        const struct column *column = plan->order[i];
+        if (column->index >= left->clustering.count || column->index >= right->clustering.count)
+            order = (left->clustering.count > 0) - (right->clustering.count > 0);
+        else
+            order = type_compare(column->type, left->clustering.values[column->index],
+                                 right->clustering.values[column->index]);
+        if (column->reversed != plan->reversed) order = -order;
+    }
     if (order != 0) return order;
     return (left->offset > right->offset) - (left->offset < right->offset);
 }

@@ -17,6 +17,8 @@ struct select_plan {
     const struct term *limit, *per_partition_limit; // NULL: none.
     bool is_distinct;
     bool reversed;
+    const struct column *const *order; // The columns of ORDER BY.
+    uint16_t order_count;
     bool needs_sort; // ORDER BY over the partitions of an IN: sorted when all are read.
     bool is_grouped; // GROUP BY or aggregates.
     bool has_group_by;

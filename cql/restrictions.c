@@ -766,10 +766,15 @@ bool restrictions_prepare(struct analysis *analysis, const struct cql_relations 
     if (!restrictions_sort_keys(&gathering, restrictions)) return false;
     if (!restrictions_sort_clustering(&gathering, restrictions)) return false;
     if (!restrictions_sort_others(&gathering, restrictions)) return false;
-    // A range of rows is of no use when partitions are not read by key and the rows are restricted.
-    bool is_scan = !restrictions->keys_are_complete;
-    if (is_scan && restrictions->has_clustering && !options->allow_filtering &&
-        !restrictions->table->is_virtual && options->use == RESTRICTIONS_SELECT)
-        return gathering_refuse(&gathering, ALLOW_FILTERING_TEXT);
     return true;
+}
+
+bool restrictions_check_scan(const struct restrictions *restrictions, bool allow_filtering,
+                             struct cql_error *error)
+{
+    bool is_scan = !restrictions->keys_are_complete;
+    if (!is_scan || !restrictions->has_clustering || allow_filtering ||
+        restrictions->table->is_virtual)
+        return true;
+    return cql_error_set(error, CQL_ERROR_INVALID, ALLOW_FILTERING_TEXT);
 }

@@ -154,8 +154,10 @@ static bool creating_check_order(struct creating *creating)
     struct analysis *analysis = creating->analysis;
     const struct cql_table_options *options = &creating->raw->options;
     if (options->compact_storage)
-        return cql_error_set(analysis->error, CQL_ERROR_SYNTAX,
-                             "COMPACT STORAGE tables are not allowed starting with version 4.0");
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             creating->raw->column_count == 1
+                                 ? "No definition found that is not part of the PRIMARY KEY"
+                                 : "COMPACT STORAGE is not supported by Helenus yet");
     for (size_t i = 0; i < options->clustering_order_count; i++)
         if (!creating_is_clustering(creating, options->clustering_order[i].column))
             return schema_change_invalid(
@@ -301,10 +303,6 @@ static bool altering_check_dropped(struct altering *altering,
                                  "incompatible with previous kind %s",
                                  SLICE_TEXT(raw->name), raw->is_static ? "STATIC" : "REGULAR",
                                  raw->is_static ? "REGULAR" : "STATIC");
-        if (dropped->type->kind == TYPE_COUNTER)
-            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                                 "Cannot re-add previously dropped counter column %.*s",
-                                 SLICE_TEXT(raw->name));
         // Frozen or not matters here: the cells of the two can not be told apart.
         if (!type_equals(dropped->type, type))
             return cql_error_set(analysis->error, CQL_ERROR_INVALID,
@@ -312,6 +310,10 @@ static bool altering_check_dropped(struct altering *altering,
                                  "incompatible with previous type %s",
                                  SLICE_TEXT(raw->name), analysis_type_text(analysis, type),
                                  analysis_type_text(analysis, dropped->type));
+        if (dropped->type->kind == TYPE_COUNTER)
+            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                                 "Cannot re-add previously dropped counter column %.*s",
+                                 SLICE_TEXT(raw->name));
     }
     return true;
 }

@@ -46,7 +46,7 @@ static bool select_analysis_check_distinct(struct analysis *analysis,
         }
     }
     for (uint16_t i = 0; i < table->column_counts[COLUMN_PARTITION_KEY] && i < 256; i++)
-        if (!seen[i])
+        if (!seen[i] && !(plan->restrictions.keys_are_complete && !plan->restrictions.keys_have_in))
             return cql_error_set(
                 analysis->error, CQL_ERROR_INVALID,
                 "SELECT DISTINCT queries must request all the partition key columns (missing %.*s)",
@@ -65,8 +65,10 @@ static bool select_analysis_order(struct analysis *analysis, const struct cql_se
         return select_analysis_refuse(
             analysis,
             "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.");
-    uint16_t next = 0;
+    uint16_t next = 0, order_count = 0;
     bool reversed = false, is_first = true;
+    const struct column **order =
+        ARENA_NEW_ARRAY(analysis->arena, const struct column *, select->order_by_count);
     for (size_t i = 0; i < select->order_by_count; i++) {
         const struct column *column = analysis_find_column(analysis, select->order_by[i].column);
         if (column == NULL) return false;
@@ -75,7 +77,11 @@ static bool select_analysis_order(struct analysis *analysis, const struct cql_se
                                  "Order by is currently only supported on the clustered columns of "
                                  "the PRIMARY KEY, got %.*s",
                                  SLICE_TEXT(column->name));
-        // Columns bound by = may be left out.
+        // Columns bound by = may be left out, and one may be named again.
+        bool is_repeated = false;
+        for (uint16_t k = 0; k < order_count; k++)
+            if (order[k] == column) is_repeated = true;
+        if (is_repeated) continue;
         while (next < column->index && next < plan->restrictions.clustering_bound_count)
             next++;
         if (column->index != next)
@@ -84,6 +90,7 @@ static bool select_analysis_order(struct analysis *analysis, const struct cql_se
                 "Order by currently only supports the ordering of columns following their "
                 "declared order in the PRIMARY KEY");
         next++;
+        order[order_count++] = column;
         bool is_turned = select->order_by[i].descending != column->reversed;
         if (!is_first && is_turned != reversed)
             return select_analysis_refuse(analysis, "Unsupported order by relation");
@@ -91,6 +98,8 @@ static bool select_analysis_order(struct analysis *analysis, const struct cql_se
         is_first = false;
     }
     plan->reversed = reversed;
+    plan->order = order;
+    plan->order_count = order_count;
     plan->needs_sort = plan->restrictions.keys_have_in;
     return true;
 }
@@ -128,7 +137,7 @@ static bool select_analysis_group(struct analysis *analysis, const struct cql_se
     plan->is_grouped = plan->selection.is_aggregate || select->group_by_count > 0;
     plan->has_group_by = select->group_by_count > 0;
     for (size_t i = 0; i < select->group_by_count; i++) {
-        const struct column *column;
+        const struct column *column = NULL;
         if (!select_analysis_group_column(analysis, select->group_by[i], &column)) return false;
         if (column->kind > COLUMN_CLUSTERING)
             return cql_error_set(analysis->error, CQL_ERROR_INVALID,
@@ -218,6 +227,8 @@ bool select_analysis_prepare(struct analysis *analysis, const struct cql_select 
     if (!select_analysis_limit(analysis, select->per_partition_limit, "[per_partition_limit]",
                                &plan->per_partition_limit) ||
         !select_analysis_limit(analysis, select->limit, "[limit]", &plan->limit))
+        return false;
+    if (!restrictions_check_scan(&plan->restrictions, select->allow_filtering, analysis->error))
         return false;
     plan->with_static = select_analysis_wants_static(plan);
     bool is_system = plan->table->is_virtual;

@@ -361,6 +361,14 @@ static struct slice selection_name_of(struct analysis *analysis,
 
 // ---- All of it ----------------------------------------------------------------------------------
 
+// Cassandra compares the first bytes of names as signed numbers: what begins outside of ASCII comes
+// first (ColumnIdentifier.prefixComparison).
+static int selection_compare_names(struct slice a, struct slice b)
+{
+    bool a_first = a.size > 0 && a.data[0] >= 0x80, b_first = b.size > 0 && b.data[0] >= 0x80;
+    return a_first != b_first ? b_first - a_first : slice_compare(a, b);
+}
+
 // "*": keys, then statics and regulars, each by name.
 static void selection_prepare_all(struct preparing *preparing, struct selection *selection)
 {
@@ -380,7 +388,7 @@ static void selection_prepare_all(struct preparing *preparing, struct selection 
             // In the table the multi-cell ones stand behind the others; here it is by name alone.
             size_t place = at++;
             while (kind >= COLUMN_STATIC && place > first &&
-                   slice_compare(columns[place - 1].name, column->name) > 0) {
+                   selection_compare_names(columns[place - 1].name, column->name) > 0) {
                 selectors[place] = selectors[place - 1];
                 columns[place] = columns[place - 1];
                 place--;

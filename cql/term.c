@@ -62,7 +62,7 @@ static bool term_constant_fits(enum cql_constant_kind kind, const struct type *t
     case CQL_CONSTANT_BOOLEAN:
         return to == TYPE_BOOLEAN;
     case CQL_CONSTANT_HEX:
-        return to == TYPE_BLOB;
+        return to == TYPE_BLOB || to == TYPE_TINYINT; // The latter is Cassandra's own slip.
     case CQL_CONSTANT_DURATION:
         return to == TYPE_DURATION;
     }
@@ -423,8 +423,9 @@ static bool term_prepare_constant(struct analysis *analysis, const struct cql_te
     struct slice bytes;
     struct error error;
     int64_t now_ms = env_wall_us(analysis->processor->env) / 1000;
-    if (value_from_text_at(receiver->type, text, now_ms, analysis->arena, &bytes, &error) !=
-        STATUS_OK)
+    const struct type *as =
+        raw->constant == CQL_CONSTANT_HEX ? type_of_kind(TYPE_BLOB) : receiver->type;
+    if (value_from_text_at(as, text, now_ms, analysis->arena, &bytes, &error) != STATUS_OK)
         return term_invalid(analysis, error.text);
     *term = term_make_constant(analysis->arena, receiver->type, bytes);
     return true;
@@ -478,7 +479,9 @@ static bool term_check_element(struct analysis *analysis, const struct cql_term 
                              "collection literals",
                              kind, SLICE_TEXT(receiver->name));
     if (item->kind == CQL_TERM_NULL)
-        return term_invalid(analysis, "null is not supported inside collections");
+        return term_invalid(analysis, receiver->type->kind == TYPE_VECTOR
+                                          ? "null is not supported inside vectors"
+                                          : "null is not supported inside collections");
     if (term_fits(analysis, item, type) != TERM_FIT_NOT) return true;
     return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                          "Invalid %s literal for %.*s: %s %s is not of type %s", kind,
