@@ -45,9 +45,11 @@ void progress_show(struct progress *progress)
     if (progress->is_quiet ||
         since < (progress->is_terminal ? PROGRESS_TERMINAL_NS : PROGRESS_LINE_NS))
         return;
+    bool has_changed = progress->records != progress->shown_records || progress->is_terminal;
     progress->rate = (double)(progress->records - progress->shown_records) / ((double)since / 1e9);
     progress->shown_ns = now;
     progress->shown_records = progress->records;
+    if (!has_changed) return;
     char records[32], batches[32], rate[32];
     (void)fprintf(stderr, "%s%s tweets, %s batches, %s tweets/s, delay %.0f ms%s",
                   progress->is_terminal ? "\r\033[K" : "",
