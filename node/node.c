@@ -23,6 +23,7 @@ struct node {
     struct env_lock *lock;
     struct config config;
     struct identity identity;
+    struct node_identity self; // What the system tables say; they keep a pointer to it.
     struct metadata *metadata;
     struct engine *engine;
     struct coordinator *coordinator;
@@ -83,7 +84,7 @@ static enum status open_services(struct node *node, struct error *error)
         status =
             address_of("rpc_address", rpc_text, config->native_transport_port, &rpc_address, error);
     if (status != STATUS_OK) return status;
-    const struct node_identity identity = {
+    node->self = (struct node_identity){
         .cluster_name = config->cluster_name,
         .data_center = config->data_center,
         .rack = config->rack,
@@ -96,7 +97,7 @@ static enum status open_services(struct node *node, struct error *error)
     };
     node->coordinator =
         coordinator_create(node->env, node->engine, metadata_schema(node->metadata));
-    node->system_tables = system_tables_create(node->env, node->metadata, &identity);
+    node->system_tables = system_tables_create(node->env, node->metadata, &node->self);
     node->processor = (struct query_processor){
         .env = node->env,
         .metadata = node->metadata,
