@@ -12,16 +12,17 @@ struct entry {
     int64_t clock, count;
 };
 
-struct set {
-    struct entry entries[2]; // The more recently used one first. A cache line.
-};
+enum { WAYS = 4, SETS_PER_PAGE = 1024, LOAD = 2 };
 
-enum { SETS_PER_PAGE = 1024 };
+struct set {
+    struct entry entries[WAYS]; // The most recently used one first; free ones last.
+};
 
 struct counter_cache {
     struct set **pages;
     size_t page_capacity;
     size_t set_count, set_count_max;
+    size_t entry_count;
 };
 
 struct counter_cache *counter_cache_create(size_t size_max)
@@ -75,14 +76,13 @@ static void add_set(struct counter_cache *cache)
     }
     if (added == 0) return;
     struct set *from = set_at(cache, added & mask_of(added + 1) >> 1), *to = set_at(cache, added);
-    for (int i = 0, kept = 0, moved = 0; i < 2; i++) {
-        struct entry entry = from->entries[i];
-        from->entries[i] = (struct entry){{0, 0}, 0, 0};
-        if (entry.key.low == 0) continue;
-        if (index_of(cache, entry.key.high) == added) {
-            to->entries[moved++] = entry;
+    struct set old = *from;
+    *from = (struct set){0};
+    for (int i = 0, kept = 0, moved = 0; i < WAYS && old.entries[i].key.low != 0; i++) {
+        if (index_of(cache, old.entries[i].key.high) == added) {
+            to->entries[moved++] = old.entries[i];
         } else {
-            from->entries[kept++] = entry;
+            from->entries[kept++] = old.entries[i];
         }
     }
 }
@@ -125,7 +125,7 @@ bool counter_cache_find(struct counter_cache *cache, struct counter_cache_key ke
 {
     if (key.low == 0 || cache->set_count == 0) return false;
     struct set *set = set_at(cache, index_of(cache, key.high));
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < WAYS; i++) {
         if (!key_equals(set->entries[i].key, key)) continue;
         *clock = set->entries[i].clock;
         *count = set->entries[i].count;
@@ -138,18 +138,12 @@ void counter_cache_put(struct counter_cache *cache, struct counter_cache_key key
                        int64_t count)
 {
     if (key.low == 0) return;
-    if (cache->set_count == 0) add_set(cache);
+    if (cache->entry_count >= cache->set_count * LOAD) add_set(cache);
     struct set *set = set_at(cache, index_of(cache, key.high));
-    if (!key_equals(set->entries[0].key, key)) {
-        bool full = set->entries[1].key.low != 0 && !key_equals(set->entries[1].key, key);
-        set->entries[1] = set->entries[0];
-        set->entries[0] = (struct entry){key, clock, count};
-        // Two for each that leaves: the load stays below what two places can hold.
-        if (full) {
-            add_set(cache);
-            add_set(cache);
-        }
-        return;
-    }
+    int at = 0; // Where the key is, or a free place, or that of the least recently used.
+    while (at < WAYS - 1 && set->entries[at].key.low != 0 && !key_equals(set->entries[at].key, key))
+        at++;
+    if (set->entries[at].key.low == 0) cache->entry_count++;
+    memmove(&set->entries[1], &set->entries[0], (size_t)at * sizeof set->entries[0]);
     set->entries[0] = (struct entry){key, clock, count};
 }

@@ -4,9 +4,9 @@
 // Without it an increment of a cell that is in no memtable would have to read SSTables. Every own
 // shard that is made goes in, so that what is found is never old.
 //
-// Two places for each hash. Where a third is wanted, the less recently used one leaves, and the
-// cache grows by a set (linear hashing): so it is as large as its use, and no insertion waits for a
-// copy of the whole.
+// Sets of four places, by hash; in a full one the least recently used leaves. The cache grows by a
+// set at a time (linear hashing) and stays half full: it is as large as its use, and no insertion
+// waits for a copy of the whole.
 #ifndef STORAGE_COUNTER_CACHE_H
 #define STORAGE_COUNTER_CACHE_H
 
