@@ -526,7 +526,7 @@ bool change_list_add(struct change_list *list, const struct modification_plan *p
     if (plan->changes_rows && !restrictions_bind_ranges(&plan->restrictions, binding,
                                                         &change.ranges, &change.range_count))
         return false;
-    for (size_t i = 0; i < change.range_count; i++)
+    for (size_t i = 0; i < change.range_count && !plan->deletes_ranges; i++)
         if (!change_check_clustering(binding, &change.ranges[i].start.prefix)) return false;
     return plan->is_increment ? change_make_updates(&change) : change_make_mutations(&change);
 }

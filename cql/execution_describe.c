@@ -271,7 +271,7 @@ static bool describing_cluster(struct describing *describing)
     if (!describing_takes_row(describing)) return true;
     execution_put_text(execution, name == NULL ? "Test Cluster" : name);
     execution_put_text(execution, "Murmur3Partitioner");
-    execution_put_text(execution, "SimpleSnitch");
+    execution_put_text(execution, "DynamicEndpointSnitch");
     // The empty map: a node alone owns the whole ring.
     if (describing_has_ranges(describing))
         execution_put_value(execution, slice_make("\0\0\0\0", 4));

@@ -3,8 +3,7 @@
 #include "cql/functions.h"
 #include "cql/schema_change.h"
 #include "cql/schema_properties.h"
-#include "storage/cql_name.h"
-#include "storage/options.h"
+#include "storage/schema_codec.h"
 #include "storage/uuid.h"
 
 #include <stdlib.h>
@@ -371,6 +370,11 @@ static bool altering_drop(struct altering *altering, struct slice name)
     if (!slice_is_null(altering->raw->drop_timestamp))
         timestamp =
             strtoll(analysis_text(analysis->arena, altering->raw->drop_timestamp), NULL, 10);
+    // What was dropped before stays dropped.
+    for (size_t i = 0; i < table->dropped_column_count; i++)
+        if (slice_equals(table->dropped_columns[i].name, name) &&
+            table->dropped_columns[i].dropped_time_us > timestamp)
+            timestamp = table->dropped_columns[i].dropped_time_us;
     table_builder_drop_column(altering->builder, name, timestamp);
     altering->changed = true;
     return true;
@@ -440,12 +444,28 @@ static bool altering_run(struct altering *altering)
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "DROP COMPACT STORAGE is disabled. Enable in cassandra.yaml to use.");
     case CQL_ALTER_TABLE_MASK:
+        // DROP MASKED of what has no mask.
+        if (raw->columns[0].mask == NULL && !raw->columns[0].has_default_mask) return true;
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "Cannot mask columns because dynamic data masking is not enabled. You "
                              "can enable it with the dynamic_data_masking_enabled property on "
                              "cassandra.yaml");
     }
     return false;
+}
+
+static bool altering_is_same(const struct table *before, const struct table *after)
+{
+    struct buffer texts[2];
+    const struct table *tables[2] = {before, after};
+    for (size_t i = 0; i < 2; i++) {
+        buffer_init(&texts[i], 1u << 30);
+        schema_codec_put_table(&texts[i], tables[i]);
+    }
+    bool is_same = slice_equals(buffer_slice(&texts[0]), buffer_slice(&texts[1]));
+    buffer_deinit(&texts[0]);
+    buffer_deinit(&texts[1]);
+    return is_same;
 }
 
 bool schema_change_alter_table(struct analysis *analysis, const struct cql_alter_table *alter,
@@ -468,11 +488,13 @@ bool schema_change_alter_table(struct analysis *analysis, const struct cql_alter
         table_builder_destroy(altering.builder);
         return is_ok;
     }
+    change->table = table_builder_finish(altering.builder);
+    if (alter->kind == CQL_ALTER_TABLE_WITH && altering_is_same(altering.table, change->table))
+        return true; // Nothing changes: nothing is told to anybody.
     change->kind = SCHEMA_CHANGE_PUT_TABLE;
     change->what = "UPDATED";
     change->is_of_table = true;
     change->keyspace_name = keyspace;
     change->table_name = alter->table.name;
-    change->table = table_builder_finish(altering.builder);
     return true;
 }

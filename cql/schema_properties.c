@@ -402,10 +402,6 @@ static bool schema_properties_apply_one(struct analysis *analysis, struct arena 
         return schema_properties_bool(analysis, property, &params->incremental_backups);
     if (schema_properties_is(name, "cdc"))
         return schema_properties_bool(analysis, property, &params->cdc);
-    // Of old releases: taken and forgotten.
-    if (schema_properties_is(name, "dclocal_read_repair_chance") ||
-        schema_properties_is(name, "read_repair_chance"))
-        return true;
     return cql_error_set(analysis->error, CQL_ERROR_SYNTAX, "Unknown property '%.*s'",
                          SLICE_TEXT(name));
 }
