@@ -145,15 +145,16 @@ static struct function *lua_rdd_function(lua_State *L, struct lua_rdd_run *run, 
 {
     lua_getfield(L, rdd, "fn");
     struct function *function = lua_library_native(L, lua_gettop(L));
-    if (function != NULL && kind != LUA_FUNCTION_MAP && kind != LUA_FUNCTION_FLAT_MAP)
-        luaL_error(L, "a native operator maps; this wants a function");
-    if (function != NULL) {
+    bool is_native = function != NULL;
+    if (is_native)
         lua_pop(L, 1);
-    } else {
-        if (!lua_isfunction(L, -1)) luaL_error(L, "an RDD's operator wants a function");
+    else if (lua_isfunction(L, -1))
         function = lua_function_create(L, kind);
-    }
+    else
+        luaL_error(L, "an RDD's operator wants a function");
     dataset_graph_own(&run->graph, function);
+    if (is_native && kind != LUA_FUNCTION_MAP && kind != LUA_FUNCTION_FLAT_MAP)
+        luaL_error(L, "a native operator maps; this wants a function");
     return function;
 }
 

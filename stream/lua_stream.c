@@ -143,15 +143,17 @@ static int lua_stream_await(lua_State *L)
 // The function in argument 2, native or Lua, is the graph's from now on.
 static struct function *lua_stream_function(lua_State *L, enum lua_function_kind kind)
 {
+    struct dataset_graph *graph = &lua_job_of(L)->context->graph;
     struct function *function = lua_library_native(L, 2);
-    if (function != NULL && kind != LUA_FUNCTION_MAP && kind != LUA_FUNCTION_FLAT_MAP)
-        luaL_argerror(L, 2, "a native operator maps; this wants a function");
     if (function == NULL) {
         luaL_checktype(L, 2, LUA_TFUNCTION);
         lua_pushvalue(L, 2);
-        function = lua_function_create(L, kind);
+        dataset_graph_own(graph, function = lua_function_create(L, kind));
+        return function;
     }
-    dataset_graph_own(&lua_job_of(L)->context->graph, function);
+    dataset_graph_own(graph, function);
+    if (kind != LUA_FUNCTION_MAP && kind != LUA_FUNCTION_FLAT_MAP)
+        luaL_argerror(L, 2, "a native operator maps; this wants a function");
     return function;
 }
 
