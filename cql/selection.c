@@ -206,6 +206,7 @@ static bool selection_prepare_cast(struct preparing *preparing, const struct cql
                 analysis_term_text(analysis, item), analysis_type_text(analysis, to));
         return selection_prepare_argument(preparing, item, to, selector);
     }
+    if (type_equals(from, to)) return selection_prepare_term(preparing, item, selector);
     const struct function *function =
         functions_resolve_cast(analysis, from, to, analysis_term_text(analysis, item));
     if (function == NULL) return false;
@@ -350,10 +351,20 @@ static struct slice selection_name_of(struct analysis *analysis,
                                       const struct cql_selector *selector)
 {
     if (!slice_is_null(selector->alias)) return selector->alias;
-    if (selector->term->kind == CQL_TERM_COLUMN) return selector->term->value;
+    const struct cql_term *term = selector->term;
+    // A cast to what it is already leaves no trace.
+    while (term->kind == CQL_TERM_CAST) {
+        const struct type *to, *from = term_natural_type(analysis, term->items[0]);
+        if (from == NULL ||
+            !analysis_make_type(analysis, term->type, analysis->table->keyspace, &to) ||
+            !type_equals(from, to))
+            break;
+        term = term->items[0];
+    }
+    if (term->kind == CQL_TERM_COLUMN) return term->value;
     struct buffer name;
     buffer_init(&name, UINT16_MAX);
-    selection_put_name(selector->term, &name);
+    selection_put_name(term, &name);
     struct slice copy = arena_copy(analysis->arena, buffer_slice(&name));
     buffer_deinit(&name);
     return copy;

@@ -189,6 +189,7 @@ const struct type *term_natural_type(struct analysis *analysis, const struct cql
     case CQL_TERM_CAST:
         return analysis_make_type(analysis, raw->type, analysis->keyspace, &type) ? type : NULL;
     case CQL_TERM_FUNCTION:
+        if (raw->is_count_rows) return type_of_kind(TYPE_BIGINT);
         function = term_resolve_call(analysis, raw);
         break;
     case CQL_TERM_OPERATION:
@@ -618,8 +619,7 @@ static const struct function *term_resolve_call(struct analysis *analysis,
     return functions_resolve(analysis, &raw->function, arguments, raw->item_count, false);
 }
 
-// The operands of an operation help each other: a literal takes the type of the other side, or the
-// receiver's, or the one it looks like.
+// A literal has the type that it looks like, or the receiver's when both operands are literals.
 const struct function *term_resolve_operation(struct analysis *analysis, const struct cql_term *raw,
                                               const struct type *receiver)
 {
@@ -643,11 +643,8 @@ const struct function *term_resolve_operation(struct analysis *analysis, const s
             return NULL;
         }
         types[i] = term_constant_type(raw->items[i]);
-        if (types[1 - i] != NULL && !open[1 - i] &&
-            term_fits(analysis, raw->items[i], types[1 - i]) != TERM_FIT_NOT)
-            types[i] = types[1 - i];
-        else if (open[0] && open[1] && receiver != NULL &&
-                 term_fits(analysis, raw->items[i], receiver) != TERM_FIT_NOT)
+        if (open[0] && open[1] && receiver != NULL &&
+            term_fits(analysis, raw->items[i], receiver) != TERM_FIT_NOT)
             types[i] = receiver;
     }
     return functions_resolve_operation(analysis, raw->operator, types[0], types[1], left, right);
