@@ -269,15 +269,15 @@ static bool cell_list_apply(struct cell_list *list, const struct operation *oper
     switch (operation->kind) {
     case OPERATION_SET:
         if (is_null)
-            cell_list_add_tombstone(list, column, slice_make("", 0));
+            cell_list_add_tombstone(list, column, slice_null());
         else
-            cell_list_add_live(list, column, slice_make("", 0), value.bytes);
+            cell_list_add_live(list, column, slice_null(), value.bytes);
         return true;
     case OPERATION_DELETE:
         if (type_is_multi_cell(column->type))
             cell_list_delete_column(list, column, list->timestamp);
         else
-            cell_list_add_tombstone(list, column, slice_make("", 0));
+            cell_list_add_tombstone(list, column, slice_null());
         return true;
     case OPERATION_SET_COLLECTION:
         // What was there goes; what this statement adds, with the same timestamp, stays.

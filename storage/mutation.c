@@ -40,10 +40,15 @@ struct column_numbers {
     uint16_t numbers[TABLE_COLUMNS_MAX];
 };
 
-static void column_numbers_add(struct column_numbers *columns, const struct row *row)
+static void column_numbers_add(struct column_numbers *columns, const struct column *of_table,
+                               const struct row *row)
 {
-    for (uint32_t i = 0; i < row->cell_count; i++)
-        columns->present[row->cells[i].column / 64] |= 1ull << row->cells[i].column % 64;
+    for (uint32_t i = 0; i < row->cell_count; i++) {
+        const struct cell *cell = &row->cells[i];
+        // What does not hold here could be written, but never read again.
+        ASSERT(type_is_multi_cell(of_table[cell->column].type) != slice_is_null(cell->path));
+        columns->present[cell->column / 64] |= 1ull << cell->column % 64;
+    }
     for (uint32_t i = 0; i < row->complex_deletion_count; i++) {
         uint16_t column = row->complex_deletions[i].column;
         columns->present[column / 64] |= 1ull << column % 64;
@@ -149,9 +154,10 @@ void mutation_encode(const struct mutation *mutation, struct buffer *bytes)
     struct column_numbers statics, regulars;
     column_numbers_clear(&statics, mutation->table, COLUMN_STATIC);
     column_numbers_clear(&regulars, mutation->table, COLUMN_REGULAR);
-    if (mutation->static_row != NULL) column_numbers_add(&statics, mutation->static_row);
+    if (mutation->static_row != NULL)
+        column_numbers_add(&statics, mutation->table->columns[COLUMN_STATIC], mutation->static_row);
     for (size_t i = 0; i < mutation->row_count; i++)
-        column_numbers_add(&regulars, &mutation->rows[i]);
+        column_numbers_add(&regulars, mutation->table->columns[COLUMN_REGULAR], &mutation->rows[i]);
 
     bool has_deletion = !deletion_is_live(mutation->deletion);
     bool has_static = mutation->static_row != NULL;

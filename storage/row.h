@@ -60,7 +60,8 @@ struct cell {
     int32_t local_time; // When deleted, or when it expires; else LOCAL_TIME_NONE.
     int64_t timestamp;
     struct slice value; // Of a counter: its context (counter_context.h).
-    struct slice path;  // Of a multi-cell column: map key, set element, list timeuuid, field index.
+    struct slice path;  // Of a multi-cell column: map key, set element, list timeuuid, field index;
+                        // null for any other.
 };
 
 static inline bool cell_is_tombstone(const struct cell *cell)
