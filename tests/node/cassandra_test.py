@@ -43,7 +43,7 @@ def cassandra_counts(session, keyspace):
 def test_cassandra_dumps_and_imports_what_we_flushed():
     data, counts = shared("data/btc/tweets.jsonl.gz"), truth(shared("data/btc/counts.tsv"))
     from cassandra.cluster import Cluster
-    with ring("127.0.5.10", schema=True) as r, tempfile.TemporaryDirectory() as d:
+    with ring("127.0.77.10", schema=True) as r, tempfile.TemporaryDirectory() as d:
         r.job(JOB, data)
         copy, files = flushed_copy(r, d)
         assert files, os.listdir(copy)

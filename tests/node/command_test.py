@@ -43,22 +43,22 @@ def test_a_wrong_configuration_names_file_line_and_key():
 
 def test_a_port_that_is_taken_is_said():
     with socket.socket() as s:
-        s.bind(("127.0.5.9", 9042))
+        s.bind(("127.0.77.9", 9042))
         s.listen()
-        other = Ring("127.0.5.9")
-        done = run(HELENUS, "ring", "start", "--nodes", 1, "--dir", other.directory, "--address", "127.0.5.9", check=False)
-        assert done.returncode == 1 and "127.0.5.9:9042" in done.stderr and "taken" in done.stderr, done.stderr
+        other = Ring("127.0.77.9")
+        done = run(HELENUS, "ring", "start", "--nodes", 1, "--dir", other.directory, "--address", "127.0.77.9", check=False)
+        assert done.returncode == 1 and "127.0.77.9:9042" in done.stderr and "taken" in done.stderr, done.stderr
 
 
 def test_a_directory_belongs_to_one_node():
     with ring() as r:
-        done = run(HELENUS, "node", "--dir", r.data(), "--listen-address", "127.0.5.8", check=False)
+        done = run(HELENUS, "node", "--dir", r.data(), "--listen-address", "127.0.77.8", check=False)
         assert done.returncode == 1 and "in use by another node" in done.stderr, done.stderr
 
 
 def test_a_job_without_ring_or_file_is_told_so():
-    done = run(HELENUS, "stream", "run", "--ring", "127.0.5.7", "--timeout", 1, "examples/hashtags.lua", "/dev/null", check=False)
-    assert done.returncode != 0 and "127.0.5.7" in done.stderr, done.stderr
+    done = run(HELENUS, "stream", "run", "--ring", "127.0.77.7", "--timeout", 1, "examples/hashtags.lua", "/dev/null", check=False)
+    assert done.returncode != 0 and "127.0.77.7" in done.stderr, done.stderr
     with ring(schema=True) as r:
         done = r.job("examples/hashtags.lua", "/no/such/file.jsonl", check=False)
         assert done.returncode != 0 and "/no/such/file.jsonl" in done.stderr, done.stderr

@@ -55,7 +55,7 @@ def check(session, acknowledged, uncertain):
 
 def test_a_kill_under_load_loses_nothing_acknowledged():
     acknowledged, uncertain = {"rows": set(), "counts": {}}, {"rows": set(), "counts": {}}
-    with ring("127.0.5.5") as r:
+    with ring("127.0.77.5") as r:
         with r.session() as session:
             session.execute("CREATE KEYSPACE crash WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
             session.execute("CREATE TABLE crash.rows (k text, c int, v text, PRIMARY KEY (k, c))")

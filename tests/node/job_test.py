@@ -3,11 +3,12 @@ import gzip
 import os
 import random
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 
-from support import HELENUS, ROOT, TABLE, ring, run, shared, truth
+from support import HELENUS, ROOT, TABLE, ring, run, shared, truth, wait_until
 
 JOB = "examples/hashtags.lua"
 DATA = {
@@ -32,7 +33,7 @@ def assert_counts(r, expected):
 
 def check_data_set(name):
     data, counts = (shared(path) for path in DATA[name])
-    with ring("127.0.5.4", schema=True) as r:
+    with ring("127.0.77.4", schema=True) as r:
         r.job(JOB, data)
         expected = truth(counts)
         assert_counts(r, expected)
@@ -56,7 +57,7 @@ def test_es_is_exact():
 
 
 def test_a_generated_stream_is_exact():
-    with ring("127.0.5.4", schema=True) as r, tempfile.TemporaryDirectory() as d:
+    with ring("127.0.77.4", schema=True) as r, tempfile.TemporaryDirectory() as d:
         tweets, counts = os.path.join(d, "tweets.jsonl"), os.path.join(d, "counts.tsv")
         with open(tweets, "wb") as out:
             subprocess.run([HELENUS, "tweets", "--count", "20000", "--seed", "7", "--counts", counts], stdout=out, check=True)
@@ -71,7 +72,7 @@ def test_a_generated_stream_is_exact():
 def test_a_second_name_doubles_and_the_same_name_resumes():
     data, counts = (shared(path) for path in DATA["btc"])
     expected = truth(counts)
-    with ring("127.0.5.4", schema=True) as r:
+    with ring("127.0.77.4", schema=True) as r:
         r.job("--name", "one", JOB, data)
         assert_counts(r, expected)
         r.job("--name", "two", JOB, data)
@@ -89,7 +90,7 @@ def test_bad_lines_are_counted_and_stop_nothing():
     bad = [b"no json\n", b"[1, 2]\n", b'{"text": "#x"}\n', b'{"created_at": "2012-01-01T10:37:26Z"}\n',
            b'{"text": 5, "created_at": "2012-01-01T10:37:26Z"}\n', b'{"text": "#x", "created_at": "yesterday"}\n',
            b'{"text": "#\xff\xfe", "created_at": "2012-01-01T10:37:26Z"}\n', b"\n", b'{"text": "#cut", "created_at": "2012-\n']
-    with ring("127.0.5.4", schema=True) as r, tempfile.NamedTemporaryFile(suffix=".jsonl") as f:
+    with ring("127.0.77.4", schema=True) as r, tempfile.NamedTemporaryFile(suffix=".jsonl") as f:
         for line in bad:
             f.write(good + line)
         f.flush()
@@ -102,7 +103,7 @@ def test_bad_lines_are_counted_and_stop_nothing():
 
 def test_standard_input_is_a_source():
     data, counts = (shared(path) for path in DATA["btc"])
-    with ring("127.0.5.4", schema=True) as r, gzip.open(data) as lines:
+    with ring("127.0.77.4", schema=True) as r, gzip.open(data) as lines:
         done = subprocess.run([HELENUS, "stream", "run", "--ring", r.address, JOB, "-"], input=lines.read(), cwd=ROOT,
                               capture_output=True, timeout=120)
         assert done.returncode == 0, done.stderr
@@ -121,7 +122,7 @@ def test_a_killed_job_resumes_to_the_exact_counts():
     seed = random.randrange(2**32)
     chance = random.Random(seed)
     kills = rounds = 0
-    with ring("127.0.5.4", schema=True) as r:
+    with ring("127.0.77.4", schema=True) as r:
         while kills < KILLS:
             rounds += 1
             while True:
@@ -145,7 +146,7 @@ def test_a_node_killed_under_a_job_loses_and_doubles_nothing():
     seed = random.randrange(2**32)
     chance = random.Random(seed)
     kills = rounds = 0
-    with ring("127.0.5.4", schema=True) as r:
+    with ring("127.0.77.4", schema=True) as r:
         while kills < KILLS // 5:
             rounds += 1
             job = start_job(r, f"node{rounds}", data)
@@ -164,11 +165,12 @@ def test_a_node_killed_under_a_job_loses_and_doubles_nothing():
 
 def test_the_deck_job_counts_an_http_stream():
     """examples/deck.lua over `helenus tweets --serve`: every two seconds, #iphone and #android, ALL and by day."""
-    server = subprocess.Popen([HELENUS, "tweets", "--serve", "8123", "--address", "127.0.5.4", "--count", "3000", "--rate", "1000", "--seed", "3"],
+    server = subprocess.Popen([HELENUS, "tweets", "--serve", "8123", "--address", "127.0.77.4", "--count", "3000", "--rate", "1000", "--seed", "3"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        with ring("127.0.5.4", schema=True) as r:
-            r.job("examples/deck.lua", "http://127.0.5.4:8123/")
+        wait_until(lambda: socket.socket().connect_ex(("127.0.77.4", 8123)) == 0, 10, "tweets are served")
+        with ring("127.0.77.4", schema=True) as r:
+            r.job("examples/deck.lua", "http://127.0.77.4:8123/")
             counts = r.counts()
             assert {k[0] for k in counts} == {"#iphone", "#android"}, counts
             for tag in ["#iphone", "#android"]:

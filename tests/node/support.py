@@ -39,7 +39,7 @@ def run(*arguments, check=True, timeout=120, **options):
 class Ring:
     """A ring of one node at an address of its own, so that nothing else on the machine is in its way."""
 
-    def __init__(self, address="127.0.5.1"):
+    def __init__(self, address="127.0.77.1"):
         self.address = address
         self.directory = tempfile.mkdtemp(prefix="helenus-test-")
 
@@ -86,7 +86,7 @@ class Ring:
 
 
 @contextlib.contextmanager
-def ring(address="127.0.5.1", schema=False):
+def ring(address="127.0.77.1", schema=False):
     made = Ring(address)
     try:
         made.start()
