@@ -105,6 +105,7 @@ struct reducer *reducer_create(struct env *env, struct coordinator *coordinator,
     reducer->coordinator = coordinator;
     reducer->metadata = metadata;
     reducer->job = job;
+    reducer->valid_through = UINT64_MAX; // Nothing is valid.
     arena_init(&reducer->arena, 1024);
     for (size_t i = 0; i < OUTPUTS_MAX; i++) {
         totals_init(&reducer->outputs[i].totals);

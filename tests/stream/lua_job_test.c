@@ -162,7 +162,7 @@ static const struct {
     {"setfenv(1, {})", "", "global 'setfenv'"},
     {"math.randomseed(1)", "", "field 'randomseed'"},
     {"jit.off()", "", "global 'jit'"},
-    {"\x1bLJ\2\2", "", "bytecode"},
+    {"\x1bLJ\2\2", "", "wrong mode"},
     {"local t = {} for i = 1, 1e9 do t[i] = {i} end", "", "not enough memory"},
     {"local s = ('x'):rep(1e9)", "", "not enough memory"},
     {"local function f() return f() + 1 end f()", "", "stack overflow"},
