@@ -136,6 +136,7 @@ void sim_process_crash(struct env *env);
 void sim_process_crash_at(struct env *env, uint64_t steps, bool power);
 // False as soon as it crashed, even while its code still runs.
 bool sim_process_is_alive(const struct env *env);
+struct sim_machine *sim_process_machine(const struct env *env);
 // I/O steps so far: changes of files and names, syncs, sends.
 uint64_t sim_process_steps(const struct env *env);
 // Frees it. It has crashed and its owner was told, or it ended by itself and holds nothing.

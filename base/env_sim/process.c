@@ -148,6 +148,11 @@ bool sim_process_is_alive(const struct env *env)
     return sim_process_of(env)->state == SIM_PROCESS_RUNNING;
 }
 
+struct sim_machine *sim_process_machine(const struct env *env)
+{
+    return sim_process_of(env)->machine;
+}
+
 uint64_t sim_process_steps(const struct env *env)
 {
     return sim_process_of(env)->steps;

@@ -1,0 +1,92 @@
+#include "node/sim/run.h"
+
+#include "base/assert.h"
+#include "node/sim/storage_world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// A world that does not come to its end in this many events is stuck.
+#define EVENTS_PER_OPERATION 2000
+#define EVENTS_MIN           2000000
+
+const char *run_world_text(enum run_world world)
+{
+    static const char *const texts[] = {"storage", "node"};
+    ASSERT(world < RUN_WORLD_COUNT);
+    return texts[world];
+}
+
+// Worlds differ in what goes wrong: in some only crashes, in some much, in some one thing often.
+static void choose_chances(struct sim_options *options, struct random *random)
+{
+    if (random_chance(random, 0.25)) {
+        static const enum sim_fault rare[] = {SIM_FAULT_WRITE_ERROR, SIM_FAULT_SYNC_ERROR,
+                                              SIM_FAULT_DIR_SYNC_ERROR, SIM_FAULT_FULL_DISK,
+                                              SIM_FAULT_CLOCK_JUMP};
+        for (size_t i = 0; i < sizeof rare / sizeof rare[0]; i++)
+            options->chances[rare[i]] = 0;
+        return;
+    }
+    for (int fault = 0; fault < SIM_FAULT_COUNT; fault++) {
+        double *chance = &options->chances[fault];
+        uint64_t kind = random_below(random, 8);
+        if (kind == 0) *chance = 0;
+        if (kind == 1) *chance = *chance * 4 < 0.9 ? *chance * 4 : 0.9;
+    }
+}
+
+static void run_workload(struct sim_world *sim, struct workload *workload,
+                         const struct run_options *options, struct run_result *result)
+{
+    uint64_t events_max = options->operations * EVENTS_PER_OPERATION + EVENTS_MIN;
+    workload_begin(workload);
+    while (!workload_is_over(workload)) {
+        if (!sim_world_step(sim))
+            workload_fail(workload, "nothing will ever happen again, and work is left");
+        if (++result->events > events_max)
+            workload_fail(workload, "no end after %llu events", (unsigned long long)result->events);
+    }
+    for (int kind = 0; kind < WORKLOAD_KIND_COUNT; kind++)
+        result->done[kind] = workload_done_count(workload, (enum workload_kind)kind);
+    const char *fault = workload_fault(workload);
+    result->passed = fault == NULL;
+    if (fault != NULL) (void)snprintf(result->fault, sizeof result->fault, "%s", fault);
+}
+
+static void run_storage(struct sim_world *sim, const struct workload_options *workload_options,
+                        const struct run_options *options, struct run_result *result)
+{
+    struct storage_world *world = storage_world_create(sim);
+    struct workload *workload =
+        workload_create(sim, workload_options, storage_world_functions(), world);
+    storage_world_set_workload(world, workload);
+    run_workload(sim, workload, options, result);
+    storage_world_end(world);
+    workload_destroy(workload);
+    storage_world_destroy(world);
+}
+
+void run_seed(const struct run_options *options, struct run_result *result)
+{
+    *result = (struct run_result){0};
+    struct sim_options sim_options;
+    struct random random;
+    // Neighbouring seeds give worlds that have nothing in common.
+    random_init(&random, options->seed * RUN_WORLD_COUNT + options->world);
+    sim_options_init(&sim_options, random_u64(&random));
+    choose_chances(&sim_options, &random);
+    sim_options.trace = options->trace;
+    sim_options.trace_context = options->trace_context;
+    struct sim_world *sim = sim_world_create(&sim_options);
+    struct workload_options workload_options = {.seed = random_u64(&random),
+                                                .operations = options->operations};
+    run_storage(sim, &workload_options, options, result);
+    result->hash = sim_world_hash(sim);
+    result->virtual_ns = sim_world_now(sim);
+    for (int fault = 0; fault < SIM_FAULT_COUNT; fault++)
+        result->faults[fault] = sim_world_faults(sim, (enum sim_fault)fault);
+    for (int mark = 0; mark < ENV_MARK_COUNT; mark++)
+        result->marks[mark] = sim_world_marks(sim, (enum env_mark)mark);
+    sim_world_destroy(sim);
+}
