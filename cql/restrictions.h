@@ -73,8 +73,8 @@ bool restrictions_prepare(struct analysis *analysis, const struct cql_relations 
                           const struct restrictions_options *options,
                           struct restrictions *restrictions);
 
-// A SELECT that reads the whole ring for some rows of each partition wants ALLOW FILTERING. Looked at
-// last, when nothing else is wrong.
+// A SELECT that reads the whole ring for some rows of each partition wants ALLOW FILTERING. Looked
+// at last, when nothing else is wrong.
 bool restrictions_check_scan(const struct restrictions *restrictions, bool allow_filtering,
                              struct cql_error *error);
 
