@@ -20,7 +20,7 @@ extern const struct function_definition functions_time_table[];
 // Makes the function for one numeric type: "abs", "exp", "log", "log10", "round", "sum", "avg".
 // False when there is none of this name for the type.
 bool functions_numeric_make(struct function *function, struct slice name, const struct type *type);
-// "min", "max", "count" of any type.
+// "min", "max", "count", "to_json" of any type.
 bool functions_any_make(struct function *function, struct slice name, const struct type *type);
 // CAST between scalars.
 bool functions_cast_make(struct function *function, const struct type *from, const struct type *to);

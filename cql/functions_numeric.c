@@ -306,6 +306,17 @@ bool functions_numeric_make(struct function *function, struct slice name, const 
     return true;
 }
 
+static bool functions_to_json(const struct function_call *call, const struct slice *arguments,
+                              struct slice *result)
+{
+    struct buffer text;
+    buffer_init(&text, 1u << 28);
+    value_put_json(call->function->arguments[0], arguments[0], &text);
+    *result = arena_copy(call->arena, buffer_slice(&text));
+    buffer_deinit(&text);
+    return true;
+}
+
 bool functions_any_make(struct function *function, struct slice name, const struct type *type)
 {
     function->result = type;
@@ -319,6 +330,9 @@ bool functions_any_make(struct function *function, struct slice name, const stru
         function->result = type_of_kind(TYPE_BIGINT);
         function->add = functions_count_add;
         function->finish = functions_count_finish;
+    } else if (functions_name_is(name, "tojson") || functions_name_is(name, "to_json")) {
+        function->result = type_of_kind(TYPE_TEXT);
+        function->call = functions_to_json;
     } else {
         return false;
     }
