@@ -77,8 +77,7 @@ void statement_unref(struct statement *statement); // NULL is allowed.
 // A table it names was dropped or changed in a way that matters to it.
 bool statement_is_stale(const struct statement *statement, const struct query_processor *processor);
 
-// ---- Execution
-// ---------------------------------------------------------------------------------------
+// ---- Execution ----------------------------------------------------------------------------------
 
 // A bound value: null, unset, or bytes.
 struct bound_value {

@@ -157,8 +157,7 @@ void node_abandon(struct node *node)
     node_free(node);
 }
 
-// ---- Stopping: each part when the one that uses it is gone.
-// --------------------------------------
+// ---- Stopping: each part when the one that uses it is gone. -------------------------------------
 
 static void engine_is_closed(void *context)
 {

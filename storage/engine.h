@@ -107,8 +107,7 @@ struct engine_load {
 void engine_load(struct engine *engine, struct engine_load *load, struct read_pins *pins,
                  void (*done)(struct engine_load *load, enum status status));
 
-// ---- Care
-// -----------------------------------------------------------------------------------------
+// ---- Care ---------------------------------------------------------------------------------------
 
 // Writes the memtable of a table (of all tables if NULL) as SSTables. `done` comes when all of it
 // is durable.

@@ -39,33 +39,28 @@ static inline void lua_job_mark_call(struct lua_job *job)
     atomic_fetch_add_explicit(&job->calls, 1, memory_order_relaxed);
 }
 
-// ---- lua_value.c
-// ---------------------------------------------------------------------------------
+// ---- lua_value.c --------------------------------------------------------------------------------
 void lua_value_push(lua_State *L, const struct value *value);
 // The value at `index`; texts belong to Lua, items are in the arena. NULL, or why it is no value.
 const char *lua_value_read(lua_State *L, int index, struct arena *arena, struct value *value);
 
-// ---- lua_function.c
-// ------------------------------------------------------------------------------ The Lua function
-// at the top of the stack, which it pops.
+// ---- lua_function.c -----------------------------------------------------------------------------
+// The Lua function at the top of the stack, which it pops.
 struct function *lua_function_create(lua_State *L, enum lua_function_kind kind);
 void lua_function_open(lua_State *L);
 
-// ---- lua_library.c
-// ------------------------------------------------------------------------------- The globals of a
-// script but StreamingContext: hashtags, words, lower, day, columns, add, now, …
+// ---- lua_library.c ------------------------------------------------------------------------------
+// The globals of a script but StreamingContext: hashtags, words, lower, day, columns, add, now, …
 void lua_library_open(lua_State *L);
 // The native function that the argument stands for, such as hashtags(1); NULL if it is none.
 struct function *lua_library_native(lua_State *L, int index);
 bool lua_library_is_add(lua_State *L, int index);
 
-// ---- lua_stream.c
-// -------------------------------------------------------------------------------- StreamingContext
-// and the methods of streams.
+// ---- lua_stream.c -------------------------------------------------------------------------------
+// StreamingContext and the methods of streams.
 void lua_stream_open(lua_State *L);
 
-// ---- lua_rdd.c
-// -----------------------------------------------------------------------------------
+// ---- lua_rdd.c ----------------------------------------------------------------------------------
 void lua_rdd_open(lua_State *L);
 // Pushes an RDD of encoded records, for the time of one call of foreachRDD's function.
 void lua_rdd_push(lua_State *L, struct slice records, size_t count);

@@ -102,8 +102,7 @@ void statistics_add_partition(struct statistics_collector *collector, struct sli
     hyperloglog_add(&collector->keys, key);
 }
 
-// ---- Encoding
-// -----------------------------------------------------------------------------------
+// ---- Encoding -----------------------------------------------------------------------------------
 
 static void put_clustering(struct buffer *bytes, const struct clustering *clustering)
 {
@@ -204,8 +203,7 @@ void statistics_encode(struct statistics_collector *collector, const struct head
     }
 }
 
-// ---- Decoding
-// -----------------------------------------------------------------------------------
+// ---- Decoding -----------------------------------------------------------------------------------
 
 static void skip(struct cursor *cursor, size_t size)
 {

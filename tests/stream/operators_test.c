@@ -178,8 +178,7 @@ START_TEST(reduce_by_key_wants_pairs_of_a_key_and_a_number)
 }
 END_TEST
 
-// ---- Functions
-// ----------------------------------------------------------------------------------
+// ---- Functions ----------------------------------------------------------------------------------
 
 // Emits the record once for each unit of its second value, which becomes 1.
 static enum status repeat(struct function *function, struct dataset *at,
@@ -290,8 +289,7 @@ START_TEST(for_each_sees_every_batch_also_an_empty_one)
 }
 END_TEST
 
-// ---- Graphs
-// -------------------------------------------------------------------------------------
+// ---- Graphs -------------------------------------------------------------------------------------
 
 START_TEST(one_stream_feeds_several_and_reduces_may_follow_each_other)
 {
