@@ -58,29 +58,37 @@ static int tweets_compare_slots(const void *a, const void *b)
                          ((const struct combine_slot *)b)->key);
 }
 
-static int tweets_counts_write(struct tweets_counts *counts, const char *path)
+static void tweets_counts_put(struct tweets_counts *counts, struct buffer *lines)
 {
-    FILE *file = fopen(path, "wb");
-    if (file == NULL) {
-        perror(path);
-        return 1;
-    }
     struct combine_slot *slots = calloc(counts->cells.count + 1, sizeof *slots);
     ASSERT(slots != NULL);
     size_t count = 0;
     for (size_t i = 0; i < counts->cells.capacity; i++)
         if (!slice_is_null(counts->cells.slots[i].key)) slots[count++] = counts->cells.slots[i];
     qsort(slots, count, sizeof *slots, tweets_compare_slots);
-    for (size_t i = 0; i < count; i++)
-        (void)fprintf(file, "%.*s\t%" PRId64 "\n", (int)slots[i].key.size, slots[i].key.data,
-                      slots[i].value.integer);
-    free(slots);
-    int failed = ferror(file);
-    if (fclose(file) != 0 || failed != 0) {
-        perror(path);
-        return 1;
+    for (size_t i = 0; i < count; i++) {
+        buffer_put(lines, slots[i].key.data, slots[i].key.size);
+        buffer_put_format(lines, "\t%" PRId64 "\n", slots[i].value.integer);
     }
-    return 0;
+    free(slots);
+}
+
+static int tweets_counts_write(struct env *env, struct tweets_counts *counts, const char *path)
+{
+    struct buffer lines;
+    struct env_file *file;
+    struct error error;
+    buffer_init(&lines, SIZE_MAX / 4);
+    tweets_counts_put(counts, &lines);
+    enum status status = env_file_open(
+        env, path, ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_TRUNCATE, &file, &error);
+    if (status == STATUS_OK) {
+        status = env_file_write(file, 0, lines.data, lines.size, &error);
+        env_file_close(file);
+    }
+    buffer_deinit(&lines);
+    if (status != STATUS_OK) (void)fprintf(stderr, "helenus tweets: %s\n", error.text);
+    return status == STATUS_OK ? 0 : 1;
 }
 
 // ---- Standard output ---------------------------------------------------------------------------
@@ -301,7 +309,7 @@ int tweets_main(struct env *env, const struct tweets_options *options)
     struct tweets *tweets = tweets_create(options);
     int code = tweets_write_all(tweets, options->counts_path == NULL ? NULL : &counts);
     if (code == 0 && options->counts_path != NULL)
-        code = tweets_counts_write(&counts, options->counts_path);
+        code = tweets_counts_write(env, &counts, options->counts_path);
     tweets_destroy(tweets);
     combine_deinit(&counts.cells);
     buffer_deinit(&counts.key);
