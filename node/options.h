@@ -1,8 +1,7 @@
 // The command line of a subcommand, as a table: what may stand there, what it means, where it goes.
 //
 //     static const struct option_spec specs[] = {
-//         {"nodes", OPTION_NUMBER, offsetof(struct ring_options, nodes), "N", "How many nodes", 1,
-//         100}, …
+//         {"nodes", OPTION_NUMBER, offsetof(struct ring_options, nodes), "N", "Nodes", 1, 100},
 //     };
 // `--name value` and `--name=value` are the same; flags take no value; `--` ends options. What is
 // left are the operands. --help prints the table.

@@ -7,8 +7,7 @@
 //
 //     DIR/log-<number of the snapshot>
 //     file   = u64 magic | u64 number | u64 XXH3 of state | u32 size | state, record*
-//     record = u32 size | u64 number | u64 synced | u64 XXH3 of the rest, seeded with number |
-//     bytes
+//     record = u32 size | u64 number | u64 synced | u64 XXH3 of bytes, seeded with both | bytes
 //
 // `synced` is the newest number that was durable when the record was written: it tells a torn tail
 // (nobody was told of it; cut) from damage to what was acknowledged (CORRUPT). When the records

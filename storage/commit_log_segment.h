@@ -1,7 +1,7 @@
 // A file of the commit log and the tables whose records are in it.
 //
-//     new -> (created, or renamed from a clean one) -> written -> full -> clean -> recycled,
-//     removed
+//     new -> (created, or renamed from a clean one) -> written -> full -> clean -> recycled
+//                                                                           \-> removed
 //
 // The loop owns it, except for what stands under "the log thread's" while a write is under way.
 #ifndef STORAGE_COMMIT_LOG_SEGMENT_H

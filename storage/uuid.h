@@ -2,8 +2,8 @@
 // the two orders that Cassandra gives them (org.apache.cassandra.db.marshal.UUIDType,
 // TimeUUIDType; org.apache.cassandra.utils.TimeUUID).
 //
-//     time_low 4 bytes | time_mid 2 | version 4 bits, time_hi 12 | variant, clock sequence 2 | node
-//     6
+//     time_low 4 bytes | time_mid 2 | version 4 bits, time_hi 12 | variant, clock sequence 2 |
+//     node 6
 //
 // The time of version 1 is in units of 100 ns since 1582-10-15.
 #ifndef STORAGE_UUID_H

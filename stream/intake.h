@@ -1,7 +1,6 @@
 // The intake: a stream that nobody can read twice, on disk for as long as a batch may be run again.
 //
-//     DIR/<job>-000000, DIR/<job>-000001, …     INTAKE_SEGMENT_SIZE bytes each, the last one
-//     shorter
+//     DIR/<job>-000000, DIR/<job>-000001, …     INTAKE_SEGMENT_SIZE bytes each, the last one less
 //
 // Offsets count all bytes that ever came. A segment goes when all batches that read of it are done.
 #ifndef STREAM_INTAKE_H

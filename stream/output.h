@@ -5,8 +5,8 @@
 // operators stood before, one sum for each cell leaves the worker. A record's tuples are flattened,
 // so that ((tag, day), n) fits three columns.
 //
-//     cell key = vbytes partition key | vbytes of each clustering value      cell = vbytes key | zv
-//     sum
+//     cell key = vbytes partition key | vbytes of each clustering value
+//     cell     = vbytes key | zv sum
 #ifndef STREAM_OUTPUT_H
 #define STREAM_OUTPUT_H
 
