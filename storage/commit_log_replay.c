@@ -17,6 +17,7 @@ struct replay {
     struct commit_log_segment *segments, **segments_end;
     uint64_t last_position;
     bool has_position; // A record has been seen.
+    uint64_t proven;   // Records up to here had been synced, as later ones tell.
     // Where the log ends although something follows, once such a place was found.
     bool is_cut;
     uint64_t cut_id, cut_offset;
@@ -55,13 +56,12 @@ static enum status read_file(struct env_file *file, uint64_t size, uint8_t **byt
 {
     if (size > COMMIT_LOG_SEGMENT_SIZE + MUTATION_SIZE_MAX)
         return error_set(error, STATUS_CORRUPT, "commit log: a segment of impossible size");
-    *bytes = malloc(size == 0 ? 1 : (size_t)size);
+    *bytes = malloc(size == 0 ? 1 : (size_t)size); // The caller frees it, whatever comes of it.
     ASSERT(*bytes != NULL);
     size_t read_size = 0;
     enum status status = env_file_read(file, 0, *bytes, (size_t)size, &read_size, error);
     if (status == STATUS_OK && read_size != size)
         status = error_set(error, STATUS_IO, "commit log: a segment ended while it was read");
-    if (status != STATUS_OK) free(*bytes);
     return status;
 }
 
@@ -113,25 +113,58 @@ static bool is_next(struct replay *replay, const struct commit_log_record *recor
     return record->position == replay->last_position + (record->is_mark ? 0 : 1);
 }
 
-static enum status replay_records(struct replay *replay, struct slice bytes,
-                                  struct commit_log_segment *segment)
+// Records of a segment that nothing proves to have been synced: those behind `proven`, the oldest
+// first. One write's worth of them, so few.
+struct unproven {
+    uint64_t *offsets; // With the mark before the record, if it follows one.
+    uint64_t first_position;
+    size_t start, count, capacity;
+};
+
+static void unproven_add(struct unproven *unproven, uint64_t position, uint64_t offset,
+                         uint64_t proven)
 {
-    uint64_t offset = 0;
+    if (unproven->start == unproven->count) {
+        unproven->start = unproven->count = 0;
+        unproven->first_position = position;
+    }
+    if (unproven->count == unproven->capacity) {
+        unproven->capacity = unproven->capacity == 0 ? 64 : 2 * unproven->capacity;
+        unproven->offsets =
+            realloc(unproven->offsets, unproven->capacity * sizeof *unproven->offsets);
+        ASSERT(unproven->offsets != NULL);
+    }
+    unproven->offsets[unproven->count++] = offset;
+    for (; unproven->start < unproven->count && unproven->first_position <= proven;
+         unproven->first_position++)
+        unproven->start++;
+}
+
+static enum status replay_records(struct replay *replay, struct slice bytes,
+                                  struct commit_log_segment *segment, uint64_t *unproven_offset)
+{
+    uint64_t offset = 0, start = 0;
     struct commit_log_record record;
+    struct unproven unproven = {0};
+    enum status status = STATUS_OK;
     while (!replay->is_cut && commit_log_format_get(bytes, segment->id, offset, &record)) {
         if (!is_next(replay, &record)) break;
-        if (!record.is_mark) {
-            enum status status =
-                replay->replay(replay->context, record.position, record.bytes, replay->error);
-            if (status != STATUS_OK) return status;
-            replay->last_position = record.position;
-        }
+        if (record.synced > replay->proven) replay->proven = record.synced;
         offset += record.size;
+        if (record.is_mark) continue;
+        status = replay->replay(replay->context, record.position, record.bytes, replay->error);
+        if (status != STATUS_OK) break;
+        replay->last_position = record.position;
+        unproven_add(&unproven, record.position, start, replay->proven);
+        start = offset;
     }
+    *unproven_offset = unproven.start < unproven.count ? unproven.offsets[unproven.start] : offset;
+    free(unproven.offsets);
+    if (status != STATUS_OK) return status;
     segment->size = offset;
     segment->last_position = replay->last_position;
     bool any = false;
-    enum status status = look_behind(replay, bytes, segment->id, offset, &any);
+    status = look_behind(replay, bytes, segment->id, offset, &any);
     if (status == STATUS_OK && any && !replay->is_cut) {
         replay->is_cut = true;
         replay->cut_id = segment->id;
@@ -141,10 +174,17 @@ static enum status replay_records(struct replay *replay, struct slice bytes,
 }
 
 // What was read may still be on its way to the disk, if it was the process that died: it counts
-// only after a sync of our own. What follows a cut goes for good, lest it be taken for valid later.
+// only after a sync of our own. And if that process met a failed sync, the system may show what it
+// will never write: so what nobody proves to be durable is written again first. What follows a cut
+// goes for good, lest it be taken for valid later.
 static enum status settle_file(struct replay *replay, struct commit_log_segment *segment,
-                               bool cut_here, struct env_file *file)
+                               struct slice unproven, bool cut_here, struct env_file *file)
 {
+    if (unproven.size > 0) {
+        enum status status = env_file_write(file, segment->size - unproven.size, unproven.data,
+                                            unproven.size, replay->error);
+        if (status != STATUS_OK) return status;
+    }
     if (cut_here) {
         enum status status = env_file_truncate(file, segment->size, replay->error);
         if (status != STATUS_OK) return status;
@@ -167,12 +207,15 @@ static enum status replay_segment(struct replay *replay, uint64_t id)
     bool was_cut = replay->is_cut;
     status = env_file_size(file, &segment->file_size, replay->error);
     if (status == STATUS_OK) status = read_file(file, segment->file_size, &bytes, replay->error);
-    if (status == STATUS_OK) {
-        status = replay_records(replay, slice_make(bytes, (size_t)segment->file_size), segment);
-        free(bytes);
-    }
+    uint64_t unproven = 0;
+    if (status == STATUS_OK)
+        status = replay_records(replay, slice_make(bytes, (size_t)segment->file_size), segment,
+                                &unproven);
     if (status == STATUS_OK && !was_cut)
-        status = settle_file(replay, segment, replay->is_cut, file);
+        status = settle_file(replay, segment,
+                             slice_make(bytes + unproven, (size_t)(segment->size - unproven)),
+                             replay->is_cut, file);
+    free(bytes);
     env_file_close(file);
     if (status == STATUS_OK) {
         *replay->segments_end = segment;

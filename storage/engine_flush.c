@@ -191,8 +191,9 @@ static enum status flush_memtable(struct engine *engine)
         manifest_add(&background->manifest, &entry);
         background->manifest.flushed_position = background->flushing->log_position;
         status = store_manifest(engine, background);
+        background->manifest_failed = status != STATUS_OK;
+        return status;
     }
-    if (status == STATUS_OK) return STATUS_OK;
     // If this fails too, what stays is the same data once more, which changes nothing.
     (void)!sstable_remove(engine->env, directory, background->generation, NULL);
     return status;
@@ -256,6 +257,15 @@ static void take_sstable(struct engine *engine, struct engine_frozen *frozen)
     engine_drop_frozen(table, frozen);
 }
 
+// An SSTable whose manifest failed stays until a later manifest says that it is gone: the one that
+// failed may be there, or be there after a crash, and names it. Until then it is the same data once
+// more, which changes nothing.
+static void leave_sstable(struct engine_table *table, uint64_t generation)
+{
+    const struct manifest_entry entry = {.generation = generation, .gone = true};
+    manifest_add(&table->manifest, &entry);
+}
+
 static void background_done(struct env_job *job)
 {
     struct engine *engine = CONTAINER_OF(job, struct engine, background.job);
@@ -268,6 +278,8 @@ static void background_done(struct env_job *job)
     background->state = ENGINE_BACKGROUND_IDLE;
     if (status == STATUS_OK) background->retry_delay_ns = 0;
     if (flushing != NULL && status == STATUS_OK) take_sstable(engine, flushing);
+    if (background->manifest_failed) leave_sstable(background->table, background->generation);
+    background->manifest_failed = false;
     if (removing != NULL) engine_removal_done(engine, removing, status);
     sstable_unref(background->reader);
     background->reader = NULL;

@@ -83,6 +83,7 @@ struct engine_background {
     struct manifest manifest; // What the manifest will be.
     uint64_t generation;
     struct sstable_reader *reader; // The new SSTable.
+    bool manifest_failed;          // Nobody knows which manifest is there: it may name the SSTable.
     enum status status;
     struct error error;
 };

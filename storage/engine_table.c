@@ -244,7 +244,9 @@ enum status engine_finish_drops(struct engine *engine, struct error *error)
     char directory[ENGINE_PATH_MAX - 256], path[ENGINE_PATH_MAX];
     (void)snprintf(directory, sizeof directory, "%s/manifest", engine->directory);
     struct name_list list = {0};
-    enum status status = env_list_dir(engine->env, directory, add_name, &list, error);
+    // Manifests are acted on from here on: they must be those that a crash would leave, too.
+    enum status status = env_sync_dir(engine->env, directory, error);
+    if (status == STATUS_OK) status = env_list_dir(engine->env, directory, add_name, &list, error);
     for (size_t i = 0; i < list.count; i++) {
         (void)snprintf(path, sizeof path, "%s/%.200s", directory, list.names[i]);
         if (status == STATUS_OK)

@@ -445,6 +445,7 @@ static void stopped(void *context)
 {
     struct storage_world *world = context;
     leave_engine(world);
+    if (!sim_process_is_alive(world->env)) return; // Killed in its last step: `died` comes.
     sim_process_destroy(world->env);
     world->env = NULL;
     workload_stopped(world->workload);
@@ -455,8 +456,9 @@ static void try_stop(struct sim_call *call)
 {
     struct storage_world *world = CONTAINER_OF(call, struct storage_world, reply_call);
     if (world->engine == NULL || !world->stops || !sim_process_is_alive(world->env)) return;
-    // No operation may be under way at the coordinator.
-    if (world->operations != NULL) {
+    // No operation may be under way at the coordinator; a flush may, the engine cancels it.
+    for (struct storage_operation *o = world->operations; o != NULL; o = o->next) {
+        if (o->what == FLUSH) continue;
         sim_world_call(world->sim, call, 1000000, try_stop);
         return;
     }
