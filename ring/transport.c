@@ -95,7 +95,7 @@ static void transport_accepted(void *context, struct env_stream *stream)
     if (connection->next != NULL) connection->next->place = &connection->next;
     server->connections = connection;
     server->count++;
-    transport_link_init(&connection->link, server->env, stream, &events);
+    transport_link_init(&connection->link, server->env, stream, true, &events);
 }
 
 enum status transport_listen(struct env *env, const struct env_address *address,
@@ -228,7 +228,7 @@ static void transport_client_connected(void *context, enum status status, struct
     }
     if (status == STATUS_OK) {
         client->has_stream = true;
-        transport_link_init(&client->link, client->env, stream, &events);
+        transport_link_init(&client->link, client->env, stream, false, &events);
         return;
     }
     transport_client_end(client, status);

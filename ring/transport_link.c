@@ -96,17 +96,20 @@ static void transport_link_flush(struct env_task *task)
     if (link->stream == NULL) return;
     env_stream_write(link->stream, buffer_slice(&link->output));
     buffer_clear(&link->output);
-    if (link->is_paused || env_stream_queued(link->stream) < TRANSPORT_QUEUED_MAX) return;
+    if (!link->is_server || link->is_paused ||
+        env_stream_queued(link->stream) < TRANSPORT_QUEUED_MAX)
+        return;
     link->is_paused = true;
     env_stream_pause(link->stream);
 }
 
 void transport_link_init(struct transport_link *link, struct env *env, struct env_stream *stream,
-                         const struct transport_link_events *events)
+                         bool is_server, const struct transport_link_events *events)
 {
     static const struct env_stream_events stream_events = {
         transport_link_data, transport_link_drained, transport_link_stream_ended};
-    *link = (struct transport_link){.events = events, .env = env, .stream = stream};
+    *link = (struct transport_link){
+        .events = events, .env = env, .stream = stream, .is_server = is_server};
     buffer_init(&link->input, 2 * (TRANSPORT_HEADER_SIZE + (size_t)TRANSPORT_MESSAGE_SIZE_MAX));
     buffer_init(&link->output, SIZE_MAX / 4);
     buffer_put(&link->output, transport_magic, sizeof transport_magic);

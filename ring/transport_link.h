@@ -24,10 +24,13 @@ struct transport_link {
     struct buffer input, output;
     struct env_task flush;
     bool is_open, is_paused;
+    // A server's end does not read while its answers pile up. A client's end always reads: were
+    // both to stop, each would wait for the other.
+    bool is_server;
 };
 
 void transport_link_init(struct transport_link *link, struct env *env, struct env_stream *stream,
-                         const struct transport_link_events *events);
+                         bool is_server, const struct transport_link_events *events);
 // No event comes any more.
 void transport_link_close(struct transport_link *link, bool flush);
 // Frees the buffers.
