@@ -104,6 +104,7 @@ static enum status open_services(struct node *node, struct error *error)
         .coordinator = node->coordinator,
         .engine = node->engine,
         .system_tables = node->system_tables,
+        .cluster_name = node->config.cluster_name,
     };
     const struct job_service_options options = {
         .address = listen_address,
