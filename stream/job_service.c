@@ -8,6 +8,7 @@
 #include "stream/reducer.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 // Jobs whose totals are kept at a time; the one not used for longest is forgotten. Workers.
@@ -478,6 +479,8 @@ static void job_service_free_worker(struct job_service *service, struct job_serv
     gather_deinit(&worker->gather);
     free(worker);
     service->worker_count--;
+    // A batch's sums are the most that a node holds for a while: the system gets their pages back.
+    if (service->worker_count == 0) (void)malloc_trim(0);
 }
 
 static void job_service_ended(void *context, struct transport_connection *connection)
