@@ -5,7 +5,7 @@
 #include "cql/system_tables.h"
 #include "storage/cql_name.h"
 
-enum { MESSAGE_TEXT_MAX = CQL_ERROR_TEXT_SIZE };
+enum { MESSAGE_TEXT_MAX = CQL_ERROR_TEXT_SIZE, TERM_DEPTH_MAX = 512 };
 
 const struct table *analysis_lookup_table(const struct query_processor *processor,
                                           struct slice keyspace, struct slice name)
@@ -64,6 +64,56 @@ const struct column *analysis_find_column(struct analysis *analysis, struct slic
                       analysis_name_text(analysis, analysis->table->keyspace),
                       analysis_name_text(analysis, analysis->table->name));
     return column;
+}
+
+// ---- Terms --------------------------------------------------------------------------------------
+
+struct known_type {
+    const struct cql_term *term; // NULL: free.
+    const struct type *type;
+};
+
+bool analysis_go_deeper(struct analysis *analysis)
+{
+    if (analysis->depth < TERM_DEPTH_MAX) {
+        analysis->depth++;
+        return true;
+    }
+    return cql_error_set(analysis->error, CQL_ERROR_INVALID, "Terms are nested more than %d times",
+                         TERM_DEPTH_MAX);
+}
+
+// Where the term is, or would be put.
+static struct known_type *analysis_known_place(const struct analysis *analysis,
+                                               const struct cql_term *term)
+{
+    size_t mask = analysis->known_type_capacity - 1;
+    size_t at = ((uintptr_t)term / sizeof(void *) * 0x9E3779B97F4A7C15ull >> 20) & mask;
+    while (analysis->known_types[at].term != NULL && analysis->known_types[at].term != term)
+        at = (at + 1) & mask;
+    return &analysis->known_types[at];
+}
+
+const struct type *analysis_recall_type(const struct analysis *analysis,
+                                        const struct cql_term *term)
+{
+    return analysis->known_type_capacity == 0 ? NULL : analysis_known_place(analysis, term)->type;
+}
+
+void analysis_remember_type(struct analysis *analysis, const struct cql_term *term,
+                            const struct type *type)
+{
+    if (analysis->known_type_count * 2 >= analysis->known_type_capacity) {
+        struct known_type *old = analysis->known_types;
+        size_t old_capacity = analysis->known_type_capacity;
+        analysis->known_type_capacity = old_capacity == 0 ? 16 : old_capacity * 2;
+        analysis->known_types =
+            ARENA_NEW_ARRAY(analysis->arena, struct known_type, analysis->known_type_capacity);
+        for (size_t i = 0; i < old_capacity; i++)
+            if (old[i].term != NULL) *analysis_known_place(analysis, old[i].term) = old[i];
+    }
+    *analysis_known_place(analysis, term) = (struct known_type){term, type};
+    analysis->known_type_count++;
 }
 
 // ---- Types --------------------------------------------------------------------------------------

@@ -17,6 +17,9 @@ struct analysis {
     struct slice *marker_columns; // What each marker is for, also when it has a name of its own.
     bool has_unqualified_names;   // Some table was written without its keyspace.
     struct cql_error *error;
+    int depth;                      // Of the term being looked at.
+    struct known_type *known_types; // By their terms: open addressing, a power of two.
+    size_t known_type_count, known_type_capacity;
 };
 
 // All of these return false (or NULL) with the error set.
@@ -31,6 +34,15 @@ const struct column *analysis_find_column(struct analysis *analysis, struct slic
 // A type, in `arena`. User types must be of `keyspace`; there are none yet.
 bool analysis_make_type(struct analysis *analysis, const struct cql_type *raw,
                         struct slice keyspace, const struct type **type);
+
+// One term inside of another. False, with the error set, when they are too many: recursion over
+// what a client sent must end. Who got true takes one off `depth` at the end.
+bool analysis_go_deeper(struct analysis *analysis);
+// The types of terms that have been found already. NULL: not this one's.
+const struct type *analysis_recall_type(const struct analysis *analysis,
+                                        const struct cql_term *term);
+void analysis_remember_type(struct analysis *analysis, const struct cql_term *term,
+                            const struct type *type);
 
 // Users' tables and the system's own. NULL when there is none.
 const struct table *analysis_lookup_table(const struct query_processor *processor,

@@ -6,6 +6,8 @@
 #include "storage/cell_path.h"
 #include "storage/uuid.h"
 
+#include <stdlib.h>
+
 enum { TTL_MAX = 630720000 };
 
 // 2010-01-01 in 100 ns since 1582: around it the times of prepended elements are mirrored, so that
@@ -294,25 +296,32 @@ static bool cell_list_apply(struct cell_list *list, const struct operation *oper
     }
 }
 
+static int cell_list_compare(const void *a, const void *b, void *columns)
+{
+    const struct cell *const *left = a, *const *right = b;
+    int order = cell_place_compare(columns, *left, *right);
+    return order != 0 ? order : (*left > *right) - (*left < *right);
+}
+
 // By column, then by path; of equal places the later one stays.
 static void cell_list_sort(struct cell_list *list, const struct column *columns)
 {
+    bool is_sorted = true;
+    for (uint32_t i = 1; i < list->count && is_sorted; i++)
+        is_sorted = cell_place_compare(columns, &list->cells[i - 1], &list->cells[i]) < 0;
+    if (is_sorted) return; // Nearly always: operations come by column.
+    struct arena *arena = list->binding->arena;
+    const struct cell **order = ARENA_NEW_ARRAY(arena, const struct cell *, list->count);
+    struct cell *sorted = ARENA_NEW_ARRAY(arena, struct cell, list->count);
+    for (uint32_t i = 0; i < list->count; i++)
+        order[i] = &list->cells[i];
+    qsort_r(order, list->count, sizeof *order, cell_list_compare, (void *)(uintptr_t)columns);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < list->count; i++) {
-        struct cell moved = list->cells[i];
-        uint32_t place = kept;
-        int order = -1;
-        while (place > 0 &&
-               (order = cell_place_compare(columns, &list->cells[place - 1], &moved)) > 0)
-            place--;
-        if (place > 0 && order == 0) {
-            list->cells[place - 1] = moved;
-            continue;
-        }
-        memmove(&list->cells[place + 1], &list->cells[place], (kept - place) * sizeof *list->cells);
-        list->cells[place] = moved;
-        kept++;
+        if (kept > 0 && cell_place_compare(columns, &sorted[kept - 1], order[i]) == 0) kept--;
+        sorted[kept++] = *order[i];
     }
+    list->cells = sorted;
     list->count = kept;
 }
 

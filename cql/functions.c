@@ -202,10 +202,10 @@ static struct function *functions_make(struct analysis *analysis, const char *na
     return function;
 }
 
-const struct function *functions_resolve_operation(struct analysis *analysis, char operator,
-                                                   const struct type * left,
-                                                   const struct type *right, const char *left_text,
-                                                   const char *right_text)
+const struct function *functions_resolve_operation(struct analysis *analysis,
+                                                   const struct cql_term *raw,
+                                                   const struct type *left,
+                                                   const struct type *right)
 {
     bool is_big = left->kind == TYPE_VARINT || left->kind == TYPE_DECIMAL ||
                   right->kind == TYPE_VARINT || right->kind == TYPE_DECIMAL;
@@ -218,8 +218,9 @@ const struct function *functions_resolve_operation(struct analysis *analysis, ch
                           "yet");
         else
             cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                          "the '%c' operation is not supported between %s and %s", operator,
-                          left_text, right_text);
+                          "the '%c' operation is not supported between %s and %s", raw->operator,
+                          analysis_term_text(analysis, raw->items[0]),
+                          analysis_term_text(analysis, raw->items[1]));
         return NULL;
     }
     const struct type *types[2] = {left, right};
@@ -233,7 +234,7 @@ const struct function *functions_resolve_operation(struct analysis *analysis, ch
                                       : TYPE_BIGINT;
     if (is_real) kind = size <= 4 ? TYPE_FLOAT : TYPE_DOUBLE;
     function->result = type_of_kind(kind);
-    function->operator= operator;
+    function->operator= raw->operator;
     function->call = functions_operate;
     return function;
 }
@@ -260,13 +261,13 @@ const struct function *functions_count_rows(struct analysis *analysis)
 }
 
 const struct function *functions_resolve_cast(struct analysis *analysis, const struct type *from,
-                                              const struct type *to, const char *text)
+                                              const struct type *to, const struct cql_term *raw)
 {
     struct function *function = functions_make(analysis, "cast", &from, 1);
     if (functions_cast_make(function, from, to)) return function;
     if (to->kind == TYPE_BLOB || to->kind == TYPE_BOOLEAN || to->kind == TYPE_UUID)
-        cql_error_set(analysis->error, CQL_ERROR_INVALID, "%s cannot be cast to %s", text,
-                      analysis_type_text(analysis, to));
+        cql_error_set(analysis->error, CQL_ERROR_INVALID, "%s cannot be cast to %s",
+                      analysis_term_text(analysis, raw), analysis_type_text(analysis, to));
     else
         cql_error_set(analysis->error, CQL_ERROR_INVALID,
                       "Invalid call to function system.cast_as_%s, none of its type signatures "
@@ -497,7 +498,7 @@ static const struct function *functions_check_only(struct analysis *analysis,
         cql_error_set(analysis->error, CQL_ERROR_INVALID,
                       "Type error: %s cannot be passed as argument %zu of function system.%s of "
                       "type %s",
-                      arguments[i].text, i, function->name,
+                      analysis_term_text(analysis, arguments[i].term), i, function->name,
                       analysis_type_text(analysis, function->arguments[i]));
         return NULL;
     }

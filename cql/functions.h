@@ -51,7 +51,6 @@ static inline bool function_is_aggregate(const struct function *function)
 struct function_argument {
     const struct type *type;     // Known exactly, or NULL:
     const struct cql_term *term; // then this literal or marker takes what fits.
-    const char *text;            // For messages.
 };
 
 // The function that fits; NULL with the error set. `in_selection` picks the wording.
@@ -61,12 +60,12 @@ const struct function *functions_resolve(struct analysis *analysis,
                                          bool in_selection);
 // CAST(… AS to): NULL with the error set.
 const struct function *functions_resolve_cast(struct analysis *analysis, const struct type *from,
-                                              const struct type *to, const char *text);
-// left operator right. The types are those of the operands, both known.
-const struct function *functions_resolve_operation(struct analysis *analysis, char operator,
-                                                   const struct type * left,
-                                                   const struct type *right, const char *left_text,
-                                                   const char *right_text);
+                                              const struct type *to, const struct cql_term *raw);
+// An OPERATION. The types are those of the operands, both known.
+const struct function *functions_resolve_operation(struct analysis *analysis,
+                                                   const struct cql_term *raw,
+                                                   const struct type *left,
+                                                   const struct type *right);
 const struct function *functions_resolve_negation(struct analysis *analysis,
                                                   const struct type *operand);
 // count(*): an aggregate without an argument.

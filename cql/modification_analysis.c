@@ -1,5 +1,6 @@
 // INSERT, UPDATE and DELETE bound to their table (org.apache.cassandra.cql3.statements
 // .ModificationStatement.Parsed, org.apache.cassandra.cql3.Operation).
+#include "base/limits.h"
 #include "cql/plan.h"
 
 static bool modification_refuse(struct analysis *analysis, const char *text)
@@ -294,7 +295,8 @@ static bool modification_check_names(struct analysis *analysis, const struct cql
 {
     if (insert->columns.count != insert->value_count)
         return modification_refuse(analysis, "Unmatched column names/values");
-    for (size_t i = 0; i < insert->columns.count; i++)
+    // More names than a table can have columns: one of the first is there twice, or unknown.
+    for (size_t i = 0; i < insert->columns.count && i <= TABLE_COLUMNS_MAX; i++)
         for (size_t k = 0; k < i; k++)
             if (slice_equals(insert->columns.items[i], insert->columns.items[k]))
                 return modification_refuse(analysis, "The column names contains duplicates");

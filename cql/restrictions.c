@@ -10,6 +10,8 @@
     "unpredictable performance. If you want to execute this query despite the performance "        \
     "unpredictability, use ALLOW FILTERING"
 
+enum { ENTRIES_MAX = 256 }; // CONTAINS relations on one column.
+
 // Restrictions while they gather: as many as relations, at most one for each column.
 struct gathering {
     struct analysis *analysis;
@@ -434,6 +436,8 @@ static bool restrictions_merge(struct gathering *gathering, struct restriction *
                                  "Collection column %s can only be restricted by CONTAINS, "
                                  "CONTAINS KEY, or map-entry equality",
                                  names);
+        if (into->entry_count == ENTRIES_MAX)
+            return gathering_refuse(gathering, "Too many CONTAINS relations on one column");
         struct restriction_entry *entries =
             ARENA_NEW_ARRAY(analysis->arena, struct restriction_entry, into->entry_count + 1);
         memcpy(entries, into->entries, into->entry_count * sizeof *entries);

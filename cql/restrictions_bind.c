@@ -121,23 +121,20 @@ static bool restrictions_bind_alternatives(const struct restriction *restriction
     return true;
 }
 
-// Sorted by the values' types, each once. An insertion sort: few and mostly in order.
+static int restrictions_compare_values(const void *a, const void *b, void *type)
+{
+    return type_compare(type, *(const struct slice *)a, *(const struct slice *)b);
+}
+
+// Sorted by the values' types, each once.
 static size_t restrictions_sort_values(const struct restriction *restriction, struct slice *values,
                                        size_t count)
 {
-    size_t kept = 0;
     const struct type *type = restriction->columns[0]->type;
-    for (size_t i = 0; i < count; i++) {
-        struct slice value = values[i];
-        size_t place = kept;
-        int order = -1;
-        while (place > 0 && (order = type_compare(type, values[place - 1], value)) > 0)
-            place--;
-        if (place > 0 && order == 0) continue;
-        memmove(&values[place + 1], &values[place], (kept - place) * sizeof *values);
-        values[place] = value;
-        kept++;
-    }
+    qsort_r(values, count, sizeof *values, restrictions_compare_values, (void *)(uintptr_t)type);
+    size_t kept = count > 0 ? 1 : 0;
+    for (size_t i = 1; i < count; i++)
+        if (type_compare(type, values[kept - 1], values[i]) != 0) values[kept++] = values[i];
     return kept;
 }
 
@@ -242,30 +239,25 @@ static bool restrictions_bind_side(const struct restriction *restriction,
     return restrictions_bind_value(&as_written, side->value, binding, for_filter, *values);
 }
 
-static int restrictions_compare_starts(const struct table *table, const struct clustering_range *a,
-                                       const struct clustering_range *b)
+static int restrictions_compare_starts(const void *a, const void *b, void *table)
 {
-    return bound_compare(table, &a->start, &b->start);
+    const struct clustering_range *left = a, *right = b;
+    return bound_compare(table, &left->start, &right->start);
 }
 
 // Sorted, without empty and equal ones.
 static size_t restrictions_tidy_ranges(const struct table *table, struct clustering_range *ranges,
                                        size_t count)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct clustering_range range = ranges[i];
-        if (bound_compare(table, &range.start, &range.end) >= 0) continue;
-        size_t place = kept;
-        int order = -1;
-        while (place > 0 &&
-               (order = restrictions_compare_starts(table, &ranges[place - 1], &range)) > 0)
-            place--;
-        if (place > 0 && order == 0) continue;
-        memmove(&ranges[place + 1], &ranges[place], (kept - place) * sizeof *ranges);
-        ranges[place] = range;
-        kept++;
-    }
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (bound_compare(table, &ranges[i].start, &ranges[i].end) < 0) ranges[left++] = ranges[i];
+    if (left < 2) return left;
+    qsort_r(ranges, left, sizeof *ranges, restrictions_compare_starts, (void *)(uintptr_t)table);
+    size_t kept = 1;
+    for (size_t i = 1; i < left; i++)
+        if (bound_compare(table, &ranges[kept - 1].start, &ranges[i].start) != 0)
+            ranges[kept++] = ranges[i];
     return kept;
 }
 

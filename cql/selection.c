@@ -155,7 +155,7 @@ static bool selection_prepare_call(struct preparing *preparing, const struct cql
                              SLICE_TEXT(name));
     for (size_t i = 0; i < raw->item_count; i++) {
         const struct cql_term *item = raw->items[i];
-        arguments[i] = (struct function_argument){NULL, item, analysis_term_text(analysis, item)};
+        arguments[i] = (struct function_argument){NULL, item};
         if (selection_is_open(item)) continue;
         arguments[i].type = term_natural_type(analysis, item);
         if (arguments[i].type == NULL) return false;
@@ -207,8 +207,7 @@ static bool selection_prepare_cast(struct preparing *preparing, const struct cql
         return selection_prepare_argument(preparing, item, to, selector);
     }
     if (type_equals(from, to)) return selection_prepare_term(preparing, item, selector);
-    const struct function *function =
-        functions_resolve_cast(analysis, from, to, analysis_term_text(analysis, item));
+    const struct function *function = functions_resolve_cast(analysis, from, to, item);
     if (function == NULL) return false;
     return selection_make_call(preparing, function, &item, 1, selector);
 }
@@ -251,7 +250,7 @@ static bool selection_prepare_element(struct preparing *preparing, const struct 
     return true;
 }
 
-static bool selection_prepare_term(struct preparing *preparing, const struct cql_term *raw,
+static bool selection_prepare_kind(struct preparing *preparing, const struct cql_term *raw,
                                    const struct selector **selector)
 {
     struct analysis *analysis = preparing->analysis;
@@ -289,6 +288,15 @@ static bool selection_prepare_term(struct preparing *preparing, const struct cql
                              "to force a type)",
                              analysis_term_text(analysis, raw));
     }
+}
+
+static bool selection_prepare_term(struct preparing *preparing, const struct cql_term *raw,
+                                   const struct selector **selector)
+{
+    if (!analysis_go_deeper(preparing->analysis)) return false;
+    bool is_ok = selection_prepare_kind(preparing, raw, selector);
+    preparing->analysis->depth--;
+    return is_ok;
 }
 
 // ---- Names of result columns --------------------------------------------------------------------

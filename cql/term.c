@@ -168,7 +168,7 @@ static const struct type *term_constant_type(const struct cql_term *raw)
     return NULL;
 }
 
-const struct type *term_natural_type(struct analysis *analysis, const struct cql_term *raw)
+static const struct type *term_find_type(struct analysis *analysis, const struct cql_term *raw)
 {
     const struct function *function = NULL;
     const struct type *type = NULL;
@@ -201,6 +201,21 @@ const struct type *term_natural_type(struct analysis *analysis, const struct cql
         break;
     }
     return function == NULL ? NULL : function->result;
+}
+
+// What has been found once is remembered: an operation asks for its operands' types again and
+// again.
+const struct type *term_natural_type(struct analysis *analysis, const struct cql_term *raw)
+{
+    bool is_deep = raw->kind == CQL_TERM_OPERATION || raw->kind == CQL_TERM_FUNCTION ||
+                   raw->kind == CQL_TERM_NEGATE || raw->kind == CQL_TERM_CAST;
+    if (!is_deep) return term_find_type(analysis, raw);
+    const struct type *type = analysis_recall_type(analysis, raw);
+    if (type != NULL || !analysis_go_deeper(analysis)) return type;
+    type = term_find_type(analysis, raw);
+    analysis->depth--;
+    if (type != NULL) analysis_remember_type(analysis, raw, type);
+    return type;
 }
 
 // ---- Collections as bytes -----------------------------------------------------------------------
@@ -290,29 +305,30 @@ static struct slice term_encode_vector(struct arena *arena, const struct type *t
     return bytes;
 }
 
+static int term_compare_items(const void *a, const void *b, void *type)
+{
+    const struct slice *const *left = a, *const *right = b;
+    int order = type_compare(type, **left, **right);
+    return order != 0 ? order : (*left > *right) - (*left < *right);
+}
+
 // Sorts by the element type and keeps the last of equal ones. `stride` is 2 for a map.
 static size_t term_sort_items(const struct type *type, struct slice *items, size_t count,
-                              size_t stride)
+                              size_t stride, struct arena *arena)
 {
-    // An insertion sort: literals are short, and values from clients come sorted already.
-    size_t kept = 0;
-    for (size_t i = 0; i + stride <= count; i += stride) {
-        struct slice moved[2] = {items[i], stride == 2 ? items[i + 1] : slice_null()};
-        size_t place = kept;
-        int order = -1;
-        while (place > 0) {
-            order = type_compare(type, items[place - stride], moved[0]);
-            if (order <= 0) break;
-            place -= stride;
-        }
-        if (place > 0 && order == 0) {
-            memcpy(&items[place - stride], moved, stride * sizeof *items);
-            continue;
-        }
-        memmove(&items[place + stride], &items[place], (kept - place) * sizeof *items);
-        memcpy(&items[place], moved, stride * sizeof *items);
+    size_t places = count / stride, kept = 0;
+    const struct slice **order = ARENA_NEW_ARRAY(arena, const struct slice *, places + 1);
+    struct slice *sorted = ARENA_NEW_ARRAY(arena, struct slice, count + 1);
+    for (size_t i = 0; i < places; i++)
+        order[i] = &items[i * stride];
+    qsort_r(order, places, sizeof *order, term_compare_items, (void *)(uintptr_t)type);
+    for (size_t i = 0; i < places; i++) {
+        bool is_same = kept > 0 && type_compare(type, sorted[kept - stride], *order[i]) == 0;
+        if (is_same) kept -= stride;
+        memcpy(&sorted[kept], order[i], stride * sizeof *sorted);
         kept += stride;
     }
+    if (kept > 0) memcpy(items, sorted, kept * sizeof *items);
     return kept;
 }
 
@@ -365,7 +381,8 @@ static bool term_bind_collection(const struct term *term, const struct binding *
     size_t count = term->item_count;
     bool is_map = term->kind == TERM_MAP;
     if (term->kind == TERM_SET || is_map)
-        count = term_sort_items(term->type->parameters[0], items, count, is_map ? 2 : 1);
+        count = term_sort_items(term->type->parameters[0], items, count, is_map ? 2 : 1,
+                                binding->arena);
     value->unset = false;
     if (term->kind == TERM_TUPLE)
         value->bytes = term_encode_tuple(binding->arena, items, count);
@@ -601,7 +618,6 @@ static void term_describe_arguments(struct analysis *analysis, const struct cql_
                        item->kind == CQL_TERM_MARKER || item->kind == CQL_TERM_LIST ||
                        item->kind == CQL_TERM_SET || item->kind == CQL_TERM_MAP ||
                        item->kind == CQL_TERM_TUPLE;
-        arguments[i].text = analysis_term_text(analysis, item);
         arguments[i].type = is_open ? NULL : term_quiet_type(analysis, item);
         arguments[i].term = item;
     }
@@ -631,15 +647,14 @@ const struct function *term_resolve_operation(struct analysis *analysis, const s
         types[i] = open[i] ? NULL : term_natural_type(analysis, raw->items[i]);
         if (!open[i] && types[i] == NULL) return NULL;
     }
-    const char *left = analysis_term_text(analysis, raw->items[0]);
-    const char *right = analysis_term_text(analysis, raw->items[1]);
     for (size_t i = 0; i < 2; i++) {
         if (types[i] != NULL) continue;
         if (raw->items[i]->kind != CQL_TERM_CONSTANT) {
             cql_error_set(analysis->error, CQL_ERROR_INVALID,
                           "Ambiguous '%c' operation with args %s and %s: use type hint to "
                           "disambiguate, example '(int) ?'",
-                          raw->operator, left, right);
+                          raw->operator, analysis_term_text(analysis, raw->items[0]),
+                          analysis_term_text(analysis, raw->items[1]));
             return NULL;
         }
         types[i] = term_constant_type(raw->items[i]);
@@ -647,7 +662,7 @@ const struct function *term_resolve_operation(struct analysis *analysis, const s
             term_fits(analysis, raw->items[i], receiver) != TERM_FIT_NOT)
             types[i] = receiver;
     }
-    return functions_resolve_operation(analysis, raw->operator, types[0], types[1], left, right);
+    return functions_resolve_operation(analysis, raw, types[0], types[1]);
 }
 
 static bool term_make_call(struct analysis *analysis, const struct function *function,
@@ -706,8 +721,8 @@ static bool term_prepare_call(struct analysis *analysis, const struct cql_term *
     return term_make_call(analysis, function, raw, term);
 }
 
-bool term_prepare(struct analysis *analysis, const struct cql_term *raw,
-                  const struct column_spec *receiver, const struct term **term)
+static bool term_prepare_kind(struct analysis *analysis, const struct cql_term *raw,
+                              const struct column_spec *receiver, const struct term **term)
 {
     switch (raw->kind) {
     case CQL_TERM_CONSTANT:
@@ -743,4 +758,13 @@ bool term_prepare(struct analysis *analysis, const struct cql_term *raw,
                              "Columns can not stand in this place: %s",
                              analysis_term_text(analysis, raw));
     }
+}
+
+bool term_prepare(struct analysis *analysis, const struct cql_term *raw,
+                  const struct column_spec *receiver, const struct term **term)
+{
+    if (!analysis_go_deeper(analysis)) return false;
+    bool is_ok = term_prepare_kind(analysis, raw, receiver, term);
+    analysis->depth--;
+    return is_ok;
 }

@@ -294,6 +294,41 @@ START_TEST(describe_and_system_tables)
 }
 END_TEST
 
+// `head`, then `count` times `piece`, then `tail`.
+static char *repeat(const char *head, const char *piece, size_t count, const char *tail)
+{
+    struct buffer text;
+    buffer_init(&text, 1u << 28);
+    buffer_put_format(&text, "%s", head);
+    for (size_t i = 0; i < count; i++)
+        buffer_put(&text, piece, strlen(piece));
+    buffer_put_format(&text, "%s", tail);
+    char *copy = arena_alloc(&world.arena, text.size + 1);
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    buffer_deinit(&text);
+    return copy;
+}
+
+START_TEST(what_a_client_makes_long_or_deep_ends)
+{
+    make_keyspace();
+    world_make("CREATE TABLE t (k int PRIMARY KEY, v int, s set<int>)");
+    world_make("INSERT INTO t (k) VALUES (1)");
+    const char *too_deep = "ERROR 2200 Terms are nested more than 512 times";
+    CHECK_CQL(repeat("SELECT k", "+1", 100000, " FROM t"), too_deep);
+    CHECK_CQL(repeat("INSERT INTO t (k, v) VALUES (1, 1", "+1", 100000, ")"), too_deep);
+    CHECK_CQL(repeat("SELECT k", "+1", 400, " FROM t"), "(401)");
+    CHECK_CQL(repeat("SELECT * FROM t WHERE k = 1", " AND s CONTAINS 1", 5000, " ALLOW FILTERING"),
+              "ERROR 2200 Too many CONTAINS relations on one column");
+    CHECK_CQL(repeat("SELECT k FROM t WHERE k IN (0", ",1", 60000, ")"), "(1)");
+    CHECK_CQL(repeat("INSERT INTO t (k, s) VALUES (2, {0", ",7", 100000, "})"), "void");
+    CHECK_CQL("SELECT s FROM t WHERE k = 2", "({0, 7})");
+    CHECK_CQL(repeat("INSERT INTO t (k", ",k", 60000, ") VALUES (1)"),
+              "ERROR 2200 Unmatched column names/values");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("execution");
@@ -309,6 +344,7 @@ int main(void)
     tcase_add_test(tests, large_reads_go_step_by_step);
     tcase_add_test(tests, schema_and_data_outlive_a_restart);
     tcase_add_test(tests, describe_and_system_tables);
+    tcase_add_test(tests, what_a_client_makes_long_or_deep_ends);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
