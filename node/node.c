@@ -105,6 +105,7 @@ static enum status open_services(struct node *node, struct error *error)
         .engine = node->engine,
         .system_tables = node->system_tables,
         .cluster_name = node->config.cluster_name,
+        .data_center = node->config.data_center,
     };
     const struct job_service_options options = {
         .address = listen_address,
