@@ -164,6 +164,7 @@ void node_abandon(struct node *node)
 static void engine_is_closed(void *context)
 {
     struct node *node = context;
+    node->engine = NULL;
     metadata_close(node->metadata);
     void (*stopped)(void *) = node->stopped;
     void *stopped_context = node->stopped_context;
@@ -183,12 +184,14 @@ static void engine_is_flushed(struct engine_flush *flush, enum status status)
 static void job_service_is_closed(void *context)
 {
     struct node *node = context;
+    node->job_service = NULL;
     engine_flush(node->engine, NULL, &node->last_flush, engine_is_flushed);
 }
 
 static void server_is_closed(void *context)
 {
     struct node *node = context;
+    node->server = NULL;
     job_service_close(node->job_service, job_service_is_closed, node);
 }
 

@@ -126,6 +126,11 @@ void engine_flush(struct engine *engine, const struct uuid *id, struct engine_fl
     flush->next = engine->flushes;
     engine->flushes = flush;
     engine_finish_flushes(engine, engine->is_closing ? STATUS_CANCELED : STATUS_OK);
+    // Who asks wants to know now, not after the delay of a fault (or never, if the log has failed).
+    if (engine->background.state == ENGINE_BACKGROUND_RETRYING) {
+        env_timer_stop(engine->env, &engine->background.retry);
+        engine->background.state = ENGINE_BACKGROUND_IDLE;
+    }
     engine_background_start(engine);
 }
 

@@ -1,6 +1,7 @@
 #include "node/sim/run.h"
 
 #include "base/assert.h"
+#include "node/sim/node_world.h"
 #include "node/sim/storage_world.h"
 
 #include <stdio.h>
@@ -67,6 +68,19 @@ static void run_storage(struct sim_world *sim, const struct workload_options *wo
     storage_world_destroy(world);
 }
 
+static void run_node(struct sim_world *sim, const struct workload_options *workload_options,
+                     const struct run_options *options, struct run_result *result)
+{
+    struct node_world *world = node_world_create(sim, workload_options->seed ^ 1);
+    struct workload *workload =
+        workload_create(sim, workload_options, node_world_functions(), world);
+    node_world_set_workload(world, workload);
+    run_workload(sim, workload, options, result);
+    node_world_end(world);
+    workload_destroy(workload);
+    node_world_destroy(world);
+}
+
 void run_seed(const struct run_options *options, struct run_result *result)
 {
     *result = (struct run_result){0};
@@ -81,7 +95,10 @@ void run_seed(const struct run_options *options, struct run_result *result)
     struct sim_world *sim = sim_world_create(&sim_options);
     struct workload_options workload_options = {.seed = random_u64(&random),
                                                 .operations = options->operations};
-    run_storage(sim, &workload_options, options, result);
+    if (options->world == RUN_STORAGE)
+        run_storage(sim, &workload_options, options, result);
+    else
+        run_node(sim, &workload_options, options, result);
     result->hash = sim_world_hash(sim);
     result->virtual_ns = sim_world_now(sim);
     for (int fault = 0; fault < SIM_FAULT_COUNT; fault++)

@@ -130,6 +130,11 @@ const char *workload_fault(const struct workload *workload)
     return workload->fault[0] == '\0' ? NULL : workload->fault;
 }
 
+void *workload_context(const struct workload *workload)
+{
+    return workload->context;
+}
+
 bool workload_is_over(const struct workload *workload)
 {
     return workload->phase == PHASE_OVER || workload->fault[0] != '\0';

@@ -117,6 +117,8 @@ void workload_destroy(struct workload *workload);
 void workload_begin(struct workload *workload);
 // All operations are done and checked, or something is wrong.
 bool workload_is_over(const struct workload *workload);
+// The world's own, as given to workload_create().
+void *workload_context(const struct workload *workload);
 // What is wrong, or NULL.
 const char *workload_fault(const struct workload *workload);
 // Something that a world found wrong by itself. The first is kept.

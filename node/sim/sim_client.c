@@ -1,0 +1,570 @@
+#include "node/sim/sim_client.h"
+
+#include "base/assert.h"
+#include "base/container_of.h"
+#include "base/limits.h"
+#include "cql/client.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+
+enum { IN_FLIGHT_MAX = 64, TEXT_SIZE_MAX = 1 << 20, ID_SIZE_MAX = 64 };
+
+// What a new connection does before it is ready. The first are done until they were acknowledged
+// once, for ever; the rest are prepared on each connection that does so.
+static const char *const set_up[] = {
+    "CREATE KEYSPACE IF NOT EXISTS sim WITH replication = "
+    "{'class': 'SimpleStrategy', 'replication_factor': 1}",
+    "CREATE TABLE IF NOT EXISTS sim.plain (key text, row int, s text static, v text, "
+    "PRIMARY KEY (key, row))",
+    "CREATE TABLE IF NOT EXISTS sim.truncated (key text, row int, s text static, v text, "
+    "PRIMARY KEY (key, row)) WITH CLUSTERING ORDER BY (row DESC)",
+    "CREATE TABLE IF NOT EXISTS sim.counters (key text, row int, n counter, "
+    "PRIMARY KEY (key, row))",
+};
+enum { SET_UP_COUNT = sizeof set_up / sizeof set_up[0] };
+
+enum prepared { PREPARED_INSERT, PREPARED_INCREMENT, PREPARED_SELECT, PREPARED_COUNT };
+static const char *const prepared_texts[PREPARED_COUNT] = {
+    "INSERT INTO sim.plain (key, row, v) VALUES (?, ?, ?) USING TIMESTAMP ?",
+    "UPDATE sim.counters SET n = n + ? WHERE key = ? AND row = ?",
+    "SELECT key, row, v FROM sim.plain WHERE key = ? AND row = ?",
+};
+
+static const char *const table_names[] = {"sim.plain", "sim.truncated", "sim.counters", ""};
+
+struct sim_connection {
+    struct sim_clients *clients;
+    struct cql_client *client; // NULL between two.
+    bool is_ready, prepares;
+    size_t step; // Of the set-up.
+    struct cql_client_request set_up_request;
+    struct env_timer timer; // Connects anew.
+    struct sim_request *requests;
+    struct {
+        uint8_t bytes[ID_SIZE_MAX];
+        size_t size;
+        uint8_t metadata_bytes[ID_SIZE_MAX];
+        size_t metadata_size;
+    } ids[PREPARED_COUNT];
+};
+
+struct sim_request {
+    struct cql_client_request request;
+    struct sim_request *next;
+    struct sim_connection *connection; // NULL: it was not sent.
+    struct sim_clients *clients;
+    struct workload_operation *operation;
+    struct buffer text, paging_state;
+    enum prepared prepared; // PREPARED_COUNT: a text.
+    int32_t page_size;
+    struct env_timer timer;
+};
+
+struct sim_clients {
+    struct env *env;
+    struct env_address address;
+    struct random random;
+    struct workload *workload;
+    bool tables_made;
+    size_t count;
+    struct sim_connection *connections;
+    struct sim_request *unsent;
+};
+
+// ---- Requests' ends ----------------------------------------------------------------------------
+
+static void free_request(struct sim_request *request)
+{
+    struct sim_request **place =
+        request->connection == NULL ? &request->clients->unsent : &request->connection->requests;
+    while (*place != request)
+        place = &(*place)->next;
+    *place = request->next;
+    env_timer_stop(request->clients->env, &request->timer);
+    buffer_deinit(&request->text);
+    buffer_deinit(&request->paging_state);
+    free(request);
+}
+
+static void end_request(struct sim_request *request, enum workload_outcome outcome)
+{
+    struct workload_operation *operation = request->operation;
+    free_request(request);
+    operation->done(operation, outcome);
+}
+
+static void tell_not_sent(struct env_timer *timer)
+{
+    end_request(CONTAINER_OF(timer, struct sim_request, timer), WORKLOAD_NOT_SENT);
+}
+
+static void end_unsent(struct sim_request *request)
+{
+    struct sim_clients *clients = request->clients;
+    if (request->connection != NULL) {
+        struct sim_request **place = &request->connection->requests;
+        while (*place != request)
+            place = &(*place)->next;
+        *place = request->next;
+        request->connection = NULL;
+        request->next = clients->unsent;
+        clients->unsent = request;
+    }
+    env_timer_start(clients->env, &request->timer, NS_PER_MS, tell_not_sent);
+}
+
+// ---- Connections -------------------------------------------------------------------------------
+
+static void connect_again(struct env_timer *timer);
+
+static void connect_later(struct sim_connection *connection)
+{
+    struct sim_clients *clients = connection->clients;
+    connection->is_ready = false;
+    if (env_timer_is_started(&connection->timer)) return;
+    env_timer_start(clients->env, &connection->timer,
+                    random_below(&clients->random, 20 * NS_PER_MS), connect_again);
+}
+
+static void go_on_setting_up(struct sim_connection *connection);
+
+static void set_up_is_done(struct cql_client_request *request, enum status status,
+                           const struct answer *answer)
+{
+    struct sim_connection *connection =
+        CONTAINER_OF(request, struct sim_connection, set_up_request);
+    if (status != STATUS_OK || answer->opcode == OPCODE_ERROR) {
+        connect_later(connection);
+        return;
+    }
+    if (connection->step >= SET_UP_COUNT) {
+        size_t prepared = connection->step - SET_UP_COUNT;
+        if (answer->id.size > ID_SIZE_MAX || answer->metadata_id.size > ID_SIZE_MAX) return;
+        connection->ids[prepared].size = answer->id.size;
+        memcpy(connection->ids[prepared].bytes, answer->id.data, answer->id.size);
+        connection->ids[prepared].metadata_size = answer->metadata_id.size;
+        if (answer->metadata_id.size > 0)
+            memcpy(connection->ids[prepared].metadata_bytes, answer->metadata_id.data,
+                   answer->metadata_id.size);
+    }
+    connection->step++;
+    if (connection->step == SET_UP_COUNT) connection->clients->tables_made = true;
+    go_on_setting_up(connection);
+}
+
+static void go_on_setting_up(struct sim_connection *connection)
+{
+    enum status status;
+    struct cql_client_request *request = &connection->set_up_request;
+    if (connection->clients->tables_made && connection->step < SET_UP_COUNT)
+        connection->step = SET_UP_COUNT;
+    if (connection->step < SET_UP_COUNT) {
+        status = cql_client_query(connection->client, request,
+                                  slice_of_text(set_up[connection->step]), NULL, set_up_is_done);
+    } else if (connection->prepares && connection->step < SET_UP_COUNT + PREPARED_COUNT) {
+        status = cql_client_prepare(connection->client, request,
+                                    slice_of_text(prepared_texts[connection->step - SET_UP_COUNT]),
+                                    set_up_is_done);
+    } else {
+        connection->is_ready = true;
+        return;
+    }
+    if (status != STATUS_OK) connect_later(connection);
+}
+
+static void connected(void *context, enum status status, const struct error *error)
+{
+    struct sim_connection *connection = context;
+    (void)error;
+    connection->step = 0;
+    if (status == STATUS_OK)
+        go_on_setting_up(connection);
+    else
+        connect_later(connection);
+}
+
+static void connect_again(struct env_timer *timer)
+{
+    struct sim_connection *connection = CONTAINER_OF(timer, struct sim_connection, timer);
+    struct sim_clients *clients = connection->clients;
+    if (connection->client != NULL) cql_client_close(connection->client);
+    connection->client = NULL;
+    while (connection->requests != NULL)
+        end_request(connection->requests, WORKLOAD_UNKNOWN);
+    struct cql_client_options options = {
+        .address = clients->address,
+        .version = random_chance(&clients->random, 0.5) ? 5 : 4,
+        .lz4 = random_chance(&clients->random, 0.3),
+        .in_flight_max = IN_FLIGHT_MAX,
+        .timeout_ns = 3000 * NS_PER_MS,
+    };
+    connection->prepares = random_chance(&clients->random, 0.5);
+    connection->client = cql_client_create(clients->env, &options, connected, connection);
+}
+
+// ---- Operations as CQL -------------------------------------------------------------------------
+
+static void put_value(struct buffer *text, uint64_t stamp)
+{
+    buffer_put_u8(text, '\'');
+    workload_value_put(stamp, text);
+    buffer_put_u8(text, '\'');
+}
+
+static void put_select(struct buffer *text, const struct workload_operation *operation)
+{
+    const char *name = table_names[operation->table];
+    bool counts = operation->table == WORKLOAD_COUNTERS;
+    bool whole = operation->kind == WORKLOAD_READ_PARTITION || operation->kind == WORKLOAD_SCAN;
+    buffer_put_format(text, "SELECT key, row, %s%s FROM %s", counts ? "n" : "v",
+                      whole && !counts ? ", s" : "", name);
+    if (operation->kind != WORKLOAD_SCAN)
+        buffer_put_format(text, " WHERE key = 'k%zu'", operation->partition);
+    if (operation->kind == WORKLOAD_READ_ROW)
+        buffer_put_format(text, " AND row = %zu", operation->row);
+    if (operation->kind == WORKLOAD_READ_SLICE)
+        buffer_put_format(text, " AND row >= %zu AND row < %zu", operation->row,
+                          operation->row_end);
+    if (operation->reversed && operation->kind != WORKLOAD_SCAN)
+        buffer_put_format(text, " ORDER BY row %s",
+                          operation->table == WORKLOAD_TRUNCATED ? "ASC" : "DESC");
+}
+
+static void put_text(struct buffer *text, const struct workload_operation *operation)
+{
+    const char *name = table_names[operation->table];
+    size_t partition = operation->partition;
+    switch (operation->kind) {
+    case WORKLOAD_INSERT:
+        buffer_put_format(text, "INSERT INTO %s (key, row, v) VALUES ('k%zu', %zu, ", name,
+                          partition, operation->row);
+        put_value(text, operation->stamp);
+        buffer_put_format(text, ") USING TIMESTAMP %" PRIu64, operation->stamp);
+        break;
+    case WORKLOAD_SET_STATIC:
+        buffer_put_format(text, "UPDATE %s USING TIMESTAMP %" PRIu64 " SET s = ", name,
+                          operation->stamp);
+        put_value(text, operation->stamp);
+        buffer_put_format(text, " WHERE key = 'k%zu'", partition);
+        break;
+    case WORKLOAD_DELETE_ROW:
+    case WORKLOAD_DELETE_RANGE:
+    case WORKLOAD_DELETE_PARTITION:
+        buffer_put_format(text, "DELETE FROM %s USING TIMESTAMP %" PRIu64 " WHERE key = 'k%zu'",
+                          name, operation->stamp, partition);
+        if (operation->kind == WORKLOAD_DELETE_ROW)
+            buffer_put_format(text, " AND row = %zu", operation->row);
+        if (operation->kind == WORKLOAD_DELETE_RANGE)
+            buffer_put_format(text, " AND row >= %zu AND row < %zu", operation->row,
+                              operation->row_end);
+        break;
+    case WORKLOAD_INCREMENT:
+        buffer_put_format(text,
+                          "UPDATE %s SET n = n + %" PRId64 " WHERE key = 'k%zu' AND row = %zu",
+                          name, operation->delta, partition, operation->row);
+        break;
+    case WORKLOAD_TRUNCATE:
+        buffer_put_format(text, "TRUNCATE %s", name);
+        break;
+    case WORKLOAD_CREATE_TABLE:
+        buffer_put_format(
+            text, "CREATE TABLE sim.x%zu (a int PRIMARY KEY, b text) WITH comment = '%" PRIu64 "'",
+            partition, operation->stamp);
+        break;
+    case WORKLOAD_ALTER_TABLE:
+        buffer_put_format(text, "ALTER TABLE sim.x%zu WITH comment = '%" PRIu64 "'", partition,
+                          operation->stamp);
+        break;
+    case WORKLOAD_DROP_TABLE:
+        buffer_put_format(text, "DROP TABLE sim.x%zu", partition);
+        break;
+    case WORKLOAD_READ_SCHEMA:
+        buffer_put_format(text, "SELECT table_name, comment FROM system_schema.tables "
+                                "WHERE keyspace_name = 'sim'");
+        break;
+    default:
+        put_select(text, operation);
+        break;
+    }
+}
+
+// ---- Answers -----------------------------------------------------------------------------------
+
+static bool parse_number(struct slice text, char letter, uint64_t *number)
+{
+    size_t at = letter == '\0' ? 0 : 1;
+    if (text.size <= at || (letter != '\0' && text.data[0] != letter)) return false;
+    *number = 0;
+    for (; at < text.size; at++) {
+        if (text.data[at] < '0' || text.data[at] > '9') return false;
+        *number = *number * 10 + (text.data[at] - '0');
+    }
+    return true;
+}
+
+static bool has_static(const struct workload_operation *operation, size_t partition)
+{
+    for (size_t i = 0; i < operation->found_count; i++) {
+        const struct workload_found *found = &operation->found[i];
+        if (found->partition == partition && found->row == MODEL_STATIC) return true;
+    }
+    return false;
+}
+
+// A row of the data: key, row, value and maybe static value. False: nobody made this.
+static bool take_row(struct workload_operation *operation, struct cursor *rows, uint32_t columns)
+{
+    uint64_t partition, stamp;
+    struct slice key = answer_next_cell(rows), row = answer_next_cell(rows);
+    struct slice value = answer_next_cell(rows);
+    struct slice static_value = columns > 3 ? answer_next_cell(rows) : slice_null();
+    if (!parse_number(key, 'k', &partition) || partition >= MODEL_PARTITIONS) return false;
+    if (!slice_is_null(static_value) && !has_static(operation, partition)) {
+        if (!workload_value_get(static_value, &stamp)) return false;
+        workload_found_add(operation, partition, MODEL_STATIC, stamp);
+    }
+    if (slice_is_null(row)) return slice_is_null(value);
+    if (row.size != 4 || bytes_get_u32(row.data) >= MODEL_ROWS) return false;
+    if (operation->table == WORKLOAD_COUNTERS) {
+        if (value.size != 8) return false;
+        stamp = bytes_get_u64(value.data);
+    } else if (!workload_value_get(value, &stamp)) {
+        return false;
+    }
+    workload_found_add(operation, partition, bytes_get_u32(row.data), stamp);
+    return true;
+}
+
+static bool take_schema_row(struct workload_operation *operation, struct cursor *rows)
+{
+    struct slice name = answer_next_cell(rows), comment = answer_next_cell(rows);
+    uint64_t number, stamp;
+    if (!parse_number(name, 'x', &number)) return true; // Not one of these.
+    if (number >= MODEL_PARTITIONS || !parse_number(comment, '\0', &stamp)) return false;
+    workload_found_add(operation, number, 0, stamp);
+    return true;
+}
+
+static void take_rows(struct sim_request *request, const struct answer *answer)
+{
+    struct workload_operation *operation = request->operation;
+    uint32_t columns = answer->columns.count;
+    if (columns == 0) columns = 3; // Left out: the prepared SELECT.
+    struct cursor rows = cursor_make(answer->rows);
+    for (uint32_t i = 0; i < answer->row_count; i++) {
+        bool known = operation->kind == WORKLOAD_READ_SCHEMA ? take_schema_row(operation, &rows)
+                                                             : take_row(operation, &rows, columns);
+        if (known && !rows.failed) continue;
+        workload_fail(request->clients->workload, "%s of table %d: a row that nobody made",
+                      workload_kind_text(operation->kind), (int)operation->table);
+        return;
+    }
+}
+
+static enum workload_outcome outcome_of_error(struct sim_request *request,
+                                              const struct answer *answer)
+{
+    bool is_schema = request->operation->table == WORKLOAD_SCHEMA;
+    switch (answer->error_code) {
+    case CQL_ERROR_UNAVAILABLE:
+    case CQL_ERROR_OVERLOADED:
+        return WORKLOAD_REFUSED;
+    case CQL_ERROR_TRUNCATE:
+    case CQL_ERROR_WRITE_TIMEOUT:
+    case CQL_ERROR_READ_TIMEOUT:
+    case CQL_ERROR_READ_FAILURE:
+    case CQL_ERROR_WRITE_FAILURE:
+        return WORKLOAD_UNKNOWN;
+    case CQL_ERROR_SERVER: // The metadata log has failed.
+        if (is_schema) return WORKLOAD_UNKNOWN;
+        break;
+    case CQL_ERROR_ALREADY_EXISTS:
+    case CQL_ERROR_INVALID: // No such table.
+    case CQL_ERROR_CONFIG:
+        if (is_schema) return WORKLOAD_REFUSED;
+        break;
+    default:
+        break;
+    }
+    workload_fail(request->clients->workload, "%s of table %d: error %04x: %.*s",
+                  workload_kind_text(request->operation->kind), (int)request->operation->table,
+                  (unsigned)answer->error_code, (int)answer->error_text.size,
+                  (const char *)answer->error_text.data);
+    return WORKLOAD_UNKNOWN;
+}
+
+static enum status send_request(struct sim_request *request);
+
+static void request_is_done(struct cql_client_request *base, enum status status,
+                            const struct answer *answer)
+{
+    struct sim_request *request = CONTAINER_OF(base, struct sim_request, request);
+    if (status != STATUS_OK) {
+        connect_later(request->connection);
+        end_request(request, WORKLOAD_UNKNOWN);
+        return;
+    }
+    if (answer->opcode == OPCODE_ERROR) {
+        end_request(request, outcome_of_error(request, answer));
+        return;
+    }
+    if (answer->kind == RESULT_ROWS) take_rows(request, answer);
+    if (answer->kind == RESULT_ROWS && !slice_is_null(answer->paging_state)) {
+        buffer_clear(&request->paging_state);
+        buffer_put(&request->paging_state, answer->paging_state.data, answer->paging_state.size);
+        if (send_request(request) == STATUS_OK) return;
+        end_request(request, WORKLOAD_UNKNOWN);
+        return;
+    }
+    end_request(request, WORKLOAD_DONE);
+}
+
+// ---- Sending -----------------------------------------------------------------------------------
+
+static size_t put_bound_values(const struct sim_request *request, struct bound_value values[4],
+                               uint8_t key[16], uint8_t numbers[2][8], struct buffer *value)
+{
+    const struct workload_operation *operation = request->operation;
+    int key_size = snprintf((char *)key, 16, "k%zu", operation->partition);
+    struct slice key_slice = slice_make(key, (size_t)key_size);
+    bytes_put_u32(numbers[0], (uint32_t)operation->row);
+    struct slice row = slice_make(numbers[0], 4);
+    struct slice number = slice_make(numbers[1], 8);
+    switch (request->prepared) {
+    case PREPARED_INSERT:
+        workload_value_put(operation->stamp, value);
+        bytes_put_u64(numbers[1], operation->stamp);
+        values[0].bytes = key_slice;
+        values[1].bytes = row;
+        values[2].bytes = buffer_slice(value);
+        values[3].bytes = number;
+        return 4;
+    case PREPARED_INCREMENT:
+        bytes_put_u64(numbers[1], (uint64_t)operation->delta);
+        values[0].bytes = number;
+        values[1].bytes = key_slice;
+        values[2].bytes = row;
+        return 3;
+    default:
+        values[0].bytes = key_slice;
+        values[1].bytes = row;
+        return 2;
+    }
+}
+
+static enum status send_request(struct sim_request *request)
+{
+    struct sim_connection *connection = request->connection;
+    struct query_options options = {.consistency = CONSISTENCY_ONE,
+                                    .serial_consistency = CONSISTENCY_SERIAL,
+                                    .page_size = request->page_size,
+                                    .paging_state = request->paging_state.size == 0
+                                                        ? slice_null()
+                                                        : buffer_slice(&request->paging_state)};
+    if (request->prepared == PREPARED_COUNT)
+        return cql_client_query(connection->client, &request->request, buffer_slice(&request->text),
+                                &options, request_is_done);
+    struct bound_value values[4] = {{{NULL, 0}, false}};
+    uint8_t key[16], numbers[2][8];
+    struct buffer value;
+    buffer_init(&value, TEXT_SIZE_MAX);
+    options.values = values;
+    options.value_count = put_bound_values(request, values, key, numbers, &value);
+    struct slice id = slice_make(connection->ids[request->prepared].bytes,
+                                 connection->ids[request->prepared].size);
+    size_t metadata_size = connection->ids[request->prepared].metadata_size;
+    struct slice metadata_id =
+        metadata_size == 0
+            ? slice_null()
+            : slice_make(connection->ids[request->prepared].metadata_bytes, metadata_size);
+    enum status status = cql_client_execute(connection->client, &request->request, id, metadata_id,
+                                            &options, request_is_done);
+    buffer_deinit(&value);
+    return status;
+}
+
+static enum prepared prepared_for(const struct sim_connection *connection,
+                                  const struct workload_operation *operation)
+{
+    if (!connection->prepares) return PREPARED_COUNT;
+    if (operation->kind == WORKLOAD_INCREMENT) return PREPARED_INCREMENT;
+    if (operation->table != WORKLOAD_VALUES) return PREPARED_COUNT;
+    if (operation->kind == WORKLOAD_INSERT) return PREPARED_INSERT;
+    if (operation->kind == WORKLOAD_READ_ROW && !operation->reversed) return PREPARED_SELECT;
+    return PREPARED_COUNT;
+}
+
+void sim_clients_submit(struct sim_clients *clients, struct workload_operation *operation)
+{
+    struct sim_request *request = calloc(1, sizeof *request);
+    ASSERT(request != NULL);
+    request->clients = clients;
+    request->operation = operation;
+    buffer_init(&request->text, TEXT_SIZE_MAX);
+    buffer_init(&request->paging_state, TEXT_SIZE_MAX);
+    struct sim_connection *connection =
+        &clients->connections[random_below(&clients->random, clients->count)];
+    if (connection->is_ready) {
+        request->connection = connection;
+        request->next = connection->requests;
+        connection->requests = request;
+    } else {
+        request->next = clients->unsent;
+        clients->unsent = request;
+    }
+    request->prepared = prepared_for(connection, operation);
+    if (request->prepared == PREPARED_COUNT) put_text(&request->text, operation);
+    if (random_chance(&clients->random, 0.6))
+        request->page_size = 1 + (int32_t)random_below(&clients->random, 20);
+    if (!connection->is_ready) {
+        end_unsent(request);
+    } else if (send_request(request) != STATUS_OK) {
+        connect_later(connection);
+        end_unsent(request);
+    }
+}
+
+// ---- Life --------------------------------------------------------------------------------------
+
+struct sim_clients *sim_clients_create(struct env *env, const struct env_address *address,
+                                       size_t count, uint64_t seed)
+{
+    struct sim_clients *clients = calloc(1, sizeof *clients);
+    ASSERT(clients != NULL);
+    clients->env = env;
+    clients->address = *address;
+    clients->count = count;
+    random_init(&clients->random, seed);
+    clients->connections = calloc(count, sizeof *clients->connections);
+    ASSERT(clients->connections != NULL);
+    for (size_t i = 0; i < count; i++) {
+        clients->connections[i].clients = clients;
+        connect_later(&clients->connections[i]);
+    }
+    return clients;
+}
+
+void sim_clients_set_workload(struct sim_clients *clients, struct workload *workload)
+{
+    clients->workload = workload;
+}
+
+void sim_clients_destroy(struct sim_clients *clients)
+{
+    while (clients->unsent != NULL)
+        free_request(clients->unsent);
+    for (size_t i = 0; i < clients->count; i++) {
+        struct sim_connection *connection = &clients->connections[i];
+        if (connection->client != NULL) cql_client_close(connection->client);
+        env_timer_stop(clients->env, &connection->timer);
+        while (connection->requests != NULL)
+            free_request(connection->requests);
+    }
+    free(clients->connections);
+    free(clients);
+}
