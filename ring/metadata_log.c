@@ -214,6 +214,41 @@ static enum status replay(struct metadata_log *log, const char *path, struct sli
     return STATUS_OK;
 }
 
+// Where the first record begins that no later one proves to have been synced.
+static uint64_t unproven_from(const struct metadata_log *log, struct slice bytes)
+{
+    uint64_t number, synced, proven = log->file_base;
+    struct slice record;
+    struct slice records =
+        slice_make(bytes.data + log->records_from, (size_t)(log->file_size - log->records_from));
+    struct cursor cursor = cursor_make(records);
+    while (take_record(&cursor, &number, &synced, &record))
+        if (synced > proven) proven = synced;
+    struct cursor behind = cursor_make(records);
+    cursor = behind;
+    while (take_record(&behind, &number, &synced, &record) && number <= proven)
+        cursor = behind;
+    return log->records_from + (uint64_t)(cursor.next - records.data);
+}
+
+// What was read may still be on its way to the disk, if it was the process that died: nobody is
+// told of it before a sync of our own. And if that process met a failed sync, the system may show
+// what it will never write: so what nobody proves to be durable is written again first. A torn tail
+// goes, so that what is written over it can not be mixed with it.
+static enum status settle(struct metadata_log *log, struct slice bytes, struct error *error)
+{
+    enum status status = STATUS_OK;
+    uint64_t from = unproven_from(log, bytes);
+    if (from < log->file_size)
+        status = env_file_write(log->file, from, bytes.data + from, (size_t)(log->file_size - from),
+                                error);
+    if (status == STATUS_OK && log->file_size < bytes.size)
+        status = env_file_truncate(log->file, log->file_size, error);
+    if (status == STATUS_OK) status = env_file_sync(log->file, error);
+    // Its name may be no more durable than its bytes were.
+    return status == STATUS_OK ? env_sync_dir(log->env, log->directory, error) : status;
+}
+
 static enum status open_existing(struct metadata_log *log, uint64_t base, struct error *error)
 {
     char path[PATH_SIZE];
@@ -226,11 +261,7 @@ static enum status open_existing(struct metadata_log *log, uint64_t base, struct
     buffer_init(&bytes, 2ull * METADATA_LOG_SIZE_MAX);
     status = read_whole_file(log, path, &bytes, error);
     if (status == STATUS_OK) status = replay(log, path, buffer_slice(&bytes), error);
-    // A torn tail goes now, so that what is written over it can not be mixed with it.
-    if (status == STATUS_OK && log->file_size < bytes.size) {
-        status = env_file_truncate(log->file, log->file_size, error);
-        if (status == STATUS_OK) status = env_file_sync(log->file, error);
-    }
+    if (status == STATUS_OK) status = settle(log, buffer_slice(&bytes), error);
     buffer_deinit(&bytes);
     return status;
 }
