@@ -365,8 +365,13 @@ START_TEST(a_lane_keeps_its_order_and_a_dead_process_gets_no_call)
         ck_assert_str_eq(order.text, "");
         run(&fixture);
         char works[4] = "", dones[4] = "";
-        for (const char *c = order.text; *c != '\0'; c++)
-            (void)strncat(*c < 'x' ? works : dones, c, 1);
+        size_t work_count = 0, done_count = 0;
+        for (const char *c = order.text; *c != '\0'; c++) {
+            if (*c < 'x')
+                works[work_count++] = *c;
+            else
+                dones[done_count++] = *c;
+        }
         ck_assert_str_eq(works, "123");
         ck_assert_str_eq(dones, "xyz");
         for (int i = 0; i < 3; i++)
