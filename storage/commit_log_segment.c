@@ -129,9 +129,11 @@ static enum status open_file(struct env *env, const char *directory,
         *directory_changed = true;
     } else if (segment->on_disk_id != segment->id) {
         commit_log_segment_path(directory, segment->on_disk_id, old_path);
+        // Its old name must be gone for good before its old bytes are: else a crash could leave a
+        // segment of the old name that looks damaged.
         enum status status = env_rename(env, old_path, path, error);
+        if (status == STATUS_OK) status = env_sync_dir(env, directory, error);
         if (status != STATUS_OK) return status;
-        *directory_changed = true;
     }
     segment->on_disk_id = segment->id;
     return env_file_open(env, path, flags, &segment->file, error);
