@@ -167,7 +167,8 @@ void model_refuse(struct model *model, struct model_cell *cell, uint64_t stamp)
 void model_read_begin(struct model *model, struct model_cell *cell, struct model_view *view)
 {
     cell->reads++;
-    *view = (struct model_view){cell, cell->floor, model->clock++, cell->floor_is_delete};
+    *view =
+        (struct model_view){cell, cell->floor, model->clock++, cell->floor_is_delete, model->life};
 }
 
 void model_read_drop(struct model *model, struct model_view *view)
@@ -178,17 +179,17 @@ void model_read_drop(struct model *model, struct model_view *view)
 }
 
 // Of an earlier life and not seen: it will never be.
-static void rule_out(struct model *model, struct model_cell *cell, uint64_t above)
+static void rule_out(const struct model_view *view, uint64_t above)
 {
+    struct model_cell *cell = view->cell;
     for (size_t i = cell->count; i-- > 0;) {
         struct candidate *candidate = &cell->candidates[i];
-        if (candidate->stamp > above && candidate->certain_at == 0 && candidate->life < model->life)
+        if (candidate->stamp > above && candidate->certain_at == 0 && candidate->life < view->life)
             drop(cell, candidate);
     }
 }
 
-static const char *read_nothing(struct model *model, struct model_view *view,
-                                char message[static 512])
+static const char *read_nothing(struct model_view *view, char message[static 512])
 {
     struct model_cell *cell = view->cell;
     bool floor_holds = view->floor == 0 || view->floor_is_delete;
@@ -205,7 +206,7 @@ static const char *read_nothing(struct model *model, struct model_view *view,
         return message;
     }
     if (!floor_holds) raise_floor(cell, first, true);
-    rule_out(model, cell, last > view->floor ? last : view->floor);
+    rule_out(view, last > view->floor ? last : view->floor);
     return NULL;
 }
 
@@ -215,7 +216,7 @@ const char *model_read_value(struct model *model, struct model_view *view, uint6
     struct model_cell *cell = view->cell;
     const char *wrong = NULL;
     if (stamp == 0) {
-        wrong = read_nothing(model, view, message);
+        wrong = read_nothing(view, message);
     } else if (stamp < view->floor || (stamp == view->floor && view->floor_is_delete)) {
         (void)snprintf(message, 512, "write %" PRIu64 " was read, but %s %" PRIu64 " is certain",
                        stamp, view->floor_is_delete ? "deletion" : "write", view->floor);
@@ -233,7 +234,7 @@ const char *model_read_value(struct model *model, struct model_view *view, uint6
             raise_floor(cell, stamp, false);
         }
     }
-    if (wrong == NULL && stamp > 0) rule_out(model, cell, stamp);
+    if (wrong == NULL && stamp > 0) rule_out(view, stamp);
     model_read_drop(model, view);
     return wrong;
 }
@@ -258,7 +259,7 @@ const char *model_read_counter(struct model *model, struct model_view *view, int
                            " is in it %" PRIu64 " times",
                            value, cell->base, candidate->stamp, digit);
             wrong = message;
-        } else if (candidate->certain_at == 0 && candidate->life < model->life) {
+        } else if (candidate->certain_at == 0 && candidate->life < view->life) {
             drop(cell, candidate);
         }
     }

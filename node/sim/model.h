@@ -60,6 +60,7 @@ struct model_view {
     struct model_cell *cell;
     uint64_t floor, began;
     bool floor_is_delete;
+    uint32_t life; // In which it began: its answer may come in a later one.
 };
 
 void model_read_begin(struct model *model, struct model_cell *cell, struct model_view *view);
