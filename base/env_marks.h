@@ -11,9 +11,8 @@
 //    mark                           text
 #define ENV_MARK_MAP(X)                                                                 \
     X(WRITE_STARTED,                 "coordinator write: started")                      \
-    X(WRITE_UNAVAILABLE,             "coordinator write: unavailable")                  \
     X(WRITE_SYNCING,                 "coordinator write: syncing")                      \
-    X(WRITE_FAILED,                  "coordinator write: failed")                       \
+    X(WRITE_REFUSED,                 "coordinator write: refused")                      \
     X(INCREMENT_STARTED,             "coordinator increment: started")                  \
     X(INCREMENT_LOADING,             "coordinator increment: loading")                  \
     X(INCREMENT_SYNCING,             "coordinator increment: syncing")                  \
@@ -22,6 +21,7 @@
     X(READ_SYNCING,                  "coordinator read: waits for a sync")              \
     X(SHARD_IN_MEMTABLE,             "increment: own shard in the memtable")            \
     X(SHARD_IN_FROZEN,               "increment: own shard in a frozen memtable")       \
+    X(SHARD_IN_CACHE,                "increment: own shard in the cache")               \
     X(SHARD_IN_SSTABLE,              "increment: own shard in an sstable")              \
     X(SHARD_MISSING,                 "increment: no shard of ours")                     \
     X(LOG_WRITE,                     "commit log: write started")                       \
@@ -37,7 +37,10 @@
     X(FLUSH_STARTED,                 "flush: started")                                  \
     X(FLUSH_DONE,                    "flush: done")                                     \
     X(FLUSH_FAILED,                  "flush: failed, to be repeated")                   \
+    X(FLUSH_LEFT,                    "flush: an sstable left to a later manifest")      \
     X(TRUNCATED,                     "truncate: done")                                  \
+    X(TRUNCATION_REPLAYED,           "truncate: ended by a replay")                     \
+    X(DROPPED,                       "drop table: files removed")                       \
     X(METADATA_WRITE,                "metadata log: write started")                     \
     X(METADATA_GROUP,                "metadata log: several records in one write")      \
     X(METADATA_ROTATED,              "metadata log: new file")                          \

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/container_of.h"
+#include "base/env_marks.h"
 
 #include <stdlib.h>
 
@@ -108,6 +109,7 @@ void coordinator_write_start(struct coordinator *coordinator, struct coordinator
     write->waiter = (struct commit_log_waiter){0};
     write->result = (struct coordinator_result){.consistency = consistency};
     uint64_t position = 0;
+    env_mark(coordinator->env, ENV_MARK_WRITE_STARTED);
     // Whoever can not be served is found before anything is written.
     for (size_t i = 0; i < count && write->result.outcome == COORDINATOR_OK; i++) {
         if (i > 0 && mutations[i].table == mutations[i - 1].table) continue;
@@ -117,10 +119,13 @@ void coordinator_write_start(struct coordinator *coordinator, struct coordinator
         enum status status = engine_apply(coordinator->engine, &mutations[i], &position);
         if (status != STATUS_OK) result_fail(&write->result, status);
     }
-    if (write->result.outcome == COORDINATOR_OK && count > 0)
+    if (write->result.outcome == COORDINATOR_OK && count > 0) {
+        env_mark(coordinator->env, ENV_MARK_WRITE_SYNCING);
         engine_wait_synced(coordinator->engine, &write->waiter, position, write_synced);
-    else
+    } else {
+        env_mark(coordinator->env, ENV_MARK_WRITE_REFUSED);
         env_task_post(coordinator->env, &write->task, write_task_run);
+    }
 }
 
 // ---- Increments ---------------------------------------------------------------------------------
@@ -160,6 +165,7 @@ static void increment_step(struct coordinator_increment *increment)
         enum status status = engine_increment(coordinator->engine, update, &increment->pins,
                                               &increment->arena, NULL, &increment->position);
         if (status == STATUS_WOULD_BLOCK) {
+            env_mark(coordinator->env, ENV_MARK_INCREMENT_LOADING);
             engine_load(coordinator->engine, &increment->load, &increment->pins, increment_loaded);
             return;
         }
@@ -170,6 +176,7 @@ static void increment_step(struct coordinator_increment *increment)
         }
         increment->applied_count++;
     }
+    env_mark(coordinator->env, ENV_MARK_INCREMENT_SYNCING);
     engine_wait_synced(coordinator->engine, &increment->waiter, increment->position,
                        increment_synced);
 }
@@ -206,6 +213,7 @@ void coordinator_increment_start(
         if (i > 0 && updates[i].table == updates[i - 1].table) continue;
         (void)replicas_suffice(coordinator, updates[i].table, consistency, &increment->result);
     }
+    env_mark(coordinator->env, ENV_MARK_INCREMENT_STARTED);
     if (increment->result.outcome == COORDINATOR_OK && count > 0)
         increment_step(increment);
     else
@@ -282,6 +290,7 @@ static void read_step(struct coordinator_read *read)
     read->restart(read);
     enum status status = read->keys != NULL ? read_keys(read) : read_range(read);
     if (status == STATUS_WOULD_BLOCK) {
+        env_mark(coordinator->env, ENV_MARK_READ_LOADING);
         engine_load(coordinator->engine, &read->load, &read->pins, read_loaded);
         return;
     }
@@ -292,6 +301,7 @@ static void read_step(struct coordinator_read *read)
     }
     // Invariant 3: nothing is shown that a crash could take back. Mostly it is synced already.
     if (read->position > engine_synced_position(coordinator->engine)) {
+        env_mark(coordinator->env, ENV_MARK_READ_SYNCING);
         engine_wait_synced(coordinator->engine, &read->waiter, read->position, read_synced);
         return;
     }
@@ -322,6 +332,7 @@ void coordinator_read_start(struct coordinator *coordinator, struct coordinator_
     read->waiter = (struct commit_log_waiter){0};
     read_pins_init(&read->pins);
     arena_init(&read->arena, READ_ARENA_BLOCK_SIZE);
+    env_mark(coordinator->env, ENV_MARK_READ_STARTED);
     if (replicas_suffice(coordinator, read->table, consistency, &read->result))
         read_step(read);
     else

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/cursor.h"
+#include "base/env_marks.h"
 #include "base/limits.h"
 
 #include <inttypes.h>
@@ -142,7 +143,9 @@ static enum status begin_first_file(struct metadata_log *log, struct error *erro
     struct buffer head;
     buffer_init(&head, METADATA_LOG_SIZE_MAX);
     put_file_head(&head, 0, slice_make("", 0));
-    enum status status = write_new_file(log->env, log, 0, buffer_slice(&head), &log->file, error);
+    struct env_file *file = NULL;
+    enum status status = write_new_file(log->env, log, 0, buffer_slice(&head), &file, error);
+    if (status == STATUS_OK) log->file = file;
     log->file_size = log->records_from = head.size;
     buffer_deinit(&head);
     return status;
@@ -242,6 +245,7 @@ static enum status settle(struct metadata_log *log, struct slice bytes, struct e
     if (from < log->file_size)
         status = env_file_write(log->file, from, bytes.data + from, (size_t)(log->file_size - from),
                                 error);
+    if (log->file_size < bytes.size) env_mark(log->env, ENV_MARK_METADATA_TAIL_CUT);
     if (status == STATUS_OK && log->file_size < bytes.size)
         status = env_file_truncate(log->file, log->file_size, error);
     if (status == STATUS_OK) status = env_file_sync(log->file, error);
@@ -374,6 +378,7 @@ static struct metadata_log_append *take_gathering(struct metadata_log *log)
 static void fail_for_ever(struct metadata_log *log, enum status status)
 {
     log->broken = status;
+    env_mark(log->env, ENV_MARK_METADATA_FAILED);
     struct metadata_log_append *in_flight = log->in_flight;
     log->in_flight = NULL;
     end_appends(in_flight, status);
@@ -421,6 +426,7 @@ static void rotate_done(struct env_job *job)
         fail_for_ever(log, log->job_status);
         return;
     }
+    env_mark(log->env, ENV_MARK_METADATA_ROTATED);
     log->file_base = log->applied;
     log->file_size = log->records_from = log->writing.size;
     begin_write(log);
@@ -460,6 +466,8 @@ static void begin_write(struct metadata_log *log)
         put_record(&log->writing, ++log->assigned, log->applied, append->record);
     ASSERT(!log->writing.overflow); // Records are bounded by what makes them.
     log->writes = true;
+    env_mark(log->env, ENV_MARK_METADATA_WRITE);
+    if (log->in_flight->next != NULL) env_mark(log->env, ENV_MARK_METADATA_GROUP);
     env_offload(log->env, &log->job, ENV_LANE_LOG, append_work, append_done);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/container_of.h"
+#include "base/env_marks.h"
 #include "base/limits.h"
 #include "storage/commit_log_format.h"
 #include "storage/commit_log_internal.h"
@@ -49,6 +50,7 @@ static enum status remove_segments(struct commit_log *log, struct commit_log_bat
             commit_log_segment_remove(log->env, log->directory, segment, &log->job_error);
         if (status == STATUS_OK) status = env_sync_dir(log->env, log->directory, &log->job_error);
         if (status != STATUS_OK) return status;
+        env_mark(log->env, ENV_MARK_LOG_SEGMENT_REMOVED);
     }
     return STATUS_OK;
 }
@@ -100,6 +102,7 @@ static void write_done(struct env_job *job)
         log->synced_position = batch->last_position;
     } else {
         log->failed = log->job_status;
+        env_mark(log->env, ENV_MARK_LOG_FAILED);
     }
     batch_clear(batch);
     if (log->sync != COMMIT_LOG_SYNC_PERIODIC || log->drained != NULL || log->waiters != NULL)
@@ -132,6 +135,8 @@ void commit_log_write(struct commit_log *log)
     batch->last_position = log->last_position;
     collect_removals(log, batch);
     env_timer_stop(log->env, &log->timer);
+    env_mark(log->env, ENV_MARK_LOG_WRITE);
+    if (batch->last_position > log->synced_position + 1) env_mark(log->env, ENV_MARK_LOG_GROUP);
     env_offload(log->env, &log->job, ENV_LANE_LOG, write_work, write_done);
 }
 
@@ -210,9 +215,11 @@ static void begin_segment(struct commit_log *log, size_t record_size)
         log->clean = segment->next;
         log->clean_count--;
         commit_log_segment_renew(segment, id);
+        env_mark(log->env, ENV_MARK_LOG_SEGMENT_REUSED);
     } else {
         segment = commit_log_segment_create(
             id, needed > COMMIT_LOG_SEGMENT_SIZE ? needed : COMMIT_LOG_SEGMENT_SIZE);
+        env_mark(log->env, ENV_MARK_LOG_SEGMENT_NEW);
     }
     add_segment(log, segment);
     log->last_is_old = false;

@@ -1,6 +1,7 @@
 #include "storage/commit_log_replay.h"
 
 #include "base/assert.h"
+#include "base/env_marks.h"
 #include "base/limits.h"
 #include "storage/commit_log_format.h"
 
@@ -155,6 +156,7 @@ static enum status replay_records(struct replay *replay, struct slice bytes,
         status = replay->replay(replay->context, record.position, record.bytes, replay->error);
         if (status != STATUS_OK) break;
         replay->last_position = record.position;
+        env_mark(replay->env, ENV_MARK_LOG_REPLAYED);
         unproven_add(&unproven, record.position, start, replay->proven);
         start = offset;
     }
@@ -186,6 +188,7 @@ static enum status settle_file(struct replay *replay, struct commit_log_segment 
         if (status != STATUS_OK) return status;
     }
     if (cut_here) {
+        env_mark(replay->env, ENV_MARK_LOG_TAIL_CUT);
         enum status status = env_file_truncate(file, segment->size, replay->error);
         if (status != STATUS_OK) return status;
         segment->file_size = segment->size;

@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/checksum.h"
 #include "base/cursor.h"
+#include "base/env_marks.h"
 #include "storage/uuid.h"
 #include "storage/whole_file.h"
 
@@ -84,6 +85,7 @@ enum status counter_id_take(struct env *env, const char *directory, uint64_t log
     if (has_last && has_mark && uuid_equals(last.id, mark.id) &&
         mark.log_position == log_position) {
         taken = (struct counter_id){mark.id, mark.clock_max};
+        env_mark(env, ENV_MARK_ENGINE_CLEAN_START);
     } else {
         uint8_t random[16];
         env_random_bytes(env, random, sizeof random);
@@ -91,6 +93,7 @@ enum status counter_id_take(struct env *env, const char *directory, uint64_t log
         struct id_file content = {.id = taken.id};
         status = write_file(env, directory, "counter_id", &content, error);
         if (status != STATUS_OK) return status;
+        env_mark(env, ENV_MARK_ENGINE_UNCLEAN_START);
     }
     status = remove_mark(env, directory, error);
     if (status == STATUS_OK) *id = taken;

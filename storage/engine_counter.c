@@ -5,6 +5,7 @@
 // the cache, and at last all SSTables. Deletions of the row, a range or the partition are not
 // applied to it: as Cassandra's counter cache does, counting goes on from the old number.
 #include "base/assert.h"
+#include "base/env_marks.h"
 #include "storage/counter_context.h"
 #include "storage/engine_internal.h"
 #include "storage/uuid.h"
@@ -54,13 +55,17 @@ static bool memtable_find_shard(const struct engine_table *table, const struct m
 static bool memtables_find_shard(const struct engine_table *table, const struct partition_key *key,
                                  struct planned *planned)
 {
-    if (memtable_find_shard(table, table->active, key, planned)) return true;
+    if (memtable_find_shard(table, table->active, key, planned)) {
+        env_mark(table->engine->env, ENV_MARK_SHARD_IN_MEMTABLE);
+        return true;
+    }
     // Newest first: clocks only grow, so the last one that has it decides.
     bool found = false;
     for (const struct engine_frozen *f = table->frozen; f != NULL; f = f->next) {
         if (f->log_position > table->truncated_position)
             found |= memtable_find_shard(table, f->memtable, key, planned);
     }
+    if (found) env_mark(table->engine->env, ENV_MARK_SHARD_IN_FROZEN);
     return found;
 }
 
@@ -112,6 +117,7 @@ static enum status find_shard(struct engine_table *table, const struct partition
     if (counter_cache_find(table->engine->counter_cache, cached, &planned->clock,
                            &planned->count)) {
         planned->found = true;
+        env_mark(table->engine->env, ENV_MARK_SHARD_IN_CACHE);
         return STATUS_OK;
     }
     for (size_t i = 0; i < table->sstable_count; i++) {
@@ -120,6 +126,8 @@ static enum status find_shard(struct engine_table *table, const struct partition
         enum status status = sstable_find_shard(table, reader, key, planned, pins);
         if (status != STATUS_OK) return status;
     }
+    env_mark(table->engine->env,
+             planned->found ? ENV_MARK_SHARD_IN_SSTABLE : ENV_MARK_SHARD_MISSING);
     return STATUS_OK;
 }
 

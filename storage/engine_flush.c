@@ -6,6 +6,7 @@
 // lose, and the next run never gives its positions to other changes.
 #include "base/assert.h"
 #include "base/container_of.h"
+#include "base/env_marks.h"
 #include "storage/engine_internal.h"
 #include "storage/merge.h"
 
@@ -227,6 +228,7 @@ static void background_failed(struct engine *engine, enum status status)
 {
     struct engine_background *background = &engine->background;
     background->state = ENGINE_BACKGROUND_RETRYING;
+    env_mark(engine->env, ENV_MARK_FLUSH_FAILED);
     uint64_t delay_ns = background->retry_delay_ns * 2;
     if (delay_ns < RETRY_DELAY_MIN_NS) delay_ns = RETRY_DELAY_MIN_NS;
     if (delay_ns > RETRY_DELAY_MAX_NS) delay_ns = RETRY_DELAY_MAX_NS;
@@ -258,6 +260,7 @@ static void take_sstable(struct engine *engine, struct engine_frozen *frozen)
     if (table->manifest.flushed_position < frozen->log_position)
         table->manifest.flushed_position = frozen->log_position;
     table->flush_count++;
+    env_mark(engine->env, ENV_MARK_FLUSH_DONE);
     commit_log_mark_flushed(engine->log, table->table->id, frozen->log_position);
     engine_drop_frozen(table, frozen);
 }
@@ -283,7 +286,10 @@ static void background_done(struct env_job *job)
     background->state = ENGINE_BACKGROUND_IDLE;
     if (status == STATUS_OK) background->retry_delay_ns = 0;
     if (flushing != NULL && status == STATUS_OK) take_sstable(engine, flushing);
-    if (background->manifest_failed) leave_sstable(background->table, background->generation);
+    if (background->manifest_failed) {
+        env_mark(engine->env, ENV_MARK_FLUSH_LEFT);
+        leave_sstable(background->table, background->generation);
+    }
     background->manifest_failed = false;
     if (removing != NULL) engine_removal_done(engine, removing, status);
     sstable_unref(background->reader);
@@ -321,6 +327,7 @@ static void begin_work(struct commit_log_waiter *waiter, enum status status)
     background->table = table;
     manifest_copy(&background->manifest, &table->manifest);
     if (background->flushing != NULL) {
+        env_mark(engine->env, ENV_MARK_FLUSH_STARTED);
         background->generation = table->next_generation;
         table->next_generation += 64;
     }

@@ -1,5 +1,6 @@
 // The start of an engine: directories, tables, the log's replay, the counter id, in this order.
 #include "base/assert.h"
+#include "base/env_marks.h"
 #include "storage/engine_internal.h"
 
 #include <stdio.h>
@@ -111,6 +112,7 @@ static enum status finish_truncation(struct engine_table *table, struct error *e
 {
     if (table->truncated_position <= table->manifest.truncated_position) return STATUS_OK;
     struct env *env = table->engine->env;
+    env_mark(env, ENV_MARK_TRUNCATION_REPLAYED);
     engine_forget_data(table, table->truncated_position);
     char directory[ENGINE_PATH_MAX];
     (void)snprintf(directory, sizeof directory, "%s/manifest", table->engine->directory);

@@ -5,6 +5,7 @@
 // The record's sync decides: a replay that meets it forgets what was before, memtables and SSTables
 // alike, and finishes the removal.
 #include "base/assert.h"
+#include "base/env_marks.h"
 #include "storage/engine_internal.h"
 
 #include <stdio.h>
@@ -154,8 +155,10 @@ void engine_removal_done(struct engine *engine, struct engine_removal *removal, 
         return;
     }
     if (removal->dropped != NULL) {
+        env_mark(engine->env, ENV_MARK_DROPPED);
         engine_free_table(removal->dropped);
     } else {
+        env_mark(engine->env, ENV_MARK_TRUNCATED);
         forget_removed(&removal->table->manifest, &engine->background.manifest);
         commit_log_mark_flushed(engine->log, removal->table->table->id, removal->log_position);
     }
