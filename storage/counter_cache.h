@@ -14,7 +14,8 @@
 
 struct counter_cache;
 
-// One life of a table: a new one after TRUNCATE, when counting begins at 0.
+// One life of a table: a new one after TRUNCATE, when counting begins at 0, and after ALTER, when
+// columns get other indexes.
 struct counter_cache_table {
     struct uuid id;
     uint64_t life;

@@ -194,6 +194,8 @@ enum status engine_put_table(struct engine *engine, const struct table *table, s
     engine->active_size += memtable_size(existing->active);
     for (size_t i = 0; i < existing->sstable_count; i++)
         sstable_set_table(existing->sstables[i].reader, table);
+    // The cache knows columns by their index, which may be another one now.
+    existing->counter_life.life++;
     engine_background_start(engine);
     return STATUS_OK;
 }

@@ -269,6 +269,27 @@ START_TEST(after_a_truncation_counting_begins_at_0)
 }
 END_TEST
 
+START_TEST(a_new_column_does_not_change_whose_count_is_whose)
+{
+    add("m", 5);
+    add("n", 7);
+    engine_fixture_flush(engine);
+    // "a" stands before the others: each of them gets another index.
+    struct table_builder *builder = table_builder_copy(table);
+    table_builder_add_column(builder, slice_of_text("a"), type_of_kind(TYPE_COUNTER),
+                             COLUMN_REGULAR, false);
+    table_unref(table);
+    table = table_builder_finish(builder);
+    ck_assert_int_eq(engine_put_table(engine, table, NULL), STATUS_OK);
+    add("a", 1);
+    add("m", 1);
+    add("n", 1);
+    ck_assert_int_eq(get("a"), 1);
+    ck_assert_int_eq(get("m"), 6);
+    ck_assert_int_eq(get("n"), 8);
+}
+END_TEST
+
 START_TEST(only_a_clean_stop_keeps_the_counter_id)
 {
     struct uuid first = engine_counter_id(engine);
@@ -322,6 +343,7 @@ int main(void)
     tcase_add_loop_test(counters, after_a_deletion_counting_goes_on_from_the_old_number, 0, 6);
     tcase_add_test(counters, a_deleted_column_stays_null);
     tcase_add_test(counters, after_a_truncation_counting_begins_at_0);
+    tcase_add_test(counters, a_new_column_does_not_change_whose_count_is_whose);
     tcase_add_test(counters, only_a_clean_stop_keeps_the_counter_id);
     tcase_add_test(counters, increments_of_one_update_are_one_mutation);
     Suite *suite = suite_create("engine_counter");
