@@ -238,8 +238,10 @@ static void cell_replace(struct cell *cell, const struct cell *winner, bool in_a
 static void cell_merge(struct row_change *change, struct cell *cell, const struct cell *added)
 {
     bool is_counter = change->columns[cell->column].type->kind == TYPE_COUNTER;
-    // A shard that was deleted may not come back under the timestamp of a new one.
-    if (is_counter && deletion_deletes(change->active, cell->timestamp)) {
+    // A shard that was deleted may not come back under the timestamp of a new one. (A tombstone
+    // stays, hidden or not: it beats every shard, as in Cassandra's memtable.)
+    if (is_counter && !cell_is_tombstone(cell) &&
+        deletion_deletes(change->active, cell->timestamp)) {
         cell_replace(cell, added, false, change->arena);
         return;
     }

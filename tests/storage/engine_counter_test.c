@@ -255,6 +255,21 @@ START_TEST(a_deleted_column_stays_null)
 }
 END_TEST
 
+// What Cassandra's memtable does: the column's tombstone beats whatever comes, though the partition's
+// deletion hides the tombstone itself.
+START_TEST(a_deleted_column_stays_null_after_the_partition_was_deleted_too)
+{
+    add("n", 5);
+    add("m", 1);
+    delete_column("n");
+    delete_partition();
+    add("n", 3);
+    add("m", 1);
+    ck_assert_int_eq(get("n"), NULL_COUNT);
+    ck_assert_int_eq(get("m"), 2);
+}
+END_TEST
+
 START_TEST(after_a_truncation_counting_begins_at_0)
 {
     add("n", 5);
@@ -342,6 +357,7 @@ int main(void)
     tcase_add_test(counters, a_counter_wraps_round);
     tcase_add_loop_test(counters, after_a_deletion_counting_goes_on_from_the_old_number, 0, 6);
     tcase_add_test(counters, a_deleted_column_stays_null);
+    tcase_add_test(counters, a_deleted_column_stays_null_after_the_partition_was_deleted_too);
     tcase_add_test(counters, after_a_truncation_counting_begins_at_0);
     tcase_add_test(counters, a_new_column_does_not_change_whose_count_is_whose);
     tcase_add_test(counters, only_a_clean_stop_keeps_the_counter_id);
