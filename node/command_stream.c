@@ -13,7 +13,7 @@
 
 struct stream_options {
     const char *name, *ring, *spool;
-    int64_t storage_port, batch_mib, batch_records, timeout_s, call_timeout_s;
+    int64_t storage_port, batch_mib, batch_kib, batch_records, timeout_s, call_timeout_s;
     bool quiet;
 };
 
@@ -26,8 +26,10 @@ static const struct option_spec run_specs[] = {
      "The nodes' port for workers (7000)", 1, 65535},
     {"batch-mib", OPTION_NUMBER, offsetof(struct stream_options, batch_mib), "N",
      "MiB of input at which a batch ends before its interval does (32)", 1, 1024},
+    {"batch-kib", OPTION_NUMBER, offsetof(struct stream_options, batch_kib), "N", "The same in KiB",
+     1, 1024 * 1024},
     {"batch-records", OPTION_NUMBER, offsetof(struct stream_options, batch_records), "N",
-     "Lines at which a batch ends, rounded up to a block", 1, INT64_MAX},
+     "Lines at which a batch ends", 1, INT64_MAX},
     {"spool", OPTION_TEXT, offsetof(struct stream_options, spool), "DIR",
      "Where input that can not be read twice is kept (helenus-spool)", 0, 0},
     {"timeout", OPTION_NUMBER, offsetof(struct stream_options, timeout_s), "SECONDS",
@@ -66,7 +68,7 @@ static int stream_run(int argc, char **argv)
         .argument_count = operands.count - 1,
         .name = options.name,
         .spool_directory = options.spool,
-        .batch_size = (uint64_t)options.batch_mib * MIB,
+        .batch_size = (uint64_t)options.batch_mib * MIB + (uint64_t)options.batch_kib * KIB,
         .batch_records = (uint64_t)options.batch_records,
         .timeout_ns = (uint64_t)options.timeout_s * 1000000000,
         .call_timeout_ns = (uint64_t)options.call_timeout_s * 1000000000,

@@ -42,9 +42,10 @@ struct driver {
     int64_t last_ts_us;
 
     // Reading: at most one block is read or waits while another is mapped.
-    bool is_reading, has_block, source_ended;
+    bool is_reading, reads_replay, has_block, source_ended;
     struct source_block block;
     uint64_t read_to;
+    uint64_t planned_size, planned_lines; // Read for the batch that takes the next block.
 
     // Mapping, on a thread.
     struct env_job thread;
@@ -181,29 +182,70 @@ static void driver_begin_batch(struct driver *driver)
                     driver_interval_over);
 }
 
+// Blocks end with a line, a little before the size that was wanted: so much less is enough too.
+static bool driver_has_enough(const struct driver *driver, uint64_t size, uint64_t line_count)
+{
+    const struct stream_run_options *options = &driver->options;
+    return size >= options->batch_size - options->batch_size / 16 ||
+           (options->batch_records > 0 && line_count >= options->batch_records);
+}
+
+// Recorded batches end where they ended.
+static uint64_t driver_read_limit(const struct driver *driver)
+{
+    for (size_t i = 0; i < driver->replay_count; i++)
+        if (driver->replays[i].offsets[0].to > driver->read_to)
+            return driver->replays[i].offsets[0].to;
+    return UINT64_MAX;
+}
+
 // The block is in: does its batch end with it?
 static bool driver_batch_is_full(const struct driver *driver)
 {
     const struct mapper_batch *batch = driver->filling;
     const struct job_offset *offsets = &batch->record.offsets[0];
     if (batch->is_recorded) return driver->mapping.to >= offsets->to;
-    const struct task *task = &lua_job_context(driver->job)->graph.task;
-    uint64_t records_max = driver->options.batch_records;
     return driver->mapping.at_end || driver->interval_is_over ||
-           offsets->to - offsets->from >= driver->options.batch_size ||
-           (records_max > 0 && task->records >= records_max);
+           driver_has_enough(driver, offsets->to - offsets->from, batch->line_count);
+}
+
+// What the next block may have, so that its batch ends where it should.
+static struct source_wanted driver_wanted_block(const struct driver *driver)
+{
+    struct source_wanted wanted = {driver_read_limit(driver), SOURCE_BLOCK_SIZE, 0};
+    if (wanted.limit != UINT64_MAX) return wanted; // A recorded batch: its bytes are known.
+    uint64_t size = driver->options.batch_size - driver->planned_size;
+    if (size < wanted.size) wanted.size = (size_t)size;
+    if (driver->options.batch_records > 0)
+        wanted.lines = driver->options.batch_records - driver->planned_lines;
+    return wanted;
+}
+
+// A block was read: for the batch before it, or the next one when that has enough with it.
+static void driver_plan_block(struct driver *driver, const struct source_block *block)
+{
+    driver->planned_size += block->to - block->from;
+    driver->planned_lines += block->line_count;
+    if (driver_has_enough(driver, driver->planned_size, driver->planned_lines))
+        driver->planned_size = driver->planned_lines = 0;
 }
 
 static void driver_block_was_mapped(struct driver *driver)
 {
     struct mapper_batch *batch = driver->filling;
     struct job_offset *offsets = &batch->record.offsets[0];
+    batch->line_count += driver->mapping.line_count;
     if (!batch->is_recorded) offsets->to = driver->mapping.to;
     if (!driver_batch_is_full(driver)) {
         driver_go_on(driver);
         return;
     }
     env_timer_stop(driver->env, &driver->interval);
+    if (driver->interval_is_over) {
+        // It ends sooner than was planned: what waits already is the next one's.
+        driver->planned_size = driver->planned_lines = 0;
+        if (driver->has_block) driver_plan_block(driver, &driver->block);
+    }
     if (!batch->is_recorded && offsets->to == offsets->from) {
         // Nothing came in this interval: there is no batch.
         mapper_batch_destroy(batch);
@@ -272,16 +314,8 @@ static void driver_was_read(void *context, enum status status, const struct erro
     driver->has_block = true;
     driver->read_to = block->to;
     driver->source_ended = block->at_end;
+    if (!driver->reads_replay) driver_plan_block(driver, block);
     driver_go_on(driver);
-}
-
-// Recorded batches end where they ended.
-static uint64_t driver_read_limit(const struct driver *driver)
-{
-    for (size_t i = 0; i < driver->replay_count; i++)
-        if (driver->replays[i].offsets[0].to > driver->read_to)
-            return driver->replays[i].offsets[0].to;
-    return UINT64_MAX;
 }
 
 // Starts whatever can be started now.
@@ -305,8 +339,10 @@ static void driver_go_on(struct driver *driver)
         }
     }
     if (!driver->is_reading && !driver->has_block && !driver->source_ended) {
+        struct source_wanted wanted = driver_wanted_block(driver);
         driver->is_reading = true;
-        source_read(driver->source, driver_read_limit(driver), driver_was_read, driver);
+        driver->reads_replay = wanted.limit != UINT64_MAX;
+        source_read(driver->source, &wanted, driver_was_read, driver);
         if (driver->interval_is_over) source_stop_waiting(driver->source);
     }
     bool all_is_done = driver->source_ended && !driver->has_block && driver->filling == NULL &&

@@ -20,8 +20,8 @@ struct stream_run_options {
     const char *name; // NULL: unnamed, never resumed.
     struct env_address ring;
     const char *spool_directory; // Where streams that can not be read again are kept; exists.
-    uint64_t batch_size;         // Bytes; 0: 32 MiB.
-    uint64_t batch_records;      // 0: no maximum.
+    uint64_t batch_size;         // Bytes, about; 0: 32 MiB.
+    uint64_t batch_records;      // Lines; 0: no maximum.
     uint64_t timeout_ns;         // Without an answer of the node; 0: 60 s.
     uint64_t call_timeout_ns;    // One call of a job's function; 0: 10 s.
     bool quiet;                  // No progress on standard error.

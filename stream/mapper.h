@@ -19,6 +19,7 @@ struct mapper_batch {
     struct job_batch record; // Number, time, bytes, input hash.
     bool is_recorded;        // It is run again: the bytes and their hash are given.
     struct checksum_xxh3 *input;
+    uint64_t line_count; // The owner's: of its blocks.
     uint64_t records, faults[JSON_FAULT_COUNT];
     uint64_t sum; // Of all its cells' sums, modulo 2^64.
     struct arena arena;

@@ -15,20 +15,28 @@
 #include "base/limits.h"
 #include "storage/uuid.h"
 
-// Bytes of a block, unless one line is longer.
+// Bytes of the largest block, unless one line is longer.
 #define SOURCE_BLOCK_SIZE (2 * (size_t)MIB)
 
 struct source_block {
-    struct slice lines; // Whole lines. Valid until the read after the next begins.
-    uint64_t from, to;  // Lines that were too long are skipped: then `to` is further.
-    uint64_t too_long;  // How many.
-    bool at_end;        // Nothing follows.
+    struct slice lines;  // Whole lines. Valid until the read after the next begins.
+    uint64_t from, to;   // Lines that were too long are skipped: then `to` is further.
+    uint64_t too_long;   // How many.
+    uint64_t line_count; // Of `lines`, if the reader wanted a number of them; else 0.
+    bool at_end;         // Nothing follows.
+};
+
+// What the next block shall be like.
+struct source_wanted {
+    uint64_t limit; // The offset at which it ends at the latest.
+    size_t size;    // Bytes at most, unless one line is longer: 1 … SOURCE_BLOCK_SIZE.
+    uint64_t lines; // At most; 0: any number.
 };
 
 struct source;
 
 struct source_ops {
-    void (*read)(struct source *source, uint64_t limit);
+    void (*read)(struct source *source);
     void (*stop_waiting)(struct source *source);
     enum status (*attach)(struct source *source, struct uuid job, uint64_t done, uint64_t from,
                           struct error *error);
@@ -43,6 +51,7 @@ struct source {
     struct env *env;
     bool is_live;
     uint64_t identity; // Hash of what it is: the same after a restart.
+    struct source_wanted wanted;
     void (*was_read)(void *context, enum status status, const struct error *error,
                      const struct source_block *block);
     void *context;
@@ -58,9 +67,9 @@ static inline MUST_USE enum status source_attach(struct source *source, struct u
 {
     return source->ops->attach(source, job, done, from, error);
 }
-// The next block, not beyond the offset `limit`. One read at a time; `was_read` comes in a later
-// turn, for a live source when there is at least a line, or nothing more.
-void source_read(struct source *source, uint64_t limit,
+// The next block. One read at a time; `was_read` comes in a later turn, for a live source when
+// there is at least a line, or nothing more.
+void source_read(struct source *source, const struct source_wanted *wanted,
                  void (*was_read)(void *context, enum status status, const struct error *error,
                                   const struct source_block *block),
                  void *context);
@@ -81,6 +90,9 @@ static inline void source_finished(struct source *source)
 }
 // No read is under way, and no thread works for it.
 void source_destroy(struct source *source);
+
+// How many bytes the first lines are, `lines_max` at most; the last one may lack its newline.
+size_t source_lines_size(struct slice bytes, uint64_t lines_max, uint64_t *line_count);
 
 // ---- The kinds ----------------------------------------------------------------------------------
 MUST_USE enum status source_file_open(struct env *env, const char *path, struct source **source,

@@ -11,7 +11,11 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-enum { SOURCE_FILE_INPUT_SIZE = 256 * 1024, SOURCE_FILE_HEAD_SIZE = 64 * 1024 };
+enum {
+    SOURCE_FILE_INPUT_SIZE = 256 * 1024,
+    SOURCE_FILE_HEAD_SIZE = 64 * 1024,
+    SOURCE_FILE_LINE_SIZE = 1024, // A guess, until lines were seen.
+};
 
 struct source_file {
     struct source source;
@@ -28,7 +32,7 @@ struct source_file {
     bool at_end;      // Of the file; `rest` may still hold bytes.
     bool is_skipping; // Inside of a line that is too long.
     struct env_job job;
-    uint64_t limit;
+    size_t line_size; // Of the last lines that were counted, about.
     enum status status;
     struct error error;
     struct source_block block;
@@ -155,43 +159,73 @@ static bool source_file_skip(struct source_file *self, struct buffer *block)
     return newline != NULL;
 }
 
-// One block: whole lines from `offset`, not beyond the limit.
+// How much to read for a start: what the wanted lines may be, going by those before them.
+static size_t source_file_first_target(const struct source_file *self)
+{
+    const struct source_wanted *wanted = &self->source.wanted;
+    if (wanted->lines == 0 || wanted->lines > wanted->size / self->line_size) return wanted->size;
+    size_t target = (size_t)wanted->lines * (self->line_size + self->line_size / 8) + KIB;
+    return target < wanted->size ? target : wanted->size;
+}
+
+// Whole lines at the block's front, within `window` bytes. False: more bytes are wanted first.
+static bool source_file_cut(struct source_file *self, struct slice window, bool is_last,
+                            bool may_grow, size_t *size)
+{
+    // More than was wanted is for a line that is longer alone.
+    const uint8_t *newline = window.size > self->source.wanted.size
+                                 ? memchr(window.data, '\n', window.size)
+                                 : source_file_last_newline(window);
+    if (newline != NULL && window.size > self->source.wanted.size) is_last = false;
+    *size = is_last ? window.size : newline == NULL ? 0 : (size_t)(newline + 1 - window.data);
+    if (*size == 0 && !is_last) return false;
+    uint64_t lines = self->source.wanted.lines;
+    if (lines == 0) return true;
+    *size = source_lines_size(slice_make(window.data, *size), lines, &self->block.line_count);
+    if (self->block.line_count > 0) self->line_size = *size / self->block.line_count + 1;
+    return self->block.line_count == lines || is_last || !may_grow;
+}
+
+// One block: whole lines from `offset`, as they are wanted.
 static enum status source_file_take(struct source_file *self)
 {
     struct buffer *block = &self->blocks[self->turn];
     self->block = (struct source_block){.from = self->offset};
-    size_t target = SOURCE_BLOCK_SIZE;
+    const struct source_wanted *wanted = &self->source.wanted;
+    size_t target = source_file_first_target(self), size;
     for (;;) {
-        uint64_t rest = self->limit - self->offset;
+        uint64_t rest = wanted->limit - self->offset;
         bool reaches_limit = rest <= target;
-        enum status status = source_file_fill(self, block, reaches_limit ? (size_t)rest : target);
+        size_t window = reaches_limit ? (size_t)rest : target;
+        enum status status = source_file_fill(self, block, window);
         if (status != STATUS_OK) return status;
         if (self->is_skipping) {
             (void)source_file_skip(self, block);
+            target = source_file_first_target(self);
             if (self->is_skipping) continue;
+            rest = wanted->limit - self->offset;
+            reaches_limit = rest <= target;
+            window = reaches_limit ? (size_t)rest : target;
         }
-        bool is_last = self->at_end || (reaches_limit && block->size >= self->limit - self->offset);
-        const uint8_t *newline = source_file_last_newline(buffer_slice(block));
-        size_t size = is_last           ? block->size
-                      : newline == NULL ? 0
-                                        : (size_t)(newline + 1 - block->data);
-        if (size == 0 && !is_last && target < STREAM_LINE_SIZE_MAX) {
-            target *= 2; // A long line.
-            continue;
-        }
-        if (size == 0 && !is_last) {
+        bool has_all = self->at_end && block->size <= window;
+        if (block->size < window) window = block->size;
+        bool is_last = has_all || (reaches_limit && window == rest);
+        bool may_grow = target < wanted->size;
+        if (source_file_cut(self, slice_make(block->data, window), is_last, may_grow, &size)) break;
+        if (target < STREAM_LINE_SIZE_MAX || may_grow) {
+            target *= 2; // A long line, or lines that are longer than those before them.
+        } else {
             self->block.too_long++;
             self->is_skipping = true;
-            continue;
         }
-        buffer_put(&self->rest, block->data + size, block->size - size);
-        buffer_truncate(block, size);
-        self->offset += size;
-        self->block.lines = buffer_slice(block);
-        self->block.to = self->offset;
-        self->block.at_end = self->at_end && self->rest.size == 0;
-        return STATUS_OK;
     }
+    buffer_put(&self->rest, block->data + size, block->size - size);
+    buffer_truncate(block, size);
+    self->offset += size;
+    self->block.lines = buffer_slice(block);
+    self->block.to = self->offset;
+    self->block.at_end = self->at_end && self->rest.size == 0;
+    return STATUS_OK;
 }
 
 static void source_file_work(struct env_job *job)
@@ -211,10 +245,9 @@ static void source_file_worked(struct env_job *job)
     self->source.was_read(self->source.context, self->status, &self->error, &self->block);
 }
 
-static void source_file_read(struct source *source, uint64_t limit)
+static void source_file_read(struct source *source)
 {
     struct source_file *self = source_file_of(source);
-    self->limit = limit;
     env_offload(source->env, &self->job, ENV_LANE_READ, source_file_work, source_file_worked);
 }
 
@@ -296,6 +329,7 @@ enum status source_file_open(struct env *env, const char *path, struct source **
     ASSERT(self != NULL);
     self->source = (struct source){.ops = &ops, .env = env};
     self->path = strdup(path);
+    self->line_size = SOURCE_FILE_LINE_SIZE;
     self->input = malloc(SOURCE_FILE_INPUT_SIZE);
     ASSERT(self->path != NULL && self->input != NULL);
     // A block and what was read too much of it: two of the longest line at most.

@@ -24,7 +24,7 @@ struct source_live {
     int turn;
     bool wants_block, is_working, is_stored; // is_stored: the job reads the intake.
     bool is_skipping;                        // Inside of a line that is too long.
-    uint64_t limit, too_long;
+    uint64_t too_long;
     struct env_job job;
     struct env_task empty;
     enum status status;
@@ -49,9 +49,10 @@ static void source_live_answer(struct source_live *self)
 static enum status source_live_read_stored(struct source_live *self, struct buffer *block)
 {
     uint64_t end = intake_size(self->intake);
-    if (self->limit < end) end = self->limit;
-    bool reaches_limit = end == self->limit;
-    size_t target = SOURCE_BLOCK_SIZE;
+    const struct source_wanted *wanted_block = &self->source.wanted;
+    if (wanted_block->limit < end) end = wanted_block->limit;
+    bool reaches_limit = end == wanted_block->limit;
+    size_t target = wanted_block->size;
     for (;;) {
         uint64_t rest = end - self->offset;
         size_t wanted = rest < target ? (size_t)rest : target, taken;
@@ -79,6 +80,10 @@ static void source_live_work(struct env_job *job)
     struct buffer *block = &self->blocks[self->turn];
     self->status = self->is_stored ? source_live_read_stored(self, block)
                                    : intake_append(self->intake, buffer_slice(block), &self->error);
+    uint64_t lines = self->source.wanted.lines;
+    if (self->status == STATUS_OK && lines > 0)
+        buffer_truncate(block,
+                        source_lines_size(buffer_slice(block), lines, &self->block.line_count));
     self->turn = 1 - self->turn;
     self->block.from = self->offset;
     self->offset += block->size;
@@ -106,9 +111,10 @@ static size_t source_live_whole_lines(struct source_live *self)
         feed_take(self->feed, size);
         pending = feed_pending(self->feed);
     }
+    const struct source_wanted *wanted = &self->source.wanted;
     size_t size = pending.size;
-    if (size == 0 || (self->feed->has_ended && size <= SOURCE_BLOCK_SIZE)) return size;
-    if (size > SOURCE_BLOCK_SIZE) size = SOURCE_BLOCK_SIZE;
+    if (size == 0 || (self->feed->has_ended && size <= wanted->size)) return size;
+    if (size > wanted->size) size = wanted->size;
     const uint8_t *newline = memrchr(pending.data, '\n', size);
     if (newline == NULL && pending.size > size)
         newline = memchr(pending.data + size, '\n', pending.size - size);
@@ -160,9 +166,12 @@ static void source_live_go_on(struct source_live *self)
         if (self->feed->has_ended) source_live_stop_waiting(&self->source);
         return;
     }
+    struct slice lines = slice_make(feed_pending(self->feed).data, size);
+    uint64_t lines_max = self->source.wanted.lines, line_count;
+    if (lines_max > 0) size = source_lines_size(lines, lines_max, &line_count);
     struct buffer *block = &self->blocks[self->turn];
     buffer_clear(block);
-    buffer_put(block, feed_pending(self->feed).data, size);
+    buffer_put(block, lines.data, size);
     self->block.too_long = self->too_long;
     self->too_long = 0;
     source_live_start_work(self, false);
@@ -174,10 +183,9 @@ static void source_live_arrived(void *context)
     source_live_go_on(context);
 }
 
-static void source_live_read(struct source *source, uint64_t limit)
+static void source_live_read(struct source *source)
 {
     struct source_live *self = source_live_of(source);
-    self->limit = limit;
     self->wants_block = true;
     source_live_go_on(self);
 }

@@ -5,6 +5,7 @@
 
 #include "base/container_of.h"
 #include "base/env_uv.h"
+#include "base/limits.h"
 #include "stream/job_service.h"
 #include "tests/stream/support/stream_fixture.h"
 
@@ -79,7 +80,12 @@ static void ended(void *context, const struct driver_result *result)
     run->done = true;
 }
 
-static void start_run(struct run *run, const char *script, const char *name)
+struct limits {
+    uint64_t size, records; // Of a batch.
+};
+
+static void start_limited_run(struct run *run, const char *script, const char *name,
+                              const struct limits *limits)
 {
     *run = (struct run){.done = false};
     (void)snprintf(run->script, sizeof run->script, "%s",
@@ -93,12 +99,19 @@ static void start_run(struct run *run, const char *script, const char *name)
         .name = name,
         .ring = address,
         .spool_directory = fixture.directory,
-        .batch_size = 1,
+        .batch_size = limits->size,
+        .batch_records = limits->records,
         .timeout_ns = 10 * (uint64_t)1000000000,
         .call_timeout_ns = 300 * (uint64_t)1000000,
         .quiet = true,
     };
     run->driver = driver_start(fixture.env, &options, ended, run);
+}
+
+static void start_run(struct run *run, const char *script, const char *name)
+{
+    static const struct limits limits = {2 * MIB, 0};
+    start_limited_run(run, script, name, &limits);
 }
 
 static void finish_run(struct run *run, enum status expected)
@@ -132,6 +145,28 @@ START_TEST(a_job_counts_its_input)
     ck_assert_int_eq(stream_fixture_read(&fixture, "apple", "ALL"), 10);
     ck_assert_int_eq(stream_fixture_read(&fixture, "pear3", "ALL"), 1);
     ck_assert_uint_eq(stream_fixture_count(&fixture), 17);
+}
+END_TEST
+
+START_TEST(batches_are_as_small_as_wanted)
+{
+    static const struct {
+        struct limits limits;
+        int lines;
+        uint64_t batches;
+    } cases[] = {{{2 * MIB, 1}, 20, 20},        {{2 * MIB, 100}, 1000, 10},
+                 {{2 * MIB, 100}, 1001, 11},    {{2 * MIB, 3000}, 60000, 20},
+                 {{64 * MIB, 150000}, MANY, 2}, {{16 * KIB, 0}, 4000, 11}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct run run;
+        write_input(cases[i].lines);
+        int64_t before = stream_fixture_read(&fixture, "apple", "ALL");
+        start_limited_run(&run, SCRIPT, NULL, &cases[i].limits);
+        finish_run(&run, STATUS_OK);
+        ck_assert_int_eq(stream_fixture_read(&fixture, "apple", "ALL"), before + cases[i].lines);
+        ck_assert_msg(run.result.batches == cases[i].batches, "case %zu: %llu batches", i,
+                      (unsigned long long)run.result.batches);
+    }
 }
 END_TEST
 
@@ -303,6 +338,7 @@ int main(void)
     tcase_set_timeout(driver, 60);
     tcase_add_checked_fixture(driver, setup, teardown);
     tcase_add_test(driver, a_job_counts_its_input);
+    tcase_add_test(driver, batches_are_as_small_as_wanted);
     tcase_add_test(driver, an_empty_input_is_a_job_without_batches);
     tcase_add_test(driver, a_finished_or_unnamed_job_starts_anew);
     tcase_add_test(driver, a_node_that_restarts_under_a_job_loses_and_doubles_nothing);

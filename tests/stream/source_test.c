@@ -58,7 +58,8 @@ static void was_read(void *context, enum status status, const struct error *erro
 static struct reading read_block(struct source *source, uint64_t limit)
 {
     struct reading reading;
-    source_read(source, limit, was_read, &reading);
+    struct source_wanted wanted = {limit, SOURCE_BLOCK_SIZE, 0};
+    source_read(source, &wanted, was_read, &reading);
     env_uv_run(env);
     return reading;
 }
@@ -108,6 +109,12 @@ static void make_lines(struct buffer *bytes, size_t size)
                           "....................................................................."
                           "....................................................................."
                           ".....................................................");
+}
+
+// Standard input of this process becomes the file.
+static void redirect_input(void)
+{
+    ck_assert_ptr_nonnull(freopen(path, "rb", stdin));
 }
 
 static struct source *open_source(const char *location, uint64_t from)
@@ -164,6 +171,62 @@ START_TEST(a_limit_is_where_a_block_ends)
     source_destroy(source);
     buffer_deinit(&bytes);
     buffer_deinit(&all);
+}
+END_TEST
+
+// Reads all in blocks of that size and number of lines; checks each of them.
+static void read_small(const char *location, const struct buffer *bytes, size_t size,
+                       uint64_t lines)
+{
+    struct source *source = open_source(location, 0);
+    struct source_wanted wanted = {UINT64_MAX, size, lines};
+    struct reading reading;
+    uint64_t at = 0;
+    do {
+        source_read(source, &wanted, was_read, &reading);
+        env_uv_run(env);
+        ck_assert_msg(reading.status == STATUS_OK, "%s", reading.error.text);
+        struct slice got = reading.block.lines;
+        ck_assert_uint_eq(reading.block.from, at);
+        ck_assert(got.size == 0 || memcmp(got.data, bytes->data + at, got.size) == 0);
+        at = reading.block.to;
+        if (got.size > 0) ck_assert_int_eq(got.data[got.size - 1], '\n');
+        bool is_one_line = got.size > 0 && memchr(got.data, '\n', got.size - 1) == NULL;
+        ck_assert(got.size <= size || is_one_line);
+        uint64_t count = 0;
+        (void)source_lines_size(got, UINT64_MAX, &count);
+        if (lines > 0) ck_assert_uint_eq(reading.block.line_count, count);
+        // Nothing less than what is wanted, but at the end, where the bytes are enough, or of a
+        // live one.
+        if (*location != '-' && lines > 0 && size == SOURCE_BLOCK_SIZE && at < bytes->size)
+            ck_assert_uint_eq(count, lines);
+    } while (!reading.block.at_end);
+    ck_assert_uint_eq(at, bytes->size);
+    source_finished(source);
+    source_destroy(source);
+}
+
+START_TEST(blocks_are_as_small_as_wanted)
+{
+    static const struct {
+        size_t size;
+        uint64_t lines;
+    } cases[] = {{SOURCE_BLOCK_SIZE, 1}, {SOURCE_BLOCK_SIZE, 7}, {SOURCE_BLOCK_SIZE, 2000}, {1, 0},
+                 {64 * KIB, 0},          {64 * KIB, 100},        {SOURCE_BLOCK_SIZE, 1300}};
+    struct buffer bytes;
+    buffer_init(&bytes, 1 << 20);
+    make_lines(&bytes, 300000);
+    // A line much longer than those before it.
+    memset(buffer_reserve(&bytes, 100000), 'x', 100000);
+    buffer_put_format(&bytes, "\n");
+    make_lines(&bytes, 500000);
+    write_input(&bytes, _i == 1, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (_i == 2) redirect_input();
+        bool may = _i < 2 || cases[i].size > 1; // A sync for each block.
+        if (may) read_small(_i == 2 ? "-" : path, &bytes, cases[i].size, cases[i].lines);
+    }
+    buffer_deinit(&bytes);
 }
 END_TEST
 
@@ -234,12 +297,6 @@ START_TEST(what_a_file_is_shows_in_its_identity)
 }
 END_TEST
 
-// Standard input of this process becomes the file.
-static void redirect_input(void)
-{
-    ck_assert_ptr_nonnull(freopen(path, "rb", stdin));
-}
-
 START_TEST(standard_input_is_stored_and_can_be_read_again)
 {
     uint64_t too_long;
@@ -306,6 +363,7 @@ int main(void)
     tcase_add_checked_fixture(source, setup, teardown);
     tcase_add_loop_test(source, a_file_comes_whole_from_any_offset, 0, 4); // Packed in 1 to 3.
     tcase_add_loop_test(source, a_limit_is_where_a_block_ends, 0, 2);
+    tcase_add_loop_test(source, blocks_are_as_small_as_wanted, 0, 3); // Plain, packed, live.
     tcase_add_test(source, a_line_that_is_too_long_is_skipped_and_counted);
     tcase_add_loop_test(source, packed_data_that_is_cut_or_damaged_is_a_fault, 0, 2);
     tcase_add_test(source, what_a_file_is_shows_in_its_identity);
