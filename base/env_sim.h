@@ -65,9 +65,10 @@ struct sim_observer {
     // A file was written or synced (before `work` or the caller goes on).
     void (*written)(void *context, struct env *env, const char *path);
     void (*synced)(void *context, struct env *env, const char *path);
-    // Bytes left a process, and came to one (`total`: of this direction since it began).
+    // Bytes left a process, and came to one, which will look at them when this returns.
+    // `sent_turn`: when the other process gave them away (or later, if they had to queue).
     void (*sent)(void *context, struct env_stream *stream, struct slice bytes);
-    void (*received)(void *context, struct env_stream *stream, uint64_t total);
+    void (*received)(void *context, struct env_stream *stream, size_t size, uint64_t sent_turn);
     void *context;
 };
 
@@ -90,6 +91,8 @@ void sim_world_destroy(struct sim_world *world);
 // The next event. False when nothing will ever happen again.
 bool sim_world_step(struct sim_world *world);
 uint64_t sim_world_now(const struct sim_world *world);
+// How many events there were: a clock that never stands still.
+uint64_t sim_world_turn(const struct sim_world *world);
 // Depends on all that happened.
 uint64_t sim_world_hash(const struct sim_world *world);
 void sim_world_observe(struct sim_world *world, const struct sim_observer *observer);

@@ -27,7 +27,7 @@ struct sim_world {
     struct sim_options options;
     struct sim_observer observer;
     struct random random;
-    uint64_t now_ns, hash;
+    uint64_t now_ns, turn, hash;
     struct timer_heap events;
     struct sim_machine *machines;
     struct sim_listener *listeners;

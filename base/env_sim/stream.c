@@ -22,7 +22,7 @@
 
 struct sim_piece {
     struct sim_piece *next;
-    uint64_t arrival_ns;
+    uint64_t arrival_ns, sent_turn;
     enum status end; // OK: bytes.
     size_t size;
     uint8_t bytes[];
@@ -41,7 +41,6 @@ struct sim_stream {
     // What comes.
     struct sim_piece *first, *last;
     struct sim_event event; // When the first piece may be taken.
-    uint64_t received;
     // What goes.
     uint8_t *queue;
     size_t queue_start, queued, queue_capacity, in_flight, window;
@@ -98,7 +97,6 @@ static void send_queued(struct sim_stream *stream);
 static void take_data(struct sim_stream *stream, struct sim_piece *piece)
 {
     struct sim_world *world = stream->process->world;
-    stream->received += piece->size;
     if (stream->peer != NULL) {
         stream->peer->in_flight -= piece->size;
         send_queued(stream->peer);
@@ -106,7 +104,8 @@ static void take_data(struct sim_stream *stream, struct sim_piece *piece)
     arm(stream);
     stream_event(stream, "receive", piece->size);
     if (world->observer.received != NULL)
-        world->observer.received(world->observer.context, &stream->base, stream->received);
+        world->observer.received(world->observer.context, &stream->base, piece->size,
+                                 piece->sent_turn);
     // The owner may close the stream in here.
     stream->events->data(stream->context, slice_make(piece->bytes, piece->size));
 }
@@ -153,6 +152,7 @@ static void add_piece(struct sim_stream *stream, struct slice bytes, enum status
     struct sim_piece *piece = malloc(sizeof *piece + bytes.size);
     ASSERT(piece != NULL);
     piece->next = NULL;
+    piece->sent_turn = stream->process->world->turn;
     piece->arrival_ns = stream->process->world->now_ns + delay_ns;
     piece->end = end;
     piece->size = bytes.size;

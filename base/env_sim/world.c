@@ -73,6 +73,11 @@ uint64_t sim_world_now(const struct sim_world *world)
     return world->now_ns;
 }
 
+uint64_t sim_world_turn(const struct sim_world *world)
+{
+    return world->turn;
+}
+
 uint64_t sim_world_hash(const struct sim_world *world)
 {
     return world->hash;
@@ -176,6 +181,7 @@ bool sim_world_step(struct sim_world *world)
     if (first == NULL) return false;
     ASSERT(first->deadline_ns >= world->now_ns);
     world->now_ns = first->deadline_ns;
+    world->turn++;
     timer_heap_remove(&world->events, first);
     struct sim_event *event = CONTAINER_OF(first, struct sim_event, timer);
     event->run(event);

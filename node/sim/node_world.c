@@ -16,6 +16,17 @@
 
 enum { CLIENTS_MAX = 4 };
 
+// A log of the node as seen from outside: when it was last written, and which syncs there were.
+enum log { LOG_COMMITS, LOG_METADATA, LOG_COUNT };
+enum { SYNCS_KEPT = 256 };
+struct synced_log {
+    uint64_t written_turn;
+    struct {
+        uint64_t turn, covers_turn;
+    } syncs[SYNCS_KEPT]; // A ring.
+    size_t count;
+};
+
 struct node_flush {
     struct node_flush *next;
     struct workload_operation *operation;
@@ -34,7 +45,66 @@ struct node_world {
     struct env *client_env;
     struct sim_clients *clients;
     struct node_flush *flushes; // Under way.
+    // What the observer saw, in turns of the world.
+    struct synced_log logs[LOG_COUNT];
+    uint64_t answer_turn; // When the bytes that the clients look at now were given away.
 };
+
+// ---- Invariant 1, seen from outside -------------------------------------------------------------
+
+static bool find_log(const char *path, enum log *log)
+{
+    *log = strncmp(path, "/node/commitlog/", 16) == 0 ? LOG_COMMITS : LOG_METADATA;
+    return *log == LOG_COMMITS || strncmp(path, "/node/metadata/", 15) == 0;
+}
+
+static void written(void *context, struct env *env, const char *path)
+{
+    struct node_world *world = context;
+    enum log log;
+    (void)env;
+    if (find_log(path, &log)) world->logs[log].written_turn = sim_world_turn(world->sim);
+}
+
+static void synced(void *context, struct env *env, const char *path)
+{
+    struct node_world *world = context;
+    enum log which;
+    (void)env;
+    if (!find_log(path, &which)) return;
+    struct synced_log *log = &world->logs[which];
+    size_t at = log->count++ % SYNCS_KEPT;
+    log->syncs[at].turn = sim_world_turn(world->sim);
+    log->syncs[at].covers_turn = log->written_turn;
+}
+
+static void received(void *context, struct env_stream *stream, size_t size, uint64_t sent_turn)
+{
+    struct node_world *world = context;
+    (void)stream, (void)size;
+    world->answer_turn = sent_turn;
+}
+
+static uint64_t turn(void *context)
+{
+    struct node_world *world = context;
+    return sim_world_turn(world->sim);
+}
+
+// Between the sending of a change and that of its answer the log was written and then synced.
+static void acknowledged(void *context, const struct workload_operation *operation,
+                         uint64_t sent_turn)
+{
+    struct node_world *world = context;
+    bool is_schema = operation->table == WORKLOAD_SCHEMA;
+    const struct synced_log *log = &world->logs[is_schema ? LOG_METADATA : LOG_COMMITS];
+    for (size_t i = 0; i < log->count && i < SYNCS_KEPT; i++)
+        if (log->syncs[i].turn < world->answer_turn && log->syncs[i].covers_turn > sent_turn)
+            return;
+    if (log->count >= SYNCS_KEPT && log->syncs[log->count % SYNCS_KEPT].turn > sent_turn) return;
+    workload_fail(world->workload, "%s was acknowledged before a sync of its log",
+                  workload_kind_text(operation->kind));
+}
 
 // ---- Flushes, asked for by hand ----------------------------------------------------------------
 
@@ -185,6 +255,11 @@ void node_world_set_workload(struct node_world *world, struct workload *workload
 {
     world->workload = workload;
     sim_clients_set_workload(world->clients, workload);
+    const struct sim_clients_checks checks = {acknowledged, turn, world};
+    sim_clients_set_checks(world->clients, &checks);
+    const struct sim_observer observer = {
+        .written = written, .synced = synced, .received = received, .context = world};
+    sim_world_observe(world->sim, &observer);
 }
 
 void node_world_end(struct node_world *world)

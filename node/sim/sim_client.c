@@ -12,7 +12,12 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
-enum { IN_FLIGHT_MAX = 64, TEXT_SIZE_MAX = 1 << 20, ID_SIZE_MAX = 64 };
+enum {
+    IN_FLIGHT_MAX = 64,
+    TEXT_SIZE_MAX = 1 << 20,
+    ID_SIZE_MAX = 64,
+    COMMENT_SIZE = 24 * 1024,
+};
 
 // What a new connection does before it is ready. The first are done until they were acknowledged
 // once, for ever; the rest are prepared on each connection that does so.
@@ -62,6 +67,7 @@ struct sim_request {
     struct buffer text, paging_state;
     enum prepared prepared; // PREPARED_COUNT: a text.
     int32_t page_size;
+    uint64_t turn; // In which it was sent.
     struct env_timer timer;
 };
 
@@ -70,6 +76,7 @@ struct sim_clients {
     struct env_address address;
     struct random random;
     struct workload *workload;
+    struct sim_clients_checks checks;
     bool tables_made;
     size_t count;
     struct sim_connection *connections;
@@ -216,6 +223,17 @@ static void put_value(struct buffer *text, uint64_t stamp)
     buffer_put_u8(text, '\'');
 }
 
+// Some are long, so that the metadata log has to begin a new file now and then.
+static void put_comment(struct buffer *text, uint64_t stamp)
+{
+    buffer_put_u8(text, '\'');
+    workload_value_put(stamp, text);
+    buffer_put_u8(text, '!');
+    for (size_t i = 0; stamp % 3 == 0 && i < COMMENT_SIZE / 16; i++)
+        buffer_put_format(text, "%016zu", i);
+    buffer_put_u8(text, '\'');
+}
+
 static void put_select(struct buffer *text, const struct workload_operation *operation)
 {
     const char *name = table_names[operation->table];
@@ -273,12 +291,12 @@ static void put_text(struct buffer *text, const struct workload_operation *opera
         break;
     case WORKLOAD_CREATE_TABLE:
         buffer_put_format(
-            text, "CREATE TABLE sim.x%zu (a int PRIMARY KEY, b text) WITH comment = '%" PRIu64 "'",
-            partition, operation->stamp);
+            text, "CREATE TABLE sim.x%zu (a int PRIMARY KEY, b text) WITH comment = ", partition);
+        put_comment(text, operation->stamp);
         break;
     case WORKLOAD_ALTER_TABLE:
-        buffer_put_format(text, "ALTER TABLE sim.x%zu WITH comment = '%" PRIu64 "'", partition,
-                          operation->stamp);
+        buffer_put_format(text, "ALTER TABLE sim.x%zu WITH comment = ", partition);
+        put_comment(text, operation->stamp);
         break;
     case WORKLOAD_DROP_TABLE:
         buffer_put_format(text, "DROP TABLE sim.x%zu", partition);
@@ -297,10 +315,9 @@ static void put_text(struct buffer *text, const struct workload_operation *opera
 
 static bool parse_number(struct slice text, char letter, uint64_t *number)
 {
-    size_t at = letter == '\0' ? 0 : 1;
-    if (text.size <= at || (letter != '\0' && text.data[0] != letter)) return false;
+    if (text.size < 2 || text.data[0] != letter) return false;
     *number = 0;
-    for (; at < text.size; at++) {
+    for (size_t at = 1; at < text.size; at++) {
         if (text.data[at] < '0' || text.data[at] > '9') return false;
         *number = *number * 10 + (text.data[at] - '0');
     }
@@ -345,7 +362,10 @@ static bool take_schema_row(struct workload_operation *operation, struct cursor 
     struct slice name = answer_next_cell(rows), comment = answer_next_cell(rows);
     uint64_t number, stamp;
     if (!parse_number(name, 'x', &number)) return true; // Not one of these.
-    if (number >= MODEL_PARTITIONS || !parse_number(comment, '\0', &stamp)) return false;
+    const uint8_t *end = comment.size == 0 ? NULL : memchr(comment.data, '!', comment.size);
+    if (end == NULL || number >= MODEL_PARTITIONS) return false;
+    if (!workload_value_get(slice_make(comment.data, (size_t)(end - comment.data)), &stamp))
+        return false;
     workload_found_add(operation, number, 0, stamp);
     return true;
 }
@@ -421,6 +441,9 @@ static void request_is_done(struct cql_client_request *base, enum status status,
         end_request(request, WORKLOAD_UNKNOWN);
         return;
     }
+    const struct sim_clients_checks *checks = &request->clients->checks;
+    if (answer->kind != RESULT_ROWS)
+        checks->acknowledged(checks->context, request->operation, request->turn);
     end_request(request, WORKLOAD_DONE);
 }
 
@@ -521,6 +544,7 @@ void sim_clients_submit(struct sim_clients *clients, struct workload_operation *
     if (request->prepared == PREPARED_COUNT) put_text(&request->text, operation);
     if (random_chance(&clients->random, 0.6))
         request->page_size = 1 + (int32_t)random_below(&clients->random, 20);
+    request->turn = clients->checks.turn(clients->checks.context);
     if (!connection->is_ready) {
         end_unsent(request);
     } else if (send_request(request) != STATUS_OK) {
@@ -552,6 +576,11 @@ struct sim_clients *sim_clients_create(struct env *env, const struct env_address
 void sim_clients_set_workload(struct sim_clients *clients, struct workload *workload)
 {
     clients->workload = workload;
+}
+
+void sim_clients_set_checks(struct sim_clients *clients, const struct sim_clients_checks *checks)
+{
+    clients->checks = *checks;
 }
 
 void sim_clients_destroy(struct sim_clients *clients)

@@ -16,6 +16,14 @@ struct sim_clients *sim_clients_create(struct env *env, const struct env_address
                                        size_t count, uint64_t seed);
 void sim_clients_destroy(struct sim_clients *clients);
 void sim_clients_set_workload(struct sim_clients *clients, struct workload *workload);
+// What the world is told of: a change was acknowledged that was sent in this turn.
+struct sim_clients_checks {
+    void (*acknowledged)(void *context, const struct workload_operation *operation,
+                         uint64_t sent_turn);
+    uint64_t (*turn)(void *context);
+    void *context;
+};
+void sim_clients_set_checks(struct sim_clients *clients, const struct sim_clients_checks *checks);
 // As workload_world.submit.
 void sim_clients_submit(struct sim_clients *clients, struct workload_operation *operation);
 

@@ -38,6 +38,7 @@ struct workload {
     size_t truncated_busy; // Operations under way to the table that is truncated.
     bool truncates;
     bool kills_soon;
+    bool much_ddl;
     size_t checks_left;
     bool lost_power_at_the_end;
     struct workload_operation check; // The operation of the end.
@@ -69,7 +70,7 @@ static size_t value_size(uint64_t stamp)
     uint64_t chance = hash >> 32 & 1023;
     size_t extra = (size_t)(hash >> 8 & 0xffff);
     if (chance == 0) return 100000 + 4 * extra;
-    if (chance < 20) return 4000 + extra / 4;
+    if (chance < 50) return 4000 + extra / 4;
     return 24 + extra % 100;
 }
 
@@ -331,16 +332,22 @@ static const uint16_t weights[WORKLOAD_KIND_COUNT] = {
     [WORKLOAD_READ_SCHEMA] = 6,
 };
 
+static uint64_t weight_of(const struct workload *workload, size_t kind)
+{
+    bool is_ddl = kind >= WORKLOAD_CREATE_TABLE && kind <= WORKLOAD_DROP_TABLE;
+    return (uint64_t)weights[kind] * (is_ddl && workload->much_ddl ? 12 : 1);
+}
+
 static enum workload_kind pick_kind(struct workload *workload)
 {
     size_t count = workload->world->has_cql ? WORKLOAD_KIND_COUNT : WORKLOAD_CREATE_TABLE;
     uint64_t sum = 0;
     for (size_t i = 0; i < count; i++)
-        sum += weights[i];
+        sum += weight_of(workload, i);
     uint64_t at = below(workload, sum);
     size_t kind = 0;
-    for (; at >= weights[kind]; kind++)
-        at -= weights[kind];
+    for (; at >= weight_of(workload, kind); kind++)
+        at -= weight_of(workload, kind);
     return (enum workload_kind)kind;
 }
 
@@ -684,6 +691,7 @@ struct workload *workload_create(struct sim_world *sim, const struct workload_op
     workload->model = model_create(WORKLOAD_TABLE_COUNT);
     workload->slot_count = options->slots > 0 ? options->slots : 1 + below(workload, SLOTS_MAX);
     ASSERT(workload->slot_count <= SLOTS_MAX);
+    workload->much_ddl = chance(workload, 0.1);
     for (size_t i = 0; i < SLOTS_MAX; i++)
         workload->slots[i].workload = workload;
     return workload;
