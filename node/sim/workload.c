@@ -329,13 +329,13 @@ static const uint16_t weights[WORKLOAD_KIND_COUNT] = {
     [WORKLOAD_READ_ROW] = 180,    [WORKLOAD_READ_PARTITION] = 80,  [WORKLOAD_READ_SLICE] = 60,
     [WORKLOAD_SCAN] = 12,         [WORKLOAD_TRUNCATE] = 4,         [WORKLOAD_FLUSH] = 8,
     [WORKLOAD_CREATE_TABLE] = 10, [WORKLOAD_ALTER_TABLE] = 8,      [WORKLOAD_DROP_TABLE] = 5,
-    [WORKLOAD_READ_SCHEMA] = 6,
+    [WORKLOAD_READ_SCHEMA] = 30,
 };
 
 static uint64_t weight_of(const struct workload *workload, size_t kind)
 {
     bool is_ddl = kind >= WORKLOAD_CREATE_TABLE && kind <= WORKLOAD_DROP_TABLE;
-    return (uint64_t)weights[kind] * (is_ddl && workload->much_ddl ? 12 : 1);
+    return (uint64_t)weights[kind] * (is_ddl && workload->much_ddl ? 10 : 1);
 }
 
 static enum workload_kind pick_kind(struct workload *workload)
@@ -691,7 +691,7 @@ struct workload *workload_create(struct sim_world *sim, const struct workload_op
     workload->model = model_create(WORKLOAD_TABLE_COUNT);
     workload->slot_count = options->slots > 0 ? options->slots : 1 + below(workload, SLOTS_MAX);
     ASSERT(workload->slot_count <= SLOTS_MAX);
-    workload->much_ddl = chance(workload, 0.1);
+    workload->much_ddl = chance(workload, 0.2);
     for (size_t i = 0; i < SLOTS_MAX; i++)
         workload->slots[i].workload = workload;
     return workload;
