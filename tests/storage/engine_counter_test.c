@@ -255,8 +255,8 @@ START_TEST(a_deleted_column_stays_null)
 }
 END_TEST
 
-// What Cassandra's memtable does: the column's tombstone beats whatever comes, though the partition's
-// deletion hides the tombstone itself.
+// What Cassandra's memtable does: the column's tombstone beats whatever comes, though the
+// partition's deletion hides the tombstone itself.
 START_TEST(a_deleted_column_stays_null_after_the_partition_was_deleted_too)
 {
     add("n", 5);
