@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "cql/analysis.h"
+#include "cql/job_guard.h"
 
 enum {
     EXECUTION_ARENA_BLOCK_SIZE = 8192,
@@ -258,6 +259,10 @@ void execution_truncate_start(struct execution *execution)
                           SLICE_TEXT(table->name));
         else
             cql_error_set(&execution->error, CQL_ERROR_INVALID, "Cannot truncate virtual tables");
+        execution_fail(execution);
+        return;
+    }
+    if (!job_guard_check(execution->processor, present, "TRUNCATE", &execution->error)) {
         execution_fail(execution);
         return;
     }

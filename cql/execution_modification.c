@@ -9,6 +9,7 @@
 #include "base/container_of.h"
 #include "base/limits.h"
 #include "cql/execution.h"
+#include "cql/job_guard.h"
 
 struct modification_work {
     struct execution *execution;
@@ -184,6 +185,13 @@ static void modification_read_start(struct execution *execution,
 
 // ---- One statement ------------------------------------------------------------------------------
 
+static bool modification_check_job(struct execution *execution,
+                                   const struct modification_plan *plan)
+{
+    return plan->kind != MODIFICATION_DELETE ||
+           job_guard_check(execution->processor, plan->table, "DELETE", &execution->error);
+}
+
 static bool modification_check_consistency(struct execution *execution,
                                            const struct modification_plan *plan)
 {
@@ -203,7 +211,8 @@ static bool modification_check_consistency(struct execution *execution,
 void execution_modification_start(struct execution *execution)
 {
     const struct modification_plan *plan = &execution->statement->plan->modification;
-    if (!modification_check_consistency(execution, plan)) {
+    if (!modification_check_consistency(execution, plan) ||
+        !modification_check_job(execution, plan)) {
         execution_fail(execution);
         return;
     }
@@ -280,6 +289,7 @@ void execution_batch_start(struct execution *execution)
             is_ok = modification_refuse_lists(execution);
         else
             is_ok =
+                modification_check_job(execution, plan->parts[i]) &&
                 change_list_add(&work->list, plan->parts[i], &execution->state->binding, &options);
     }
     if (!is_ok) {
@@ -300,6 +310,7 @@ static bool modification_add_entry(struct execution *execution, struct modificat
                              "There were %d markers(?) in CQL but %zu bound variables",
                              entry->statement->marker_count, entry->value_count);
     if (plan->reads_lists) return modification_refuse_lists(execution);
+    if (!modification_check_job(execution, plan)) return false;
     struct binding binding = execution->state->binding;
     binding.values = entry->values;
     return change_list_add(&work->list, plan, &binding, options);

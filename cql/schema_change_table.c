@@ -1,6 +1,7 @@
 // CREATE TABLE and ALTER TABLE (CreateTableStatement, AlterTableStatement).
 #include "base/limits.h"
 #include "cql/functions.h"
+#include "cql/job_guard.h"
 #include "cql/schema_change.h"
 #include "cql/schema_properties.h"
 #include "storage/schema_codec.h"
@@ -366,6 +367,7 @@ static bool altering_drop(struct altering *altering, struct slice name)
     if (column->kind < COLUMN_STATIC)
         return schema_change_invalid(analysis, "Cannot drop PRIMARY KEY column %.*s%.*s", name,
                                      slice_make("", 0));
+    if (!job_guard_check_column(analysis->processor, table, name, analysis->error)) return false;
     int64_t timestamp = altering->now_us;
     if (!slice_is_null(altering->raw->drop_timestamp))
         timestamp =

@@ -1,6 +1,7 @@
 #include "ring/jobs.h"
 
 #include "base/assert.h"
+#include "base/checksum.h"
 
 #include <stdlib.h>
 
@@ -8,12 +9,20 @@ struct known_job {
     struct job job; // `job.batches` is `batches`.
     struct job_batch *batches;
     size_t batch_capacity;
+    struct known_job *next_open;
 };
 
 struct jobs {
     struct known_job **items; // Oldest first.
     size_t count, capacity;
+    struct known_job *open; // All that are open, the newest first.
 };
+
+const char *jobs_state_text(enum job_state state)
+{
+    static const char *const texts[] = {"open", "finished", "stopped", "broken"};
+    return texts[state];
+}
 
 struct jobs *jobs_create(void)
 {
@@ -69,6 +78,36 @@ const struct job *jobs_at(const struct jobs *jobs, size_t index)
     return index < jobs->count ? &jobs->items[index]->job : NULL;
 }
 
+const struct job *jobs_find_writer(const struct jobs *jobs, struct uuid table)
+{
+    for (const struct known_job *at = jobs->open; at != NULL; at = at->next_open)
+        for (uint32_t i = 0; i < at->job.output_count; i++)
+            if (uuid_is(&at->job.outputs[i].table, &table)) return &at->job;
+    return NULL;
+}
+
+uint64_t jobs_hash_column(struct slice name)
+{
+    return checksum_xxh3(name, 0);
+}
+
+bool jobs_writes_column(const struct job *job, struct uuid table, struct slice column)
+{
+    uint64_t hash = jobs_hash_column(column);
+    for (uint32_t i = 0; i < job->output_count; i++)
+        if (uuid_is(&job->outputs[i].table, &table) && job->outputs[i].column_hash == hash)
+            return true;
+    return false;
+}
+
+static void forget_open(struct jobs *jobs, struct known_job *known)
+{
+    struct known_job **place = &jobs->open;
+    while (*place != known)
+        place = &(*place)->next_open;
+    *place = known->next_open;
+}
+
 static void forget_oldest_ended(struct jobs *jobs)
 {
     for (size_t i = 0; i < jobs->count; i++) {
@@ -96,6 +135,10 @@ static bool add_job(struct jobs *jobs, const struct job *job)
     known->job.batches = NULL;
     known->job.batch_count = 0;
     jobs->items[jobs->count++] = known;
+    if (job->state == JOB_OPEN) {
+        known->next_open = jobs->open;
+        jobs->open = known;
+    }
     return true;
 }
 
@@ -147,6 +190,11 @@ static void put_job(struct buffer *bytes, const struct job *job)
     buffer_put_u8(bytes, (uint8_t)job->state);
     buffer_put_vint(bytes, job->source_count);
     buffer_put_u64(bytes, job->source_hash);
+    buffer_put_vint(bytes, job->output_count);
+    for (uint32_t i = 0; i < job->output_count; i++) {
+        put_uuid(bytes, &job->outputs[i].table);
+        buffer_put_u64(bytes, job->outputs[i].column_hash);
+    }
     buffer_put_vint(bytes, job->last_batch);
     for (uint32_t i = 0; i < job->source_count; i++)
         buffer_put_vint(bytes, job->last_to[i]);
@@ -165,6 +213,13 @@ static bool take_job(struct cursor *bytes, struct job *job)
     uint8_t state = cursor_u8(bytes);
     uint64_t source_count = cursor_vint(bytes);
     job->source_hash = cursor_u64(bytes);
+    uint64_t output_count = cursor_vint(bytes);
+    if (output_count > JOB_OUTPUTS_MAX) return false;
+    job->output_count = (uint32_t)output_count;
+    for (uint32_t i = 0; i < job->output_count; i++) {
+        job->outputs[i].table = take_uuid(bytes);
+        job->outputs[i].column_hash = cursor_u64(bytes);
+    }
     job->last_batch = cursor_vint(bytes);
     if (name.size >= JOB_NAME_SIZE_MAX || state >= JOB_STATE_COUNT ||
         source_count > JOB_SOURCES_MAX)
@@ -297,7 +352,10 @@ enum status jobs_apply_done(struct jobs *jobs, struct cursor *record)
         done_through > known->job.done_through ? done_through : known->job.done_through;
     if (state == JOB_FINISHED && frontier != known->job.last_batch) return STATUS_CONFLICT;
     advance_frontier(known, done_through, grand_total);
-    if (known->job.state == JOB_OPEN) known->job.state = (enum job_state)state;
+    if (known->job.state == JOB_OPEN && state != JOB_OPEN) {
+        known->job.state = (enum job_state)state;
+        forget_open(jobs, known);
+    }
     return STATUS_OK;
 }
 

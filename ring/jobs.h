@@ -18,11 +18,15 @@
 enum {
     JOB_SOURCES_MAX = 16,
     JOB_NAME_SIZE_MAX = 256, // With its NUL.
-    JOB_BATCHES_MAX = 64,    // Recorded and not known to be done: the largest `depth`.
-    JOBS_MAX = 10000,        // Remembered. At the limit the oldest that is not open is forgotten.
+    JOB_OUTPUTS_MAX = 16,
+    JOB_BATCHES_MAX = 64, // Recorded and not known to be done: the largest `depth`.
+    JOBS_MAX = 10000,     // Remembered. At the limit the oldest that is not open is forgotten.
 };
 
 enum job_state { JOB_OPEN, JOB_FINISHED, JOB_SEALED, JOB_BROKEN, JOB_STATE_COUNT };
+
+// "open", "finished", "stopped", "broken".
+const char *jobs_state_text(enum job_state state);
 
 struct job_offset {
     uint64_t from, to; // Bytes of the source (or of its intake file): [from, to).
@@ -36,6 +40,12 @@ struct job_batch {
     uint64_t sums_hash_done; // Of the sums of batch `done_through`; 0 if there is none.
 };
 
+// Where a job writes: nobody else may delete there while it is open (rule 13).
+struct job_output {
+    struct uuid table;    // Its id: one that is dropped and made anew is another table.
+    uint64_t column_hash; // jobs_hash_column() of the counter's name.
+};
+
 struct job {
     struct uuid id; // Never used again; counter ids are made from it and an output's ordinal.
     struct uuid submission_id;    // Chosen by the client: submitting it twice gives the same job.
@@ -44,6 +54,8 @@ struct job {
     enum job_state state;
     uint32_t source_count;
     uint64_t source_hash; // What the sources are (paths, sizes, urls): a resume compares it.
+    uint32_t output_count;
+    struct job_output outputs[JOB_OUTPUTS_MAX];
     uint64_t last_batch;
     uint64_t last_to[JOB_SOURCES_MAX];
     int64_t last_timestamp_us;
@@ -64,6 +76,11 @@ const struct job *jobs_find(const struct jobs *jobs, struct uuid id);
 const struct job *jobs_find_by_name(const struct jobs *jobs, const char *name);
 // All, oldest first; NULL behind the last.
 const struct job *jobs_at(const struct jobs *jobs, size_t index);
+
+// An open job that writes this table; NULL when there is none. Cheap when few jobs are open.
+const struct job *jobs_find_writer(const struct jobs *jobs, struct uuid table);
+uint64_t jobs_hash_column(struct slice name);
+bool jobs_writes_column(const struct job *job, struct uuid table, struct slice column);
 
 // The three records. `depth` is how many batches may be recorded ahead of done_through.
 void jobs_put_submission(struct buffer *record, const struct job *job);

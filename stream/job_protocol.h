@@ -6,11 +6,14 @@
 //     PART    job 16 | n uv | cut u64 | map index uv | output uv | (cell key vbytes | sum zv)*
 //     TASK    job 16 | n uv | cut u64 | ts zv | done_through uv | parts uv
 //     DONE    job 16 | done_through uv | grand total u64 | state u8
+//     LIST    jobs to skip uv
+//     STOP    name or id, as text, vbytes
 //
 //     batch = number uv | ts zv | sources uv × (from uv | to uv) | input hash u64 | sums hash u64
 //
 // Every answer begins: status u8 | text vbytes. When the status is OK more follows: SUBMIT has the
-// job and each output's columns, TASK has the report (cells uv | hash u64).
+// job and each output's columns, TASK has the report (cells uv | hash u64), LIST has jobs until the
+// end: name vbytes | job | tables uv × vbytes; none when there are no more.
 #ifndef STREAM_JOB_PROTOCOL_H
 #define STREAM_JOB_PROTOCOL_H
 
@@ -19,7 +22,16 @@
 #include "ring/jobs.h"
 #include "stream/output.h"
 
-enum job_message { JOB_SUBMIT = 1, JOB_BATCH, JOB_PART, JOB_TASK, JOB_DONE, JOB_ANSWER };
+enum job_message {
+    JOB_SUBMIT = 1,
+    JOB_BATCH,
+    JOB_PART,
+    JOB_TASK,
+    JOB_DONE,
+    JOB_ANSWER,
+    JOB_LIST,
+    JOB_STOP
+};
 
 // Bytes of cells in one PART.
 #define JOB_PART_SIZE ((size_t)MIB)

@@ -9,12 +9,15 @@
 
 #include <inttypes.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 // Jobs whose totals are kept at a time; the one not used for longest is forgotten. Workers.
 enum { JOB_SERVICE_REDUCERS_MAX = 16, JOB_SERVICE_WORKERS_MAX = 64 };
 
 #define JOB_SERVICE_ANSWER_MAX (256 * (size_t)KIB)
+
+_Static_assert((int)OUTPUTS_MAX <= (int)JOB_OUTPUTS_MAX, "a job's outputs fit its record");
 
 // A request that waits for the metadata log or a reducer. When its worker goes, `connection`
 // becomes NULL and nobody is told.
@@ -24,7 +27,8 @@ struct job_service_operation {
     struct transport_connection *connection;
     uint64_t id;
     struct metadata_job_change change;
-    struct job_submission submission; // SUBMIT: its slices are in the arena.
+    struct job_submission submission;       // SUBMIT: its slices are in the arena.
+    struct job_output outputs[OUTPUTS_MAX]; // SUBMIT: of the tables as they are now.
     struct uuid job;
     struct arena arena;
 };
@@ -155,10 +159,11 @@ static struct reducer *job_service_reducer(struct job_service *service, struct u
     return made;
 }
 
-// Each output's table as the schema has it now.
+// Each output's table as the schema has it now; `answer` gets the columns.
 static enum status job_service_put_columns(const struct job_service *service,
                                            const struct job_submission *submission,
-                                           struct buffer *answer, struct error *error)
+                                           struct job_output *outputs, struct buffer *answer,
+                                           struct error *error)
 {
     const struct schema *schema = metadata_schema(service->options.metadata);
     for (size_t i = 0; i < submission->target_count; i++) {
@@ -172,7 +177,10 @@ static enum status job_service_put_columns(const struct job_service *service,
         enum status status =
             output_roles(table, target->columns, target->column_count, columns, error);
         if (status != STATUS_OK) return status;
+        outputs[i].table = table->id;
         for (size_t j = 0; j < target->column_count; j++) {
+            if (columns[j].role == OUTPUT_COUNTER)
+                outputs[i].column_hash = jobs_hash_column(target->columns[j]);
             buffer_put_u8(answer, (uint8_t)columns[j].role);
             buffer_put_u16(answer, columns[j].index);
             buffer_put_u8(answer, (uint8_t)columns[j].type);
@@ -190,7 +198,8 @@ static void job_service_tell_job(struct job_service_operation *operation, const 
     buffer_init(&answer, JOB_SERVICE_ANSWER_MAX);
     job_put_answer(&answer, STATUS_OK, "");
     job_put_job(&answer, job);
-    enum status status = job_service_put_columns(service, &operation->submission, &answer, &error);
+    enum status status = job_service_put_columns(service, &operation->submission,
+                                                 operation->outputs, &answer, &error);
     struct reducer *reducer =
         status == STATUS_OK ? job_service_reducer(service, job->id, true) : NULL;
     if (status == STATUS_OK && reducer == NULL)
@@ -248,9 +257,21 @@ static void job_service_submit_new(struct job_service_operation *operation)
         .state = JOB_OPEN,
         .source_count = submission->source_count,
         .source_hash = submission->source_hash,
+        .output_count = (uint32_t)submission->target_count,
     };
+    memcpy(job.outputs, operation->outputs, submission->target_count * sizeof *job.outputs);
     memcpy(job.name, submission->name.data, submission->name.size);
     metadata_submit_job(service->options.metadata, &operation->change, &job, job_service_submitted);
+}
+
+// A table that was dropped and made anew has none of the job's counts.
+static bool job_service_has_tables(const struct job *job,
+                                   const struct job_service_operation *operation)
+{
+    if (job->output_count != operation->submission.target_count) return false;
+    for (uint32_t i = 0; i < job->output_count; i++)
+        if (!uuid_equals(job->outputs[i].table, operation->outputs[i].table)) return false;
+    return true;
 }
 
 // Rule 12: a known submission gives the job it made; a name whose job is open resumes that job; all
@@ -277,7 +298,8 @@ static void job_service_submit(struct job_service *service, struct transport_con
     }
     struct buffer columns;
     buffer_init(&columns, JOB_SERVICE_ANSWER_MAX);
-    enum status status = job_service_put_columns(service, &operation->submission, &columns, &error);
+    enum status status = job_service_put_columns(service, &operation->submission,
+                                                 operation->outputs, &columns, &error);
     buffer_deinit(&columns);
     if (status != STATUS_OK)
         job_service_finish_with(operation, status, error.text);
@@ -292,6 +314,10 @@ static void job_service_submit(struct job_service *service, struct transport_con
         job_service_finish_with(operation, STATUS_INVALID,
                                 "the source is not the one that the unfinished job of this name "
                                 "read; choose another name");
+    else if (!job_service_has_tables(job, operation))
+        job_service_finish_with(operation, STATUS_INVALID,
+                                "a table of the unfinished job of this name was dropped since; "
+                                "choose another name, or stop the job (helenus stream stop)");
     else
         job_service_tell_job(operation, job);
 }
@@ -316,12 +342,16 @@ static void job_service_changed(struct metadata_job_change *change, enum status 
 {
     struct job_service_operation *operation =
         CONTAINER_OF(change, struct job_service_operation, change);
+    const struct job *job = jobs_find(job_service_jobs(operation->service), operation->job);
+    char text[64] = "";
+    if (status == STATUS_CONFLICT && job != NULL && job->state != JOB_OPEN)
+        (void)snprintf(text, sizeof text, "the job is %s", jobs_state_text(job->state));
+    else if (status == STATUS_CONFLICT)
+        (void)snprintf(text, sizeof text, "the job has moved on: another worker runs it");
+    else if (status != STATUS_OK)
+        (void)snprintf(text, sizeof text, "the record could not be written");
     job_service_forget_finished(operation->service, operation->job);
-    job_service_finish_with(operation, status,
-                            status == STATUS_OK         ? ""
-                            : status == STATUS_CONFLICT ? "the job has moved on: another worker "
-                                                          "runs it"
-                                                        : "the record could not be written");
+    job_service_finish_with(operation, status, text);
 }
 
 static void job_service_bad_request(struct transport_connection *connection, uint64_t id)
@@ -345,6 +375,7 @@ static void job_service_batch(struct job_service *service, struct transport_conn
         return;
     }
     struct job_service_operation *operation = job_service_begin(service, connection, id);
+    operation->job = job;
     metadata_record_batch(service->options.metadata, &operation->change, job, &batch, source_count,
                           done_through, grand_total, depth, job_service_changed);
 }
@@ -363,6 +394,88 @@ static void job_service_done(struct job_service *service, struct transport_conne
     operation->job = job;
     metadata_record_done(service->options.metadata, &operation->change, job, done_through,
                          grand_total, (enum job_state)state, job_service_changed);
+}
+
+// ---- LIST, STOP --------------------------------------------------------------------------------
+
+static void job_service_put_tables(const struct job_service *service, const struct job *job,
+                                   struct buffer *answer)
+{
+    const struct schema *schema = metadata_schema(service->options.metadata);
+    buffer_put_vint(answer, job->output_count);
+    for (uint32_t i = 0; i < job->output_count; i++) {
+        char name[JOB_TABLE_NAME_SIZE];
+        const struct table *table = schema_find_table_by_id(schema, job->outputs[i].table);
+        if (table == NULL)
+            (void)snprintf(name, sizeof name, "(dropped)");
+        else
+            (void)snprintf(name, sizeof name, "%.*s.%.*s", (int)table->keyspace.size,
+                           table->keyspace.data, (int)table->name.size, table->name.data);
+        buffer_put_vint_bytes(answer, slice_of_text(name));
+    }
+}
+
+static void job_service_list(struct job_service *service, struct transport_connection *connection,
+                             uint64_t id, struct cursor *bytes)
+{
+    uint64_t skipped = cursor_vint(bytes);
+    if (bytes->failed || cursor_left(bytes) > 0) {
+        job_service_bad_request(connection, id);
+        return;
+    }
+    struct buffer answer;
+    buffer_init(&answer, JOB_SERVICE_ANSWER_MAX);
+    job_put_answer(&answer, STATUS_OK, "");
+    const struct job *job;
+    for (size_t i = (size_t)skipped; answer.size < JOB_SERVICE_ANSWER_MAX / 2 &&
+                                     (job = jobs_at(job_service_jobs(service), i)) != NULL;
+         i++) {
+        buffer_put_vint_bytes(&answer, slice_of_text(job->name));
+        job_put_job(&answer, job);
+        job_service_put_tables(service, job, &answer);
+    }
+    job_service_answer(connection, id, &answer);
+    buffer_deinit(&answer);
+}
+
+static const struct job *job_service_find_named(const struct job_service *service,
+                                                struct slice text)
+{
+    char name[JOB_NAME_SIZE_MAX] = {0};
+    if (text.size >= sizeof name) return NULL;
+    memcpy(name, text.data, text.size);
+    const struct job *job = jobs_find_by_name(job_service_jobs(service), name);
+    struct uuid id;
+    if (job == NULL && uuid_parse(text, &id) == STATUS_OK)
+        job = jobs_find(job_service_jobs(service), id);
+    return job;
+}
+
+// Seals a job: none of its batches is recorded or run any more. What is counted stays.
+static void job_service_stop(struct job_service *service, struct transport_connection *connection,
+                             uint64_t id, struct cursor *bytes)
+{
+    struct slice name = cursor_vint_bytes(bytes);
+    struct error error;
+    if (bytes->failed || cursor_left(bytes) > 0) {
+        job_service_bad_request(connection, id);
+        return;
+    }
+    const struct job *job = job_service_find_named(service, name);
+    if (job == NULL)
+        (void)error_set(&error, STATUS_NOT_FOUND, "there is no job '%.*s'", (int)name.size,
+                        name.data);
+    else if (job->state != JOB_OPEN)
+        (void)error_set(&error, STATUS_INVALID, "the job '%.*s' is %s already", (int)name.size,
+                        name.data, jobs_state_text(job->state));
+    if (job == NULL || job->state != JOB_OPEN) {
+        job_service_say(connection, id, &error);
+        return;
+    }
+    struct job_service_operation *operation = job_service_begin(service, connection, id);
+    operation->job = job->id;
+    metadata_record_done(service->options.metadata, &operation->change, job->id, job->done_through,
+                         job->grand_total, JOB_SEALED, job_service_changed);
 }
 
 // ---- PART, TASK --------------------------------------------------------------------------------
@@ -467,6 +580,12 @@ static void job_service_request(void *context, struct transport_connection *conn
         break;
     case JOB_DONE:
         job_service_done(service, connection, id, &bytes);
+        break;
+    case JOB_LIST:
+        job_service_list(service, connection, id, &bytes);
+        break;
+    case JOB_STOP:
+        job_service_stop(service, connection, id, &bytes);
         break;
     default:
         job_service_bad_request(connection, id);

@@ -10,6 +10,8 @@
 #include "ring/coordinator.h"
 #include "ring/metadata.h"
 
+enum { JOB_TABLE_NAME_SIZE = 512 }; // "ks.table" with its NUL; longer ones are cut in lists.
+
 struct job_service;
 
 // All outlive the service.

@@ -22,7 +22,6 @@ struct reducer_output {
     struct totals totals;
     // As of the present run; `table` is a reference.
     const struct table *table;
-    struct uuid table_id; // Of the totals.
     uint16_t counter_column;
     struct gather_cells {
         struct combine sums;
@@ -173,7 +172,7 @@ static void reducer_drop_totals(struct reducer *reducer)
     reducer->complete = false;
 }
 
-// Rule 6, on TASK n. A table that was dropped and made anew has none of the totals.
+// Rule 6, on TASK n.
 static void reducer_begin_totals(struct reducer *reducer, uint64_t number)
 {
     if (reducer->valid_through != number - 1) {
@@ -181,13 +180,8 @@ static void reducer_begin_totals(struct reducer *reducer, uint64_t number)
         reducer->complete = number == 1;
     }
     size_t size = 0;
-    for (size_t i = 0; i < reducer->output_count; i++) {
-        struct reducer_output *output = &reducer->outputs[i];
-        size += totals_size(&output->totals);
-        if (uuid_equals(output->table_id, output->table->id)) continue;
-        if (!uuid_equals(output->table_id, (struct uuid){{0}})) reducer_drop_totals(reducer);
-        output->table_id = output->table->id;
-    }
+    for (size_t i = 0; i < reducer->output_count; i++)
+        size += totals_size(&reducer->outputs[i].totals);
     if (size > REDUCER_TOTALS_MAX) reducer_drop_totals(reducer);
     reducer->valid_through = number - 1;
 }
@@ -502,7 +496,8 @@ static enum status reducer_check_record(const struct reducer *reducer, const str
 {
     const struct job *job = jobs_find(metadata_jobs(reducer->metadata), reducer->job);
     if (job == NULL) return error_set(error, STATUS_NOT_FOUND, "there is no such job");
-    if (job->state == JOB_BROKEN) return error_set(error, STATUS_INVALID, "the job is broken");
+    if (job->state != JOB_OPEN)
+        return error_set(error, STATUS_INVALID, "the job is %s", jobs_state_text(job->state));
     const struct job_batch *batch = NULL;
     for (size_t i = 0; i < job->batch_count; i++)
         if (job->batches[i].number == task->number) batch = &job->batches[i];
@@ -528,6 +523,15 @@ static enum status reducer_bind_output(struct reducer *reducer, struct reducer_o
         schema_find_table(metadata_schema(reducer->metadata), target->keyspace, target->table);
     if (table == NULL)
         return error_set(error, STATUS_INVALID, "table %.*s.%.*s does not exist",
+                         (int)target->keyspace.size, target->keyspace.data, (int)target->table.size,
+                         target->table.data);
+    // A table that was made anew under the same name has none of the job's counts.
+    const struct job *job = jobs_find(metadata_jobs(reducer->metadata), reducer->job);
+    size_t ordinal = (size_t)(output - reducer->outputs);
+    if (job == NULL || ordinal >= job->output_count ||
+        !uuid_equals(job->outputs[ordinal].table, table->id))
+        return error_set(error, STATUS_INVALID,
+                         "table %.*s.%.*s is another one than when the job began",
                          (int)target->keyspace.size, target->keyspace.data, (int)target->table.size,
                          target->table.data);
     struct output_column columns[OUTPUT_COLUMNS_MAX];

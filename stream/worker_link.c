@@ -398,7 +398,10 @@ static void worker_link_was_submitted(struct worker_link *link, struct cursor *a
         link->events.finished(link->context);
         return;
     } else if (link->job.state != JOB_OPEN || !worker_link_look_at_job(link)) {
-        (void)error_set(&error, STATUS_CONFLICT, "another worker runs this job");
+        (void)error_set(&error, STATUS_CONFLICT, "%s%s",
+                        link->job.state == JOB_OPEN ? "another worker runs this job"
+                                                    : "the job is ",
+                        link->job.state == JOB_OPEN ? "" : jobs_state_text(link->job.state));
         worker_link_fail(link, &error);
         return;
     }

@@ -241,7 +241,8 @@ static void job_changed(struct metadata_job_change *change, enum status status)
 
 struct uuid stream_fixture_submit(struct stream_fixture *fixture)
 {
-    struct job job = {.source_count = 1};
+    struct job job = {.source_count = 1, .output_count = 1};
+    job.outputs[0].table = (struct uuid){{1}};
     env_random_bytes(fixture->env, job.id.bytes, sizeof job.id.bytes);
     job.submission_id = job.id;
     struct job_wait wait = {.done = false};
