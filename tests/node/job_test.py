@@ -111,8 +111,34 @@ def test_standard_input_is_a_source():
 
 
 def start_job(r, name, data):
-    return subprocess.Popen([HELENUS, "stream", "run", "--name", name, "--ring", r.address, "--batch-records", "500", JOB, data],
+    # Many batches, so that a kill can hit any part of one.
+    return subprocess.Popen([HELENUS, "stream", "run", "--name", name, "--ring", r.address, "--batch-records", "20", JOB, data],
                             cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def job_named(r, name):
+    """The newest job of that name; None when no submission got through."""
+    return next((job for job in reversed(r.jobs()) if job["name"] == name), None)
+
+
+def run_with_kills(r, name, data, chance, kills_left):
+    """One job, killed at random moments and resumed until it is finished. Returns the batches done at each kill."""
+    hits = []
+    while True:
+        job = start_job(r, name, data)
+        try:
+            _, said = job.communicate(timeout=chance.uniform(0.01, 0.12) if len(hits) < kills_left else 60)
+            assert job.returncode == 0, said
+            assert job_named(r, name)["state"] == "finished"
+            return hits
+        except subprocess.TimeoutExpired:
+            job.send_signal(signal.SIGKILL)
+            job.communicate()
+        known = job_named(r, name)
+        hits.append(known["batches_done"] if known else 0)
+        # A finished job of this name would start anew: the kill came after its end was recorded.
+        if known and known["state"] == "finished":
+            return hits
 
 
 def test_a_killed_job_resumes_to_the_exact_counts():
@@ -121,23 +147,17 @@ def test_a_killed_job_resumes_to_the_exact_counts():
     expected = truth(counts)
     seed = random.randrange(2**32)
     chance = random.Random(seed)
-    kills = rounds = 0
+    hits, rounds = [], 0
     with ring("127.0.77.4", schema=True) as r:
-        while kills < KILLS:
+        while len(hits) < KILLS:
             rounds += 1
-            while True:
-                job = start_job(r, f"kill{rounds}", data)
-                try:
-                    _, said = job.communicate(timeout=chance.uniform(0.005, 0.25))
-                    assert job.returncode == 0, f"seed {seed}: {said}"
-                    break
-                except subprocess.TimeoutExpired:
-                    job.send_signal(signal.SIGKILL)
-                    job.communicate()
-                    kills += 1
+            hits += run_with_kills(r, f"kill{rounds}", data, chance, KILLS - len(hits))
             shown, count = differences(r.counts(), {k: rounds * n for k, n in expected.items()})
-            assert count == 0, f"seed {seed}, round {rounds}, {kills} kills: {count} rows differ: {shown}"
-    return f"{kills} kills in {rounds} runs, seed {seed}"
+            assert count == 0, f"seed {seed}, round {rounds}, {len(hits)} kills: {count} rows differ: {shown}"
+        batches = r.jobs()[0]["batches_recorded"]
+    inside = sum(0 < done < batches for done in hits)
+    assert inside * 2 > len(hits), f"seed {seed}: only {inside} of {len(hits)} kills hit a job at work: {hits}"
+    return f"{len(hits)} kills in {rounds} runs of {batches} batches, {inside} of them between two batches, seed {seed}"
 
 
 def test_a_node_killed_under_a_job_loses_and_doubles_nothing():
@@ -151,7 +171,7 @@ def test_a_node_killed_under_a_job_loses_and_doubles_nothing():
             rounds += 1
             job = start_job(r, f"node{rounds}", data)
             while job.poll() is None:
-                time.sleep(chance.uniform(0.02, 0.3))
+                time.sleep(chance.uniform(0.02, 0.2))
                 if job.poll() is None and kills < KILLS // 5:
                     r.kill()
                     r.restart()
@@ -161,6 +181,95 @@ def test_a_node_killed_under_a_job_loses_and_doubles_nothing():
             shown, count = differences(r.counts(), {k: rounds * n for k, n in expected.items()})
             assert count == 0, f"seed {seed}, round {rounds}, {kills} kills: {count} rows differ: {shown}"
     return f"{kills} kills in {rounds} runs, seed {seed}"
+
+
+def stop_in_the_middle(r, name, data):
+    """Starts a job and kills its worker when some of its batches are done."""
+    job = start_job(r, name, data)
+    wait_until(lambda: (job_named(r, name) or {"batches_done": 0})["batches_done"] > 5, 20, "batches are done")
+    job.send_signal(signal.SIGKILL)
+    job.communicate()
+    return job_named(r, name)
+
+
+def test_jobs_are_listed():
+    data, _ = (shared(path) for path in DATA["usql"])
+    with ring("127.0.77.4", schema=True) as r:
+        assert r.jobs() == []
+        r.job("--name", "whole \"one\"", "--batch-kib", "512", JOB, data)
+        open_job = stop_in_the_middle(r, "half", data)
+        whole, half = r.jobs()
+        assert half == open_job
+        assert whole["name"] == 'whole "one"' and whole["state"] == "finished" and half["state"] == "open", (whole, half)
+        assert whole["batches_recorded"] == whole["batches_done"] == 9, whole
+        assert whole["tables"] == ["demo_ks.hashtags"] and whole["total"] == sum(truth(shared(DATA["usql"][1])).values())
+        assert half["batches_done"] <= half["batches_recorded"] and 0 < half["offsets"][0] < whole["offsets"][0], half
+        r.restart()
+        assert r.jobs() == [whole, half]
+        assert "half" in run(HELENUS, "stream", "list", "--ring", r.address).stdout
+
+
+def test_a_table_that_a_job_writes_can_not_be_deleted_from():
+    """Rule 13: until the job is finished, or stopped for good."""
+    data, counts = (shared(path) for path in DATA["usql"])
+    refused = ["DELETE FROM demo_ks.hashtags WHERE hashtag = '#a'",
+               "DELETE FROM demo_ks.hashtags WHERE hashtag = '#a' AND interval > 'A'",
+               "DELETE FROM demo_ks.hashtags WHERE hashtag = '#a' AND interval = 'ALL'",
+               "DELETE mentions FROM demo_ks.hashtags WHERE hashtag = '#a' AND interval = 'ALL'",
+               "BEGIN UNLOGGED BATCH DELETE FROM demo_ks.other WHERE hashtag = '#a' "
+               "DELETE FROM demo_ks.hashtags WHERE hashtag = '#a' APPLY BATCH",
+               "BEGIN COUNTER BATCH DELETE FROM demo_ks.hashtags WHERE hashtag = '#a' APPLY BATCH",
+               "TRUNCATE demo_ks.hashtags",
+               "ALTER TABLE demo_ks.hashtags DROP mentions"]
+    allowed = ["UPDATE demo_ks.hashtags SET mentions = mentions + 1 WHERE hashtag = 'client' AND interval = 'ALL'",
+               "ALTER TABLE demo_ks.hashtags WITH comment = 'counted'",
+               "DELETE FROM demo_ks.other WHERE hashtag = '#a'",
+               "TRUNCATE demo_ks.other"]
+    with ring("127.0.77.4", schema=True) as r:
+        r.cqlsh(TABLE.replace("hashtags", "other"))
+        stop_in_the_middle(r, "half", data)
+        r.restart()
+        for statement in refused:
+            said = r.cqlsh(statement, check=False).stderr
+            assert "table demo_ks.hashtags is written by the stream job 'half': " in said and "refused" in said, said
+        for statement in allowed:
+            r.cqlsh(statement)
+        # The job goes on, exact.
+        r.job("--name", "half", JOB, data)
+        expected = truth(counts)
+        assert_counts(r, {**expected, ("client", "ALL"): 1})
+        r.cqlsh("TRUNCATE demo_ks.hashtags")
+        # One that will never go on is stopped.
+        stop_in_the_middle(r, "half", data)
+        assert "refused" in r.cqlsh(refused[0], check=False).stderr
+        run(HELENUS, "stream", "stop", "--ring", r.address, "half")
+        assert r.jobs()[-1]["state"] == "stopped"
+        again = run(HELENUS, "stream", "stop", "--ring", r.address, "half", check=False)
+        assert again.returncode == 1 and "stopped already" in again.stderr, again.stderr
+        for statement in refused[:-1]:
+            r.cqlsh(statement)
+        # The name is free again.
+        r.job("--name", "half", JOB, data)
+        assert_counts(r, expected)
+
+
+def test_a_worker_of_a_stopped_job_ends():
+    data, _ = (shared(path) for path in DATA["usql"])
+    with ring("127.0.77.4", schema=True) as r:
+        job = start_job(r, "stopped", data)
+        wait_until(lambda: job_named(r, "stopped"), 20, "the job is there")
+        run(HELENUS, "stream", "stop", "--ring", r.address, "stopped")
+        _, said = job.communicate(timeout=30)
+        assert job.returncode == 1 and "the job is stopped" in said, said
+
+
+def test_a_job_whose_table_was_made_anew_does_not_go_on():
+    data, _ = (shared(path) for path in DATA["usql"])
+    with ring("127.0.77.4", schema=True) as r:
+        stop_in_the_middle(r, "half", data)
+        r.cqlsh(f"DROP TABLE demo_ks.hashtags; {TABLE}")
+        done = r.job("--name", "half", JOB, data, check=False)
+        assert done.returncode == 1 and "was dropped since" in done.stderr, done.stderr
 
 
 def test_the_deck_job_counts_an_http_stream():

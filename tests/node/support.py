@@ -67,6 +67,9 @@ class Ring:
     def job(self, *arguments, **options):
         return run(HELENUS, "stream", "run", "--ring", self.address, *arguments, cwd=ROOT, **options)
 
+    def jobs(self):
+        return json.loads(run(HELENUS, "stream", "list", "--json", "--ring", self.address).stdout)
+
     @contextlib.contextmanager
     def session(self, keyspace=None, version=4):
         from cassandra.cluster import Cluster
