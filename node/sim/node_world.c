@@ -5,6 +5,7 @@
 #include "base/container_of.h"
 #include "base/limits.h"
 #include "node/node.h"
+#include "node/ring_directory.h"
 #include "node/sim/sim_client.h"
 #include "storage/engine.h"
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS UINT64_C(1000000)
+#define DIRECTORY "/ring/node1"
 
 enum { CLIENTS_MAX = 4 };
 
@@ -54,8 +55,9 @@ struct node_world {
 
 static bool find_log(const char *path, enum log *log)
 {
-    *log = strncmp(path, "/node/commitlog/", 16) == 0 ? LOG_COMMITS : LOG_METADATA;
-    return *log == LOG_COMMITS || strncmp(path, "/node/metadata/", 15) == 0;
+    *log = strncmp(path, DIRECTORY "/commitlog/", sizeof DIRECTORY + 10) == 0 ? LOG_COMMITS
+                                                                              : LOG_METADATA;
+    return *log == LOG_COMMITS || strncmp(path, DIRECTORY "/metadata/", sizeof DIRECTORY + 9) == 0;
 }
 
 static void written(void *context, struct env *env, const char *path)
@@ -174,7 +176,7 @@ static enum status start(void *context, struct error *error)
     struct node_world *world = context;
     world->env = sim_process_start(world->machine, "node", died, world);
     struct node *node;
-    enum status status = node_start(world->env, "/node", &world->config, &node, error);
+    enum status status = node_start(world->env, DIRECTORY, &world->config, &node, error);
     if (status != STATUS_OK) {
         sim_process_crash(world->env);
         return status;
@@ -219,12 +221,12 @@ static void clients_died(void *context, struct env *env)
     ASSERT(false); // Nobody kills them.
 }
 
+// As `helenus ring start` does; a power loss may follow at once.
 static void make_directory(struct node_world *world)
 {
     struct env *env = sim_process_start(world->machine, "operator", clients_died, world);
-    ASSERT(env_make_dir(env, "/node", NULL) == STATUS_OK);
+    ASSERT(ring_make_directories(env, DIRECTORY, NULL) == STATUS_OK);
     sim_process_destroy(env);
-    sim_machine_sync(world->machine);
 }
 
 struct node_world *node_world_create(struct sim_world *sim, uint64_t seed)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ["base", "storage", "ring", "cql", "stream", "node"]
+FOLDERS = ["base", "storage", "ring", "cql", "stream", "node", "tests/stream"]
 CHUNK = 10
 
 
@@ -45,12 +45,18 @@ class Copy:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
     def compile(self):
-        done = subprocess.run(["ninja", "-C", self.build, "helenus"], text=True, stdout=subprocess.PIPE,
+        return self._ninja("helenus")
+
+    def compile_test(self, name):
+        return self._ninja(name)
+
+    def _ninja(self, target):
+        done = subprocess.run(["ninja", "-C", self.build, target], text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT)
         if done.returncode != 0:
             lines = [line for line in done.stdout.splitlines() if "error:" in line or "undefined" in line]
             raise RuntimeError("it does not compile: " + "; ".join(lines[:3]))
-        return self.build / "helenus"
+        return self.build / target
 
     def plant(self, file, old, new, at=None):
         """Replaces `old`, which occurs once (or the bytes from `at`); the result is what undo() takes."""
