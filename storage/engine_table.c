@@ -127,6 +127,14 @@ enum status engine_remove_gone(struct env *env, struct manifest *manifest, struc
     return STATUS_OK;
 }
 
+// The manifest's table is in this directory, wherever it was when the manifest was written: the
+// whole may have been moved, or copied.
+static void settle_manifest(struct manifest *manifest, const char *directory)
+{
+    free(manifest->directory);
+    manifest->directory = copy_text(directory);
+}
+
 static enum status load_table(struct engine_table *table, const char *directory,
                               struct error *error)
 {
@@ -137,6 +145,7 @@ static enum status load_table(struct engine_table *table, const char *directory,
         status = STATUS_OK;
     }
     if (status != STATUS_OK) return status;
+    settle_manifest(&table->manifest, directory);
     table->truncated_position = table->manifest.truncated_position;
     for (size_t i = 0; i < table->manifest.count; i++)
         use_generation(table, table->manifest.entries[i].generation);
@@ -219,6 +228,16 @@ static void add_name(void *context, const char *name, bool is_dir)
     list->names[list->count++] = copy_text(name);
 }
 
+// The last three names of a table's directory, "data/<keyspace>/<table>-<id>".
+static const char *last_names(const char *path)
+{
+    const char *at = path + strlen(path);
+    for (int names = 0; at > path; at--) {
+        if (at[-1] == '/' && ++names == 3) break;
+    }
+    return at;
+}
+
 // A manifest that says "dropped": its files, its directory, then itself.
 static enum status finish_drop(struct engine *engine, const char *path, struct error *error)
 {
@@ -226,6 +245,10 @@ static enum status finish_drop(struct engine *engine, const char *path, struct e
     enum status status = manifest_load(engine->env, path, &manifest, error);
     if (status != STATUS_OK) return status;
     if (manifest.dropped) {
+        char directory[2 * ENGINE_PATH_MAX];
+        (void)snprintf(directory, sizeof directory, "%s/%s", engine->directory,
+                       last_names(manifest.directory));
+        settle_manifest(&manifest, directory);
         status = engine_remove_gone(engine->env, &manifest, error);
         // Kept if something else is in it: snapshots, files that are not ours.
         if (status == STATUS_OK) (void)!env_remove_dir(engine->env, manifest.directory, NULL);

@@ -22,7 +22,7 @@ struct manifest {
     bool dropped;                // The table is gone; its files are to be removed.
     uint64_t flushed_position;   // All changes of the table up to here are in SSTables.
     uint64_t truncated_position; // All changes up to here are gone.
-    char *directory;             // Of the table.
+    char *directory;             // Of the table. Where it was, when read: see engine_table.c.
     struct manifest_entry *entries;
     size_t count, capacity;
 };

@@ -1,6 +1,7 @@
 // What the engine does besides reads and writes: versions of a table, drops, limits, locks, and
 // files that are not what they were.
 #include "base/limits.h"
+#include "storage/manifest.h"
 #include "tests/storage/support/engine_fixture.h"
 
 #include <check.h>
@@ -348,6 +349,68 @@ START_TEST(what_was_flushed_needs_no_log)
 }
 END_TEST
 
+// Puts the engine, which is closed, into another directory: from then on it lives there.
+static void move_directory(const char *name)
+{
+    static char moved[4096];
+    char from[4096];
+    (void)snprintf(from, sizeof from, "%s", options.directory);
+    (void)snprintf(moved, sizeof moved, "%s/%s", engine_fixture_directory(), name);
+    ck_assert_int_eq(rename(from, moved), 0);
+    options.directory = moved;
+}
+
+START_TEST(a_directory_may_be_moved)
+{
+    engine_fixture_close(engine);
+    char first[512];
+    (void)snprintf(first, sizeof first, "%s/first", engine_fixture_directory());
+    options.directory = first;
+    open_engine();
+    write_value(table, "a", "1");
+    engine_fixture_flush(engine);
+    engine_fixture_close(engine);
+    move_directory("second");
+    open_engine();
+    check_value(table, "a", "1");
+    write_value(table, "b", "2");
+    engine_fixture_flush(engine);
+    ck_assert_ptr_nonnull(strstr(find_file("Data.db"), "/second/"));
+    ck_assert_int_ne(access(first, F_OK), 0);
+}
+END_TEST
+
+// The directory is moved before a drop that a crash interrupted is finished.
+START_TEST(a_drop_is_finished_where_the_directory_is_now)
+{
+    engine_fixture_close(engine);
+    char first[512];
+    (void)snprintf(first, sizeof first, "%s/first", engine_fixture_directory());
+    options.directory = first;
+    open_engine();
+    write_value(table, "a", "1");
+    engine_fixture_flush(engine);
+    engine_fixture_close(engine);
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s", find_file("manifest/74000000000000000000000000000000"));
+    struct manifest manifest;
+    ck_assert_int_eq(manifest_load(engine_fixture_env(), path, &manifest, NULL), STATUS_OK);
+    manifest.dropped = true;
+    for (size_t i = 0; i < manifest.count; i++)
+        manifest.entries[i].gone = true;
+    char parent[4096];
+    (void)snprintf(parent, sizeof parent, "%s/manifest", first);
+    ck_assert_int_eq(manifest_store(engine_fixture_env(), parent, path, &manifest, NULL),
+                     STATUS_OK);
+    manifest_deinit(&manifest);
+    move_directory("second");
+    schema_remove_table(schema, slice_of_text("ks"), slice_of_text("t"));
+    open_engine();
+    ck_assert_ptr_null(find_file("second/data/ks/t-74000000000000000000000000000000"));
+    ck_assert_ptr_null(find_file("second/manifest/74000000000000000000000000000000"));
+}
+END_TEST
+
 int main(void)
 {
     TCase *engines = tcase_create("engine");
@@ -362,6 +425,8 @@ int main(void)
     tcase_add_loop_test(engines, a_damaged_file_of_ours_is_refused_at_the_start, 0, 4);
     tcase_add_test(engines, a_lost_sstable_is_refused_at_the_start);
     tcase_add_test(engines, what_was_flushed_needs_no_log);
+    tcase_add_test(engines, a_directory_may_be_moved);
+    tcase_add_test(engines, a_drop_is_finished_where_the_directory_is_now);
     Suite *suite = suite_create("engine");
     suite_add_tcase(suite, engines);
     SRunner *runner = srunner_create(suite);
