@@ -161,15 +161,21 @@ void node_abandon(struct node *node)
 
 // ---- Stopping: each part when the one that uses it is gone. -------------------------------------
 
-static void engine_is_closed(void *context)
+static void metadata_is_drained(void *context)
 {
     struct node *node = context;
-    node->engine = NULL;
     metadata_close(node->metadata);
     void (*stopped)(void *) = node->stopped;
     void *stopped_context = node->stopped_context;
     node_free(node);
     stopped(stopped_context);
+}
+
+static void engine_is_closed(void *context)
+{
+    struct node *node = context;
+    node->engine = NULL;
+    metadata_drain(node->metadata, metadata_is_drained, node);
 }
 
 // Also when the flush failed: then the commit log has what it did not write.

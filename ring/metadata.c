@@ -233,6 +233,11 @@ enum status metadata_open(struct env *env, const char *directory, struct metadat
     return STATUS_OK;
 }
 
+void metadata_drain(struct metadata *metadata, void (*drained)(void *context), void *context)
+{
+    metadata_log_drain(metadata->log, drained, context);
+}
+
 void metadata_close(struct metadata *metadata)
 {
     metadata_log_close(metadata->log);

@@ -26,7 +26,9 @@ struct metadata_listener {
 // Opens the log in DIR/metadata and replays it. Blocks: for start-up only.
 MUST_USE enum status metadata_open(struct env *env, const char *directory,
                                    struct metadata **metadata, struct error *error);
-// No change may be under way.
+// Calls `drained` in a later turn, once nothing is under way.
+void metadata_drain(struct metadata *metadata, void (*drained)(void *context), void *context);
+// Only when drained, or before the first change.
 void metadata_close(struct metadata *metadata);
 void metadata_abandon(struct metadata *metadata); // As engine_abandon().
 void metadata_listen(struct metadata *metadata, struct metadata_listener *listener);

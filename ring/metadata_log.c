@@ -19,6 +19,9 @@ enum {
     PATH_SIZE = 4096,
     // A new file begins when the records take more than this, and more than the state itself.
     ROTATE_SIZE_MIN = 1 << 20,
+    // Records of one write together, unless one alone is larger. What a buffer keeps of its memory.
+    WRITE_SIZE_MAX = 16 << 20,
+    BUFFER_KEPT_MAX = 1 << 20,
 };
 
 struct metadata_log {
@@ -37,6 +40,9 @@ struct metadata_log {
     struct buffer writing; // Records under way, or the head of a new file.
     bool writes;           // The job runs; then the thread has `file` and `writing`.
     bool rotates;
+    void (*drained)(void *context); // Whom metadata_log_drain() was called for, or NULL.
+    void *drained_context;
+    struct env_task drained_task;
     struct env_job job;
     enum status job_status;
     struct error job_error;
@@ -326,9 +332,30 @@ enum status metadata_log_open(struct env *env, const char *directory,
     return STATUS_OK;
 }
 
+static void run_drained(struct env_task *task)
+{
+    struct metadata_log *log = CONTAINER_OF(task, struct metadata_log, drained_task);
+    log->drained(log->drained_context);
+}
+
+static void tell_if_drained(struct metadata_log *log)
+{
+    if (log->drained != NULL && !log->writes && log->gathering == NULL)
+        env_task_post(log->env, &log->drained_task, run_drained);
+}
+
+void metadata_log_drain(struct metadata_log *log, void (*drained)(void *context), void *context)
+{
+    ASSERT(log->drained == NULL);
+    log->drained = drained;
+    log->drained_context = context;
+    tell_if_drained(log);
+}
+
 void metadata_log_close(struct metadata_log *log)
 {
     ASSERT(!log->writes && log->gathering == NULL);
+    env_task_cancel(log->env, &log->drained_task);
     metadata_log_abandon(log);
 }
 
@@ -374,6 +401,25 @@ static struct metadata_log_append *take_gathering(struct metadata_log *log)
     return list;
 }
 
+// Puts as many as one write may have into `writing`; the others go with the next.
+static void take_some(struct metadata_log *log)
+{
+    struct metadata_log_append **end = &log->in_flight;
+    buffer_clear(&log->writing);
+    while (log->gathering != NULL) {
+        struct metadata_log_append *append = log->gathering;
+        size_t size = RECORD_HEADER_SIZE + append->record.size;
+        if (log->writing.size > 0 && log->writing.size + size > WRITE_SIZE_MAX) break;
+        put_record(&log->writing, ++log->assigned, log->applied, append->record);
+        log->gathering = append->next;
+        append->next = NULL;
+        *end = append;
+        end = &append->next;
+    }
+    if (log->gathering == NULL) log->gathering_end = &log->gathering;
+    ASSERT(!log->writing.overflow); // Records are bounded by what makes them.
+}
+
 // A failed write or sync is final (invariant 7): nobody knows what of it is on the disk.
 static void fail_for_ever(struct metadata_log *log, enum status status)
 {
@@ -383,6 +429,7 @@ static void fail_for_ever(struct metadata_log *log, enum status status)
     log->in_flight = NULL;
     end_appends(in_flight, status);
     end_appends(take_gathering(log), status);
+    tell_if_drained(log);
 }
 
 static void append_done(struct env_job *job)
@@ -394,13 +441,15 @@ static void append_done(struct env_job *job)
         return;
     }
     log->file_size += log->writing.size;
+    if (log->writing.capacity > BUFFER_KEPT_MAX) buffer_deinit(&log->writing);
     struct metadata_log_append *list = log->in_flight;
     log->in_flight = NULL;
     for (struct metadata_log_append *append = list; append != NULL; append = append->next)
         append->status = log->events->applied(log->context, ++log->applied, append->record);
     ASSERT(log->applied == log->assigned);
     end_appends(list, STATUS_OK);
-    if (!log->writes) begin_write(log);
+    begin_write(log);
+    tell_if_drained(log);
 }
 
 static void rotate_work(struct env_job *job)
@@ -429,7 +478,9 @@ static void rotate_done(struct env_job *job)
     env_mark(log->env, ENV_MARK_METADATA_ROTATED);
     log->file_base = log->applied;
     log->file_size = log->records_from = log->writing.size;
+    if (log->writing.capacity > BUFFER_KEPT_MAX) buffer_deinit(&log->writing);
     begin_write(log);
+    tell_if_drained(log);
 }
 
 static bool rotation_is_due(const struct metadata_log *log)
@@ -455,16 +506,12 @@ static void begin_rotation(struct metadata_log *log)
 static void begin_write(struct metadata_log *log)
 {
     if (log->writes) return;
-    if (rotation_is_due(log)) {
+    if (log->drained == NULL && rotation_is_due(log)) {
         begin_rotation(log);
         return;
     }
     if (log->gathering == NULL) return;
-    log->in_flight = take_gathering(log);
-    buffer_clear(&log->writing);
-    for (struct metadata_log_append *append = log->in_flight; append != NULL; append = append->next)
-        put_record(&log->writing, ++log->assigned, log->applied, append->record);
-    ASSERT(!log->writing.overflow); // Records are bounded by what makes them.
+    take_some(log);
     log->writes = true;
     env_mark(log->env, ENV_MARK_METADATA_WRITE);
     if (log->in_flight->next != NULL) env_mark(log->env, ENV_MARK_METADATA_GROUP);

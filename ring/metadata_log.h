@@ -34,7 +34,9 @@ struct metadata_log_events {
 MUST_USE enum status metadata_log_open(struct env *env, const char *directory,
                                        const struct metadata_log_events *events, void *context,
                                        struct metadata_log **log, struct error *error);
-// No append may be under way.
+// Calls `drained` in a later turn, once nothing is under way, neither an append nor a new file.
+void metadata_log_drain(struct metadata_log *log, void (*drained)(void *context), void *context);
+// Only when drained, or before the first append.
 void metadata_log_close(struct metadata_log *log);
 // Frees it without a look at what is under way (engine_abandon()).
 void metadata_log_abandon(struct metadata_log *log);

@@ -100,6 +100,22 @@ static enum status open_log(struct sum *sum, struct metadata_log **log, struct e
     return metadata_log_open(env, log_directory, &sum_events, sum, log, error);
 }
 
+static void drained(void *context)
+{
+    *(bool *)context = true;
+    env_uv_stop(env);
+}
+
+static void close_log(struct metadata_log *log)
+{
+    bool is_drained = false;
+    metadata_log_drain(log, drained, &is_drained);
+    ck_assert(!is_drained);
+    env_uv_run(env);
+    ck_assert(is_drained);
+    metadata_log_close(log);
+}
+
 START_TEST(what_was_acknowledged_comes_back)
 {
     struct sum sum;
@@ -109,12 +125,12 @@ START_TEST(what_was_acknowledged_comes_back)
     append_many(log, 10, 8);
     ck_assert_uint_eq(sum.total, 110);
     ck_assert_uint_eq(metadata_log_number(log), 10);
-    metadata_log_close(log);
+    close_log(log);
     ck_assert_int_eq(open_log(&sum, &log, &error), STATUS_OK);
     ck_assert_uint_eq(sum.total, 110);
     append_many(log, 1, 8);
     ck_assert_uint_eq(metadata_log_number(log), 11);
-    metadata_log_close(log);
+    close_log(log);
 }
 END_TEST
 
@@ -131,7 +147,7 @@ START_TEST(a_condition_that_does_not_hold_is_a_conflict)
     env_uv_run(env);
     ck_assert_int_eq(appended.status, STATUS_CONFLICT);
     ck_assert_uint_eq(sum.records, 0);
-    metadata_log_close(log);
+    close_log(log);
 }
 END_TEST
 
@@ -144,12 +160,41 @@ START_TEST(a_long_log_begins_anew_with_its_state)
     for (int round = 0; round < 10; round++)
         append_many(log, 100, 4096);
     uint64_t total = sum.total;
-    metadata_log_close(log);
+    close_log(log);
     ck_assert_int_eq(open_log(&sum, &log, &error), STATUS_OK);
     ck_assert_uint_eq(sum.total, total);
     ck_assert_uint_lt(sum.records, 1000); // The rest came with the state.
     ck_assert_uint_eq(metadata_log_number(log), 1000);
-    metadata_log_close(log);
+    close_log(log);
+}
+END_TEST
+
+// Together more than one write may have.
+START_TEST(large_records_that_come_at_once_go_one_after_the_other)
+{
+    enum { COUNT = 20, SIZE = 4 << 20 };
+    struct sum sum;
+    struct metadata_log *log;
+    struct error error;
+    ck_assert_int_eq(open_log(&sum, &log, &error), STATUS_OK);
+    uint8_t *record = calloc(1, SIZE);
+    bytes_put_u64(record, 2);
+    struct appended *appended = calloc(COUNT, sizeof *appended);
+    size_t waiting = COUNT;
+    for (size_t i = 0; i < COUNT; i++) {
+        appended[i].waiting = &waiting;
+        metadata_log_append(log, &appended[i].append, slice_make(record, SIZE), append_done);
+    }
+    env_uv_run(env);
+    for (size_t i = 0; i < COUNT; i++)
+        ck_assert_int_eq(appended[i].status, STATUS_OK);
+    ck_assert_uint_eq(sum.records, COUNT);
+    free(appended);
+    free(record);
+    close_log(log);
+    ck_assert_int_eq(open_log(&sum, &log, &error), STATUS_OK);
+    ck_assert_uint_eq(sum.total, 2 * COUNT);
+    close_log(log);
 }
 END_TEST
 
@@ -181,11 +226,11 @@ START_TEST(a_torn_tail_is_cut_at_any_byte)
         append_many(log, 1, 8);
         append_many(log, 1, 8);
         uint64_t number = metadata_log_number(log);
-        metadata_log_close(log);
+        close_log(log);
         change_file(-cut, SEEK_END, 1);
         ck_assert_int_eq(open_log(&sum, &log, &error), STATUS_OK);
         ck_assert_uint_eq(metadata_log_number(log), number - 1);
-        metadata_log_close(log);
+        close_log(log);
     }
 }
 END_TEST
@@ -198,7 +243,7 @@ START_TEST(damage_to_what_was_acknowledged_is_said)
     ck_assert_int_eq(open_log(&sum, &log, &error), STATUS_OK);
     for (int i = 0; i < 5; i++)
         append_many(log, 1, 8);
-    metadata_log_close(log);
+    close_log(log);
     enum { HEAD_SIZE = 28, RECORD_SIZE = 36 };
     change_file(HEAD_SIZE + RECORD_SIZE + 30, SEEK_SET, 0); // In the second record.
     ck_assert_int_eq(open_log(&sum, &log, &error), STATUS_CORRUPT);
@@ -213,6 +258,7 @@ int main(void)
     tcase_add_test(tcase, what_was_acknowledged_comes_back);
     tcase_add_test(tcase, a_condition_that_does_not_hold_is_a_conflict);
     tcase_add_test(tcase, a_long_log_begins_anew_with_its_state);
+    tcase_add_test(tcase, large_records_that_come_at_once_go_one_after_the_other);
     tcase_add_test(tcase, a_torn_tail_is_cut_at_any_byte);
     tcase_add_test(tcase, damage_to_what_was_acknowledged_is_said);
     Suite *suite = suite_create("metadata_log");
