@@ -39,6 +39,8 @@
 #define TABLE_COLUMNS_MAX    4096u
 #define SCHEMA_TABLES_MAX    4096u
 #define SCHEMA_KEYSPACES_MAX 1024u
+// Bytes of all definitions together, likewise: a snapshot of the metadata log has them all.
+#define SCHEMA_SIZE_MAX (24 * MIB)
 // Partitions' rows looked at by one engine read before it gives way to others.
 #define READ_STEP_ROWS_MAX 1000u
 #define READ_STEP_SIZE_MAX (256 * KIB)

@@ -492,7 +492,7 @@ static bool rotation_is_due(const struct metadata_log *log)
 static void begin_rotation(struct metadata_log *log)
 {
     struct buffer state;
-    buffer_init(&state, METADATA_LOG_SIZE_MAX / 2);
+    buffer_init(&state, METADATA_LOG_SIZE_MAX - FILE_HEADER_SIZE);
     log->events->snapshot(log->context, &state);
     ASSERT(!state.overflow); // The limits of schema and jobs keep it below.
     buffer_clear(&log->writing);

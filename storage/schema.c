@@ -47,14 +47,20 @@ void keyspace_unref(const struct keyspace *keyspace)
 
 // ---- The map ------------------------------------------------------------------------------------
 
+// Of a definition's bytes.
+struct fingerprint {
+    XXH128_hash_t hash;
+    size_t size;
+};
+
 struct table_entry {
     const struct table *table;
-    XXH128_hash_t hash; // Of its definition.
+    struct fingerprint fingerprint;
 };
 
 struct keyspace_entry {
     const struct keyspace *keyspace;
-    XXH128_hash_t hash;
+    struct fingerprint fingerprint;
     struct table_entry *tables; // Sorted by name.
     size_t table_count, table_capacity;
 };
@@ -64,6 +70,7 @@ struct schema {
     size_t keyspace_count, keyspace_capacity;
     const struct table **by_id; // All tables, sorted by id.
     size_t table_count, table_capacity;
+    size_t size; // Of all definitions, in bytes.
 };
 
 struct schema *schema_create(void)
@@ -192,37 +199,39 @@ const struct table *schema_find_table_by_id(const struct schema *schema, struct 
     return found ? schema->by_id[index] : NULL;
 }
 
-static XXH128_hash_t hash_of(const struct buffer *bytes)
+static struct fingerprint fingerprint_of(struct buffer *bytes)
 {
     ASSERT(!bytes->overflow);
     struct slice all = buffer_slice(bytes);
-    return XXH3_128bits(all.data, all.size);
+    struct fingerprint fingerprint = {XXH3_128bits(all.data, all.size), all.size};
+    buffer_deinit(bytes);
+    return fingerprint;
 }
 
-static XXH128_hash_t hash_keyspace(const struct keyspace *keyspace)
+static struct fingerprint fingerprint_keyspace(const struct keyspace *keyspace)
 {
     struct buffer bytes;
     buffer_init(&bytes, DEFINITION_SIZE_MAX);
     schema_codec_put_keyspace(&bytes, keyspace);
-    XXH128_hash_t hash = hash_of(&bytes);
-    buffer_deinit(&bytes);
-    return hash;
+    return fingerprint_of(&bytes);
 }
 
-static XXH128_hash_t hash_table(const struct table *table)
+static struct fingerprint fingerprint_table(const struct table *table)
 {
     struct buffer bytes;
     buffer_init(&bytes, DEFINITION_SIZE_MAX);
     schema_codec_put_table(&bytes, table);
-    XXH128_hash_t hash = hash_of(&bytes);
-    buffer_deinit(&bytes);
-    return hash;
+    return fingerprint_of(&bytes);
 }
 
 enum status schema_put_keyspace(struct schema *schema, const struct keyspace *keyspace)
 {
     bool found;
     size_t index = search_keyspace(schema, keyspace->name, &found);
+    struct fingerprint fingerprint = fingerprint_keyspace(keyspace);
+    size_t size = schema->size + fingerprint.size;
+    if (found) size -= schema->keyspaces[index].fingerprint.size;
+    if (size > SCHEMA_SIZE_MAX) return STATUS_OVERLOADED;
     if (!found) {
         if (schema->keyspace_count == SCHEMA_KEYSPACES_MAX) return STATUS_OVERLOADED;
         schema->keyspaces = open_gap(schema->keyspaces, &schema->keyspace_count,
@@ -233,7 +242,8 @@ enum status schema_put_keyspace(struct schema *schema, const struct keyspace *ke
     keyspace_ref(keyspace);
     keyspace_unref(entry->keyspace);
     entry->keyspace = keyspace;
-    entry->hash = hash_keyspace(keyspace);
+    entry->fingerprint = fingerprint;
+    schema->size = size;
     return STATUS_OK;
 }
 
@@ -260,6 +270,10 @@ enum status schema_put_table(struct schema *schema, const struct table *table)
     if (entry == NULL) return STATUS_NOT_FOUND;
     bool found;
     size_t index = search_table(entry, table->name, &found);
+    struct fingerprint fingerprint = fingerprint_table(table);
+    size_t size = schema->size + fingerprint.size;
+    if (found) size -= entry->tables[index].fingerprint.size;
+    if (size > SCHEMA_SIZE_MAX) return STATUS_OVERLOADED;
     if (!found) {
         if (schema->table_count == SCHEMA_TABLES_MAX) return STATUS_OVERLOADED;
         entry->tables = open_gap(entry->tables, &entry->table_count, &entry->table_capacity, index,
@@ -271,7 +285,8 @@ enum status schema_put_table(struct schema *schema, const struct table *table)
     if (before != NULL) forget_id(schema, before->id);
     remember_id(schema, table);
     table_unref(before);
-    entry->tables[index] = (struct table_entry){table, hash_table(table)};
+    entry->tables[index] = (struct table_entry){table, fingerprint};
+    schema->size = size;
     return STATUS_OK;
 }
 
@@ -283,6 +298,7 @@ void schema_remove_table(struct schema *schema, struct slice keyspace, struct sl
     size_t index = search_table(entry, name, &found);
     if (!found) return;
     const struct table *table = entry->tables[index].table;
+    schema->size -= entry->tables[index].fingerprint.size;
     close_gap(entry->tables, &entry->table_count, index, sizeof *entry->tables);
     forget_id(schema, table->id);
     table_unref(table);
@@ -295,8 +311,11 @@ void schema_remove_keyspace(struct schema *schema, struct slice name)
     if (!found) return;
     struct keyspace_entry removed = schema->keyspaces[index];
     close_gap(schema->keyspaces, &schema->keyspace_count, index, sizeof *schema->keyspaces);
-    for (size_t i = 0; i < removed.table_count; i++)
+    schema->size -= removed.fingerprint.size;
+    for (size_t i = 0; i < removed.table_count; i++) {
         forget_id(schema, removed.tables[i].table->id);
+        schema->size -= removed.tables[i].fingerprint.size;
+    }
     free_tables(&removed);
     keyspace_unref(removed.keyspace);
 }
@@ -340,9 +359,9 @@ struct uuid schema_version(const struct schema *schema)
     for (size_t k = 0; k < schema->keyspace_count; k++) {
         const struct keyspace_entry *entry = &schema->keyspaces[k];
         if (!is_common(entry->keyspace)) continue;
-        hash_hash(state, entry->hash);
+        hash_hash(state, entry->fingerprint.hash);
         for (size_t t = 0; t < entry->table_count; t++)
-            hash_hash(state, entry->tables[t].hash);
+            hash_hash(state, entry->tables[t].fingerprint.hash);
     }
     XXH128_canonical_t canonical;
     XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));

@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct uuid id_of(unsigned number)
 {
@@ -256,6 +257,53 @@ START_TEST(keyspaces_have_a_limit)
 }
 END_TEST
 
+// A table whose comment has this many bytes.
+static const struct table *make_commented_table(const char *name, size_t size)
+{
+    struct uuid id = {{0}};
+    (void)snprintf((char *)id.bytes, sizeof id.bytes, "%s", name);
+    struct table_builder *builder =
+        table_builder_create(slice_of_text("ks"), slice_of_text(name), id);
+    table_builder_add_column(builder, slice_of_text("k"), type_of_kind(TYPE_TEXT),
+                             COLUMN_PARTITION_KEY, false);
+    uint8_t *comment = calloc(1, size);
+    table_builder_params(builder)->comment = slice_make(comment, size);
+    const struct table *table = table_builder_finish(builder);
+    free(comment);
+    return table;
+}
+
+static enum status put_commented_table(struct schema *schema, const char *name, size_t size)
+{
+    const struct table *table = make_commented_table(name, size);
+    enum status status = schema_put_table(schema, table);
+    table_unref(table);
+    return status;
+}
+
+START_TEST(definitions_together_have_a_limit)
+{
+    enum { HALF = SCHEMA_SIZE_MAX / 2 };
+    struct schema *schema = schema_create();
+    const struct keyspace *keyspace = make_keyspace("ks", "SimpleStrategy");
+    ck_assert_int_eq(schema_put_keyspace(schema, keyspace), STATUS_OK);
+    ck_assert_int_eq(put_commented_table(schema, "a", HALF), STATUS_OK);
+    ck_assert_int_eq(put_commented_table(schema, "b", HALF), STATUS_OVERLOADED);
+    ck_assert_ptr_null(schema_find_table(schema, keyspace->name, slice_of_text("b")));
+    // One that takes another's place counts once.
+    ck_assert_int_eq(put_commented_table(schema, "a", HALF), STATUS_OK);
+    ck_assert_int_eq(put_commented_table(schema, "b", HALF / 2), STATUS_OK);
+    ck_assert_int_eq(put_commented_table(schema, "c", HALF), STATUS_OVERLOADED);
+    schema_remove_table(schema, keyspace->name, slice_of_text("a"));
+    ck_assert_int_eq(put_commented_table(schema, "c", HALF), STATUS_OK);
+    schema_remove_keyspace(schema, keyspace->name);
+    ck_assert_int_eq(schema_put_keyspace(schema, keyspace), STATUS_OK);
+    ck_assert_int_eq(put_commented_table(schema, "d", HALF + HALF / 2), STATUS_OK);
+    keyspace_unref(keyspace);
+    schema_destroy(schema);
+}
+END_TEST
+
 START_TEST(bytes_give_the_same_definitions_back)
 {
     struct buffer bytes, again;
@@ -334,6 +382,7 @@ int main(void)
     tcase_add_test(names, a_reference_outlives_the_schema);
     tcase_add_test(names, the_version_tells_schemas_apart_and_only_them);
     tcase_add_test(names, keyspaces_have_a_limit);
+    tcase_add_test(names, definitions_together_have_a_limit);
 
     TCase *codec = tcase_create("codec");
     tcase_add_test(codec, bytes_give_the_same_definitions_back);
