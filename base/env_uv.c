@@ -5,12 +5,15 @@
 #include "base/env_uv/internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum { NS_PER_MS = 1000 * 1000, NS_PER_US = 1000, US_PER_S = 1000 * 1000 };
+enum { FILE_DESCRIPTORS_KEPT = 1024 }; // Or a quarter of all, if that is less.
 
 enum status env_uv_status(int code)
 {
@@ -204,6 +207,20 @@ static void env_uv_jobs_woke(uv_async_t *handle)
     if (!env->destroying) env_uv_jobs_done(env);
 }
 
+// Takes as many descriptors as the system gives, and keeps a part of them from what connects to us.
+static void env_uv_share_descriptors(struct env_uv *env)
+{
+    struct rlimit limit;
+    ASSERT(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    if (limit.rlim_cur < limit.rlim_max) {
+        struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+    }
+    uint64_t most = limit.rlim_cur < INT_MAX ? limit.rlim_cur : INT_MAX;
+    uint64_t kept = most / 4 < FILE_DESCRIPTORS_KEPT ? most / 4 : FILE_DESCRIPTORS_KEPT;
+    env->accepted_descriptor_end = (int)(most - kept);
+}
+
 enum status env_uv_create(struct env **created, struct error *error)
 {
     struct env_uv *env = calloc(1, sizeof *env);
@@ -231,6 +248,7 @@ enum status env_uv_create(struct env **created, struct error *error)
     timer_heap_init(&env->timers);
     task_list_init(&env->tasks);
     env_uv_lanes_init(env);
+    env_uv_share_descriptors(env);
     // Its pages cost nothing before they are touched.
     env->read_buffer = malloc(ENV_UV_READ_SIZE);
     ASSERT(env->read_buffer != NULL);

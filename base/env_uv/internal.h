@@ -52,6 +52,7 @@ struct env_uv {
     uv_mutex_t jobs_done_mutex;
     struct env_job *jobs_done, **jobs_done_last; // Guarded by jobs_done_mutex.
     bool destroying;
+    int accepted_descriptor_end; // From here on descriptors are for files: see stream.c.
     uint8_t *read_buffer; // Of all streams: what arrived is handed over before the next read.
 };
 

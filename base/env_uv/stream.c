@@ -417,6 +417,15 @@ void env_uv_listener_close(struct env_listener *base)
     env_uv_listener_close_last(&listener->closer);
 }
 
+// Clients may not take the last descriptors: a log that cannot open its next file is at its end.
+// The system gives the lowest free one, so its number tells how many are in use.
+static bool env_uv_stream_takes_too_much(struct env_uv_stream *stream)
+{
+    uv_os_fd_t descriptor;
+    return uv_fileno((uv_handle_t *)&stream->tcp, &descriptor) != 0 ||
+           descriptor >= env_uv_of_stream(stream)->accepted_descriptor_end;
+}
+
 static void env_uv_listener_accepts(uv_stream_t *handle, int code)
 {
     struct env_uv_listener *listener = CONTAINER_OF(handle, struct env_uv_listener, tcp);
@@ -426,6 +435,7 @@ static void env_uv_listener_accepts(uv_stream_t *handle, int code)
     struct sockaddr_storage storage = {0};
     int storage_size = sizeof storage;
     if (uv_accept(handle, env_uv_stream_handle(stream)) != 0 ||
+        env_uv_stream_takes_too_much(stream) ||
         uv_tcp_getpeername(&stream->tcp, (struct sockaddr *)&storage, &storage_size) != 0) {
         env_uv_stream_close_now(stream);
         return;

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -417,6 +418,64 @@ START_TEST(thousands_of_connections_leave_no_descriptor)
 }
 END_TEST
 
+static void accepted_and_kept(void *context, struct env_stream *stream)
+{
+    struct end *ends = context;
+    size_t i = 0;
+    while (ends[i].stream != NULL)
+        i++;
+    ends[i].stream = stream;
+    env_stream_start(stream, &end_events, &ends[i]);
+}
+
+START_TEST(clients_leave_descriptors_for_files)
+{
+    enum { LIMIT = 64, CLIENTS = 40 };
+    struct rlimit limit = {.rlim_cur = LIMIT, .rlim_max = LIMIT};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    struct env *env;
+    struct error error;
+    ck_assert_int_eq(env_uv_create(&env, &error), STATUS_OK);
+    struct end ends[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++)
+        end_init(&ends[i], env);
+    struct env_listener *listener;
+    struct env_address address = loopback(0);
+    ck_assert_int_eq(env_listen(env, &address, accepted_and_kept, ends, &listener, &error),
+                     STATUS_OK);
+    struct sockaddr_storage name = {.ss_family = AF_INET};
+    address = env_listener_address(listener);
+    uint16_t port = __builtin_bswap16(address.port);
+    memcpy((char *)&name + 2, &port, 2);
+    memcpy((char *)&name + 4, address.bytes, 4);
+    for (int i = 0; i < CLIENTS; i++) {
+        int client = socket(AF_INET, SOCK_STREAM, 0);
+        ck_assert_int_ge(client, 0);
+        ck_assert_int_eq(connect(client, (struct sockaddr *)&name, 16), 0);
+        run_for(env, NS_PER_S / 1000);
+        // Half of the clients go, so that this process itself does not take all descriptors.
+        if (i % 2 == 0) ck_assert_int_eq(close(client), 0);
+    }
+    struct env_file *file;
+    enum status status = env_file_open(env, "/proc/self/stat", ENV_OPEN_READ, &file, &error);
+    ck_assert_msg(status == STATUS_OK, "%s", error.text);
+    env_file_close(file);
+    env_uv_destroy(env);
+}
+END_TEST
+
+START_TEST(the_limit_of_descriptors_is_raised_as_far_as_may_be)
+{
+    struct rlimit limit = {.rlim_cur = 100, .rlim_max = 200};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    struct env *env;
+    ck_assert_int_eq(env_uv_create(&env, NULL), STATUS_OK);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_uint_eq(limit.rlim_cur, 200);
+    env_uv_destroy(env);
+}
+END_TEST
+
 START_TEST(ipv6_works_where_the_machine_has_it)
 {
     struct env *env;
@@ -455,6 +514,8 @@ int main(void)
     tcase_add_test(stream, a_connect_without_answer_times_out);
     tcase_add_test(stream, a_taken_port_is_told_in_words);
     tcase_add_test(stream, thousands_of_connections_leave_no_descriptor);
+    tcase_add_test(stream, clients_leave_descriptors_for_files);
+    tcase_add_test(stream, the_limit_of_descriptors_is_raised_as_far_as_may_be);
     tcase_add_test(stream, ipv6_works_where_the_machine_has_it);
 
     Suite *suite = suite_create("env_uv/stream");
