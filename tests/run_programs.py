@@ -4,7 +4,7 @@
     tests/run_programs.py BUILD_DIRECTORY [NAME_PART ...]
 
 Prints the output of those that fail, the five that take longest, and "N passed, N failed" last. A program
-that dies, or takes more than ten minutes, is one failure more.
+that dies, or takes more than five minutes, is one failure more.
 """
 import concurrent.futures
 import json
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-TIMEOUT_S = 600
+TIMEOUT_S = 300
 
 
 def programs(build, parts):
