@@ -7,6 +7,7 @@
 
 enum {
     EXECUTION_ARENA_BLOCK_SIZE = 8192,
+    EXECUTION_ARENA_KEPT_MAX = 64 * KIB,
     EXECUTION_ROWS_KEPT_MAX = 256 * KIB, // A larger buffer is not kept for the next execution.
     WARNINGS_MAX = 8,
 };
@@ -16,6 +17,8 @@ void execution_init(struct execution *execution, struct query_processor *process
     *execution = (struct execution){.processor = processor};
     arena_init(&execution->arena, EXECUTION_ARENA_BLOCK_SIZE);
     arena_init(&execution->row_arena, EXECUTION_ARENA_BLOCK_SIZE);
+    arena_init(&execution->step_arenas[0], EXECUTION_ARENA_BLOCK_SIZE);
+    arena_init(&execution->step_arenas[1], EXECUTION_ARENA_BLOCK_SIZE);
     buffer_init(&execution->result.rows, CQL_RESPONSE_SIZE_MAX);
 }
 
@@ -24,7 +27,16 @@ void execution_deinit(struct execution *execution)
     statement_unref(execution->statement);
     arena_deinit(&execution->arena);
     arena_deinit(&execution->row_arena);
+    arena_deinit(&execution->step_arenas[0]);
+    arena_deinit(&execution->step_arenas[1]);
     buffer_deinit(&execution->result.rows);
+}
+
+// What one execution needed is not kept for all that follow.
+static void execution_trim(struct arena *arena)
+{
+    arena_reset(arena);
+    if (arena_size(arena) > EXECUTION_ARENA_KEPT_MAX) arena_deinit(arena);
 }
 
 void execution_finish(struct execution *execution)
@@ -32,6 +44,10 @@ void execution_finish(struct execution *execution)
     statement_unref(execution->statement);
     execution->statement = NULL;
     execution->state = NULL;
+    execution_trim(&execution->arena);
+    execution_trim(&execution->row_arena);
+    arena_deinit(&execution->step_arenas[0]);
+    arena_deinit(&execution->step_arenas[1]);
     struct buffer *rows = &execution->result.rows;
     if (rows->capacity > EXECUTION_ROWS_KEPT_MAX) {
         buffer_deinit(rows);
@@ -105,7 +121,7 @@ static void execution_begin(struct execution *execution, struct statement *state
     execution->done = done;
     execution->statement = statement;
     execution->options = options;
-    execution->failed = false;
+    execution->failed = execution->is_canceled = false;
     arena_reset(&execution->arena);
     struct buffer rows = execution->result.rows;
     buffer_clear(&rows);

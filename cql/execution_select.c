@@ -6,7 +6,11 @@
 // A step begins where the one before ended: behind a row of a partition (that partition is read
 // alone, the ranges cut), or behind a partition. The same place, written down, is the paging state.
 // A read that misses the cache consumes again from its beginning, so each step starts from a
-// snapshot of all that consuming changes.
+// snapshot of all that consuming changes; and it then ends where it missed, so that no row is
+// looked at more than twice, however much is missing.
+//
+// Memory: what a step leaves to the next (the place, the open group) is in one of two arenas in
+// turn; only results grow with the number of rows.
 #include "base/bytes.h"
 #include "base/container_of.h"
 #include "base/limits.h"
@@ -47,6 +51,8 @@ struct select_work {
     struct execution *execution;
     const struct select_plan *plan;
     struct selection_context context;
+    struct arena *arena;        // Of this step.
+    uint64_t step_look_max;     // Rows and partitions that it may look at.
     struct partition_key *keys; // NULL: a scan.
     size_t key_count, next_key;
     struct clustering_range *ranges, *cut_ranges;
@@ -69,25 +75,31 @@ struct select_work {
     struct memtable *memtable; // Of a virtual table.
 };
 
-static void select_step(struct select_work *work);
+enum { STEP_KEYS_MAX = 64, VIRTUAL_KEY_COLUMNS_MAX = 8 };
+
+static void select_step(struct select_work *work, bool is_first);
 
 // ---- Giving rows --------------------------------------------------------------------------------
+
+static struct clustering select_copy_values(struct arena *arena, struct clustering from)
+{
+    struct slice *values = ARENA_NEW_ARRAY(arena, struct slice, (size_t)from.count + 1);
+    for (uint16_t i = 0; i < from.count; i++)
+        values[i] = arena_copy(arena, from.values[i]);
+    return (struct clustering){from.count, values};
+}
 
 static struct clustering select_copy_clustering(struct arena *arena, const struct live_row *row)
 {
     if (row == NULL) return (struct clustering){0, NULL};
-    uint16_t count = row->clustering.count;
-    struct slice *values = ARENA_NEW_ARRAY(arena, struct slice, (size_t)count + 1);
-    for (uint16_t i = 0; i < count; i++)
-        values[i] = arena_copy(arena, row->clustering.values[i]);
-    return (struct clustering){count, values};
+    return select_copy_values(arena, row->clustering);
 }
 
 // Notes where to go on. `row` NULL: behind the partition.
 static void select_set_place(struct select_work *work, struct slice key, const struct live_row *row,
                              bool inclusive)
 {
-    struct arena *arena = &work->execution->arena;
+    struct arena *arena = work->arena;
     struct select_progress *progress = &work->progress;
     progress->key = arena_copy(arena, key);
     // Of a table without clustering a partition is one row.
@@ -101,7 +113,7 @@ static void select_check_overflow(struct select_work *work)
 {
     struct buffer *rows = &work->execution->result.rows;
     work->progress.rows_size = rows->size;
-    if (!rows->overflow) return;
+    if (!rows->overflow && arena_size(&work->execution->arena) <= CQL_RESPONSE_SIZE_MAX) return;
     cql_error_set(&work->execution->error, CQL_ERROR_INVALID,
                   "The result has more than %u bytes: use paging, or ask for less",
                   (unsigned)CQL_RESPONSE_SIZE_MAX);
@@ -168,7 +180,7 @@ static bool select_add_to_group(struct select_work *work, struct slice key,
                                 const struct row_view *view)
 {
     struct select_progress *progress = &work->progress;
-    struct arena *arena = &work->execution->arena;
+    struct arena *arena = work->arena;
     if (progress->group_is_open && !select_is_in_group(work, key, view)) {
         select_close_group(work);
         if (progress->rows >= work->rows_max && work->plan->has_group_by) {
@@ -246,25 +258,32 @@ static enum select_taken select_take_static(struct select_work *work, struct sli
     return select_take_row(work, key, view);
 }
 
+static bool select_step_is_long(const struct select_work *work)
+{
+    return work->progress.looked_at >= work->step_look_max ||
+           work->progress.rows_size - work->saved.rows_size >= READ_STEP_SIZE_MAX;
+}
+
 static enum status select_read_rows(struct select_work *work, struct live_rows *rows,
                                     struct slice key, struct row_view *view,
                                     enum select_taken *taken)
 {
     struct select_progress *progress = &work->progress;
+    uint64_t before = progress->looked_at;
     *taken = SELECT_GO_ON;
+    rows->look_max = work->step_look_max > before ? work->step_look_max - before : 1;
     while (*taken == SELECT_GO_ON) {
-        uint64_t before = rows->looked_at;
         const struct live_row *row;
         enum status status = live_rows_next(rows, &row);
+        progress->looked_at = before + rows->looked_at;
         if (status == STATUS_END) {
             *taken = select_take_static(work, key, view);
             return STATUS_OK;
         }
         if (status != STATUS_OK) return status;
-        progress->looked_at += rows->looked_at - before;
         view->row = row;
-        *taken = select_take_row(work, key, view);
-        if (*taken == SELECT_GO_ON && progress->looked_at >= READ_STEP_ROWS_MAX) {
+        if (!live_row_is_dead(row)) *taken = select_take_row(work, key, view);
+        if (*taken == SELECT_GO_ON && select_step_is_long(work)) {
             select_set_place(work, key, row, false);
             progress->is_step_over = true;
             *taken = SELECT_STOP;
@@ -303,7 +322,7 @@ static enum status select_consume(struct coordinator_read *read,
         return STATUS_OK;
     }
     progress->looked_at++;
-    if (progress->looked_at >= READ_STEP_ROWS_MAX) {
+    if (select_step_is_long(work)) {
         select_set_place(work, key, NULL, false);
         progress->is_step_over = true;
         *enough = true;
@@ -313,12 +332,13 @@ static enum status select_consume(struct coordinator_read *read,
 
 // ---- Steps --------------------------------------------------------------------------------------
 
+// A snapshot: the values themselves are never written over.
 static void select_copy_group(const struct select_work *work, const struct selection_group *from,
                               struct selection_group *to)
 {
     const struct selection *selection = &work->plan->selection;
     if (from->states == NULL) return;
-    if (to->states == NULL) selection_init_group(selection, &work->execution->arena, to);
+    if (to->states == NULL) selection_init_group(selection, work->arena, to);
     memcpy(to->states, from->states, selection->aggregate_count * sizeof *to->states);
     memcpy(to->slots, from->slots, selection->slot_count * sizeof *to->slots);
     to->has_rows = from->has_rows;
@@ -327,16 +347,47 @@ static void select_copy_group(const struct select_work *work, const struct selec
 static void select_restart(struct coordinator_read *read)
 {
     struct select_work *work = CONTAINER_OF(read, struct select_work, read);
+    // Where it missed is far enough: the next step begins there.
+    if (work->progress.looked_at > 0) work->step_look_max = work->progress.looked_at;
     work->progress = work->saved;
     select_copy_group(work, &work->saved_group, &work->group);
     if (work->execution->result.rows.size > work->saved.rows_size)
         buffer_truncate(&work->execution->result.rows, work->saved.rows_size);
 }
 
+static void select_carry_group(struct select_work *work)
+{
+    const struct selection *selection = &work->plan->selection;
+    struct selection_group from = work->group;
+    work->group.states = work->saved_group.states = NULL;
+    if (!work->progress.group_is_open) return;
+    select_copy_group(work, &from, &work->group);
+    for (uint16_t i = 0; i < selection->aggregate_count; i++)
+        work->group.states[i].value = arena_copy(work->arena, from.states[i].value);
+    for (uint16_t i = 0; i < selection->slot_count; i++)
+        work->group.slots[i] = arena_copy(work->arena, from.slots[i]);
+}
+
+// Takes what the step before left over to the arena of the next.
+static void select_carry(struct select_work *work)
+{
+    struct execution *execution = work->execution;
+    struct select_progress *progress = &work->progress;
+    work->arena = &execution->step_arenas[work->arena == &execution->step_arenas[0]];
+    arena_reset(work->arena);
+    work->context.group_arena = work->arena;
+    progress->key = arena_copy(work->arena, progress->key);
+    progress->clustering = select_copy_values(work->arena, progress->clustering);
+    progress->group_key = arena_copy(work->arena, progress->group_key);
+    progress->group_clustering = select_copy_values(work->arena, progress->group_clustering);
+    select_carry_group(work);
+}
+
 static void select_save(struct select_work *work)
 {
     work->progress.looked_at = 0;
     work->progress.is_step_over = false;
+    work->step_look_max = READ_STEP_ROWS_MAX;
     work->saved = work->progress;
     select_copy_group(work, &work->group, &work->saved_group);
 }
@@ -351,8 +402,7 @@ static size_t select_cut_ranges(struct select_work *work)
     enum bound_kind kind = reversed ? (progress->inclusive ? BOUND_INCL_END : BOUND_EXCL_END)
                                     : (progress->inclusive ? BOUND_INCL_START : BOUND_EXCL_START);
     struct bound place = {kind, progress->clustering};
-    work->cut_ranges =
-        ARENA_NEW_ARRAY(&work->execution->arena, struct clustering_range, work->range_count + 1);
+    work->cut_ranges = ARENA_NEW_ARRAY(work->arena, struct clustering_range, work->range_count + 1);
     for (size_t i = 0; i < work->range_count; i++) {
         struct clustering_range range = work->ranges[i];
         if (reversed && bound_compare(table, &place, &range.end) < 0) range.end = place;
@@ -392,6 +442,7 @@ static bool select_next_read(struct select_work *work)
     if (work->keys != NULL) {
         read->keys = work->keys + work->next_key;
         read->key_count = work->key_count - work->next_key;
+        if (read->key_count > STEP_KEYS_MAX) read->key_count = STEP_KEYS_MAX;
         return read->key_count > 0;
     }
     if (!slice_is_null(progress->key)) {
@@ -417,7 +468,7 @@ static void select_move_on(struct select_work *work)
     }
     progress->in_partition = false;
     if (was_alone) return;
-    work->next_key = work->key_count;
+    work->next_key += work->read.key_count;
     work->scan_is_over = true;
 }
 
@@ -511,7 +562,7 @@ static void select_read_done(struct coordinator_read *read, const struct coordin
     if (work->progress.failed || work->progress.is_full)
         select_finish(work);
     else
-        select_step(work);
+        select_step(work, false);
 }
 
 // ---- Virtual tables -----------------------------------------------------------------------------
@@ -543,12 +594,56 @@ static enum status select_consume_memtable(struct select_work *work)
     return status == STATUS_END ? STATUS_OK : status;
 }
 
+static int select_compare_keys(const void *a, const void *b, void *context)
+{
+    const struct table *table = context;
+    const struct partition_key *keys[2] = {a, b};
+    uint16_t count = table->column_counts[COLUMN_PARTITION_KEY];
+    struct slice parts[2][VIRTUAL_KEY_COLUMNS_MAX];
+    for (size_t i = 0; i < 2; i++)
+        if (count > VIRTUAL_KEY_COLUMNS_MAX ||
+            partition_key_split(keys[i]->bytes, count, parts[i]) != STATUS_OK)
+            return partition_key_compare(keys[0], keys[1]);
+    int order = 0;
+    for (uint16_t i = 0; i < count && order == 0; i++)
+        order =
+            type_compare(table->columns[COLUMN_PARTITION_KEY][i].type, parts[0][i], parts[1][i]);
+    return order;
+}
+
+// A virtual keyspace has no tokens to go by: its partitions are read in the order of their keys.
+static void select_list_keys(struct select_work *work)
+{
+    struct arena *arena = &work->execution->arena;
+    const struct table *table = work->plan->table;
+    size_t count = memtable_partition_count(work->memtable);
+    struct partition_key *keys = ARENA_NEW_ARRAY(arena, struct partition_key, count + 1);
+    struct partition_filter nothing = {NULL, 0, false, false};
+    struct scan_iterator *scan =
+        memtable_scan(work->memtable, table, &work->scan, &nothing, arena, NULL);
+    struct partition_iterator *partition;
+    while (work->key_count < count && scan_iterator_next(scan, &partition) == STATUS_OK) {
+        keys[work->key_count++] = partition_key_make(arena_copy(arena, partition->key.bytes));
+        partition_iterator_close(partition);
+    }
+    scan_iterator_close(scan);
+    qsort_r(keys, work->key_count, sizeof *keys, select_compare_keys, (void *)(uintptr_t)table);
+    work->keys = keys;
+    if (slice_is_null(work->progress.key)) return;
+    struct partition_key place = partition_key_make(work->progress.key);
+    while (work->next_key < work->key_count &&
+           select_compare_keys(&keys[work->next_key], &place, (void *)(uintptr_t)table) <= 0)
+        work->next_key++;
+}
+
 // Everything is in memory: steps follow each other at once.
 static void select_run_virtual(struct select_work *work)
 {
     struct query_processor *processor = work->execution->processor;
     work->memtable = memtable_create(work->plan->table);
     system_tables_fill(processor->system_tables, work->plan->table, work->memtable);
+    if (work->plan->is_of_virtual_keyspace && work->keys == NULL && !work->scan_is_over)
+        select_list_keys(work);
     bool is_over = false;
     while (!is_over && select_next_read(work)) {
         select_save(work);
@@ -561,21 +656,35 @@ static void select_run_virtual(struct select_work *work)
         }
         select_move_on(work);
         is_over = work->progress.failed || work->progress.is_full;
+        if (!is_over) select_carry(work);
     }
     select_finish(work);
 }
 
 // ---- The beginning ------------------------------------------------------------------------------
 
-static void select_step(struct select_work *work)
+static void select_step(struct select_work *work, bool is_first)
 {
+    struct execution *execution = work->execution;
+    struct coordinator *coordinator = execution->processor->coordinator;
+    enum consistency consistency = execution->options->consistency;
+    if (execution->is_canceled) {
+        cql_error_set(&execution->error, CQL_ERROR_SERVER, "The client is gone");
+        execution_fail(execution);
+        return;
+    }
+    if (!is_first) select_carry(work);
     if (!select_next_read(work)) {
         select_finish(work);
         return;
     }
     select_save(work);
-    coordinator_read_start(work->execution->processor->coordinator, &work->read,
-                           work->execution->options->consistency, select_read_done);
+    // The first step is mostly the only one, and its answer is there at once; a long read gives way
+    // to others after each.
+    if (!is_first)
+        coordinator_read_start(coordinator, &work->read, consistency, select_read_done);
+    else if (coordinator_read_try(coordinator, &work->read, consistency, select_read_done))
+        select_read_done(&work->read, &work->read.result);
 }
 
 static bool select_bind_limit(struct execution *execution, const struct term *term, uint32_t *limit)
@@ -601,6 +710,21 @@ static bool select_refuse_state(struct select_work *work)
                          "Invalid value for the paging state");
 }
 
+// What a client sends back may be forged: comparing values expects valid ones.
+static bool select_place_is_valid(const struct table *table, const struct paging_state *state)
+{
+    if (!state->in_partition || state->clustering.count == 0) return true;
+    if (state->clustering.count != table->column_counts[COLUMN_CLUSTERING]) return false;
+    for (uint16_t i = 0; i < state->clustering.count; i++) {
+        struct slice value = state->clustering.values[i];
+        struct error error;
+        if (!slice_is_null(value) &&
+            type_validate(table->columns[COLUMN_CLUSTERING][i].type, value, &error) != STATUS_OK)
+            return false;
+    }
+    return true;
+}
+
 static bool select_resume(struct select_work *work)
 {
     struct execution *execution = work->execution;
@@ -609,8 +733,7 @@ static bool select_resume(struct select_work *work)
     if (slice_is_null(bytes)) return true;
     struct paging_state state;
     if (paging_state_decode(bytes, table->id, &execution->arena, &state) != STATUS_OK ||
-        (state.in_partition && state.clustering.count != 0 &&
-         state.clustering.count != table->column_counts[COLUMN_CLUSTERING]) ||
+        !select_place_is_valid(table, &state) ||
         (work->limit_left == UINT32_MAX) != (state.limit_left == UINT32_MAX))
         return select_refuse_state(work);
     struct select_progress *progress = &work->progress;
@@ -686,7 +809,9 @@ void execution_select_start(struct execution *execution)
     const struct select_plan *plan = &execution->statement->plan->select;
     work->execution = execution;
     work->plan = plan;
-    work->context = (struct selection_context){&execution->state->binding, &execution->row_arena};
+    work->arena = &execution->arena;
+    work->context =
+        (struct selection_context){&execution->state->binding, &execution->row_arena, work->arena};
     work->components = ARENA_NEW_ARRAY(&execution->arena, struct slice,
                                        plan->table->column_counts[COLUMN_PARTITION_KEY]);
     work->read.restart = select_restart;
@@ -704,5 +829,5 @@ void execution_select_start(struct execution *execution)
     if (plan->table->is_virtual)
         select_run_virtual(work);
     else
-        select_step(work);
+        select_step(work, true);
 }

@@ -24,7 +24,9 @@ struct select_plan {
     bool has_group_by;
     uint16_t group_clustering_count; // A group ends where the partition or one of these changes.
     bool with_static;                // Static columns are selected, filtered, or make rows.
-    const char *warning;             // NULL: none.
+    // system_views and the like: may be filtered, and go in the order of the keys.
+    bool is_of_virtual_keyspace;
+    const char *warning; // NULL: none.
 };
 
 bool select_analysis_prepare(struct analysis *analysis, const struct cql_select *select,

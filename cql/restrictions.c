@@ -595,7 +595,7 @@ static bool restrictions_sort_keys(struct gathering *gathering, struct restricti
                              name);
     restrictions->keys_are_complete = has_all && !has_slice && restrictions->token == NULL;
     if (restrictions->keys_are_complete || !has_any) return true;
-    if (!gathering->options->allow_filtering && !table->is_virtual &&
+    if (!gathering->options->allow_filtering &&
         !(has_all && !has_slice && restrictions->token != NULL))
         return gathering_refuse(gathering, ALLOW_FILTERING_TEXT);
     for (uint16_t i = 0; i < count; i++)
@@ -716,7 +716,7 @@ static bool restrictions_sort_clustering(struct gathering *gathering,
     if (options->use == RESTRICTIONS_UPDATE && !has_all && !options->only_static_columns)
         return restrictions_refuse_missing(gathering, "clustering keys",
                                            table->columns[COLUMN_CLUSTERING], count, is_bound);
-    bool may_filter = options->allow_filtering || table->is_virtual;
+    bool may_filter = options->allow_filtering;
     if (restrictions_has_contains(gathering) && !may_filter)
         return gathering_refuse(gathering, "Clustering columns can only be restricted with "
                                            "CONTAINS with a secondary index or filtering");
@@ -747,8 +747,7 @@ static bool restrictions_sort_others(struct gathering *gathering, struct restric
         is_ok = cql_error_set(analysis->error, CQL_ERROR_INVALID,
                               "Non PRIMARY KEY columns found in where clause: %.*s ",
                               (int)names.size, (const char *)names.data);
-    else if (names.size > 0 && !gathering->options->allow_filtering &&
-             !restrictions->table->is_virtual)
+    else if (names.size > 0 && !gathering->options->allow_filtering)
         is_ok = gathering_refuse(gathering, ALLOW_FILTERING_TEXT);
     buffer_deinit(&names);
     return is_ok;
@@ -777,8 +776,6 @@ bool restrictions_check_scan(const struct restrictions *restrictions, bool allow
                              struct cql_error *error)
 {
     bool is_scan = !restrictions->keys_are_complete;
-    if (!is_scan || !restrictions->has_clustering || allow_filtering ||
-        restrictions->table->is_virtual)
-        return true;
+    if (!is_scan || !restrictions->has_clustering || allow_filtering) return true;
     return cql_error_set(error, CQL_ERROR_INVALID, ALLOW_FILTERING_TEXT);
 }

@@ -65,7 +65,7 @@ enum restrictions_use { RESTRICTIONS_SELECT, RESTRICTIONS_UPDATE, RESTRICTIONS_D
 
 struct restrictions_options {
     enum restrictions_use use;
-    bool allow_filtering;
+    bool allow_filtering;     // Also: of a virtual keyspace, where it needs no saying.
     bool only_static_columns; // The statement selects or changes nothing but static columns.
 };
 

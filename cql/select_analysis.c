@@ -213,7 +213,11 @@ bool select_analysis_prepare(struct analysis *analysis, const struct cql_select 
     if (plan->table == NULL) return false;
     analysis->table = plan->table;
     if (!selection_prepare(analysis, select, &plan->selection)) return false;
-    struct restrictions_options options = {RESTRICTIONS_SELECT, select->allow_filtering,
+    const struct keyspace *keyspace =
+        analysis_lookup_keyspace(analysis->processor, plan->table->keyspace);
+    plan->is_of_virtual_keyspace = keyspace != NULL && keyspace->is_virtual;
+    bool may_filter = select->allow_filtering || plan->is_of_virtual_keyspace;
+    struct restrictions_options options = {RESTRICTIONS_SELECT, may_filter,
                                            plan->selection.only_static_columns &&
                                                !select->is_distinct};
     if (!restrictions_prepare(analysis, &select->where, &options, &plan->restrictions))
@@ -228,8 +232,7 @@ bool select_analysis_prepare(struct analysis *analysis, const struct cql_select 
                                &plan->per_partition_limit) ||
         !select_analysis_limit(analysis, select->limit, "[limit]", &plan->limit))
         return false;
-    if (!restrictions_check_scan(&plan->restrictions, select->allow_filtering, analysis->error))
-        return false;
+    if (!restrictions_check_scan(&plan->restrictions, may_filter, analysis->error)) return false;
     plan->with_static = select_analysis_wants_static(plan);
     bool is_system = plan->table->is_virtual;
     if (plan->is_grouped && !plan->restrictions.keys_are_complete)

@@ -54,8 +54,9 @@ bool selection_prepare(struct analysis *analysis, const struct cql_select *selec
                        struct selection *selection);
 
 struct selection_context {
-    const struct binding *binding; // Its arena lives as long as groups.
-    struct arena *row_arena;       // For what one row needs.
+    const struct binding *binding;
+    struct arena *row_arena;   // For what one row needs.
+    struct arena *group_arena; // Lives as long as the group.
 };
 
 // Appends [bytes] for each column. False: the error of the binding is set.

@@ -128,7 +128,9 @@ static bool selection_value(const struct selector *selector, const struct source
         return true;
     case SELECTOR_TERM: {
         struct bound_value bound;
-        if (!term_bind(selector->term, binding, &bound)) return false;
+        struct binding of_row = *binding;
+        of_row.arena = arena;
+        if (!term_bind(selector->term, &of_row, &bound)) return false;
         if (bound.unset)
             return cql_error_set(binding->error, CQL_ERROR_INVALID,
                                  "Invalid unset value for argument in call to function");
@@ -190,7 +192,7 @@ bool selection_add_row(const struct selection *selection, const struct selection
     for (uint16_t i = 0; i < selection->slot_count && !group->has_rows; i++) {
         struct slice value;
         if (!selection_value(selection->slots[i], &source, &value)) return false;
-        group->slots[i] = arena_copy(context->binding->arena, value);
+        group->slots[i] = arena_copy(context->group_arena, value);
     }
     group->has_rows = true;
     for (uint16_t i = 0; i < selection->aggregate_count; i++) {
@@ -199,7 +201,7 @@ bool selection_add_row(const struct selection *selection, const struct selection
         if (aggregate->item_count > 0 && !selection_value(aggregate->items[0], &source, &argument))
             return false;
         struct function_call call = {context->binding->processor, aggregate->function,
-                                     context->binding->arena, context->binding->error};
+                                     context->group_arena, context->binding->error};
         if (!aggregate->function->add(&call, argument, &group->states[i])) return false;
     }
     return true;

@@ -21,9 +21,8 @@ struct query_processor {
     struct env *env;
     struct metadata *metadata;
     struct coordinator *coordinator;
-    struct engine *engine;                // TRUNCATE.
-    struct system_tables *system_tables;  // Schema and contents of system keyspaces.
-    bool (*client_is_gone)(void *client); // Reserved for long reads; may be NULL.
+    struct engine *engine;               // TRUNCATE.
+    struct system_tables *system_tables; // Schema and contents of system keyspaces.
     // For DESCRIBE CLUSTER and NetworkTopologyStrategy; NULL: "Test Cluster", "datacenter1".
     const char *cluster_name, *data_center;
     // cql/'s own; zero at first. What makes timestamps and time uuids of this node differ.
@@ -134,7 +133,9 @@ struct execution {
     struct cql_error error; // until execution_finish().
     struct result result;
     struct execution_state *state; // cql/'s own, in the arena.
-    struct arena row_arena;        // cql/'s own: what one row of a SELECT needs.
+    bool is_canceled;              // Nobody waits for the answer: a long read may end early.
+    // cql/'s own: what one row of a SELECT needs, and what one step of it leaves to the next.
+    struct arena row_arena, step_arenas[2];
 };
 
 // Once for the life of an execution, and at its end.

@@ -6,26 +6,62 @@
 
 #include <stdlib.h>
 
-enum { READ_ARENA_BLOCK_SIZE = 16384, INCREMENT_ARENA_BLOCK_SIZE = 1024 };
+enum {
+    ARENA_BLOCK_SIZE = 16384,
+    FREE_ARENAS_MAX = 16,
+    KEPT_ARENA_SIZE_MAX = 65536, // A larger one is not kept for the next operation.
+};
 
 struct coordinator {
     struct env *env;
     struct engine *engine;
     const struct schema *schema;
+    // An operation needs its arena only while it reads or applies, so one or two serve for all.
+    struct arena free_arenas[FREE_ARENAS_MAX];
+    size_t free_arena_count;
 };
 
 struct coordinator *coordinator_create(struct env *env, struct engine *engine,
                                        const struct schema *schema)
 {
-    struct coordinator *coordinator = malloc(sizeof *coordinator);
+    struct coordinator *coordinator = calloc(1, sizeof *coordinator);
     ASSERT(coordinator != NULL);
-    *coordinator = (struct coordinator){env, engine, schema};
+    coordinator->env = env;
+    coordinator->engine = engine;
+    coordinator->schema = schema;
     return coordinator;
 }
 
 void coordinator_destroy(struct coordinator *coordinator)
 {
+    if (coordinator == NULL) return;
+    while (coordinator->free_arena_count > 0)
+        arena_deinit(&coordinator->free_arenas[--coordinator->free_arena_count]);
     free(coordinator);
+}
+
+// ---- Arenas -------------------------------------------------------------------------------------
+
+static void take_arena(struct coordinator *coordinator, struct arena *arena)
+{
+    if (coordinator->free_arena_count > 0)
+        *arena = coordinator->free_arenas[--coordinator->free_arena_count];
+    else
+        arena_init(arena, ARENA_BLOCK_SIZE);
+}
+
+// The arena is empty afterwards, and may be given back again.
+static void give_arena(struct coordinator *coordinator, struct arena *arena)
+{
+    if (arena->blocks == NULL) return;
+    arena_reset(arena);
+    if (arena_size(arena) > KEPT_ARENA_SIZE_MAX ||
+        coordinator->free_arena_count == FREE_ARENAS_MAX) {
+        arena_deinit(arena);
+        return;
+    }
+    coordinator->free_arenas[coordinator->free_arena_count++] = *arena;
+    arena_init(arena, ARENA_BLOCK_SIZE);
 }
 
 static int number_of_text(struct slice text)
@@ -130,10 +166,15 @@ void coordinator_write_start(struct coordinator *coordinator, struct coordinator
 
 // ---- Increments ---------------------------------------------------------------------------------
 
-static void increment_end(struct coordinator_increment *increment)
+static void increment_let_go(struct coordinator_increment *increment)
 {
     read_pins_release(&increment->pins);
-    arena_deinit(&increment->arena);
+    give_arena(increment->coordinator, &increment->arena);
+}
+
+static void increment_end(struct coordinator_increment *increment)
+{
+    increment_let_go(increment);
     increment->done(increment, &increment->result);
 }
 
@@ -208,7 +249,7 @@ void coordinator_increment_start(
     increment->waiter = (struct commit_log_waiter){0};
     increment->result = (struct coordinator_result){.consistency = consistency};
     read_pins_init(&increment->pins);
-    arena_init(&increment->arena, INCREMENT_ARENA_BLOCK_SIZE);
+    take_arena(coordinator, &increment->arena);
     for (size_t i = 0; i < count && increment->result.outcome == COORDINATOR_OK; i++) {
         if (i > 0 && updates[i].table == updates[i - 1].table) continue;
         (void)replicas_suffice(coordinator, updates[i].table, consistency, &increment->result);
@@ -222,16 +263,16 @@ void coordinator_increment_start(
 
 // ---- Reads --------------------------------------------------------------------------------------
 
-static void read_end(struct coordinator_read *read)
+static void read_let_go(struct coordinator_read *read)
 {
     read_pins_release(&read->pins);
-    arena_deinit(&read->arena);
-    read->done(read, &read->result);
+    give_arena(read->coordinator, &read->arena);
 }
 
 static void read_task_run(struct env_task *task)
 {
-    read_end(CONTAINER_OF(task, struct coordinator_read, task));
+    struct coordinator_read *read = CONTAINER_OF(task, struct coordinator_read, task);
+    read->done(read, &read->result);
 }
 
 static void read_synced(struct commit_log_waiter *waiter, enum status status)
@@ -241,7 +282,7 @@ static void read_synced(struct commit_log_waiter *waiter, enum status status)
         read->result.received = 1;
     else
         result_fail(&read->result, status);
-    read_end(read);
+    read->done(read, &read->result);
 }
 
 static enum status read_keys(struct coordinator_read *read)
@@ -283,7 +324,8 @@ static enum status read_range(struct coordinator_read *read)
 
 static void read_loaded(struct engine_load *load, enum status status);
 
-static void read_step(struct coordinator_read *read)
+// True: it is over, `result` says how. False: something is waited for, then `done` is called.
+static bool read_step(struct coordinator_read *read)
 {
     struct coordinator *coordinator = read->coordinator;
     arena_reset(&read->arena);
@@ -292,32 +334,53 @@ static void read_step(struct coordinator_read *read)
     if (status == STATUS_WOULD_BLOCK) {
         env_mark(coordinator->env, ENV_MARK_READ_LOADING);
         engine_load(coordinator->engine, &read->load, &read->pins, read_loaded);
-        return;
+        return false;
     }
+    read_let_go(read);
     if (status != STATUS_OK) {
         result_fail(&read->result, status);
-        env_task_post(coordinator->env, &read->task, read_task_run);
-        return;
+        return true;
     }
     // Invariant 3: nothing is shown that a crash could take back. Mostly it is synced already.
     if (read->position > engine_synced_position(coordinator->engine)) {
         env_mark(coordinator->env, ENV_MARK_READ_SYNCING);
         engine_wait_synced(coordinator->engine, &read->waiter, read->position, read_synced);
-        return;
+        return false;
     }
     read->result.received = 1;
-    env_task_post(coordinator->env, &read->task, read_task_run);
+    return true;
 }
 
 static void read_loaded(struct engine_load *load, enum status status)
 {
     struct coordinator_read *read = CONTAINER_OF(load, struct coordinator_read, load);
     if (status == STATUS_OK) {
-        read_step(read);
+        if (read_step(read)) env_task_post(read->coordinator->env, &read->task, read_task_run);
         return;
     }
     result_fail(&read->result, status);
-    read_end(read);
+    read_let_go(read);
+    read->done(read, &read->result);
+}
+
+bool coordinator_read_try(struct coordinator *coordinator, struct coordinator_read *read,
+                          enum consistency consistency,
+                          void (*done)(struct coordinator_read *read,
+                                       const struct coordinator_result *result))
+{
+    env_mark(coordinator->env, ENV_MARK_READ_STARTED);
+    read->done = done;
+    read->coordinator = coordinator;
+    read->position = 0;
+    read->task = (struct env_task){0};
+    read->waiter = (struct commit_log_waiter){0};
+    read_pins_init(&read->pins);
+    if (!replicas_suffice(coordinator, read->table, consistency, &read->result)) {
+        arena_init(&read->arena, ARENA_BLOCK_SIZE);
+        return true;
+    }
+    take_arena(coordinator, &read->arena);
+    return read_step(read);
 }
 
 void coordinator_read_start(struct coordinator *coordinator, struct coordinator_read *read,
@@ -325,16 +388,6 @@ void coordinator_read_start(struct coordinator *coordinator, struct coordinator_
                             void (*done)(struct coordinator_read *read,
                                          const struct coordinator_result *result))
 {
-    read->done = done;
-    read->coordinator = coordinator;
-    read->position = 0;
-    read->task = (struct env_task){0};
-    read->waiter = (struct commit_log_waiter){0};
-    read_pins_init(&read->pins);
-    arena_init(&read->arena, READ_ARENA_BLOCK_SIZE);
-    env_mark(coordinator->env, ENV_MARK_READ_STARTED);
-    if (replicas_suffice(coordinator, read->table, consistency, &read->result))
-        read_step(read);
-    else
+    if (coordinator_read_try(coordinator, read, consistency, done))
         env_task_post(coordinator->env, &read->task, read_task_run);
 }

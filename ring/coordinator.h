@@ -114,6 +114,13 @@ void coordinator_read_start(struct coordinator *coordinator, struct coordinator_
                             void (*done)(struct coordinator_read *read,
                                          const struct coordinator_result *result));
 
+// The same for a caller that likes an answer at once: true when nothing had to be waited for, then
+// `read->result` is the answer and `done` is not called.
+MUST_USE bool coordinator_read_try(struct coordinator *coordinator, struct coordinator_read *read,
+                                   enum consistency consistency,
+                                   void (*done)(struct coordinator_read *read,
+                                                const struct coordinator_result *result));
+
 // Replicas of each partition of a keyspace, over all data centres; 1 for LocalStrategy.
 int coordinator_replication_factor(const struct keyspace *keyspace);
 

@@ -73,7 +73,8 @@ enum status live_rows_next(struct live_rows *rows, const struct live_row **row)
         rows->looked_at++;
         if (unfiltered.is_marker) continue;
         rows->row = live_rows_filter(rows, unfiltered.row);
-        if (rows->row.cell_count == 0 && rows->row.liveness.timestamp == TIMESTAMP_NONE) continue;
+        bool must_stop = rows->look_max > 0 && rows->looked_at >= rows->look_max;
+        if (live_row_is_dead(&rows->row) && !must_stop) continue;
         *row = &rows->row;
         return STATUS_OK;
     }

@@ -24,7 +24,8 @@ struct live_rows {
     bool has_static_row;                  // Some static cell is alive.
     struct live_row static_row;           // Valid until live_rows_deinit().
     uint64_t looked_at;                   // Rows and markers of the source so far.
-    struct arena *arena;                  // The rest is live_rows.c's.
+    uint64_t look_max; // 0, or when that many were looked at live_rows_next() stops at a dead row.
+    struct arena *arena; // The rest is live_rows.c's.
     struct cell *cells;
     uint32_t cell_capacity;
     struct live_row row;
@@ -34,8 +35,14 @@ struct live_rows {
 void live_rows_init(struct live_rows *rows, struct partition_iterator *partition, int32_t now,
                     struct arena *arena);
 void live_rows_deinit(struct live_rows *rows);
-// The next row, valid until the next call. END, and the statuses of partition_iterator_next().
+// The next row, valid until the next call. END, and the statuses of partition_iterator_next(). A
+// row without cells and liveness is a dead one: where the looking stopped because of `look_max`.
 MUST_USE enum status live_rows_next(struct live_rows *rows, const struct live_row **row);
+
+static inline bool live_row_is_dead(const struct live_row *row)
+{
+    return row->cell_count == 0 && row->liveness.timestamp == TIMESTAMP_NONE;
+}
 
 // The cells of one column in a row, by path: a pointer to the first and their number, 0 when the
 // column is null.
