@@ -126,6 +126,11 @@ uint64_t engine_synced_position(const struct engine *engine)
     return commit_log_synced_position(engine->log);
 }
 
+uint64_t engine_conflict_count(const struct engine *engine)
+{
+    return engine->conflict_count;
+}
+
 struct uuid engine_counter_id(const struct engine *engine)
 {
     return engine->counter_id.id;

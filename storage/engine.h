@@ -126,6 +126,10 @@ void engine_truncate(struct engine *engine, struct uuid table, struct engine_flu
 // This node's counter id (its shards' owner): new after each stop that was not clean.
 struct uuid engine_counter_id(const struct engine *engine);
 
+// Writes so far, since the start, that brought a counter shard of a known id and clock with another
+// count: never, unless a job's code is not repeatable or a disk lies (exactly-once.md §2.5).
+uint64_t engine_conflict_count(const struct engine *engine);
+
 struct engine_table_stats {
     uint64_t sstable_count, sstable_bytes, memtable_bytes, memtable_partitions, flush_count;
 };

@@ -104,6 +104,7 @@ struct engine {
     struct engine_frozen *queue, *queue_last;
     struct engine_removal *removals, **removals_end;
     uint64_t freeze_sequence;
+    uint64_t conflict_count;      // Writes that brought another count for a counter's id and clock.
     struct engine_flush *flushes; // Those who wait for what was frozen.
     struct engine_flush *finished;
     struct env_task finished_task;

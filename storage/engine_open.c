@@ -70,7 +70,7 @@ static enum status replay_mutation(struct engine *engine, uint64_t position, str
     struct mutation mutation;
     enum status status = mutation_decode(bytes, table->table, &engine->scratch, &mutation, error);
     if (status != STATUS_OK) return status;
-    memtable_apply(table->active, &mutation, position);
+    (void)memtable_apply(table->active, &mutation, position);
     table->active_position = position;
     if (table->replay_first == 0) table->replay_first = position;
     table->replay_last = position;

@@ -55,7 +55,7 @@ enum status engine_log_and_apply(struct engine_table *table, const struct mutati
     if (status != STATUS_OK) return status;
 
     size_t size_before = memtable_size(table->active);
-    memtable_apply(table->active, mutation, given);
+    if (!memtable_apply(table->active, mutation, given)) engine->conflict_count++;
     engine->active_size += memtable_size(table->active) - size_before;
     table->active_position = given;
     *position = given;

@@ -94,17 +94,18 @@ static struct memtable_partition *find_or_make_partition(struct memtable *memtab
     return partition;
 }
 
-void memtable_apply(struct memtable *memtable, const struct mutation *mutation,
+bool memtable_apply(struct memtable *memtable, const struct mutation *mutation,
                     uint64_t log_position)
 {
     ASSERT(!memtable->frozen);
     ASSERT(mutation->table == memtable->table);
     struct memtable_partition *partition = find_or_make_partition(memtable, &mutation->key);
     if (log_position > partition->log_position) partition->log_position = log_position;
-    memtable_partition_apply(partition, mutation, &memtable->arena);
+    bool is_clean = memtable_partition_apply(partition, mutation, &memtable->arena);
     if (memtable->arena.block_size < BLOCK_SIZE_MAX &&
         memtable->arena.size > memtable->arena.block_size * BLOCKS_PER_SIZE)
         memtable->arena.block_size *= 2;
+    return is_clean;
 }
 
 const struct cell *memtable_find_cell(const struct memtable *memtable,

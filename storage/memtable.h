@@ -22,8 +22,9 @@ void memtable_unref(struct memtable *memtable); // NULL is allowed.
 void memtable_freeze(struct memtable *memtable);
 
 // Merges the change into the partition; copies all it keeps. `log_position` is the commit-log
-// position (commit_log.h) of the change, 0 if it has none; it only grows.
-void memtable_apply(struct memtable *memtable, const struct mutation *mutation,
+// position (commit_log.h) of the change, 0 if it has none; it only grows. False: a counter's shard
+// had one clock and two counts (exactly-once.md §2.5); the higher one stays.
+bool memtable_apply(struct memtable *memtable, const struct mutation *mutation,
                     uint64_t log_position);
 
 const struct table *memtable_table(const struct memtable *memtable);

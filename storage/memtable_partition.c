@@ -102,6 +102,7 @@ struct row_change {
     const struct column *columns; // The table's static or regular ones.
     struct deletion active;       // What hides cells of this row, all levels together.
     struct arena *arena;
+    bool has_conflict; // A counter's shard had one clock and two counts.
 };
 
 static struct deletion newer_deletion(struct deletion a, struct deletion b)
@@ -246,7 +247,9 @@ static void cell_merge(struct row_change *change, struct cell *cell, const struc
         return;
     }
     if (is_counter && cell_count_on(cell, added)) return;
-    struct cell winner = reconcile_cells(cell, added, is_counter, change->arena);
+    struct cell winner = is_counter
+                             ? reconcile_counters(cell, added, change->arena, &change->has_conflict)
+                             : reconcile_cells(cell, added, false, change->arena);
     if (winner.value.data == cell->value.data && !slice_is_null(winner.value)) {
         winner.value = cell->value;
         winner.path = cell->path;
@@ -339,7 +342,7 @@ static struct deletion partition_deletion_at(const struct memtable_partition *pa
                           range_deletions_at(partition->ranges, table, clustering));
 }
 
-void memtable_partition_apply(struct memtable_partition *partition, const struct mutation *mutation,
+bool memtable_partition_apply(struct memtable_partition *partition, const struct mutation *mutation,
                               struct arena *arena)
 {
     const struct table *table = mutation->table;
@@ -365,4 +368,5 @@ void memtable_partition_apply(struct memtable_partition *partition, const struct
         change.active = partition_deletion_at(partition, table, &row->clustering);
         row_merge(&change, row);
     }
+    return !change.has_conflict;
 }

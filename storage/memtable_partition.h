@@ -26,8 +26,9 @@ struct memtable_partition {
     uint64_t log_position;           // Of its newest change.
 };
 
-// Copies all it keeps into the arena, always the same one.
-void memtable_partition_apply(struct memtable_partition *partition, const struct mutation *mutation,
+// Copies all it keeps into the arena, always the same one. False: a counter's shard had one clock
+// and two counts; the higher one stays.
+bool memtable_partition_apply(struct memtable_partition *partition, const struct mutation *mutation,
                               struct arena *arena);
 // The row of this clustering (NULL: the static row), or NULL.
 const struct row *memtable_partition_find_row(const struct memtable_partition *partition,

@@ -20,7 +20,8 @@ static bool first_wins(const struct cell *a, const struct cell *b)
     return a->ttl >= b->ttl;
 }
 
-static struct cell merge_counters(const struct cell *a, const struct cell *b, struct arena *arena)
+static struct cell merge_counters(const struct cell *a, const struct cell *b, struct arena *arena,
+                                  bool *conflict)
 {
     bool a_tombstone = cell_is_tombstone(a), b_tombstone = cell_is_tombstone(b);
     // A tombstone beats every increment, whatever the timestamps (§3.6).
@@ -34,16 +35,22 @@ static struct cell merge_counters(const struct cell *a, const struct cell *b, st
     merged.timestamp = a->timestamp > b->timestamp ? a->timestamp : b->timestamp;
     merged.ttl = TTL_NONE;
     merged.local_time = LOCAL_TIME_NONE;
-    merged.value = counter_context_merge(a->value, b->value, arena, NULL);
+    merged.value = counter_context_merge(a->value, b->value, arena, conflict);
     return merged;
 }
 
 struct cell reconcile_cells(const struct cell *a, const struct cell *b, bool is_counter,
                             struct arena *arena)
 {
-    if (is_counter && !(cell_is_tombstone(a) && cell_is_tombstone(b)))
-        return merge_counters(a, b, arena);
+    if (is_counter) return reconcile_counters(a, b, arena, NULL);
     return first_wins(a, b) ? *a : *b;
+}
+
+struct cell reconcile_counters(const struct cell *a, const struct cell *b, struct arena *arena,
+                               bool *conflict)
+{
+    if (cell_is_tombstone(a) && cell_is_tombstone(b)) return first_wins(a, b) ? *a : *b;
+    return merge_counters(a, b, arena, conflict);
 }
 
 // LivenessInfo.supersedes.

@@ -10,6 +10,9 @@
 // live cells merge, in `arena`. The result's slices point into `a`, `b` or the arena.
 struct cell reconcile_cells(const struct cell *a, const struct cell *b, bool is_counter,
                             struct arena *arena);
+// For counters; `*conflict` is set as by counter_context_merge().
+struct cell reconcile_counters(const struct cell *a, const struct cell *b, struct arena *arena,
+                               bool *conflict);
 struct liveness reconcile_liveness(struct liveness a, struct liveness b);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "ring/transport.h"
 #include "stream/job_protocol.h"
 #include "stream/reducer.h"
@@ -30,6 +31,8 @@ struct job_service_operation {
     struct job_submission submission;       // SUBMIT: its slices are in the arena.
     struct job_output outputs[OUTPUTS_MAX]; // SUBMIT: of the tables as they are now.
     struct uuid job;
+    bool is_list; // LIST: it waits for whatever was asked before.
+    uint64_t skipped;
     struct arena arena;
 };
 
@@ -47,6 +50,7 @@ struct job_service {
     struct env *env;
     struct job_service_options options;
     struct transport_server *server; // NULL: closing.
+    struct log log;
     struct job_service_operation *operations;
     struct job_service_reducer reducers[JOB_SERVICE_REDUCERS_MAX];
     size_t reducer_count, worker_count;
@@ -97,12 +101,20 @@ static void job_service_free_operation(struct job_service_operation *operation)
     free(operation);
 }
 
-static void job_service_finish(struct job_service_operation *operation)
+static void job_service_unlink(struct job_service_operation *operation)
 {
-    struct job_service *service = operation->service;
     *operation->place = operation->next;
     if (operation->next != NULL) operation->next->place = operation->place;
     job_service_free_operation(operation);
+}
+
+static void job_service_answer_lists(struct job_service *service);
+
+static void job_service_finish(struct job_service_operation *operation)
+{
+    struct job_service *service = operation->service;
+    job_service_unlink(operation);
+    job_service_answer_lists(service);
     job_service_end_if_idle(service);
 }
 
@@ -153,8 +165,8 @@ static struct reducer *job_service_reducer(struct job_service *service, struct u
     } else {
         service->reducer_count++;
     }
-    struct reducer *made =
-        reducer_create(service->env, service->options.coordinator, service->options.metadata, job);
+    struct reducer *made = reducer_create(service->env, service->options.coordinator,
+                                          service->options.engine, service->options.metadata, job);
     service->reducers[place] = (struct job_service_reducer){job, made};
     return made;
 }
@@ -415,14 +427,10 @@ static void job_service_put_tables(const struct job_service *service, const stru
     }
 }
 
-static void job_service_list(struct job_service *service, struct transport_connection *connection,
-                             uint64_t id, struct cursor *bytes)
+static void job_service_tell_jobs(struct job_service *service,
+                                  struct transport_connection *connection, uint64_t id,
+                                  uint64_t skipped)
 {
-    uint64_t skipped = cursor_vint(bytes);
-    if (bytes->failed || cursor_left(bytes) > 0) {
-        job_service_bad_request(connection, id);
-        return;
-    }
     struct buffer answer;
     buffer_init(&answer, JOB_SERVICE_ANSWER_MAX);
     job_put_answer(&answer, STATUS_OK, "");
@@ -436,6 +444,35 @@ static void job_service_list(struct job_service *service, struct transport_conne
     }
     job_service_answer(connection, id, &answer);
     buffer_deinit(&answer);
+}
+
+// Lists that have nothing older before them.
+static void job_service_answer_lists(struct job_service *service)
+{
+    for (;;) {
+        struct job_service_operation *oldest = service->operations;
+        while (oldest != NULL && oldest->next != NULL)
+            oldest = oldest->next;
+        if (oldest == NULL || !oldest->is_list) return;
+        if (oldest->connection != NULL)
+            job_service_tell_jobs(service, oldest->connection, oldest->id, oldest->skipped);
+        job_service_unlink(oldest);
+    }
+}
+
+// What a worker asked for before it was killed shows in the list, whether it got its answer or not.
+static void job_service_list(struct job_service *service, struct transport_connection *connection,
+                             uint64_t id, struct cursor *bytes)
+{
+    uint64_t skipped = cursor_vint(bytes);
+    if (bytes->failed || cursor_left(bytes) > 0) {
+        job_service_bad_request(connection, id);
+        return;
+    }
+    struct job_service_operation *operation = job_service_begin(service, connection, id);
+    operation->is_list = true;
+    operation->skipped = skipped;
+    job_service_answer_lists(service);
 }
 
 static const struct job *job_service_find_named(const struct job_service *service,
@@ -493,6 +530,19 @@ static struct job_service_worker *job_service_worker(struct job_service *service
     return worker;
 }
 
+// Rule 1: nothing is done for a batch that the log does not have.
+static enum status job_service_check_batch(const struct job_service *service, struct uuid id,
+                                           uint64_t number, struct error *error)
+{
+    const struct job *job = jobs_find(job_service_jobs(service), id);
+    if (job == NULL) return error_set(error, STATUS_NOT_FOUND, "there is no such job");
+    if (job->state != JOB_OPEN)
+        return error_set(error, STATUS_INVALID, "the job is %s", jobs_state_text(job->state));
+    for (size_t i = 0; i < job->batch_count; i++)
+        if (job->batches[i].number == number) return STATUS_OK;
+    return error_set(error, STATUS_CONFLICT, "batch %" PRIu64 " is not recorded, or done", number);
+}
+
 static void job_service_part(struct job_service *service, struct transport_connection *connection,
                              uint64_t id, struct cursor *bytes)
 {
@@ -503,15 +553,42 @@ static void job_service_part(struct job_service *service, struct transport_conne
         (void)error_set(&error, STATUS_INVALID, "a part that makes no sense");
     else if (worker == NULL)
         (void)error_set(&error, STATUS_OVERLOADED, "too many workers");
-    else if (gather_add(&worker->gather, &part, &error) == STATUS_OK)
+    else if (job_service_check_batch(service, part.job, part.number, &error) == STATUS_OK &&
+             gather_add(&worker->gather, &part, &error) == STATUS_OK)
         error = (struct error){.status = STATUS_OK, .text = ""};
     job_service_say(connection, id, &error);
+}
+
+static void job_service_broken(struct metadata_job_change *change, enum status status)
+{
+    struct job_service_operation *operation =
+        CONTAINER_OF(change, struct job_service_operation, change);
+    (void)status; // If it could not be written, the job's next run finds the same.
+    job_service_forget_finished(operation->service, operation->job);
+    job_service_finish(operation);
+}
+
+// §2.5: no more of this job, whoever runs it.
+static void job_service_break(struct job_service *service, struct uuid id, const char *text)
+{
+    const struct job *job = jobs_find(job_service_jobs(service), id);
+    if (job == NULL || job->state != JOB_OPEN) return;
+    char id_text[UUID_TEXT_SIZE];
+    uuid_format(id, id_text);
+    LOG_ERROR(&service->log, "job %s '%s' is broken: %s", id_text, job->name, text);
+    struct job_service_operation *operation = job_service_begin(service, NULL, 0);
+    operation->job = id;
+    metadata_record_done(service->options.metadata, &operation->change, id, job->done_through,
+                         job->grand_total, JOB_BROKEN, job_service_broken);
 }
 
 static void job_service_reported(void *context, enum status status, const struct error *error,
                                  const struct job_report *report)
 {
     struct job_service_operation *operation = context;
+    const struct reducer *reducer = job_service_reducer(operation->service, operation->job, false);
+    if (status != STATUS_OK && reducer != NULL && reducer_is_broken(reducer))
+        job_service_break(operation->service, operation->job, error->text);
     if (status != STATUS_OK) {
         job_service_finish_with(operation, status, error->text);
         return;
@@ -550,6 +627,7 @@ static void job_service_task(struct job_service *service, struct transport_conne
     if (status == STATUS_OK) {
         if (task.part_count == 0) gather_clear(&worker->gather);
         struct job_service_operation *operation = job_service_begin(service, connection, id);
+        operation->job = task.job;
         status =
             reducer_run(reducer, &task, &worker->gather, job_service_reported, operation, &error);
         if (status != STATUS_OK) job_service_finish_with(operation, status, error.text);
@@ -619,6 +697,7 @@ enum status job_service_create(struct env *env, const struct job_service_options
     ASSERT(service != NULL);
     service->env = env;
     service->options = *options;
+    log_init(&service->log, env, LOG_INFO);
     enum status status =
         transport_listen(env, &options->address, &events, service, &service->server, error);
     if (status == STATUS_OK)

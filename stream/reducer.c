@@ -34,9 +34,11 @@ struct reducer_slice;
 struct reducer {
     struct env *env;
     struct coordinator *coordinator;
+    const struct engine *engine;
     const struct metadata *metadata;
     struct uuid job;
     struct arena arena; // Of the targets.
+    bool is_broken;
     struct reducer_output outputs[OUTPUTS_MAX];
     size_t output_count;
     uint64_t valid_through;
@@ -96,12 +98,14 @@ struct uuid reducer_counter_id(struct uuid job, uint64_t output)
 }
 
 struct reducer *reducer_create(struct env *env, struct coordinator *coordinator,
-                               const struct metadata *metadata, struct uuid job)
+                               const struct engine *engine, const struct metadata *metadata,
+                               struct uuid job)
 {
     struct reducer *reducer = calloc(1, sizeof *reducer);
     ASSERT(reducer != NULL);
     reducer->env = env;
     reducer->coordinator = coordinator;
+    reducer->engine = engine;
     reducer->metadata = metadata;
     reducer->job = job;
     reducer->valid_through = UINT64_MAX; // Nothing is valid.
@@ -156,6 +160,11 @@ void reducer_set_targets(struct reducer *reducer, const struct job_target *targe
 bool reducer_is_running(const struct reducer *reducer)
 {
     return reducer->is_running;
+}
+
+bool reducer_is_broken(const struct reducer *reducer)
+{
+    return reducer->is_broken;
 }
 
 uint64_t reducer_last_used_ns(const struct reducer *reducer)
@@ -213,6 +222,14 @@ static void reducer_fail(struct reducer *reducer, enum status status, const char
     if (reducer->status != STATUS_OK) return;
     reducer->status =
         error_set(&reducer->error, status, "batch %" PRIu64 ": %s", reducer->task.number, text);
+}
+
+static void reducer_break(struct reducer *reducer)
+{
+    reducer->is_broken = true;
+    reducer_fail(reducer, STATUS_INVALID,
+                 "it gave other sums when it ran before: the job's code does not give the same for "
+                 "the same input; the job is broken");
 }
 
 static void reducer_step(struct env_task *task);
@@ -301,9 +318,19 @@ static void reducer_write(struct reducer_slice *slice)
             .row_count = 1,
         };
     }
+    // The write is applied here inside the call.
+    uint64_t conflicts = engine_conflict_count(reducer->engine);
     coordinator_write_start(reducer->coordinator, &slice->write, mutations, slice->count,
                             CONSISTENCY_QUORUM, reducer_written);
+    if (engine_conflict_count(reducer->engine) != conflicts) reducer_break(reducer);
     arena_deinit(&arena);
+}
+
+static void reducer_report_cell(struct job_report *report, size_t output, struct slice key,
+                                int64_t sum)
+{
+    report->hash += checksum_xxh3(key, (uint64_t)sum ^ (uint64_t)output << 56);
+    report->cells++;
 }
 
 // Rule 8. The total is noted as of this batch before the shard is sent; a failed write leaves it.
@@ -319,9 +346,8 @@ static void reducer_compute(struct reducer_slice *slice)
             cell->total.clock = number;
         }
         totals_put(&slice->output->totals, cell->key, cell->total);
-        uint64_t seed = (uint64_t)cell->sum ^ (uint64_t)(slice->output - reducer->outputs) << 56;
-        reducer->sum.hash += checksum_xxh3(cell->key, seed);
-        reducer->sum.cells++;
+        reducer_report_cell(&reducer->sum, (size_t)(slice->output - reducer->outputs), cell->key,
+                            cell->sum);
     }
     reducer_write(slice);
 }
@@ -549,7 +575,29 @@ static void reducer_repeat_report(struct env_task *step)
 {
     struct reducer *reducer = CONTAINER_OF(step, struct reducer, step);
     reducer->is_running = false;
-    reducer->done(reducer->context, STATUS_OK, &reducer->error, &reducer->report);
+    reducer->done(reducer->context, reducer->status, &reducer->error, &reducer->report);
+}
+
+static bool reducer_has_reported(const struct reducer *reducer, const struct gather *gather)
+{
+    struct job_report report = {0, 0};
+    for (size_t i = 0; i < OUTPUTS_MAX; i++) {
+        const struct combine *sums = &gather->sums[i];
+        for (size_t slot = 0; sums->count > 0 && slot < sums->capacity; slot++)
+            if (!slice_is_null(sums->slots[slot].key))
+                reducer_report_cell(&report, i, sums->slots[slot].key,
+                                    sums->slots[slot].value.integer);
+    }
+    return report.hash == reducer->report.hash && report.cells == reducer->report.cells;
+}
+
+// Rule 6: what this process has reported it reports again.
+static void reducer_run_again(struct reducer *reducer, struct gather *gather)
+{
+    reducer->status = STATUS_OK;
+    if (!reducer_has_reported(reducer, gather)) reducer_break(reducer);
+    gather_clear(gather);
+    env_task_post(reducer->env, &reducer->step, reducer_repeat_report);
 }
 
 enum status reducer_run(struct reducer *reducer, const struct job_task *task, struct gather *gather,
@@ -560,11 +608,11 @@ enum status reducer_run(struct reducer *reducer, const struct job_task *task, st
     if (reducer->is_running)
         return error_set(error, STATUS_IN_USE, "another task of this job is still under way");
     if (reducer->reported != 0 && reducer->reported == task->number) {
-        gather_clear(gather);
         reducer->is_running = true;
+        reducer->task = *task;
         reducer->done = done;
         reducer->context = context;
-        env_task_post(reducer->env, &reducer->step, reducer_repeat_report);
+        reducer_run_again(reducer, gather);
         return STATUS_OK;
     }
     enum status status = reducer_check_record(reducer, task, error);

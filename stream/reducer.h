@@ -16,6 +16,9 @@
 // 9.  but is written back, and is settled when that write is synced.
 // 11. The report follows the last cell.
 //
+// §2.5: a shard of clock n that is there with another count, or a batch that comes again with other
+// sums, breaks the job: its code is not repeatable.
+//
 // One reducer for each job that workers of this node run. The loop's. Cells are worked on in
 // slices, a bounded number at a time, so that CQL clients get their turns in between.
 #ifndef STREAM_REDUCER_H
@@ -33,8 +36,10 @@ enum { REDUCER_SLICE_CELLS = 256, REDUCER_SLICES_MAX = 8 };
 
 struct reducer;
 
+// All outlive it. `engine` is this node's, to hear of conflicts.
 struct reducer *reducer_create(struct env *env, struct coordinator *coordinator,
-                               const struct metadata *metadata, struct uuid job);
+                               const struct engine *engine, const struct metadata *metadata,
+                               struct uuid job);
 // No run may be under way.
 void reducer_destroy(struct reducer *reducer);
 // Frees the memory alone, whatever is under way (simulator).
@@ -45,6 +50,8 @@ void reducer_abandon(struct reducer *reducer);
 void reducer_set_targets(struct reducer *reducer, const struct job_target *targets, size_t count);
 
 bool reducer_is_running(const struct reducer *reducer);
+// A batch gave other sums when it ran again (§2.5): the last run failed for that, and all will.
+bool reducer_is_broken(const struct reducer *reducer);
 uint64_t reducer_last_used_ns(const struct reducer *reducer);
 
 // Runs a task whose parts are gathered (the gather is emptied). Refused at once, without `done`:

@@ -185,8 +185,9 @@ def test_a_node_killed_under_a_job_loses_and_doubles_nothing():
 
 def stop_in_the_middle(r, name, data):
     """Starts a job and kills its worker when some of its batches are done."""
+    before = (job_named(r, name) or {"batches_done": 0})["batches_done"]
     job = start_job(r, name, data)
-    wait_until(lambda: (job_named(r, name) or {"batches_done": 0})["batches_done"] > 5, 20, "batches are done")
+    wait_until(lambda: (job_named(r, name) or {"batches_done": 0})["batches_done"] > before + 5, 20, "batches are done")
     job.send_signal(signal.SIGKILL)
     job.communicate()
     return job_named(r, name)
@@ -251,6 +252,29 @@ def test_a_table_that_a_job_writes_can_not_be_deleted_from():
         # The name is free again.
         r.job("--name", "half", JOB, data)
         assert_counts(r, expected)
+
+
+def test_a_source_that_changed_stops_the_job():
+    data, _ = (shared(path) for path in DATA["usql"])
+    with ring("127.0.77.4", schema=True) as r, tempfile.TemporaryDirectory() as d:
+        copy = os.path.join(d, "tweets.jsonl")
+        with gzip.open(data) as lines, open(copy, "wb") as out:
+            out.write(lines.read())
+        for attempt in range(20):
+            known = stop_in_the_middle(r, "changed", copy)
+            # A change of the file's first 64 KiB would make it another source.
+            if known["batches_done"] < known["batches_recorded"] and known["offsets"][0] > 100_000:
+                break
+        else:
+            raise AssertionError("20 kills left no batch to run again")
+        with open(copy, "r+b") as file:
+            file.seek(known["offsets"][0] - 500)
+            byte = file.read(1)
+            file.seek(-1, os.SEEK_CUR)
+            file.write(b"y" if byte == b"x" else b"x")
+        done = r.job("--name", "changed", JOB, copy, check=False)
+        assert done.returncode == 1 and "the source has other bytes now" in done.stderr, done.stderr
+        assert r.jobs()[-1]["batches_done"] == known["batches_done"]
 
 
 def test_a_worker_of_a_stopped_job_ends():

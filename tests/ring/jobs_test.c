@@ -174,6 +174,44 @@ START_TEST(the_whole_state_survives_a_round_trip)
 }
 END_TEST
 
+START_TEST(a_table_has_its_writer_while_the_job_is_open)
+{
+    const enum job_state ends[] = {JOB_FINISHED, JOB_SEALED, JOB_BROKEN};
+    struct jobs *jobs = jobs_create();
+    struct uuid table = uuid_of(40), other = uuid_of(41);
+    ck_assert_ptr_null(jobs_find_writer(jobs, table));
+    struct job job = example_job(1);
+    job.output_count = 2;
+    job.outputs[0] = (struct job_output){uuid_of(42), 5};
+    job.outputs[1] = (struct job_output){table, jobs_hash_column(slice_of_text("n"))};
+    ck_assert_int_eq(submit(jobs, &job), STATUS_OK);
+    struct job second = example_job(2);
+    ck_assert_int_eq(submit(jobs, &second), STATUS_OK);
+    ck_assert_ptr_eq(jobs_find_writer(jobs, table), jobs_find(jobs, job.id));
+    ck_assert_ptr_null(jobs_find_writer(jobs, other));
+    ck_assert(jobs_writes_column(jobs_find(jobs, job.id), table, slice_of_text("n")));
+    ck_assert(!jobs_writes_column(jobs_find(jobs, job.id), table, slice_of_text("m")));
+    ck_assert(!jobs_writes_column(jobs_find(jobs, job.id), other, slice_of_text("n")));
+    // It is known after a restart too.
+    struct buffer state;
+    buffer_init(&state, 1 << 20);
+    jobs_put_all(&state, jobs);
+    struct jobs *restored = jobs_create();
+    struct cursor cursor = cursor_make(buffer_slice(&state));
+    ck_assert_int_eq(jobs_get_all(restored, &cursor, NULL), STATUS_OK);
+    ck_assert_ptr_eq(jobs_find_writer(restored, table), jobs_find(restored, job.id));
+    ck_assert_int_eq(record_done(restored, 0, JOB_OPEN), STATUS_OK);
+    ck_assert_ptr_nonnull(jobs_find_writer(restored, table));
+    ck_assert_int_eq(record_done(restored, 0, ends[_i]), STATUS_OK);
+    ck_assert_ptr_null(jobs_find_writer(restored, table));
+    ck_assert_int_eq(record_done(restored, 0, ends[_i]), STATUS_OK); // Again.
+    ck_assert_int_eq(jobs_find(restored, job.id)->state, ends[_i]);
+    buffer_deinit(&state);
+    jobs_destroy(restored);
+    jobs_destroy(jobs);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("jobs");
@@ -181,6 +219,7 @@ int main(void)
     tcase_add_test(tcase, batches_form_a_chain);
     tcase_add_test(tcase, the_frontier_only_grows_and_an_end_needs_all_done);
     tcase_add_test(tcase, the_whole_state_survives_a_round_trip);
+    tcase_add_loop_test(tcase, a_table_has_its_writer_while_the_job_is_open, 0, 3);
     Suite *suite = suite_create("jobs");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

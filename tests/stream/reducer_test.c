@@ -30,7 +30,7 @@ static struct reducer *make_reducer(void)
         .columns = {slice_of_text("a"), slice_of_text("b"), slice_of_text("n")},
         .column_count = 3};
     struct reducer *reducer =
-        reducer_create(fixture.env, fixture.coordinator, fixture.metadata, job);
+        reducer_create(fixture.env, fixture.coordinator, fixture.engine, fixture.metadata, job);
     reducer_set_targets(reducer, &target, 1);
     return reducer;
 }
@@ -154,6 +154,38 @@ START_TEST(another_process_that_runs_the_batch_again_adds_nothing)
     assert_totals(3, 5, 0);
     reducer_destroy(one);
     reducer_destroy(two);
+}
+END_TEST
+
+// Runs batch 1 with these sums, which it does not have.
+static void run_with_other_sums(struct reducer *reducer, const struct sum *sums, size_t count)
+{
+    static struct gather gather;
+    gather_init(&gather);
+    add_part(&gather, 1, 0, sums, count);
+    struct job_task task = make_task(1, 1);
+    struct outcome outcome = {.done = false};
+    struct error error = {.text = ""};
+    ck_assert(!reducer_is_broken(reducer));
+    enum status status = reducer_run(reducer, &task, &gather, reported, &outcome, &error);
+    ck_assert_msg(status == STATUS_OK, "%s", error.text);
+    stream_fixture_run_until(&fixture, &outcome.done);
+    ck_assert_int_eq(outcome.status, STATUS_INVALID);
+    ck_assert(reducer_is_broken(reducer));
+    gather_deinit(&gather);
+}
+
+START_TEST(a_batch_that_comes_again_with_other_sums_breaks_the_job)
+{
+    static const struct sum other[] = {{"x", "ALL", 3}, {"y", "ALL", 6}};
+    struct reducer *reducer = make_reducer(), *elsewhere = make_reducer();
+    stream_fixture_record(&fixture, job, 1, 0);
+    (void)run(reducer, 1, first, 2);
+    // In this process by its report, in another one by the shards that are there.
+    run_with_other_sums(elsewhere, other, 2);
+    run_with_other_sums(reducer, other, _i == 0 ? 2 : 1);
+    reducer_destroy(reducer);
+    reducer_destroy(elsewhere);
 }
 END_TEST
 
@@ -299,6 +331,7 @@ int main(void)
     tcase_add_test(reducer, batches_add_up);
     tcase_add_test(reducer, a_task_that_comes_again_adds_nothing_and_reports_the_same);
     tcase_add_test(reducer, another_process_that_runs_the_batch_again_adds_nothing);
+    tcase_add_loop_test(reducer, a_batch_that_comes_again_with_other_sums_breaks_the_job, 0, 2);
     tcase_add_test(reducer, a_restarted_node_reads_the_totals);
     tcase_add_test(reducer, totals_are_used_only_by_who_ran_the_batch_before);
     tcase_add_test(reducer, tasks_that_the_log_does_not_have_are_refused);
