@@ -31,7 +31,8 @@
 #define MEMTABLE_SPACE_MAX (64 * MIB)
 // Decompressed chunks kept for reads; the least recently used leaves.
 #define CHUNK_CACHE_SIZE_MAX (16 * MIB)
-// Shards of one counter context. More is refused: a job or node id was renewed too often.
+// Shards of one counter: an increment that would add one more gets OVERLOADED. Only a node or job
+// whose id was renewed this often comes there.
 #define COUNTER_SHARDS_MAX 4096u
 // The node's own counter shards kept over a flush; the less recently used leave.
 #define COUNTER_CACHE_SIZE_MAX (64 * MIB)

@@ -19,16 +19,28 @@ struct planned {
     int64_t delta;
     int64_t clock, count; // The own shard: before, then after.
     bool found;
+    struct slice others; // Shards of others in cells that have no own one; empty: none were seen.
 };
 
 // ---- The own shard -----------------------------------------------------------------------------
 
-static bool cell_find_shard(const struct engine *engine, const struct cell *cell,
-                            struct planned *planned)
+// The cell's bytes may go with the next one: what is kept of them is copied.
+static void note_others(struct arena *arena, struct slice context, struct planned *planned)
+{
+    struct slice merged = context;
+    if (planned->others.size > 0)
+        merged = counter_context_merge(planned->others, context, arena, NULL);
+    planned->others = merged.data == context.data ? arena_copy(arena, merged) : merged;
+}
+
+static bool cell_find_shard(struct engine *engine, const struct cell *cell, struct planned *planned)
 {
     struct counter_shard shard;
     if (cell == NULL || cell_is_tombstone(cell)) return false;
-    if (!counter_context_find(cell->value, engine->counter_id.id, &shard)) return false;
+    if (!counter_context_find(cell->value, engine->counter_id.id, &shard)) {
+        note_others(&engine->scratch, cell->value, planned);
+        return false;
+    }
     if (planned->found && shard.clock <= planned->clock) return true;
     planned->clock = shard.clock;
     planned->count = shard.count;
@@ -69,8 +81,7 @@ static bool memtables_find_shard(const struct engine_table *table, const struct 
     return found;
 }
 
-static void row_find_shard(const struct engine *engine, const struct row *row,
-                           struct planned *planned)
+static void row_find_shard(struct engine *engine, const struct row *row, struct planned *planned)
 {
     for (uint32_t i = 0; i < row->cell_count; i++) {
         if (row->cells[i].column == planned->column)
@@ -110,6 +121,7 @@ static enum status find_shard(struct engine_table *table, const struct partition
 {
     planned->clock = planned->count = 0;
     planned->found = false;
+    planned->others = slice_null();
     if (memtables_find_shard(table, key, planned)) return STATUS_OK;
     if (table->sstable_count == 0) return STATUS_OK;
     struct counter_cache_key cached =
@@ -129,6 +141,12 @@ static enum status find_shard(struct engine_table *table, const struct partition
     env_mark(table->engine->env,
              planned->found ? ENV_MARK_SHARD_IN_SSTABLE : ENV_MARK_SHARD_MISSING);
     return STATUS_OK;
+}
+
+// A cell that would get one more may not have it.
+static bool has_all_shards(const struct planned *planned)
+{
+    return !planned->found && counter_context_shard_count(planned->others) >= COUNTER_SHARDS_MAX;
 }
 
 // ---- The update --------------------------------------------------------------------------------
@@ -249,6 +267,7 @@ enum status engine_increment(struct engine *engine, const struct counter_update 
     struct planned *planned = plan(table, update, &count);
     for (size_t i = 0; i < count; i++) {
         status = find_shard(table, &update->key, &planned[i], pins);
+        if (status == STATUS_OK && has_all_shards(&planned[i])) status = STATUS_OVERLOADED;
         if (status != STATUS_OK) return status;
     }
     int64_t now_us = env_wall_us(engine->env);

@@ -1,5 +1,6 @@
 // Counters at the leader: what a client sees of increments, deletions, flushes and restarts
 // (sstable-nb §3; the cases of deletions are those of a real Cassandra with its counter cache).
+#include "base/limits.h"
 #include "storage/counter_context.h"
 #include "storage/uuid.h"
 #include "tests/storage/support/engine_fixture.h"
@@ -57,7 +58,7 @@ static uint16_t column_of(const char *name)
 }
 
 // `name` is t (the static row), n or m (row c1).
-static void add(const char *name, int64_t delta)
+static enum status try_add(const char *name, int64_t delta)
 {
     struct clustering clustering = row_c1();
     struct counter_increment increment = {*name == 't' ? NULL : &clustering, column_of(name),
@@ -74,9 +75,14 @@ static void add(const char *name, int64_t delta)
     while ((status = engine_increment(engine, &update, &pins, NULL, NULL, &position)) ==
            STATUS_WOULD_BLOCK)
         engine_fixture_load(engine, &pins);
-    ck_assert_int_eq(status, STATUS_OK);
     read_pins_release(&pins);
-    engine_fixture_wait_synced(engine, position);
+    if (status == STATUS_OK) engine_fixture_wait_synced(engine, position);
+    return status;
+}
+
+static void add(const char *name, int64_t delta)
+{
+    ck_assert_int_eq(try_add(name, delta), STATUS_OK);
 }
 
 enum { NULL_COUNT = INT32_MIN };
@@ -349,6 +355,59 @@ START_TEST(increments_of_one_update_are_one_mutation)
 }
 END_TEST
 
+// Gives column n of row c1 shards of others, `count` from the number `first` on, each of count 1.
+static void put_shards(unsigned first, unsigned count)
+{
+    struct buffer context;
+    buffer_init(&context, MIB);
+    buffer_put_u16(&context, (uint16_t)count);
+    for (unsigned i = 0; i < count; i++)
+        buffer_put_u16(&context, (uint16_t)(i | 0x8000));
+    for (unsigned i = 0; i < count; i++) {
+        buffer_put_u64(&context, first + i); // The id.
+        buffer_put_u64(&context, 0);
+        buffer_put_u64(&context, 1);
+        buffer_put_u64(&context, 1);
+    }
+    struct cell cell = {.column = column_of("n"),
+                        .local_time = LOCAL_TIME_NONE,
+                        .timestamp = ++now_us,
+                        .value = buffer_slice(&context)};
+    struct row row = {.clustering = row_c1(),
+                      .liveness = LIVENESS_NONE,
+                      .deletion = DELETION_NONE,
+                      .cells = &cell,
+                      .cell_count = 1};
+    struct mutation mutation = {.table = table,
+                                .key = partition_key_make(slice_of_text("k1")),
+                                .deletion = DELETION_NONE,
+                                .rows = &row,
+                                .row_count = 1};
+    apply(&mutation);
+    buffer_deinit(&context);
+}
+
+// Loop test: the shards are in memory, in one SSTable, in several of which some have the same.
+START_TEST(a_cell_has_a_limit_of_shards)
+{
+    enum { HALF = COUNTER_SHARDS_MAX / 2 };
+    put_shards(0, HALF);
+    if (_i > 0) engine_fixture_flush(engine);
+    if (_i > 1) put_shards(0, HALF);
+    if (_i > 1) engine_fixture_flush(engine);
+    put_shards(HALF, HALF - 1);
+    if (_i > 0) engine_fixture_flush(engine);
+    add("n", 1);
+    ck_assert_int_eq(get("n"), COUNTER_SHARDS_MAX);
+    engine_fixture_flush(engine);
+    restart(false); // And so with another id.
+    ck_assert_int_eq(try_add("n", 1), STATUS_OVERLOADED);
+    ck_assert_int_eq(get("n"), COUNTER_SHARDS_MAX);
+    add("m", 1);
+    ck_assert_int_eq(get("m"), 1);
+}
+END_TEST
+
 int main(void)
 {
     TCase *counters = tcase_create("counters");
@@ -362,6 +421,7 @@ int main(void)
     tcase_add_test(counters, a_new_column_does_not_change_whose_count_is_whose);
     tcase_add_test(counters, only_a_clean_stop_keeps_the_counter_id);
     tcase_add_test(counters, increments_of_one_update_are_one_mutation);
+    tcase_add_loop_test(counters, a_cell_has_a_limit_of_shards, 0, 3);
     Suite *suite = suite_create("engine_counter");
     suite_add_tcase(suite, counters);
     SRunner *runner = srunner_create(suite);
