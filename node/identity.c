@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "storage/whole_file.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,15 +49,19 @@ static bool identity_parse(const char *text, struct identity *identity)
     struct slice host_text = slice_make(host_id, (size_t)(tokens - host_id));
     if (uuid_parse(host_text, &identity->host_id) != STATUS_OK) return false;
     const char *at = tokens + strlen(token_key);
-    identity->token_count = 0;
+    size_t count = 0;
     while (*at == ' ') {
-        if (identity->token_count == IDENTITY_TOKENS_MAX) return false;
+        if (count == IDENTITY_TOKENS_MAX) return false;
         char *end;
-        identity->tokens[identity->token_count++].value = strtoll(at, &end, 10);
-        if (end == at) return false;
+        errno = 0;
+        int64_t token = strtoll(at, &end, 10);
+        if (end == at || errno == ERANGE) return false;
+        if (count > 0 && token <= identity->tokens[count - 1].value) return false;
+        identity->tokens[count++].value = token;
         at = end;
     }
-    return *at == '\n' && identity->token_count > 0;
+    identity->token_count = count;
+    return *at == '\n' && count > 0;
 }
 
 static enum status identity_write(struct env *env, const char *directory, const char *path,

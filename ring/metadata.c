@@ -170,7 +170,9 @@ static enum status restore_table(struct metadata *metadata, struct cursor *state
     if (status != STATUS_OK) return status;
     status = schema_put_table(metadata->schema, table);
     table_unref(table);
-    if (status != STATUS_OK) (void)error_set(error, status, "metadata: too many tables");
+    // No state that was written has more than there may be, or a table of no keyspace.
+    if (status != STATUS_OK)
+        return error_set(error, STATUS_CORRUPT, "metadata: too many tables, or one of no keyspace");
     return status;
 }
 
@@ -182,7 +184,8 @@ static enum status restore_keyspace(struct metadata *metadata, struct cursor *st
     if (status != STATUS_OK) return status;
     status = schema_put_keyspace(metadata->schema, keyspace);
     keyspace_unref(keyspace);
-    if (status != STATUS_OK) return error_set(error, status, "metadata: too many keyspaces");
+    if (status != STATUS_OK)
+        return error_set(error, STATUS_CORRUPT, "metadata: too many keyspaces");
     uint64_t table_count = cursor_vint(state);
     for (uint64_t t = 0; t < table_count && status == STATUS_OK; t++)
         status = restore_table(metadata, state, error);
