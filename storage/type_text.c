@@ -312,7 +312,7 @@ static enum status parse_udt(struct java_parser *parser, const struct type **typ
 static enum status parse_custom(struct java_parser *parser, struct slice class, size_t start,
                                 const struct type **type)
 {
-    size_t depth = 0;
+    size_t depth = 0, end = parser->at;
     skip_blanks(parser);
     if (parser->at < parser->text.size && parser->text.data[parser->at] == '(') {
         do {
@@ -321,12 +321,14 @@ static enum status parse_custom(struct java_parser *parser, struct slice class, 
             depth += c == '(';
             depth -= c == ')';
         } while (depth > 0);
+        end = parser->at;
     }
     bool has_package = memchr(class.data, '.', class.size) != NULL;
-    *type = type_make_custom(
-        parser->arena, slice_of_text(arena_format(
-                           parser->arena, "%s%.*s", has_package ? "" : package,
-                           (int)(parser->at - start), (const char *)parser->text.data + start)));
+    size_t package_size = has_package ? 0 : strlen(package);
+    uint8_t *name = arena_alloc(parser->arena, package_size + end - start);
+    memcpy(name, package, package_size);
+    memcpy(name + package_size, parser->text.data + start, end - start);
+    *type = type_make_custom(parser->arena, slice_make(name, package_size + end - start));
     return STATUS_OK;
 }
 
