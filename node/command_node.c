@@ -2,6 +2,7 @@
 #include "node/commands.h"
 
 #include "base/env_uv.h"
+#include "base/memory.h"
 #include "node/config.h"
 #include "node/node.h"
 #include "node/options.h"
@@ -138,6 +139,7 @@ static int run(const struct node_options *given)
 
 int command_node(int argc, char **argv)
 {
+    memory_share_heaps();
     struct option_spec specs[SPECS_MAX];
     char names[KEYS_MAX][64];
     memcpy(specs, own_specs, sizeof own_specs);

@@ -4,12 +4,12 @@
 #include "base/container_of.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "ring/transport.h"
 #include "stream/job_protocol.h"
 #include "stream/reducer.h"
 
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -677,7 +677,7 @@ static void job_service_free_worker(struct job_service *service, struct job_serv
     free(worker);
     service->worker_count--;
     // A batch's sums are the most that a node holds for a while: the system gets their pages back.
-    if (service->worker_count == 0) (void)malloc_trim(0);
+    memory_give_back();
 }
 
 static void job_service_ended(void *context, struct transport_connection *connection)

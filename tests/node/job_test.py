@@ -69,6 +69,20 @@ def test_a_generated_stream_is_exact():
         assert_counts(r, expected)
 
 
+def test_a_node_is_small_again_after_its_jobs():
+    """Resident memory five seconds after a job's end at the latest: after each data set, all in one node."""
+    with ring("127.0.77.4", schema=True) as r, tempfile.TemporaryDirectory() as d:
+        tweets = os.path.join(d, "tweets.jsonl")
+        with open(tweets, "wb") as out:
+            subprocess.run([HELENUS, "tweets", "--count", "200000", "--seed", "2014"], stdout=out, check=True)
+        sizes = []
+        for data in [tweets] + [shared(data) for data, _ in DATA.values()]:
+            r.job(JOB, data)
+            wait_until(lambda: r.status()["resident_bytes"] <= 48 << 20, 5, f"at most 48 MiB after {data}")
+            sizes.append(r.status()["resident_bytes"] >> 20)
+        return f"MiB: {sizes}"
+
+
 def test_a_second_name_doubles_and_the_same_name_resumes():
     data, counts = (shared(path) for path in DATA["btc"])
     expected = truth(counts)
