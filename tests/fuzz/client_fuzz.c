@@ -1,0 +1,55 @@
+// What a CQL server answers to our client: u8 flags (3 bits version, LZ4, in pieces) | bytes, which
+// arrive at once, before and between the client's requests.
+#include "cql/client.h"
+#include "tests/fuzz/support/fuzz_sim.h"
+#include "tests/fuzz/targets.h"
+
+enum { REQUESTS = 4 };
+
+static struct cql_client *client;
+static struct cql_client_request requests[REQUESTS];
+static size_t begun, answered;
+
+static void done(struct cql_client_request *request, enum status status,
+                 const struct answer *answer)
+{
+    (void)request;
+    ASSERT((status == STATUS_OK) == (answer != NULL));
+    answered++;
+}
+
+static void connected(void *context, enum status status, const struct error *error)
+{
+    (void)context;
+    (void)error;
+    if (status != STATUS_OK) return;
+    for (size_t i = 0; i < REQUESTS; i++) {
+        struct slice text = slice_of_text("SELECT * FROM ks.t");
+        enum status began = i % 2 == 0 ? cql_client_query(client, &requests[i], text, NULL, done)
+                                       : cql_client_prepare(client, &requests[i], text, done);
+        if (began == STATUS_OK) begun++;
+    }
+}
+
+FUZZ_TARGET(client)
+{
+    struct cursor cursor = cursor_make(input);
+    uint8_t flags = cursor_u8(&cursor);
+    struct fuzz_sim sim;
+    fuzz_sim_open(&sim, (flags & 16) != 0 ? 0.5 : 0);
+    struct fuzz_peer peer;
+    struct env_address address = fuzz_peer_listen(&peer, &sim, fuzz_rest(&cursor));
+    begun = answered = 0;
+    const struct cql_client_options options = {.address = address,
+                                               .version = 3 + (flags & 7) % 3,
+                                               .lz4 = (flags & 8) != 0,
+                                               .in_flight_max = 8,
+                                               .timeout_ns = 1000000000};
+    client = cql_client_create(sim.env, &options, connected, NULL);
+    fuzz_sim_run(&sim, 20, NULL);
+    ASSERT(answered == begun); // Answered, or told that nothing comes.
+    cql_client_close(client);
+    fuzz_peer_close(&peer);
+    fuzz_sim_run(&sim, 60, NULL);
+    fuzz_sim_close(&sim);
+}

@@ -1,0 +1,71 @@
+// A damaged metadata log: it opens or says CORRUPT, and what it opened once it opens again, the
+// same.
+//
+//     u8 how | bytes      how 0: they are the whole file
+//     else                u16 size | state | { u8 lag | u16 size | record }*, with right checksums;
+//                         bit 1 of how: the state is there (the file is not the first one)
+#include "base/checksum.h"
+#include "ring/metadata.h"
+#include "tests/fuzz/support/fuzz_sim.h"
+#include "tests/fuzz/targets.h"
+
+static void put_log(struct buffer *file, struct cursor *input, uint64_t number)
+{
+    struct slice state = fuzz_take(input, cursor_u16(input));
+    buffer_put_u64(file, UINT64_C(0x48454c4d45544131));
+    buffer_put_u64(file, number);
+    buffer_put_u64(file, checksum_xxh3(state, number));
+    buffer_put_u32(file, (uint32_t)state.size);
+    buffer_put(file, state.data, state.size);
+    while (fuzz_goes_on(input)) {
+        uint8_t lag = cursor_u8(input);
+        struct slice record = fuzz_take(input, cursor_u16(input));
+        number++;
+        uint64_t synced = number > lag ? number - lag : 0;
+        uint64_t seed = number * UINT64_C(0x9E3779B97F4A7C15) ^ synced;
+        buffer_put_u32(file, (uint32_t)record.size);
+        buffer_put_u64(file, number);
+        buffer_put_u64(file, synced);
+        buffer_put_u64(file, checksum_xxh3(record, seed));
+        buffer_put(file, record.data, record.size);
+    }
+}
+
+// False: CORRUPT.
+static bool open_metadata(struct fuzz_sim *sim, struct uuid *version)
+{
+    struct metadata *metadata;
+    struct error error;
+    enum status status = metadata_open(sim->env, "/metadata", &metadata, &error);
+    ASSERT(status == STATUS_OK || status == STATUS_CORRUPT);
+    if (status != STATUS_OK) return false;
+    *version = schema_version(metadata_schema(metadata));
+    for (size_t i = 0; jobs_at(metadata_jobs(metadata), i) != NULL; i++)
+        ASSERT(jobs_at(metadata_jobs(metadata), i)->batch_count <= JOB_BATCHES_MAX);
+    metadata_close(metadata);
+    return true;
+}
+
+FUZZ_TARGET(metadata)
+{
+    struct fuzz_sim sim;
+    fuzz_sim_open(&sim, 0);
+    ASSERT(env_make_dir(sim.env, "/metadata", NULL) == STATUS_OK);
+    struct buffer file;
+    buffer_init(&file, 1 << 26);
+    struct cursor cursor = cursor_make(input);
+    uint8_t how = cursor_u8(&cursor);
+    if (how == 0)
+        buffer_put(&file, cursor.next, cursor_left(&cursor));
+    else
+        put_log(&file, &cursor, (how & 2) != 0);
+    fuzz_sim_write(&sim, (how & 2) != 0 ? "/metadata/log-1" : "/metadata/log-0",
+                   buffer_slice(&file));
+    struct uuid version, again;
+    if (open_metadata(&sim, &version)) {
+        ASSERT(open_metadata(&sim, &again));
+        ASSERT(memcmp(&version, &again, sizeof version) == 0);
+    }
+    buffer_deinit(&file);
+    fuzz_sim_close(&sim);
+}

@@ -1,0 +1,254 @@
+// Writes first inputs that only this program can make: tests/fuzz/make_corpus calls it with the
+// folder of the corpus.
+//
+// They come from a node in a simulated world that was given some statements and jobs: its commit
+// log, metadata, manifests and SSTables, and the messages of a worker.
+#include "base/assert.h"
+#include "storage/commit_log_format.h"
+#include "storage/manifest.h"
+#include "storage/schema_codec.h"
+#include "stream/job_protocol.h"
+#include "tests/fuzz/support/fuzz_node.h"
+#include "tests/fuzz/support/fuzz_sstable.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FILE_SIZE_MAX = 1 << 20, SEED_SIZE_MAX = 32 * 1024 };
+
+static const char *folder;
+
+static void write_seed(const char *target, const char *name, int number, const struct buffer *bytes)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/%s/seed-%s-%d", folder, target, name, number);
+    FILE *file = fopen(path, "wb");
+    ASSERT(file != NULL);
+    ASSERT(fwrite(bytes->data, 1, bytes->size, file) == bytes->size);
+    ASSERT(fclose(file) == 0);
+}
+
+static struct slice read_file(struct env *env, const char *path)
+{
+    static uint8_t bytes[FILE_SIZE_MAX];
+    struct env_file *file;
+    if (env_file_open(env, path, ENV_OPEN_READ, &file, NULL) != STATUS_OK) return slice_null();
+    size_t size;
+    ASSERT(env_file_read(file, 0, bytes, sizeof bytes, &size, NULL) == STATUS_OK);
+    env_file_close(file);
+    return slice_make(bytes, size);
+}
+
+// ---- The node's files ---------------------------------------------------------------------------
+
+// Each record is a mutation too: u8 kind | mutation.
+static void write_log(struct fuzz_node *node)
+{
+    struct slice file = read_file(node->sim.env, "/commitlog/CommitLog-1.log");
+    ASSERT(file.size > 0);
+    struct buffer log, mutation;
+    buffer_init(&log, SEED_SIZE_MAX);
+    buffer_init(&mutation, SEED_SIZE_MAX);
+    struct commit_log_record record;
+    int count = 0;
+    for (uint64_t at = 0; commit_log_format_get(file, 1, at, &record); at += record.size) {
+        if (record.is_mark) continue;
+        buffer_put_u8(&log, 0);
+        buffer_put_u8(&log, (uint8_t)(count % 3));
+        buffer_put_u8(&log, 1);
+        buffer_put_u16(&log, (uint16_t)record.bytes.size);
+        buffer_put(&log, record.bytes.data, record.bytes.size);
+        for (size_t i = 0; i < fuzz_node_table_count(); i++) {
+            struct uuid id;
+            struct slice bytes = slice_make(record.bytes.data + 1, record.bytes.size - 1);
+            if (mutation_decode_table_id(bytes, &id) != STATUS_OK ||
+                memcmp(&id, &fuzz_node_table(i)->id, sizeof id) != 0)
+                continue;
+            buffer_clear(&mutation);
+            buffer_put_u8(&mutation, (uint8_t)i);
+            buffer_put(&mutation, bytes.data, bytes.size);
+            write_seed("mutation", "log", count, &mutation);
+        }
+        if (++count % 5 == 0) {
+            write_seed("commit_log", "log", count, &log);
+            buffer_clear(&log);
+        }
+    }
+    buffer_deinit(&mutation);
+    buffer_deinit(&log);
+}
+
+static void write_metadata(struct fuzz_node *node)
+{
+    struct slice file = read_file(node->sim.env, "/metadata/log-0");
+    struct buffer seed;
+    buffer_init(&seed, SEED_SIZE_MAX);
+    buffer_put_u8(&seed, 0);
+    buffer_put(&seed, file.data, file.size);
+    write_seed("metadata", "file", 0, &seed);
+    buffer_clear(&seed);
+    buffer_put_u8(&seed, 1);
+    buffer_put_u16(&seed, 0);
+    struct cursor cursor = cursor_make(file);
+    (void)cursor_take(&cursor, 28);
+    while (cursor_left(&cursor) >= 28) {
+        uint32_t size = cursor_u32(&cursor);
+        (void)cursor_take(&cursor, 24);
+        struct slice record = cursor_take(&cursor, size);
+        buffer_put_u8(&seed, 1);
+        buffer_put_u16(&seed, (uint16_t)record.size);
+        buffer_put(&seed, record.data, record.size);
+        write_seed("metadata", "records", (int)seed.size, &seed);
+    }
+    buffer_deinit(&seed);
+}
+
+static void write_manifest(void *context, const char *name, bool is_dir)
+{
+    struct fuzz_node *node = context;
+    char path[128];
+    static int number;
+    (void)snprintf(path, sizeof path, "/manifest/%.64s", name);
+    if (is_dir) return;
+    struct slice file = read_file(node->sim.env, path);
+    struct buffer seed;
+    buffer_init(&seed, SEED_SIZE_MAX);
+    if (file.size > 8) buffer_put(&seed, file.data, file.size - 8);
+    write_seed("manifest", "node", number++, &seed);
+    buffer_deinit(&seed);
+}
+
+// One whole component each, and one patch.
+static void write_sstables(void)
+{
+    struct buffer seed;
+    buffer_init(&seed, 1 << 20);
+    for (size_t i = 0; i < fuzz_sstable_count(); i++) {
+        for (int c = 0; c < SSTABLE_COMPONENT_COUNT; c++) {
+            struct slice file = fuzz_sstable_at(i)->files[c];
+            buffer_clear(&seed);
+            buffer_put_u8(&seed, (uint8_t)i);
+            buffer_put_u8(&seed, (uint8_t)(1 + c % 3));
+            buffer_put_u8(&seed, (uint8_t)(0x80 | c));
+            buffer_put_u16(&seed, 16);
+            buffer_put_u8(&seed, 2);
+            buffer_put(&seed, "\1\2", 2);
+            write_seed("sstable", "patch", (int)i * 10 + c, &seed);
+            if (file.size == 0 || file.size > SEED_SIZE_MAX) continue;
+            buffer_truncate(&seed, 2);
+            buffer_put_u8(&seed, (uint8_t)c);
+            buffer_put_u16(&seed, (uint16_t)file.size);
+            buffer_put(&seed, file.data, file.size);
+            write_seed("sstable", "file", (int)i * 10 + c, &seed);
+        }
+    }
+    buffer_deinit(&seed);
+}
+
+// ---- A worker's messages ------------------------------------------------------------------------
+
+// For job_protocol (which | bytes), and after one another for job_service.
+struct messages {
+    struct buffer wire, one;
+};
+
+static void add_message(struct messages *messages, uint8_t which, uint8_t type)
+{
+    struct buffer seed;
+    buffer_init(&seed, SEED_SIZE_MAX);
+    buffer_put_u8(&seed, which);
+    buffer_put(&seed, messages->one.data, messages->one.size);
+    write_seed("job_protocol", "message", which, &seed);
+    buffer_deinit(&seed);
+    buffer_put_u8(&messages->wire, type);
+    buffer_put_u8(&messages->wire, type);
+    buffer_put_u16(&messages->wire, (uint16_t)messages->one.size);
+    buffer_put(&messages->wire, messages->one.data, messages->one.size);
+    write_seed("job_service", "messages", type, &messages->wire);
+    buffer_clear(&messages->one);
+}
+
+static void write_messages(void)
+{
+    struct messages messages;
+    buffer_init(&messages.wire, SEED_SIZE_MAX);
+    buffer_init(&messages.one, SEED_SIZE_MAX);
+    static struct job_submission submission;
+    submission = (struct job_submission){.id = {{7}},
+                                         .name = slice_of_text("job"),
+                                         .code_hash = 1,
+                                         .source_count = 1,
+                                         .source_hash = 2,
+                                         .target_count = 1};
+    struct job_target *target = &submission.targets[0];
+    *target =
+        (struct job_target){.keyspace = slice_of_text("ks"),
+                            .table = slice_of_text("counters"),
+                            .columns = {slice_of_text("a"), slice_of_text("b"), slice_of_text("n")},
+                            .column_count = 3};
+    job_put_submission(&messages.one, &submission);
+    add_message(&messages, 0, JOB_SUBMIT);
+    struct uuid job = {{1}};
+    struct job_batch batch = {.number = 1, .timestamp_us = 1600000000000000, .offsets = {{0, 10}}};
+    struct buffer bare;
+    buffer_init(&bare, SEED_SIZE_MAX);
+    job_put_batch(&bare, &batch, 1);
+    job_put_uuid(&messages.one, job);
+    buffer_put(&messages.one, bare.data, bare.size);
+    buffer_put_vint(&messages.one, 0);
+    buffer_put_u64(&messages.one, 0);
+    buffer_put_vint(&messages.one, 2);
+    add_message(&messages, 1, JOB_BATCH);
+    buffer_clear(&bare);
+    buffer_put_vint_bytes(&bare, slice_of_text("\5\1\1a\1b"));
+    buffer_put_signed_vint(&bare, 5);
+    const struct job_part part = {.job = job, .number = 1, .cut = 1, .cells = buffer_slice(&bare)};
+    job_put_part(&messages.one, &part);
+    add_message(&messages, 3, JOB_PART);
+    const struct job_task task = {
+        .job = job, .number = 1, .cut = 1, .timestamp_us = batch.timestamp_us, .part_count = 1};
+    job_put_task(&messages.one, &task);
+    add_message(&messages, 2, JOB_TASK);
+    job_put_uuid(&messages.one, job);
+    buffer_put_vint(&messages.one, 1);
+    buffer_put_u64(&messages.one, 0);
+    buffer_put_u8(&messages.one, JOB_FINISHED);
+    add_message(&messages, 4, JOB_DONE);
+    job_put_answer(&messages.one, STATUS_INVALID, "no such table");
+    add_message(&messages, 5, JOB_ANSWER);
+    buffer_deinit(&bare);
+    buffer_deinit(&messages.one);
+    buffer_deinit(&messages.wire);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) return EXIT_FAILURE;
+    folder = argv[1];
+    write_sstables();
+    struct fuzz_node node;
+    fuzz_node_open(&node, 0);
+    static const char *const statements[] = {
+        "INSERT INTO ks.t (k, v) VALUES (1, 'a')",
+        "INSERT INTO ks.w (k, c, d, s, v, n) VALUES ('a', 1, 'x', 's', 'v', 5)",
+        "DELETE FROM ks.w WHERE k = 'a' AND c > 5 AND c < 9",
+        "DELETE FROM ks.w WHERE k = 'b'",
+        "UPDATE ks.counters SET n = n + 5, m = m - 1 WHERE a = 'a' AND b = 'ALL'",
+        "INSERT INTO ks.collections (k, c, l, s, m, f, t, g) VALUES (1, 1, ['a'], {1}, {'a': 1}, "
+        "[1], (1, 'x'), {'a': [1]})",
+        "UPDATE ks.collections SET l = l + ['c'], m['b'] = 2, s = s - {1} WHERE k = 1 AND c = 2",
+        "INSERT INTO ks.types (a, b, c1, c2, x1, x6, x8, x10, x15, x16) VALUES (1, 'a', 0, "
+        "00000000-0000-0000-0000-000000000000, 'x', 1.5, 1d, '::1', 6, [1, 2])",
+        "INSERT INTO ks.t (k, v) VALUES (2, 'ttl') USING TTL 100",
+        "DELETE v FROM ks.t WHERE k = 1",
+    };
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
+        fuzz_node_run(&node, statements[i]);
+    write_log(&node);
+    write_metadata(&node);
+    fuzz_node_flush(&node);
+    ASSERT(env_list_dir(node.sim.env, "/manifest", write_manifest, &node, NULL) == STATUS_OK);
+    fuzz_node_close(&node);
+    write_messages();
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,183 @@
+#include "tests/fuzz/support/fuzz_sstable.h"
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "base/checksum.h"
+#include "storage/sstable/compression.h"
+#include "storage/sstable/format.h"
+#include "tests/fuzz/support/fuzz_node.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SSTABLES_MAX = 8, FILE_SIZE_MAX = 1 << 20 };
+
+static struct fuzz_sstable sstables[SSTABLES_MAX];
+static size_t sstable_count;
+
+// ---- Making them --------------------------------------------------------------------------------
+
+static void run_format(struct fuzz_node *node, const char *format, int number)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text, format, number, number, number, number);
+    fuzz_node_run(node, text);
+}
+
+static void fill(struct fuzz_node *node)
+{
+    static const char *const statements[] = {
+        "DELETE FROM ks.w WHERE k = 'a' AND c > 5 AND c < 9",
+        "DELETE FROM ks.w WHERE k = 'b'",
+        "DELETE v FROM ks.w WHERE k = 'a' AND c = 2 AND d = 'x2'",
+        "INSERT INTO ks.w (k, c, d, v) VALUES ('c', 1, '', 'ttl') USING TTL 1000",
+        "DELETE FROM ks.t WHERE k = 3",
+        "INSERT INTO ks.collections (k, c, l, s, m, f, t, g, ss) VALUES (1, 1, ['a', 'b'], "
+        "{1, 2}, {'a': 1}, [1, 2], (1, 'x'), {'a': [1]}, {'s'})",
+        "UPDATE ks.collections SET l = l + ['c'], m['b'] = 2, s = s - {1} WHERE k = 1 AND c = 2",
+        "DELETE m['a'] FROM ks.collections WHERE k = 1 AND c = 1",
+        "INSERT INTO ks.types (a, b, c1, c2, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, "
+        "x13, x14, x15, x16) VALUES (1, 'a', 0, 00000000-0000-0000-0000-000000000000, 'x', 1, "
+        "0xff, true, '2020-01-01', 1.5, 2.5, 1d, 3.5, '::1', 4, '10:00:00', "
+        "13814000-1dd2-11b2-8000-000000000000, 5, 6, [1, 2])",
+        "INSERT INTO ks.types (a, b, c1, c2, x1) VALUES (2, '', 5, "
+        "00000000-0000-0000-0000-000000000001, '')",
+    };
+    for (int i = 0; i < 20; i++) {
+        run_format(node, "INSERT INTO ks.t (k, v) VALUES (%d, 'v%d')", i);
+        run_format(
+            node, "INSERT INTO ks.w (k, c, d, s, v, n) VALUES ('a', %d, 'x%d', 's', 'v%d', %d)", i);
+        run_format(
+            node, "UPDATE ks.counters SET n = n + %d, m = m - %d WHERE a = 'a%d' AND b = 'ALL'", i);
+    }
+    // One that has blocks in its index.
+    for (int i = 0; i < 800; i++)
+        run_format(node,
+                   "INSERT INTO ks.w (k, c, d, v) VALUES ('wide', %d, "
+                   "'%0100d', '%0100d') USING TIMESTAMP %d",
+                   i + 1);
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
+        fuzz_node_run(node, statements[i]);
+    fuzz_node_flush(node);
+}
+
+static struct slice read_file(struct env *env, const char *path)
+{
+    struct env_file *file;
+    if (env_file_open(env, path, ENV_OPEN_READ, &file, NULL) != STATUS_OK) return slice_null();
+    uint8_t *bytes = malloc(FILE_SIZE_MAX);
+    size_t size;
+    ASSERT(bytes != NULL);
+    ASSERT(env_file_read(file, 0, bytes, FILE_SIZE_MAX, &size, NULL) == STATUS_OK);
+    env_file_close(file);
+    return slice_make(bytes, size);
+}
+
+// A table's directory, "<name>-<id>".
+static void add_directory(void *context, const char *name, bool is_dir)
+{
+    struct env *env = context;
+    const char *dash = strchr(name, '-');
+    if (!is_dir || dash == NULL || sstable_count == SSTABLES_MAX) return;
+    struct fuzz_sstable *sstable = &sstables[sstable_count];
+    for (size_t i = 0; i < fuzz_node_table_count(); i++) {
+        const struct table *table = fuzz_node_table(i);
+        if (slice_equals(table->name, slice_make(name, (size_t)(dash - name))))
+            sstable->table = table;
+    }
+    char directory[1024], path[SSTABLE_PATH_SIZE];
+    (void)snprintf(directory, sizeof directory, "/data/ks/%s", name);
+    struct sstable_listing listing;
+    ASSERT(sstable_recover_directory(env, directory, &listing, NULL) == STATUS_OK);
+    for (int i = 0; i < SSTABLE_COMPONENT_COUNT && listing.count > 0; i++) {
+        sstable_path(path, directory, listing.generations[0], (enum sstable_component)i);
+        sstable->files[i] = read_file(env, path);
+    }
+    free(listing.generations);
+    if (sstable->table != NULL && !slice_is_null(sstable->files[SSTABLE_DATA])) sstable_count++;
+}
+
+static void make_all(void)
+{
+    struct fuzz_node node;
+    fuzz_node_open(&node, 0);
+    fill(&node);
+    ASSERT(env_list_dir(node.sim.env, "/data/ks", add_directory, node.sim.env, NULL) == STATUS_OK);
+    fuzz_node_close(&node);
+    ASSERT(sstable_count == fuzz_node_table_count());
+}
+
+const struct fuzz_sstable *fuzz_sstable_at(size_t index)
+{
+    if (sstable_count == 0) make_all();
+    return &sstables[index % sstable_count];
+}
+
+size_t fuzz_sstable_count(void)
+{
+    (void)fuzz_sstable_at(0);
+    return sstable_count;
+}
+
+// ---- Checksums ----------------------------------------------------------------------------------
+
+static uint8_t *writable(struct slice *bytes, struct arena *arena)
+{
+    *bytes = arena_copy(arena, *bytes);
+    return (uint8_t *)(uintptr_t)bytes->data;
+}
+
+static void fix_chunks(struct slice files[SSTABLE_COMPONENT_COUNT], struct arena *arena)
+{
+    struct compression_info info;
+    struct error error;
+    if (compression_info_decode(&info, files[SSTABLE_COMPRESSION_INFO], arena, &error) != STATUS_OK)
+        return;
+    uint8_t *data = writable(&files[SSTABLE_DATA], arena);
+    uint64_t size = files[SSTABLE_DATA].size;
+    for (size_t i = 0; i < info.chunk_count; i++) {
+        uint64_t begin = bytes_get_u64(info.offsets + 8 * i);
+        uint64_t end = i + 1 < info.chunk_count ? bytes_get_u64(info.offsets + 8 * (i + 1)) : size;
+        if (end > size || begin > end || end - begin < 4) return;
+        bytes_put_u32(data + end - 4, checksum_crc32(slice_make(data + begin, end - begin - 4)));
+    }
+}
+
+static void fix_plain(struct slice files[SSTABLE_COMPONENT_COUNT], struct arena *arena)
+{
+    struct slice data = files[SSTABLE_DATA];
+    if (files[SSTABLE_CRC].size < 4) return;
+    uint8_t *crc = writable(&files[SSTABLE_CRC], arena);
+    size_t chunk = bytes_get_u32(crc), count = (files[SSTABLE_CRC].size - 4) / 4;
+    for (size_t i = 0; i < count && chunk > 0 && i * chunk < data.size; i++) {
+        size_t left = data.size - i * chunk;
+        struct slice bytes = slice_make(data.data + i * chunk, left < chunk ? left : chunk);
+        bytes_put_u32(crc + 4 + 4 * i, checksum_crc32(bytes));
+    }
+}
+
+static void fix_statistics(struct slice *file, struct arena *arena)
+{
+    if (file->size < 12) return;
+    uint8_t *bytes = writable(file, arena);
+    uint64_t count = bytes_get_u32(bytes), size = file->size, head = 8 + 8 * count;
+    if (count > 4 || head + 4 > size) return;
+    uint32_t crc = checksum_crc32(slice_make(bytes, 4));
+    bytes_put_u32(bytes + 4, crc);
+    bytes_put_u32(bytes + head, checksum_crc32_more(crc, slice_make(bytes + 8, 8 * count)));
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t begin = bytes_get_u32(bytes + 8 + 8 * i + 4);
+        uint64_t end = i + 1 < count ? bytes_get_u32(bytes + 8 + 8 * (i + 1) + 4) : size;
+        if (end > size || begin > end || end - begin < 4) continue;
+        bytes_put_u32(bytes + end - 4, checksum_crc32(slice_make(bytes + begin, end - begin - 4)));
+    }
+}
+
+void fuzz_sstable_fix(struct slice files[SSTABLE_COMPONENT_COUNT], struct arena *arena)
+{
+    if (slice_is_null(files[SSTABLE_COMPRESSION_INFO]))
+        fix_plain(files, arena);
+    else
+        fix_chunks(files, arena);
+    fix_statistics(&files[SSTABLE_STATISTICS], arena);
+}

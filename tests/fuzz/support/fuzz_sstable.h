@@ -1,0 +1,21 @@
+// SSTables in memory, made by our writer in a simulated node: what the target damages.
+#ifndef TESTS_FUZZ_SUPPORT_FUZZ_SSTABLE_H
+#define TESTS_FUZZ_SUPPORT_FUZZ_SSTABLE_H
+
+#include "base/arena.h"
+#include "storage/sstable/sstable.h"
+
+struct fuzz_sstable {
+    const struct table *table;
+    struct slice files[SSTABLE_COMPONENT_COUNT]; // Null: there is none.
+};
+
+// Never freed.
+const struct fuzz_sstable *fuzz_sstable_at(size_t index);
+size_t fuzz_sstable_count(void);
+
+// Makes the checksums in Data.db (of chunks, where CompressionInfo.db says they are) and
+// Statistics.db right. New bytes are in the arena.
+void fuzz_sstable_fix(struct slice files[SSTABLE_COMPONENT_COUNT], struct arena *arena);
+
+#endif
