@@ -79,11 +79,11 @@ static bool lua_function_run(struct lua_function_call *call)
     lua_State *L = call->self->L;
     struct lua_job *job = lua_job_of(L);
     if (!lua_checkstack(L, VALUE_ITEMS_MAX + 8)) return false;
-    lua_job_mark_call(job);
+    lua_job_begin_call(job);
     lua_rawgeti(L, LUA_REGISTRYINDEX, job->enter_ref);
     lua_pushlightuserdata(L, call);
     int failed = lua_pcall(L, 1, LUA_MULTRET, 0);
-    lua_job_mark_call(job);
+    lua_job_end_call(job);
     return failed == 0;
 }
 

@@ -17,9 +17,10 @@ struct lua_job {
     struct dstream_context *context;
     int64_t now_us;
     _Atomic uint64_t calls;
-    bool is_running; // The script has not come to its end.
-    int seed_ref;    // math.randomseed, which scripts do not see.
-    int enter_ref;   // lua_function.c: what each call goes through.
+    unsigned call_depth; // A call may lead to others: foreachRDD's function to those of its RDD.
+    bool is_running;     // The script has not come to its end.
+    int seed_ref;        // math.randomseed, which scripts do not see.
+    int enter_ref;       // lua_function.c: what each call goes through.
     struct buffer scratch;
 };
 
@@ -34,9 +35,20 @@ enum lua_function_kind {
 
 struct lua_job *lua_job_of(lua_State *L);
 // A call into Lua begins or ends: for lua_job_calls().
-static inline void lua_job_mark_call(struct lua_job *job)
+static inline void lua_job_mark_call(struct lua_job *job, unsigned depth)
 {
-    atomic_fetch_add_explicit(&job->calls, 1, memory_order_relaxed);
+    uint64_t calls = atomic_load_explicit(&job->calls, memory_order_relaxed);
+    atomic_store_explicit(&job->calls, ((calls >> 1) + 1) << 1 | (depth > 0), memory_order_relaxed);
+}
+
+static inline void lua_job_begin_call(struct lua_job *job)
+{
+    lua_job_mark_call(job, ++job->call_depth);
+}
+
+static inline void lua_job_end_call(struct lua_job *job)
+{
+    lua_job_mark_call(job, --job->call_depth);
 }
 
 // ---- lua_value.c --------------------------------------------------------------------------------

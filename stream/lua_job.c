@@ -172,9 +172,7 @@ static enum status lua_job_fault(lua_State *L, struct error *error)
 
 static enum status lua_job_resume(struct lua_job *job, int argument_count, struct error *error)
 {
-    lua_job_mark_call(job);
     int result = lua_resume(job->main, argument_count);
-    lua_job_mark_call(job);
     if (result != 0 && result != LUA_YIELD) return lua_job_fault(job->main, error);
     job->is_running = result == LUA_YIELD;
     return STATUS_OK;
@@ -187,17 +185,23 @@ enum status lua_job_start(struct lua_job *job, struct error *error)
     if (job->state == NULL)
         return error_set(error, STATUS_OVERLOADED, "not enough memory for the script");
     if (lua_cpcall(job->state, lua_job_prepare, NULL) != 0) return lua_job_fault(job->state, error);
-    return lua_job_resume(job, (int)job->options.argument_count, error);
+    lua_job_begin_call(job);
+    enum status status = lua_job_resume(job, (int)job->options.argument_count, error);
+    lua_job_end_call(job);
+    return status;
 }
 
 enum status lua_job_finish(struct lua_job *job, struct error *error)
 {
-    while (job->is_running) {
+    enum status status = STATUS_OK;
+    // One call, however often it yields, so that one that never ends is noticed.
+    lua_job_begin_call(job);
+    while (job->is_running && status == STATUS_OK) {
         lua_settop(job->main, 0);
-        enum status status = lua_job_resume(job, 0, error);
-        if (status != STATUS_OK) return status;
+        status = lua_job_resume(job, 0, error);
     }
-    return STATUS_OK;
+    lua_job_end_call(job);
+    return status;
 }
 
 struct dstream_context *lua_job_context(struct lua_job *job)

@@ -45,8 +45,8 @@ MUST_USE enum status lua_job_finish(struct lua_job *job, struct error *error);
 struct dstream_context *lua_job_context(struct lua_job *job);
 // Before each batch.
 void lua_job_begin(struct lua_job *job, uint64_t number, int64_t now_us);
-// How many calls into Lua began so far, times two, plus one while one runs: a number that stays odd
-// and the same is one call that goes on. From any thread.
+// How many calls into Lua began or ended so far, times two, plus one while one runs: a number that
+// stays odd and the same is one call that goes on. From any thread.
 uint64_t lua_job_calls(const struct lua_job *job);
 
 #endif

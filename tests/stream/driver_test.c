@@ -307,6 +307,19 @@ START_TEST(another_script_does_not_go_on_with_an_unfinished_job)
 END_TEST
 
 // In a process of its own, since the thread that loops for ever can not be ended.
+#define ENDLESS_HEAD "local ssc = StreamingContext('t') local lines = ssc:textFileStream(arg[1]) "
+
+static const char *const endless[] = {
+    "while true do end",
+    ENDLESS_HEAD "lines:map(function() while true do end end):print() ssc:start()",
+    // In C, in a call within a call, and after the stream's end.
+    ENDLESS_HEAD "lines:map(function() return (('a'):rep(40):find(('a?'):rep(40) .. ('a'):rep(40)))"
+                 " end):print() ssc:start()",
+    ENDLESS_HEAD "lines:foreachRDD(function(rdd) rdd:foreach(function() while true do end end) end)"
+                 " ssc:start()",
+    ENDLESS_HEAD "lines:print() ssc:start() while true do coroutine.yield() end",
+};
+
 START_TEST(a_function_without_an_end_is_noticed)
 {
     pid_t child = fork();
@@ -318,11 +331,7 @@ START_TEST(a_function_without_an_end_is_noticed)
         start_service();
         struct run run;
         write_input(1);
-        start_run(&run,
-                  _i == 0 ? "while true do end"
-                          : "local ssc = StreamingContext('t') ssc:textFileStream(arg[1])"
-                            ":map(function() while true do end end):print() ssc:start()",
-                  NULL);
+        start_run(&run, endless[_i], NULL);
         stream_fixture_run_until(&fixture, &run.done);
         _exit(run.result.status == STATUS_TIMED_OUT && driver_is_busy(run.driver) ? 0 : 1);
     }
@@ -347,7 +356,8 @@ int main(void)
     tcase_add_test(driver, another_script_does_not_go_on_with_an_unfinished_job);
     TCase *watchdog = tcase_create("watchdog");
     tcase_set_timeout(watchdog, 60);
-    tcase_add_loop_test(watchdog, a_function_without_an_end_is_noticed, 0, 2);
+    tcase_add_loop_test(watchdog, a_function_without_an_end_is_noticed, 0,
+                        sizeof endless / sizeof *endless);
     Suite *suite = suite_create("driver");
     suite_add_tcase(suite, driver);
     suite_add_tcase(suite, watchdog);
