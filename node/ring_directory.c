@@ -40,8 +40,10 @@ enum status ring_make_directories(struct env *env, const char *path, struct erro
         memcpy(part, path, i);
         part[i] = '\0';
         enum status status = env_make_dir(env, part, error);
-        if (status == STATUS_EXISTS) continue;
-        if (status != STATUS_OK) return status;
+        if (status != STATUS_OK && status != STATUS_EXISTS) return status;
+        // The ring's directory and the node's may have been made by a run that died before it
+        // synced them.
+        if (status == STATUS_EXISTS && strchr(path + i, '/') != strrchr(path + i, '/')) continue;
         char *slash = strrchr(part, '/');
         if (slash == NULL) continue;
         slash[slash == part ? 1 : 0] = '\0';

@@ -307,28 +307,12 @@ bool commit_log_is_long(const struct commit_log *log, struct uuid *table)
 
 // ---- Opening and closing -----------------------------------------------------------------------
 
-// Makes the directory with a durable name.
-static enum status make_directory(struct env *env, const char *path, struct error *error)
-{
-    enum status status = env_make_dir(env, path, error);
-    if (status == STATUS_EXISTS) return STATUS_OK;
-    if (status != STATUS_OK) return status;
-    char *parent = strdup(path);
-    ASSERT(parent != NULL);
-    char *slash = strrchr(parent, '/');
-    if (slash == parent) slash++;
-    if (slash != NULL) *slash = '\0';
-    status = env_sync_dir(env, slash == NULL ? "." : parent, error);
-    free(parent);
-    return status;
-}
-
 enum status commit_log_open(struct env *env, const struct commit_log_options *options,
                             commit_log_replayer *replay, void *replay_context,
                             struct commit_log **log, struct error *error)
 {
-    enum status status = make_directory(env, options->directory, error);
-    if (status != STATUS_OK) return status;
+    enum status status = env_make_dir(env, options->directory, error);
+    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
     struct commit_log_replayed replayed;
     status = commit_log_replay(env, options->directory, options->position_min, replay,
                                replay_context, &replayed, error);

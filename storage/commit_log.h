@@ -16,7 +16,7 @@ enum commit_log_sync {
 };
 
 struct commit_log_options {
-    const char *directory; // Made if missing.
+    const char *directory; // Made if missing; its name is durable when its parent is synced.
     enum commit_log_sync sync;
     uint64_t period_ns;    // PERIODIC only.
     uint64_t position_min; // Positions given before that the log may have forgotten: the first new

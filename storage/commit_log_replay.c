@@ -231,7 +231,9 @@ static enum status replay_segment(struct replay *replay, uint64_t id)
 
 // ---- All of them -------------------------------------------------------------------------------
 
-// Removes the segments behind the cut, the newest first, so that no crash leaves a gap.
+// Removes the segments behind the cut. One that a crash brings back is cut off again: it follows
+// the end of a log that was cut and synced. Before new records follow, the sync of the directory
+// that ends the replay makes it final.
 static enum status remove_behind_cut(struct replay *replay)
 {
     for (;;) {
@@ -242,8 +244,6 @@ static enum status remove_behind_cut(struct replay *replay)
         if (last == NULL || last->id <= replay->cut_id) return STATUS_OK;
         enum status status =
             commit_log_segment_remove(replay->env, replay->directory, last, replay->error);
-        if (status == STATUS_OK)
-            status = env_sync_dir(replay->env, replay->directory, replay->error);
         if (status != STATUS_OK) return status;
         *place = NULL;
         commit_log_segment_destroy(last);

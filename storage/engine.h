@@ -17,7 +17,9 @@
 #include "storage/read_pins.h"
 
 struct engine_options {
-    const char *directory; // DIR/data/<keyspace>/<table>-<id>/…, DIR/commitlog, DIR/manifest, …
+    // DIR/data/<keyspace>/<table>-<id>/…, DIR/commitlog, DIR/manifest, … DIR's own name is durable
+    // when its maker has synced the directory above it.
+    const char *directory;
     size_t memtable_space_max, chunk_cache_size_max; // 0: the defaults of limits.h
     enum commit_log_sync commit_log_sync;
     uint64_t commit_log_period_ns;
@@ -95,14 +97,15 @@ MUST_USE enum status engine_scan(struct engine *engine, const struct table *tabl
                                  struct arena *arena, struct scan_iterator **scan,
                                  uint64_t *position);
 
-// Loads what `pins` says is missing. `done` comes once, in a later turn.
+// Loads all that `pins` says is missing. `done` comes once, in a later turn.
 struct engine_load {
     void (*done)(struct engine_load *load, enum status status);
     struct env_job job; // The rest is the engine's.
     struct engine *engine;
     struct read_pins *pins;
     enum status status;
-    void *loaded;
+    struct sstable_load *loads; // One for each miss; NULL: there was none.
+    size_t load_count;
 };
 void engine_load(struct engine *engine, struct engine_load *load, struct read_pins *pins,
                  void (*done)(struct engine_load *load, enum status status));

@@ -8,34 +8,23 @@
 
 enum { SCRATCH_BLOCK_SIZE = 16 * 1024 };
 
-static enum status make_directory(struct env *env, const char *path, bool *made,
-                                  struct error *error)
+static enum status make_directory(struct env *env, const char *path, struct error *error)
 {
     enum status status = env_make_dir(env, path, error);
-    if (status == STATUS_EXISTS) return STATUS_OK;
-    if (status == STATUS_OK) *made = true;
-    return status;
+    return status == STATUS_EXISTS ? STATUS_OK : status;
 }
 
+// The names in DIR become durable with the counter id, which every start but one after a clean stop
+// writes into DIR (counter_id.h), and before which nothing is promised. DIR itself is its maker's.
 static enum status make_directories(struct engine *engine, struct error *error)
 {
     static const char *const names[] = {"data", "manifest", "commitlog"};
-    bool made = false;
-    enum status status = make_directory(engine->env, engine->directory, &made, error);
+    enum status status = make_directory(engine->env, engine->directory, error);
     for (size_t i = 0; i < sizeof names / sizeof names[0] && status == STATUS_OK; i++) {
         char path[ENGINE_PATH_MAX];
         (void)snprintf(path, sizeof path, "%s/%s", engine->directory, names[i]);
-        status = make_directory(engine->env, path, &made, error);
+        status = make_directory(engine->env, path, error);
     }
-    // Always: what is there may have been made by a run that died before it synced.
-    if (status == STATUS_OK) status = env_sync_dir(engine->env, engine->directory, error);
-    if (status != STATUS_OK || !made) return status;
-    char *parent = strdup(engine->directory);
-    ASSERT(parent != NULL);
-    char *slash = strrchr(parent, '/');
-    if (slash != NULL) slash[slash == parent ? 1 : 0] = '\0';
-    status = env_sync_dir(engine->env, slash == NULL ? "." : parent, error);
-    free(parent);
     return status;
 }
 

@@ -119,8 +119,8 @@ static enum status remove_files(struct engine *engine, struct engine_background 
     if (status != STATUS_OK || !background->manifest.dropped) return status;
     // The directory stays if something else is in it: snapshots, files that are not ours.
     (void)!env_remove_dir(env, background->manifest.directory, NULL);
-    status = env_remove(env, path, &background->error);
-    return status == STATUS_OK ? env_sync_dir(env, directory, &background->error) : status;
+    // A crash may bring it back: the next start removes it again (engine_finish_drops()).
+    return env_remove(env, path, &background->error);
 }
 
 void engine_removal_work(struct engine *engine)

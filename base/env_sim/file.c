@@ -359,6 +359,8 @@ enum status sim_path_sync_dir(struct env *env, const char *path, struct error *e
     struct sim_inode *inode;
     enum status status = find_dir(process, path, &inode, error);
     if (status != STATUS_OK) return status;
+    if (process->dir_syncs_left > 0 && --process->dir_syncs_left == 0)
+        process->crash_at = process->steps + 1;
     if (!sim_process_step(process)) return fail_dead(error, path);
     if (sim_world_strikes(world, SIM_FAULT_DIR_SYNC_ERROR))
         return fail(error, STATUS_IO, path, "cannot sync the directory");

@@ -131,6 +131,13 @@ void sim_process_crash_at(struct env *env, uint64_t steps, bool power)
     process->crash_with_power = power;
 }
 
+void sim_process_crash_at_sync_dir(struct env *env, uint64_t count, bool power)
+{
+    struct sim_process *process = sim_process_of(env);
+    process->dir_syncs_left = count;
+    process->crash_with_power = power;
+}
+
 bool sim_process_step(struct sim_process *process)
 {
     if (process->state != SIM_PROCESS_RUNNING) return false;

@@ -175,9 +175,11 @@ static enum status start(void *context, struct error *error)
 {
     struct node_world *world = context;
     world->env = sim_process_start(world->machine, "node", died, world);
+    workload_plan_end(world->workload, world->env);
     struct node *node;
     enum status status = node_start(world->env, DIRECTORY, &world->config, &node, error);
     if (status != STATUS_OK) {
+        if (!sim_process_is_alive(world->env)) return STATUS_IO; // Whatever it says.
         sim_process_crash(world->env);
         return status;
     }
@@ -225,7 +227,7 @@ static void clients_died(void *context, struct env *env)
 static void make_directory(struct node_world *world)
 {
     struct env *env = sim_process_start(world->machine, "operator", clients_died, world);
-    ASSERT(ring_make_directories(env, DIRECTORY, NULL) == STATUS_OK);
+    ASSERT(ring_make_directories(env, DIRECTORY, NULL) == STATUS_OK); // Faults begin later.
     sim_process_destroy(env);
 }
 

@@ -55,10 +55,18 @@ static void run_workload(struct sim_world *sim, struct workload *workload,
     if (fault != NULL) (void)snprintf(result->fault, sizeof result->fault, "%s", fault);
 }
 
-static void run_storage(struct sim_world *sim, const struct workload_options *workload_options,
+static void set_chances(struct sim_world *sim, const double chances[SIM_FAULT_COUNT])
+{
+    for (int fault = 0; fault < SIM_FAULT_COUNT; fault++)
+        sim_world_set_chance(sim, (enum sim_fault)fault, chances[fault]);
+}
+
+static void run_storage(struct sim_world *sim, const double chances[SIM_FAULT_COUNT],
+                        const struct workload_options *workload_options,
                         const struct run_options *options, struct run_result *result)
 {
     struct storage_world *world = storage_world_create(sim);
+    set_chances(sim, chances);
     struct workload *workload =
         workload_create(sim, workload_options, storage_world_functions(), world);
     storage_world_set_workload(world, workload);
@@ -68,10 +76,12 @@ static void run_storage(struct sim_world *sim, const struct workload_options *wo
     storage_world_destroy(world);
 }
 
-static void run_node(struct sim_world *sim, const struct workload_options *workload_options,
+static void run_node(struct sim_world *sim, const double chances[SIM_FAULT_COUNT],
+                     const struct workload_options *workload_options,
                      const struct run_options *options, struct run_result *result)
 {
     struct node_world *world = node_world_create(sim, workload_options->seed ^ 1);
+    set_chances(sim, chances);
     struct workload *workload =
         workload_create(sim, workload_options, node_world_functions(), world);
     node_world_set_workload(world, workload);
@@ -92,13 +102,17 @@ void run_seed(const struct run_options *options, struct run_result *result)
     choose_chances(&sim_options, &random);
     sim_options.trace = options->trace;
     sim_options.trace_context = options->trace_context;
+    // Nothing goes wrong while the world is made.
+    double chances[SIM_FAULT_COUNT];
+    memcpy(chances, sim_options.chances, sizeof chances);
+    memset(sim_options.chances, 0, sizeof sim_options.chances);
     struct sim_world *sim = sim_world_create(&sim_options);
     struct workload_options workload_options = {.seed = random_u64(&random),
                                                 .operations = options->operations};
     if (options->world == RUN_STORAGE)
-        run_storage(sim, &workload_options, options, result);
+        run_storage(sim, chances, &workload_options, options, result);
     else
-        run_node(sim, &workload_options, options, result);
+        run_node(sim, chances, &workload_options, options, result);
     result->hash = sim_world_hash(sim);
     result->virtual_ns = sim_world_now(sim);
     for (int fault = 0; fault < SIM_FAULT_COUNT; fault++)

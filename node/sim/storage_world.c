@@ -76,6 +76,10 @@ struct storage_world *storage_world_create(struct sim_world *sim)
     ASSERT(world != NULL);
     world->sim = sim;
     world->machine = sim_machine_create(sim, "machine");
+    struct env *env = sim_process_start(world->machine, "operator", NULL, NULL);
+    ASSERT(env_make_dir(env, "/store", NULL) == STATUS_OK);
+    sim_process_destroy(env);
+    sim_machine_sync(world->machine);
     world->schema = schema_create();
     struct option replication = {slice_of_text("class"),
                                  slice_of_text("org.apache.cassandra.locator.LocalStrategy")};
@@ -426,6 +430,7 @@ static enum status start(void *context, struct error *error)
 {
     struct storage_world *world = context;
     world->env = sim_process_start(world->machine, "engine", died, world);
+    workload_plan_end(world->workload, world->env);
     const struct engine_options options = {
         .directory = "/store",
         .memtable_space_max = 256 * KIB,
@@ -434,6 +439,7 @@ static enum status start(void *context, struct error *error)
     enum status status = engine_open(world->env, &options, world->schema, &world->engine, error);
     if (status != STATUS_OK) {
         world->engine = NULL;
+        if (!sim_process_is_alive(world->env)) return STATUS_IO; // Whatever it says.
         sim_process_crash(world->env);
         return status;
     }

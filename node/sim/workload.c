@@ -38,7 +38,7 @@ struct workload {
     size_t truncated_busy; // Operations under way to the table that is truncated.
     bool truncates;
     bool kills_soon;
-    bool much_ddl;
+    bool much_ddl, much_truncation;
     size_t checks_left;
     bool lost_power_at_the_end;
     struct workload_operation check; // The operation of the end.
@@ -335,7 +335,10 @@ static const uint16_t weights[WORKLOAD_KIND_COUNT] = {
 static uint64_t weight_of(const struct workload *workload, size_t kind)
 {
     bool is_ddl = kind >= WORKLOAD_CREATE_TABLE && kind <= WORKLOAD_DROP_TABLE;
-    return (uint64_t)weights[kind] * (is_ddl && workload->much_ddl ? 10 : 1);
+    bool often =
+        (is_ddl && workload->much_ddl) ||
+        ((kind == WORKLOAD_TRUNCATE || kind == WORKLOAD_FLUSH) && workload->much_truncation);
+    return (uint64_t)weights[kind] * (often ? 10 : 1);
 }
 
 static enum workload_kind pick_kind(struct workload *workload)
@@ -556,17 +559,19 @@ static void stop_store(struct sim_call *call)
     workload->world->stop(workload->context);
 }
 
-// How this life is going to end.
-static void plan_end(struct workload *workload)
+void workload_plan_end(struct workload *workload, struct env *process)
 {
-    struct env *process = workload->world->process(workload->context);
-    if (process == NULL || workload->phase == PHASE_CHECK) return;
+    if (workload->phase == PHASE_CHECK) return;
     if (chance(workload, 0.2)) {
         workload->kills_soon = true;
         sim_world_call(workload->sim, &workload->kill_call, below(workload, 60 * NS_PER_MS),
                        stop_store);
         // A stop may be cut short, too.
         if (chance(workload, 0.5)) return;
+    }
+    if (chance(workload, 0.2)) {
+        sim_process_crash_at_sync_dir(process, 1 + below(workload, 12), chance(workload, 0.3));
+        return;
     }
     uint64_t steps = 1 + (chance(workload, 0.3) ? below(workload, 60) : below(workload, 1200));
     sim_process_crash_at(process, steps, chance(workload, 0.6));
@@ -591,7 +596,6 @@ static void start_store(struct sim_call *call)
     if (status == STATUS_OK) {
         workload->is_up = true;
         workload->is_stopping = false;
-        plan_end(workload);
         if (workload->phase == PHASE_CHECK) go_on_checking(workload);
     } else if (status != STATUS_IO && status != STATUS_NO_SPACE && status != STATUS_OVERLOADED) {
         workload_fail(workload, "the store does not start: %s", error.text);
@@ -692,6 +696,7 @@ struct workload *workload_create(struct sim_world *sim, const struct workload_op
     workload->slot_count = options->slots > 0 ? options->slots : 1 + below(workload, SLOTS_MAX);
     ASSERT(workload->slot_count <= SLOTS_MAX);
     workload->much_ddl = chance(workload, 0.2);
+    workload->much_truncation = chance(workload, 0.2);
     for (size_t i = 0; i < SLOTS_MAX; i++)
         workload->slots[i].workload = workload;
     return workload;

@@ -125,6 +125,8 @@ const char *workload_fault(const struct workload *workload);
 void workload_fail(struct workload *workload, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+// A life begins with this process, in workload_world.start: decides how it is going to end.
+void workload_plan_end(struct workload *workload, struct env *process);
 // The world tells: the process crashed and is gone; it ended in good order.
 void workload_died(struct workload *workload);
 void workload_stopped(struct workload *workload);
