@@ -51,6 +51,7 @@ static void close_stream(struct connection *connection, bool flush)
     env_stream_close(connection->stream, flush);
     connection->stream = NULL;
     set_paused(connection, false);
+    request_cancel_all(connection);
     connection->shared->open_count--;
     post(connection);
 }

@@ -49,6 +49,17 @@ struct cql_error {
     uint8_t prepared_id[16];
 };
 
+// No text yet.
+static inline void cql_error_clear(struct cql_error *error)
+{
+    error->text[0] = '\0';
+}
+
+static inline bool cql_error_is_set(const struct cql_error *error)
+{
+    return error->text[0] != '\0';
+}
+
 // Returns false, so that "cannot" is one line:  return cql_error_set(error, CQL_ERROR_INVALID, …);
 bool cql_error_set(struct cql_error *error, enum cql_error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -5,6 +5,8 @@
 #include "cql/analysis.h"
 #include "cql/job_guard.h"
 
+#include <xxhash.h>
+
 enum {
     EXECUTION_ARENA_BLOCK_SIZE = 8192,
     EXECUTION_ARENA_KEPT_MAX = 64 * KIB,
@@ -134,22 +136,39 @@ static void execution_begin(struct execution *execution, struct statement *state
                                       &execution->error};
 }
 
-// Values by name: each marker takes the first value of its name.
+// Where a name is, or may be put, in a table of `capacity` places, a power of two: its value's
+// number and one, or 0.
+static uint32_t *execution_find_name(const struct query_options *options, uint32_t *table,
+                                     size_t capacity, struct slice name)
+{
+    size_t at = (size_t)XXH3_64bits(name.data, name.size) & (capacity - 1);
+    while (table[at] != 0 && !slice_equals(options->value_names[table[at] - 1], name))
+        at = (at + 1) & (capacity - 1);
+    return &table[at];
+}
+
+// Values by name: each marker takes the first value of its name. Both may be 65,535.
 static bool execution_match_names(struct execution *execution)
 {
     const struct query_options *options = execution->options;
     const struct statement *statement = execution->statement;
     struct bound_value *values =
         ARENA_NEW_ARRAY(&execution->arena, struct bound_value, (size_t)statement->marker_count + 1);
+    size_t capacity = 8;
+    while (capacity < 2 * options->value_count)
+        capacity *= 2;
+    uint32_t *table = ARENA_NEW_ARRAY(&execution->arena, uint32_t, capacity);
+    for (size_t i = 0; i < options->value_count; i++) {
+        uint32_t *place = execution_find_name(options, table, capacity, options->value_names[i]);
+        if (*place == 0) *place = (uint32_t)i + 1;
+    }
     for (uint16_t i = 0; i < statement->marker_count; i++) {
-        size_t at = 0;
-        while (at < options->value_count &&
-               !slice_equals(options->value_names[at], statement->markers[i].name))
-            at++;
-        if (at == options->value_count)
+        uint32_t number =
+            *execution_find_name(options, table, capacity, statement->markers[i].name);
+        if (number == 0)
             return cql_error_set(&execution->error, CQL_ERROR_INVALID,
                                  "Invalid amount of bind variables");
-        values[i] = options->values[at];
+        values[i] = options->values[number - 1];
     }
     execution->state->binding.values = values;
     return true;
@@ -185,12 +204,14 @@ static void execution_role(struct execution *execution)
 {
     const struct cql_statement_ast *ast = execution->statement->plan->ast;
     const char *text = NULL;
+    bool is_alter = ast->kind == CQL_AST_ALTER_ROLE;
+    if (is_alter && ast->role.options.count == 0) text = "ALTER [ROLE|USER] can't be empty";
     for (size_t i = 0; i < ast->role.options.count && text == NULL; i++) {
         struct slice name = ast->role.options.items[i].name;
-        if (slice_equals(name, slice_of_text("password")))
-            text = "CassandraRoleManager doesn't support PASSWORD";
-        if (slice_equals(name, slice_of_text("hashed password")))
-            text = "CassandraRoleManager doesn't support HASHED PASSWORD";
+        if (slice_equals(name, slice_of_text("PASSWORD")))
+            text = "org.apache.cassandra.auth.CassandraRoleManager doesn't support PASSWORD";
+        if (slice_equals(name, slice_of_text("HASHED PASSWORD")))
+            text = "org.apache.cassandra.auth.CassandraRoleManager doesn't support HASHED PASSWORD";
     }
     if (text != NULL)
         cql_error_set(&execution->error, CQL_ERROR_INVALID, "%s", text);

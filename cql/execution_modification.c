@@ -264,6 +264,56 @@ static void modification_warn_partitions(struct execution *execution,
                      (int)table->name.size, (const char *)table->name.data));
 }
 
+// Roughly Mutation.dataSize().
+static size_t modification_size(const struct mutation *mutation)
+{
+    enum { OF_CELL = 16, OF_ROW = 20, OF_PARTITION = 33 };
+    size_t size = OF_PARTITION;
+    const struct table *table = mutation->table;
+    for (size_t i = 0; i <= mutation->row_count; i++) {
+        bool is_static = i == mutation->row_count;
+        const struct row *row = is_static ? mutation->static_row : &mutation->rows[i];
+        if (row == NULL) continue;
+        if (!is_static) size += OF_ROW;
+        for (uint16_t k = 0; k < row->clustering.count; k++)
+            size += row->clustering.values[k].size;
+        const struct column *columns = table->columns[is_static ? COLUMN_STATIC : COLUMN_REGULAR];
+        for (uint32_t k = 0; k < row->cell_count; k++)
+            size += columns[row->cells[k].column].name.size + OF_CELL + row->cells[k].value.size +
+                    row->cells[k].path.size;
+    }
+    return size;
+}
+
+// Of more than one partition: warned about from 5 KiB on, refused from 50 KiB on
+// (batch_size_warn_threshold, batch_size_fail_threshold).
+static bool modification_check_size(struct execution *execution,
+                                    const struct modification_work *work)
+{
+    enum { WARN_SIZE = 5 * 1024, FAIL_SIZE = 50 * 1024 };
+    const struct mutation *mutations = work->list.mutations;
+    size_t size = 0;
+    bool is_one = true, is_one_table = true;
+    for (size_t i = 0; i < work->list.mutation_count; i++) {
+        size += modification_size(&mutations[i]);
+        if (mutations[i].table != mutations[0].table) is_one_table = false;
+        if (partition_key_compare(&mutations[i].key, &mutations[0].key) != 0) is_one = false;
+    }
+    if ((is_one && is_one_table) || size <= WARN_SIZE) return true;
+    if (size > FAIL_SIZE)
+        return cql_error_set(&execution->error, CQL_ERROR_INVALID, "Batch too large");
+    const struct table *table = mutations[0].table;
+    execution_add_warning(
+        execution,
+        arena_format(&execution->arena,
+                     "Batch for [%.*s.%.*s%s] is of size %zu, exceeding specified threshold of %d "
+                     "by %zu.",
+                     (int)table->keyspace.size, (const char *)table->keyspace.data,
+                     (int)table->name.size, (const char *)table->name.data,
+                     is_one_table ? "" : ", ...", size, WARN_SIZE, size - WARN_SIZE));
+    return true;
+}
+
 static const char *modification_write_type(enum cql_batch_type type)
 {
     return type == CQL_BATCH_LOGGED     ? "BATCH"
@@ -292,7 +342,7 @@ void execution_batch_start(struct execution *execution)
                 modification_check_job(execution, plan->parts[i]) &&
                 change_list_add(&work->list, plan->parts[i], &execution->state->binding, &options);
     }
-    if (!is_ok) {
+    if (!is_ok || !modification_check_size(execution, work)) {
         execution_fail(execution);
         return;
     }
@@ -340,7 +390,7 @@ void execution_entries_start(struct execution *execution, int type,
                                      NULL, 0};
     for (size_t i = 0; i < count && is_ok; i++)
         is_ok = modification_add_entry(execution, work, &entries[i], &options);
-    if (!is_ok) {
+    if (!is_ok || !modification_check_size(execution, work)) {
         execution_fail(execution);
         return;
     }

@@ -396,6 +396,10 @@ bool functions_cast_make(struct function *function, const struct type *from, con
         function->call = functions_cast_number;
         return true;
     }
+    if (from->kind == TYPE_TIMESTAMP && to->kind == TYPE_BIGINT) {
+        function->call = functions_cast_same;
+        return true;
+    }
     bool to_text = to->kind == TYPE_TEXT || to->kind == TYPE_ASCII;
     bool from_text_like =
         from_number || functions_is_time(from->kind) || from->kind == TYPE_BOOLEAN ||

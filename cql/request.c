@@ -59,6 +59,14 @@ static struct request *acquire(struct connection *connection, const struct frame
     return request;
 }
 
+// What was made of the text counts as well: a syntax tree is many times as large.
+static void count_statement(struct request *request, const struct statement *statement)
+{
+    size_t size = arena_size(&statement->arena);
+    request->size += size;
+    request->connection->shared->request_size += size;
+}
+
 static void destroy(struct request *request)
 {
     execution_deinit(&request->execution);
@@ -98,6 +106,12 @@ static void release(struct request *request)
         shared->free_request_count++;
     }
     connection_request_ended(connection);
+}
+
+void request_cancel_all(struct connection *connection)
+{
+    for (struct request *request = connection->requests; request != NULL; request = request->next)
+        request->execution.is_canceled = true;
 }
 
 void request_abandon_all(struct connection *connection)
@@ -205,6 +219,7 @@ static enum request_outcome start_query(struct request *request, struct slice bo
         answer_error(request, error);
         return REQUEST_STARTED;
     }
+    count_statement(request, request->statement);
     if (query.options.value_names == NULL &&
         query.options.value_count != request->statement->marker_count) {
         cql_error_set(error, CQL_ERROR_INVALID, "Invalid amount of bind variables");
@@ -322,6 +337,7 @@ static bool add_entry(struct request *request, const struct message_batch_entry 
                                error))
             return false;
         *text_size += arena_size(&entry->statement->arena);
+        count_statement(request, entry->statement);
     }
     request->entry_count++;
     if (*text_size > CQL_BATCH_SIZE_MAX)

@@ -20,6 +20,8 @@ enum request_outcome {
 // `frame->body` is read during the call only, without custom payload.
 enum request_outcome request_start(struct connection *connection, const struct frame *frame,
                                    struct cql_error *error);
+// Nobody reads the answers of this connection's requests any more: long ones may end early.
+void request_cancel_all(struct connection *connection);
 // Frees the requests of a connection that was abandoned, as they stand.
 void request_abandon_all(struct connection *connection);
 // Empties the pool.

@@ -38,9 +38,28 @@ static void selection_give_slot(struct preparing *preparing, struct selector *se
     preparing->slots[preparing->slot_count++] = selector;
 }
 
+static bool selection_refuse_untyped(struct analysis *analysis, const struct cql_term *raw)
+{
+    return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                         "Cannot infer type for term %s in selection clause (try using a cast to "
+                         "force a type)",
+                         analysis_term_text(analysis, raw));
+}
+
+// NULL with the error set.
+static const struct type *selection_type_of(struct analysis *analysis, const struct cql_term *raw)
+{
+    const struct type *type = term_natural_type(analysis, raw);
+    if (type == NULL && !cql_error_is_set(analysis->error))
+        (void)selection_refuse_untyped(analysis, raw);
+    return type;
+}
+
 // A literal or a marker: its type comes from where it stands.
 static bool selection_is_open(const struct cql_term *raw)
 {
+    if (raw->kind == CQL_TERM_TUPLE && raw->item_count == 1)
+        return selection_is_open(raw->items[0]); // Brackets around a term.
     return raw->kind == CQL_TERM_CONSTANT || raw->kind == CQL_TERM_NULL ||
            raw->kind == CQL_TERM_MARKER || raw->kind == CQL_TERM_LIST ||
            raw->kind == CQL_TERM_SET || raw->kind == CQL_TERM_MAP || raw->kind == CQL_TERM_UDT ||
@@ -157,7 +176,7 @@ static bool selection_prepare_call(struct preparing *preparing, const struct cql
         const struct cql_term *item = raw->items[i];
         arguments[i] = (struct function_argument){NULL, item};
         if (selection_is_open(item)) continue;
-        arguments[i].type = term_natural_type(analysis, item);
+        arguments[i].type = selection_type_of(analysis, item);
         if (arguments[i].type == NULL) return false;
     }
     const struct function *function =
@@ -171,7 +190,7 @@ static bool selection_prepare_operation(struct preparing *preparing, const struc
 {
     struct analysis *analysis = preparing->analysis;
     if (raw->kind == CQL_TERM_NEGATE) {
-        const struct type *type = term_natural_type(analysis, raw->items[0]);
+        const struct type *type = selection_type_of(analysis, raw->items[0]);
         if (type == NULL) return false;
         const struct function *negation = functions_resolve_negation(analysis, type);
         if (negation == NULL) return false;
@@ -197,7 +216,7 @@ static bool selection_prepare_cast(struct preparing *preparing, const struct cql
         return selection_prepare_literal(preparing, item, to, slice_of_text("[selection]"),
                                          selector);
     }
-    from = term_natural_type(analysis, item);
+    from = selection_type_of(analysis, item);
     if (from == NULL) return false;
     if (raw->kind == CQL_TERM_TYPE_CAST) {
         if (term_type_fits(from, to) == TERM_FIT_NOT)
@@ -273,7 +292,7 @@ static bool selection_prepare_kind(struct preparing *preparing, const struct cql
     case CQL_TERM_SLICE:
         return selection_prepare_element(preparing, raw, selector);
     case CQL_TERM_FIELD: {
-        const struct type *type = term_natural_type(analysis, raw->items[0]);
+        const struct type *type = selection_type_of(analysis, raw->items[0]);
         if (type == NULL) return false;
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "Invalid field selection: %s of type %s is not a user type",
@@ -283,10 +302,7 @@ static bool selection_prepare_kind(struct preparing *preparing, const struct cql
     default:
         if (raw->kind == CQL_TERM_TUPLE && raw->item_count == 1)
             return selection_prepare_term(preparing, raw->items[0], selector);
-        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                             "Cannot infer type for term %s in selection clause (try using a cast "
-                             "to force a type)",
-                             analysis_term_text(analysis, raw));
+        return selection_refuse_untyped(analysis, raw);
     }
 }
 
@@ -436,8 +452,10 @@ static bool selection_prepare_list(struct preparing *preparing, const struct cql
     struct column_spec *columns = ARENA_NEW_ARRAY(analysis->arena, struct column_spec, count);
     selection->is_simple = true;
     for (size_t i = 0; i < count; i++) {
-        if (!selection_prepare_term(preparing, select->selectors[i].term, &selectors[i]))
-            return false;
+        // By itself "(k)" may be a tuple of one.
+        const struct cql_term *raw = select->selectors[i].term;
+        if (raw->kind == CQL_TERM_TUPLE) return selection_refuse_untyped(preparing->analysis, raw);
+        if (!selection_prepare_term(preparing, raw, &selectors[i])) return false;
         columns[i] = (struct column_spec){analysis->table->keyspace, analysis->table->name,
                                           selection_name_of(analysis, &select->selectors[i]),
                                           selectors[i]->type};

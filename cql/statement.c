@@ -244,8 +244,11 @@ bool statement_prepare(struct query_processor *processor, struct slice text, str
                        struct statement **statement, struct cql_error *error)
 {
     struct statement *made = statement_create();
+    cql_error_clear(error);
     if (!statement_analyse(processor, made, text, keyspace, error)) {
         statement_unref(made);
+        if (!cql_error_is_set(error))
+            cql_error_set(error, CQL_ERROR_INVALID, "The type of a term is not known");
         return false;
     }
     *statement = made;

@@ -38,6 +38,7 @@ enum term_fit term_type_fits(const struct type *from, const struct type *to)
                 (to->kind == TYPE_BIGINT && from->kind == TYPE_TIMESTAMP) ||
                 (to->kind == TYPE_TIMESTAMP && from->kind == TYPE_BIGINT) ||
                 (to->kind == TYPE_UUID && from->kind == TYPE_TIMEUUID) ||
+                (to->kind == TYPE_DATE && from->kind == TYPE_INT) ||
                 (to->kind == TYPE_VARINT && (from->kind == TYPE_INT || from->kind == TYPE_BIGINT));
     return fits ? TERM_FIT_WEAK : TERM_FIT_NOT;
 }
@@ -197,6 +198,9 @@ static const struct type *term_find_type(struct analysis *analysis, const struct
         break;
     case CQL_TERM_NEGATE:
         return term_natural_type(analysis, raw->items[0]);
+    case CQL_TERM_TUPLE:
+        // Of one it is mostly a term in brackets.
+        return raw->item_count == 1 ? term_natural_type(analysis, raw->items[0]) : NULL;
     default:
         break;
     }
@@ -208,7 +212,8 @@ static const struct type *term_find_type(struct analysis *analysis, const struct
 const struct type *term_natural_type(struct analysis *analysis, const struct cql_term *raw)
 {
     bool is_deep = raw->kind == CQL_TERM_OPERATION || raw->kind == CQL_TERM_FUNCTION ||
-                   raw->kind == CQL_TERM_NEGATE || raw->kind == CQL_TERM_CAST;
+                   raw->kind == CQL_TERM_NEGATE || raw->kind == CQL_TERM_CAST ||
+                   raw->kind == CQL_TERM_TUPLE;
     if (!is_deep) return term_find_type(analysis, raw);
     const struct type *type = analysis_recall_type(analysis, raw);
     if (type != NULL || !analysis_go_deeper(analysis)) return type;
@@ -617,7 +622,7 @@ static void term_describe_arguments(struct analysis *analysis, const struct cql_
         bool is_open = item->kind == CQL_TERM_CONSTANT || item->kind == CQL_TERM_NULL ||
                        item->kind == CQL_TERM_MARKER || item->kind == CQL_TERM_LIST ||
                        item->kind == CQL_TERM_SET || item->kind == CQL_TERM_MAP ||
-                       item->kind == CQL_TERM_TUPLE;
+                       (item->kind == CQL_TERM_TUPLE && item->item_count > 1);
         arguments[i].type = is_open ? NULL : term_quiet_type(analysis, item);
         arguments[i].term = item;
     }

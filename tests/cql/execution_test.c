@@ -329,6 +329,71 @@ START_TEST(what_a_client_makes_long_or_deep_ends)
 }
 END_TEST
 
+START_TEST(brackets_around_a_term_are_no_tuple)
+{
+    make_keyspace();
+    world_make("CREATE TABLE t (k int PRIMARY KEY, i int, at timestamp, d date)");
+    world_make("INSERT INTO t (k, i, at) VALUES (1, 5, 1000)");
+    CHECK_CQL("SELECT -(i), -(i + 1), (i + 2) * 3, abs((i)) FROM t", "(-5, -6, 21, 5)");
+    CHECK_CQL("SELECT (i) FROM t", "ERROR 2200 Cannot infer type for term (i) in selection clause "
+                                   "(try using a cast to force a type)");
+    CHECK_CQL("SELECT -? FROM t", "ERROR 2200 Cannot infer type for term ? in selection clause "
+                                  "(try using a cast to force a type)");
+    CHECK_CQL("SELECT CAST(at AS bigint) FROM t", "(1000)");
+    world_make("INSERT INTO t (k, d) VALUES (2, (int) 1)");
+}
+END_TEST
+
+START_TEST(many_values_are_matched_to_markers_by_name)
+{
+    enum { COUNT = 60000 };
+    make_keyspace();
+    world_make("CREATE TABLE n (k int PRIMARY KEY)");
+    for (int k = 0; k < 10; k++)
+        world_make(arena_format(&world.arena, "INSERT INTO n (k) VALUES (%d)", k));
+    struct buffer text;
+    buffer_init(&text, 1u << 24);
+    buffer_put_format(&text, "SELECT k FROM n WHERE k IN (:v0");
+    for (uint32_t i = 1; i < COUNT; i++)
+        buffer_put_format(&text, ", :v%u", i);
+    buffer_put_format(&text, ")");
+    struct bound_value *values =
+        ARENA_NEW_ARRAY(&world.arena, struct bound_value, (size_t)COUNT + 1);
+    struct slice *names = ARENA_NEW_ARRAY(&world.arena, struct slice, (size_t)COUNT + 1);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint8_t *bytes = arena_alloc(&world.arena, 4);
+        bytes_put_u32(bytes, i % 3);
+        values[COUNT - i] = (struct bound_value){slice_make(bytes, 4), false};
+        names[COUNT - i] = slice_of_text(arena_format(&world.arena, "v%u", i));
+    }
+    // Of two values of a name the first counts.
+    values[0] = (struct bound_value){slice_make("\0\0\0\7", 4), false};
+    names[0] = slice_of_text("v0");
+    struct query_options options = world_options();
+    options.values = values;
+    options.value_names = names;
+    options.value_count = COUNT + 1;
+    char *whole = arena_format(&world.arena, "%.*s", (int)text.size, (const char *)text.data);
+    buffer_deinit(&text);
+    ck_assert_str_eq(world_run_options(whole, options), "(0) (1) (2) (7)");
+    execution_finish(&world.execution);
+}
+END_TEST
+
+START_TEST(large_batches_of_several_partitions_are_refused)
+{
+    make_keyspace();
+    world_make("CREATE TABLE b (k int PRIMARY KEY, v text)");
+    const char *head = "BEGIN UNLOGGED BATCH INSERT INTO b (k, v) VALUES (1, '";
+    char *large = repeat(head, "x", 30000, "'); INSERT INTO b (k, v) VALUES (");
+    char *two = repeat(arena_format(&world.arena, "%s2, '", large), "x", 30000, "'); APPLY BATCH");
+    CHECK_CQL(two, "ERROR 2200 Batch too large");
+    char *one = repeat(arena_format(&world.arena, "%s1, '", large), "x", 30000, "'); APPLY BATCH");
+    CHECK_CQL(one, "void");
+    CHECK_CQL("SELECT k FROM b", "(1)");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("execution");
@@ -345,6 +410,9 @@ int main(void)
     tcase_add_test(tests, schema_and_data_outlive_a_restart);
     tcase_add_test(tests, describe_and_system_tables);
     tcase_add_test(tests, what_a_client_makes_long_or_deep_ends);
+    tcase_add_test(tests, brackets_around_a_term_are_no_tuple);
+    tcase_add_test(tests, many_values_are_matched_to_markers_by_name);
+    tcase_add_test(tests, large_batches_of_several_partitions_are_refused);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
