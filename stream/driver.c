@@ -26,7 +26,8 @@ struct driver {
     void *context;
     struct driver_result result;
     struct env_task end;
-    bool has_ended;
+    bool has_ended, has_job; // has_job: it is submitted, and its end is not recorded.
+    struct uuid job_id;
 
     struct slice script;
     struct lua_job *job;
@@ -277,6 +278,7 @@ static void driver_idle(void *context)
 static void driver_finished(void *context)
 {
     struct driver *driver = context;
+    driver->has_job = false;
     source_finished(driver->source);
     driver_run_step(driver, STEP_END);
 }
@@ -361,6 +363,8 @@ static void driver_submitted(void *context, const struct job *job,
         output_bind(stream->outputs[i], columns);
         columns += stream->outputs[i]->column_count;
     }
+    driver->has_job = true;
+    driver->job_id = job->id;
     driver->replay_count = job->batch_count;
     memcpy(driver->replays, job->batches, job->batch_count * sizeof *job->batches);
     // The replays come first; new batches go on from the last record.
@@ -542,6 +546,11 @@ void driver_destroy(struct driver *driver)
     lua_job_destroy(driver->job);
     free((void *)(uintptr_t)driver->script.data);
     free(driver);
+}
+
+const struct uuid *driver_unfinished_job(const struct driver *driver)
+{
+    return driver->has_job ? &driver->job_id : NULL;
 }
 
 struct progress *driver_progress(struct driver *driver)

@@ -11,6 +11,7 @@
 #define STREAM_DRIVER_H
 
 #include "base/env.h"
+#include "storage/uuid.h"
 #include "stream/progress.h"
 
 struct stream_run_options {
@@ -42,6 +43,8 @@ bool driver_is_busy(const struct driver *driver);
 // After `done`, when it is not busy.
 void driver_destroy(struct driver *driver);
 struct progress *driver_progress(struct driver *driver);
+// The job when it was submitted and is not finished; else NULL.
+const struct uuid *driver_unfinished_job(const struct driver *driver);
 
 // All of it on env_uv, with progress and summary. Returns the exit code.
 int stream_run_main(struct env *env, const struct stream_run_options *options);

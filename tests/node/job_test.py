@@ -291,6 +291,18 @@ def test_a_source_that_changed_stops_the_job():
         assert r.jobs()[-1]["batches_done"] == known["batches_done"]
 
 
+def test_an_unnamed_job_that_fails_is_stopped():
+    data, _ = (shared(path) for path in DATA["usql"])
+    with ring("127.0.77.4", schema=True) as r, tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write("local ssc = StreamingContext('t') ssc:textFileStream(arg[1]):map(function() error('no') end)"
+                     ":saveToCassandra('demo_ks', 'hashtags', SomeColumns('hashtag', 'interval', 'mentions')) ssc:start()")
+        script.flush()
+        for name, state in ([], "stopped"), (["--name", "kept"], "open"):
+            done = r.job(*name, script.name, data, check=False)
+            assert done.returncode == 1 and ": no" in done.stderr, done.stderr
+            assert r.jobs()[-1]["state"] == state, r.jobs()
+
+
 def test_a_worker_of_a_stopped_job_ends():
     data, _ = (shared(path) for path in DATA["usql"])
     with ring("127.0.77.4", schema=True) as r:
