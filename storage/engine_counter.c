@@ -132,12 +132,18 @@ static enum status find_shard(struct engine_table *table, const struct partition
         env_mark(table->engine->env, ENV_MARK_SHARD_IN_CACHE);
         return STATUS_OK;
     }
+    bool some_miss = false;
     for (size_t i = 0; i < table->sstable_count; i++) {
         struct sstable_reader *reader = table->sstables[i].reader;
         if (!sstable_may_contain(reader, key)) continue;
         enum status status = sstable_find_shard(table, reader, key, planned, pins);
-        if (status != STATUS_OK) return status;
+        if (status == STATUS_WOULD_BLOCK && !read_pins_are_full(pins)) {
+            some_miss = true; // What the others miss is loaded with it.
+        } else if (status != STATUS_OK) {
+            return status;
+        }
     }
+    if (some_miss) return STATUS_WOULD_BLOCK;
     env_mark(table->engine->env,
              planned->found ? ENV_MARK_SHARD_IN_SSTABLE : ENV_MARK_SHARD_MISSING);
     return STATUS_OK;

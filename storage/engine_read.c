@@ -25,6 +25,7 @@ static void raise_to_truncation(const struct engine_table *table, uint64_t *posi
 struct partition_sources {
     struct partition_iterator **items;
     size_t count;
+    bool some_miss;     // Something is not in memory: the read will not come to its end.
     int64_t deleted_us; // The newest deletion of the whole partition so far.
 };
 
@@ -49,6 +50,13 @@ static void add_memtables(struct engine_table *table, const struct table *versio
     }
 }
 
+static enum status give_up(const struct partition_sources *sources, enum status status)
+{
+    for (size_t i = 0; i < sources->count; i++)
+        partition_iterator_close(sources->items[i]);
+    return status;
+}
+
 enum status engine_read(struct engine *engine, const struct table *version,
                         const struct partition_key *key, const struct partition_filter *filter,
                         struct read_pins *pins, struct arena *arena,
@@ -70,13 +78,14 @@ enum status engine_read(struct engine *engine, const struct table *version,
         struct partition_iterator *source;
         enum status status = sstable_read(reader, version, key, filter, engine->chunk_cache, pins,
                                           arena, &source, NULL);
-        if (status != STATUS_OK) {
-            for (size_t s = 0; s < sources.count; s++)
-                partition_iterator_close(sources.items[s]);
-            return status;
+        if (status == STATUS_WOULD_BLOCK && !read_pins_are_full(pins)) {
+            sources.some_miss = true;
+            continue; // What the others miss is loaded with it.
         }
+        if (status != STATUS_OK) return give_up(&sources, status);
         add_partition(&sources, source);
     }
+    if (sources.some_miss) return give_up(&sources, STATUS_WOULD_BLOCK);
     *partition = sources.count == 0
                      ? NULL
                      : merge_partitions(sources.items, sources.count, filter->reversed, arena);
@@ -129,7 +138,8 @@ enum status engine_scan(struct engine *engine, const struct table *version,
 static void load_work(struct env_job *job)
 {
     struct engine_load *load = CONTAINER_OF(job, struct engine_load, job);
-    if (load->loaded != NULL) sstable_load_work(load->loaded);
+    for (size_t i = 0; i < load->load_count; i++)
+        sstable_load_work(&load->loads[i]);
 }
 
 static void load_done(struct env_job *job)
@@ -137,10 +147,14 @@ static void load_done(struct env_job *job)
     struct engine_load *load = CONTAINER_OF(job, struct engine_load, job);
     struct engine *engine = load->engine;
     load->status = STATUS_OK;
-    if (load->loaded != NULL)
-        load->status = sstable_load_finish(load->loaded, engine->chunk_cache, load->pins, NULL);
-    free(load->loaded);
-    load->loaded = NULL;
+    for (size_t i = 0; i < load->load_count; i++) {
+        enum status status =
+            sstable_load_finish(&load->loads[i], engine->chunk_cache, load->pins, NULL);
+        // The read may not get to the others: what is damaged there is met again if it does.
+        if (i == 0) load->status = status;
+    }
+    free(load->loads);
+    load->loads = NULL;
     engine->load_count--;
     bool is_closing = engine->is_closing;
     load->done(load, load->status);
@@ -152,13 +166,12 @@ void engine_load(struct engine *engine, struct engine_load *load, struct read_pi
                  void (*done)(struct engine_load *load, enum status status))
 {
     *load = (struct engine_load){.done = done, .engine = engine, .pins = pins};
-    struct sstable_load *loaded = calloc(1, sizeof *loaded);
-    ASSERT(loaded != NULL);
-    if (sstable_load_begin(loaded, pins)) {
-        load->loaded = loaded;
-    } else {
-        free(loaded);
+    if (pins->miss_count > 0) {
+        load->loads = malloc(pins->miss_count * sizeof *load->loads);
+        ASSERT(load->loads != NULL);
     }
+    while (pins->miss_count > 0 && sstable_load_begin(&load->loads[load->load_count], pins))
+        load->load_count++;
     engine->load_count++;
     env_offload(engine->env, &load->job, ENV_LANE_READ, load_work, load_done);
 }

@@ -56,11 +56,17 @@ static enum status source_advance(struct partition_merge *merge, struct merge_so
 
 static enum status take_next_place(struct partition_merge *merge)
 {
+    bool some_miss = false;
     while (merge->taken_count > 0) {
-        enum status status = source_advance(merge, merge->taken[merge->taken_count - 1]);
-        if (status != STATUS_OK) return status;
-        merge->taken_count--;
+        enum status status = source_advance(merge, merge->taken[--merge->taken_count]);
+        // The read ends here and comes again: what the others miss is loaded with it.
+        if (status == STATUS_WOULD_BLOCK) {
+            some_miss = true;
+        } else if (status != STATUS_OK) {
+            return status;
+        }
     }
+    if (some_miss) return STATUS_WOULD_BLOCK;
     struct merge_source *first = merge_heap_pop(&merge->heap);
     if (first == NULL) return STATUS_END;
     merge->taken[merge->taken_count++] = first;

@@ -6,7 +6,8 @@
 
 void read_pins_init(struct read_pins *pins)
 {
-    *pins = (struct read_pins){0};
+    pins->chunks = NULL;
+    pins->count = pins->capacity = pins->miss_count = 0;
 }
 
 void read_pins_release(struct read_pins *pins)
@@ -14,6 +15,18 @@ void read_pins_release(struct read_pins *pins)
     for (size_t i = 0; i < pins->count; i++)
         chunk_unref(pins->chunks[i]);
     free(pins->chunks);
-    sstable_unref(pins->missing_sstable);
+    for (size_t i = 0; i < pins->miss_count; i++)
+        sstable_unref(pins->misses[i].sstable);
     read_pins_init(pins);
+}
+
+void read_pins_note_miss(struct read_pins *pins, struct sstable_reader *sstable, size_t first,
+                         size_t count)
+{
+    if (read_pins_are_full(pins)) return;
+    for (size_t i = 0; i < pins->miss_count; i++) {
+        if (pins->misses[i].sstable == sstable && pins->misses[i].first == first) return;
+    }
+    sstable_ref(sstable);
+    pins->misses[pins->miss_count++] = (struct read_miss){sstable, first, count};
 }

@@ -6,15 +6,17 @@
 
 bool sstable_load_begin(struct sstable_load *load, struct read_pins *pins)
 {
-    if (pins->missing_sstable == NULL) return false;
+    if (pins->miss_count == 0) return false;
+    const struct read_miss *miss = &pins->misses[0];
     *load = (struct sstable_load){
-        .reader = pins->missing_sstable, // With its reference.
-        .first = pins->missing_chunk,
-        .count = pins->missing_count,
+        .reader = miss->sstable, // With its reference.
+        .first = miss->first,
+        .count = miss->count,
     };
     load->chunks = calloc(load->count, sizeof(struct chunk *));
     ASSERT(load->chunks != NULL);
-    pins->missing_sstable = NULL;
+    pins->miss_count--;
+    memmove(&pins->misses[0], &pins->misses[1], pins->miss_count * sizeof pins->misses[0]);
     return true;
 }
 

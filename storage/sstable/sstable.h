@@ -171,7 +171,7 @@ struct sstable_load {
     enum status status;
     struct error error;
 };
-// Takes over what is missing in `pins`; false when nothing is.
+// Takes over the first miss of `pins`; false when there is none.
 bool sstable_load_begin(struct sstable_load *load, struct read_pins *pins);
 void sstable_load_work(struct sstable_load *load);
 // Gives the chunks to the cache and pins them to the read. The status of the work: OK, CORRUPT, IO.

@@ -33,18 +33,13 @@ enum status stream_corrupt(struct stream *stream, const char *what)
 // Notes that chunks from `index` (of the whole reader) up to `last` are wanted, and some more.
 static void note_missing(struct stream *stream, size_t index, size_t last)
 {
-    struct read_pins *pins = stream->access.pins;
     struct sstable_reader *reader = stream->reader;
-    if (pins->missing_sstable != NULL) return; // The first one found is loaded first.
     size_t end =
         stream->component == SSTABLE_DATA ? reader->data_chunk_count : reader_chunk_count(reader);
     size_t count = last - index + 1;
     if (count < stream->ahead) count = stream->ahead;
     if (count > end - index) count = end - index;
-    sstable_ref(reader);
-    pins->missing_sstable = reader;
-    pins->missing_chunk = index;
-    pins->missing_count = count;
+    read_pins_note_miss(stream->access.pins, reader, index, count);
 }
 
 // The chunk of the reader's number `index`, with a reference. `last` is the last that is wanted.

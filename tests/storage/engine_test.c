@@ -1,5 +1,6 @@
 // What the engine does besides reads and writes: versions of a table, drops, limits, locks, and
 // files that are not what they were.
+#include "base/env_ops.h"
 #include "base/limits.h"
 #include "storage/manifest.h"
 #include "tests/storage/support/engine_fixture.h"
@@ -411,6 +412,51 @@ START_TEST(a_drop_is_finished_where_the_directory_is_now)
 }
 END_TEST
 
+static enum status read_nothing_cached(struct env_file *file, uint64_t offset, void *bytes,
+                                       size_t size, size_t *read_size, struct error *unused)
+{
+    (void)file;
+    (void)offset;
+    (void)bytes;
+    (void)size;
+    (void)read_size;
+    (void)unused;
+    return STATUS_WOULD_BLOCK;
+}
+
+// In a world whose page cache has nothing.
+START_TEST(a_cold_read_takes_a_few_loads_however_many_sstables_there_are)
+{
+    enum { SSTABLES = 12 };
+    for (int i = 0; i < SSTABLES; i++) {
+        char text[16];
+        (void)snprintf(text, sizeof text, "%d", i);
+        write_value(table, "a", text);
+        engine_fixture_flush(engine);
+    }
+    engine_fixture_close(engine);
+    open_engine();
+    struct env *env = engine_fixture_env();
+    const struct env_ops *ops = env->ops;
+    struct env_ops cold = *ops;
+    cold.file_read_cached = read_nothing_cached;
+    env->ops = &cold;
+    struct read_pins pins;
+    read_pins_init(&pins);
+    char text[64];
+    uint64_t position = 0;
+    int loads = 0;
+    while (!try_read(table, "a", &pins, text, &position)) {
+        engine_fixture_load(engine, &pins);
+        loads++;
+    }
+    read_pins_release(&pins);
+    ck_assert_str_eq(text, "11");
+    ck_assert_int_le(loads, 2); // The indexes, then the data.
+    env->ops = ops;
+}
+END_TEST
+
 int main(void)
 {
     TCase *engines = tcase_create("engine");
@@ -426,6 +472,7 @@ int main(void)
     tcase_add_test(engines, a_lost_sstable_is_refused_at_the_start);
     tcase_add_test(engines, what_was_flushed_needs_no_log);
     tcase_add_test(engines, a_directory_may_be_moved);
+    tcase_add_test(engines, a_cold_read_takes_a_few_loads_however_many_sstables_there_are);
     tcase_add_test(engines, a_drop_is_finished_where_the_directory_is_now);
     Suite *suite = suite_create("engine");
     suite_add_tcase(suite, engines);

@@ -334,11 +334,7 @@ START_TEST(a_load_brings_what_was_missed)
     ck_assert(!sstable_load_begin(&load, &pins));
     size_t count = reader_chunk_count(reader);
     for (int round = 0; round < 2; round++) {
-        // As a stream notes it.
-        sstable_ref(reader);
-        pins.missing_sstable = reader;
-        pins.missing_chunk = 0;
-        pins.missing_count = count;
+        read_pins_note_miss(&pins, reader, 0, count); // As a stream does.
         ck_assert(sstable_load_begin(&load, &pins));
         sstable_load_work(&load);
         ck_assert_int_eq(sstable_load_finish(&load, cache, &pins, &error), STATUS_OK);
@@ -357,9 +353,8 @@ START_TEST(a_load_brings_what_was_missed)
     int file = open(path, O_WRONLY);
     ck_assert_int_eq(pwrite(file, "damage", 6, 0), 6);
     close(file);
-    pins.missing_sstable = damaged;
-    pins.missing_chunk = 0;
-    pins.missing_count = 1;
+    read_pins_note_miss(&pins, damaged, 0, 1);
+    sstable_unref(damaged); // Its miss keeps it.
     ck_assert(sstable_load_begin(&load, &pins));
     sstable_load_work(&load);
     ck_assert_int_eq(sstable_load_finish(&load, cache, &pins, &error), STATUS_CORRUPT);
