@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ["base", "storage", "ring", "cql", "stream", "node", "tests/stream"]
+FOLDERS = ["base", "storage", "ring", "cql", "stream", "node", "tests/sim"]
 CHUNK = 10
 
 
