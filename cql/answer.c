@@ -149,7 +149,11 @@ static bool read_rows(struct cursor *cursor, struct arena *arena, struct answer 
     if (!read_result_metadata(cursor, arena, answer)) return false;
     answer->row_count = cursor_u32(cursor);
     answer->rows = slice_make(cursor->next, cursor_left(cursor));
-    return !cursor->failed;
+    if (cursor->failed) return false;
+    // A cell has four bytes at least, so a count that lies would cost more than its bytes.
+    uint32_t columns = answer->columns.count;
+    return answer->row_count == 0 ||
+           (columns > 0 && answer->row_count <= answer->rows.size / 4 / columns);
 }
 
 static bool read_prepared(struct cursor *cursor, struct arena *arena, struct answer *answer)

@@ -1,6 +1,7 @@
-// What a CQL server answers to our client: u8 flags (3 bits version, LZ4, in pieces) | bytes, which
-// arrive at once, before and between the client's requests.
+// What a CQL server answers to our client: u8 flags (3 bits version, 8 LZ4, 16 in pieces, 32 READY
+// and v5's segments) | bytes, which arrive at once, before and between the client's requests.
 #include "cql/client.h"
+#include "tests/fuzz/support/fuzz_segment.h"
 #include "tests/fuzz/support/fuzz_sim.h"
 #include "tests/fuzz/targets.h"
 
@@ -38,7 +39,16 @@ FUZZ_TARGET(client)
     struct fuzz_sim sim;
     fuzz_sim_open(&sim, (flags & 16) != 0 ? 0.5 : 0);
     struct fuzz_peer peer;
-    struct env_address address = fuzz_peer_listen(&peer, &sim, fuzz_rest(&cursor));
+    struct buffer wire;
+    buffer_init(&wire, 1 << 24);
+    if ((flags & 32) != 0) {
+        flags = (uint8_t)((flags & ~7u) | 2);
+        buffer_put(&wire, "\x85\0\0\0\2\0\0\0\0", FRAME_HEADER_SIZE);
+        fuzz_segment_put_all(&wire, &cursor, (flags & 8) != 0);
+    } else {
+        buffer_put(&wire, cursor.next, cursor_left(&cursor));
+    }
+    struct env_address address = fuzz_peer_listen(&peer, &sim, buffer_slice(&wire));
     begun = answered = 0;
     const struct cql_client_options options = {.address = address,
                                                .version = 3 + (flags & 7) % 3,
@@ -52,4 +62,5 @@ FUZZ_TARGET(client)
     fuzz_peer_close(&peer);
     fuzz_sim_run(&sim, 60, NULL);
     fuzz_sim_close(&sim);
+    buffer_deinit(&wire);
 }

@@ -7,34 +7,8 @@
 #include "cql/answer.h"
 #include "cql/message.h"
 #include "storage/value.h"
+#include "tests/fuzz/support/fuzz_segment.h"
 #include "tests/fuzz/targets.h"
-
-static void put_crc(struct buffer *wire, uint32_t crc, int size)
-{
-    for (int i = 0; i < size; i++)
-        buffer_put_u8(wire, (uint8_t)(crc >> 8 * i));
-}
-
-static void put_segment(struct buffer *wire, struct slice payload, bool lz4, bool is_whole)
-{
-    uint64_t header;
-    struct cursor cursor = cursor_make(payload);
-    if (lz4) {
-        uint64_t plain = cursor_u16(&cursor);
-        payload = fuzz_rest(&cursor);
-        header = payload.size | plain << 17 | (uint64_t)is_whole << 34;
-    } else {
-        header = payload.size | (uint64_t)is_whole << 17;
-    }
-    int size = lz4 ? 5 : 3;
-    uint8_t bytes[5];
-    for (int i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(header >> 8 * i);
-    buffer_put(wire, bytes, (size_t)size);
-    put_crc(wire, frame_crc24(bytes, (size_t)size), 3);
-    buffer_put(wire, payload.data, payload.size);
-    put_crc(wire, frame_crc32(payload.data, payload.size), 4);
-}
 
 static void decode_request(const struct frame *frame, struct arena *arena)
 {
@@ -116,8 +90,9 @@ FUZZ_TARGET(message)
         struct slice piece = fuzz_take(&cursor, piece_size);
         if ((flags & 6) == 6) {
             buffer_clear(&wire);
-            put_segment(&wire, slice_make(piece.data, piece.size < 100000 ? piece.size : 100000),
-                        lz4, (flags & 8) == 0);
+            fuzz_segment_put(&wire,
+                             slice_make(piece.data, piece.size < 100000 ? piece.size : 100000), lz4,
+                             (flags & 8) == 0);
             piece = buffer_slice(&wire);
         }
         frame_reader_push(&reader, piece);
