@@ -15,6 +15,7 @@ struct job_client {
     struct transport_client *client;
     struct transport_request request;
     struct env_timer timeout;
+    struct env_task last;
     uint8_t type;
     struct slice payload;
     struct buffer *answer;
@@ -68,6 +69,11 @@ static void job_client_too_late(struct env_timer *timer)
                    "the node does not answer");
 }
 
+static void job_client_last(struct env_task *task)
+{
+    env_uv_stop(CONTAINER_OF(task, struct job_client, last)->env);
+}
+
 enum status job_client_ask(struct env *env, const struct env_address *ring, enum job_message type,
                            struct slice payload, struct buffer *answer, struct error *error)
 {
@@ -79,6 +85,9 @@ enum status job_client_ask(struct env *env, const struct env_address *ring, enum
     env_uv_run(env);
     env_timer_stop(env, &client.timeout);
     transport_client_destroy(client.client);
+    // Its memory goes in the next turn.
+    env_task_post(env, &client.last, job_client_last);
+    env_uv_run(env);
     if (!client.is_done) return error_set(error, STATUS_CANCELED, "interrupted");
     *error = client.error;
     return client.status;
