@@ -57,6 +57,8 @@
 #define CQL_OUTPUT_QUEUED_MAX (4 * MIB)
 // A whole response, for SELECTs without paging. More is an error that asks for paging.
 #define CQL_RESPONSE_SIZE_MAX (256 * MIB)
+// Results of all SELECTs that are under way. The one that goes beyond it is OVERLOADED.
+#define CQL_RESULTS_SIZE_MAX (512 * MIB)
 // Prepared statements of a node; the least recently used leaves and is UNPREPARED.
 #define CQL_PREPARED_MAX 10000u
 // Their bytes, likewise. One that is larger by itself is refused.

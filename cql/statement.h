@@ -28,6 +28,8 @@ struct query_processor {
     // cql/'s own; zero at first. What makes timestamps and time uuids of this node differ.
     int64_t last_timestamp_us;
     uint64_t last_uuid_ticks, uuid_node;
+    size_t results_size;     // Of SELECTs that go on after their first step.
+    size_t results_size_max; // 0: CQL_RESULTS_SIZE_MAX.
 };
 
 // A column of a result, or a bind marker.

@@ -407,6 +407,7 @@ int main(void)
     tcase_add_test(client, the_benchmark_tells_errors_and_goes_on);
     tcase_add_test(client, the_benchmark_stops_at_a_statement_that_cannot_be_prepared);
     TCase *workload = tcase_create("workload");
+    tcase_set_timeout(workload, 60); // Millions of values, also under sanitizers on a busy machine.
     tcase_add_loop_test(workload, a_bad_statement_file_is_explained, 0,
                         sizeof bad_files / sizeof bad_files[0]);
     tcase_add_test(workload, values_look_as_they_were_described);

@@ -146,6 +146,20 @@ START_TEST(a_long_read_ends_when_nobody_waits_for_it)
 }
 END_TEST
 
+START_TEST(unfinished_results_are_bounded_together)
+{
+    world_make("CREATE TABLE u (k int PRIMARY KEY, v text)");
+    run_each("INSERT INTO u (k, v) VALUES (?, ?)", ROWS, 200);
+    world.processor.results_size_max = 256 * 1024;
+    ck_assert_ptr_nonnull(strstr(world_run("SELECT * FROM u"), "ERROR 1001 The results of all"));
+    ck_assert_uint_eq(world.processor.results_size, 0);
+    CHECK_CQL("SELECT count(v) FROM u", "(4000)");
+    world.processor.results_size_max = 0;
+    ck_assert_ptr_null(strstr(world_run("SELECT * FROM u"), "ERROR"));
+    ck_assert_uint_eq(world.processor.results_size, 0);
+}
+END_TEST
+
 START_TEST(virtual_keyspaces_go_by_key_and_need_no_filtering)
 {
     CHECK_CQL("SELECT keyspace_name FROM system_virtual_schema.keyspaces",
@@ -179,6 +193,7 @@ int main(void)
     tcase_add_test(tests, what_is_not_in_memory_is_read_once_it_is);
     tcase_add_test(tests, an_aggregate_costs_the_same_however_much_it_reads);
     tcase_add_test(tests, a_long_read_ends_when_nobody_waits_for_it);
+    tcase_add_test(tests, unfinished_results_are_bounded_together);
     tcase_add_test(tests, virtual_keyspaces_go_by_key_and_need_no_filtering);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
