@@ -24,7 +24,8 @@ void sstable_path(char path[static SSTABLE_PATH_SIZE], const char *directory, ui
 
 bool sstable_parse_name(const char *name, uint64_t *generation, enum sstable_component *component)
 {
-    if (strncmp(name, "nb-", 3) != 0 || name[3] < '0' || name[3] > '9') return false;
+    // From 1, without zeros before it: a generation has one name.
+    if (strncmp(name, "nb-", 3) != 0 || name[3] < '1' || name[3] > '9') return false;
     char *rest;
     unsigned long long number = strtoull(name + 3, &rest, 10);
     if (number > INT32_MAX || strncmp(rest, "-big-", 5) != 0) return false;
