@@ -165,7 +165,8 @@ static void free_engine(struct engine *engine)
 
 void engine_abandon(struct engine *engine)
 {
-    // What a job had in its hands, had it ended.
+    // What jobs had in their hands, had they ended.
+    engine_drop_loadings(engine);
     manifest_deinit(&engine->background.manifest);
     sstable_unref(engine->background.reader);
     if (engine->background.removing != NULL) {
@@ -196,7 +197,7 @@ static void finish_closing(void *context)
 
 void engine_go_on_closing(struct engine *engine)
 {
-    if (!engine->is_closing || engine->is_draining || engine->load_count > 0) return;
+    if (!engine->is_closing || engine->is_draining || engine->loadings != NULL) return;
     // Files that are to go still go, unless that fails: the next start then goes on with it.
     if (engine->background.state == ENGINE_BACKGROUND_IDLE) engine_background_start(engine);
     if (engine->background.state == ENGINE_BACKGROUND_RUNNING ||

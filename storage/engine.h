@@ -100,12 +100,7 @@ MUST_USE enum status engine_scan(struct engine *engine, const struct table *tabl
 // Loads all that `pins` says is missing. `done` comes once, in a later turn.
 struct engine_load {
     void (*done)(struct engine_load *load, enum status status);
-    struct env_job job; // The rest is the engine's.
-    struct engine *engine;
-    struct read_pins *pins;
-    enum status status;
-    struct sstable_load *loads; // One for each miss; NULL: there was none.
-    size_t load_count;
+    struct read_pins *pins; // The rest is the engine's.
 };
 void engine_load(struct engine *engine, struct engine_load *load, struct read_pins *pins,
                  void (*done)(struct engine_load *load, enum status status));

@@ -109,7 +109,7 @@ struct engine {
     struct engine_flush *finished;
     struct env_task finished_task;
     struct engine_background background;
-    size_t load_count; // Loads on their way.
+    struct engine_loading *loadings; // Loads on their way.
     void (*stopped)(void *context);
     void *stopped_context; // Once engine_close() was called.
     bool is_closing, is_draining;
@@ -139,6 +139,10 @@ void engine_background_start(struct engine *engine);
 void engine_finish_flushes(struct engine *engine, enum status status);
 void engine_finish_flush(struct engine *engine, struct engine_flush *flush, enum status status);
 void engine_drop_frozen(struct engine_table *table, struct engine_frozen *frozen);
+
+// engine_read.c
+// Frees the loads on their way, whose jobs will never end.
+void engine_drop_loadings(struct engine *engine);
 
 // engine_truncate.c
 // What of the table a truncation at this position removes is no longer read.

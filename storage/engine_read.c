@@ -135,29 +135,45 @@ enum status engine_scan(struct engine *engine, const struct table *version,
 
 // ---- What was missing --------------------------------------------------------------------------
 
+// A load on its way: the engine's, since who asked for it may be gone when the engine is abandoned.
+struct engine_loading {
+    struct engine_loading *next, **place; // In the engine's list.
+    struct engine *engine;
+    struct engine_load *load;
+    struct env_job job;
+    size_t count; // Misses.
+    struct sstable_load loads[];
+};
+
 static void load_work(struct env_job *job)
 {
-    struct engine_load *load = CONTAINER_OF(job, struct engine_load, job);
-    for (size_t i = 0; i < load->load_count; i++)
-        sstable_load_work(&load->loads[i]);
+    struct engine_loading *loading = CONTAINER_OF(job, struct engine_loading, job);
+    for (size_t i = 0; i < loading->count; i++)
+        sstable_load_work(&loading->loads[i]);
+}
+
+static void unlink_loading(struct engine_loading *loading)
+{
+    *loading->place = loading->next;
+    if (loading->next != NULL) loading->next->place = loading->place;
 }
 
 static void load_done(struct env_job *job)
 {
-    struct engine_load *load = CONTAINER_OF(job, struct engine_load, job);
-    struct engine *engine = load->engine;
-    load->status = STATUS_OK;
-    for (size_t i = 0; i < load->load_count; i++) {
+    struct engine_loading *loading = CONTAINER_OF(job, struct engine_loading, job);
+    struct engine *engine = loading->engine;
+    struct engine_load *load = loading->load;
+    enum status first_status = STATUS_OK;
+    for (size_t i = 0; i < loading->count; i++) {
         enum status status =
-            sstable_load_finish(&load->loads[i], engine->chunk_cache, load->pins, NULL);
+            sstable_load_finish(&loading->loads[i], engine->chunk_cache, load->pins, NULL);
         // The read may not get to the others: what is damaged there is met again if it does.
-        if (i == 0) load->status = status;
+        if (i == 0) first_status = status;
     }
-    free(load->loads);
-    load->loads = NULL;
-    engine->load_count--;
+    unlink_loading(loading);
+    free(loading);
     bool is_closing = engine->is_closing;
-    load->done(load, load->status);
+    load->done(load, first_status);
     // Only a stop can end the engine, and a stop waits for us.
     if (is_closing) engine_go_on_closing(engine);
 }
@@ -165,13 +181,26 @@ static void load_done(struct env_job *job)
 void engine_load(struct engine *engine, struct engine_load *load, struct read_pins *pins,
                  void (*done)(struct engine_load *load, enum status status))
 {
-    *load = (struct engine_load){.done = done, .engine = engine, .pins = pins};
-    if (pins->miss_count > 0) {
-        load->loads = malloc(pins->miss_count * sizeof *load->loads);
-        ASSERT(load->loads != NULL);
+    *load = (struct engine_load){.done = done, .pins = pins};
+    struct engine_loading *loading =
+        malloc(sizeof *loading + pins->miss_count * sizeof loading->loads[0]);
+    ASSERT(loading != NULL);
+    *loading = (struct engine_loading){
+        .next = engine->loadings, .place = &engine->loadings, .engine = engine, .load = load};
+    if (loading->next != NULL) loading->next->place = &loading->next;
+    engine->loadings = loading;
+    while (sstable_load_begin(&loading->loads[loading->count], pins))
+        loading->count++;
+    env_offload(engine->env, &loading->job, ENV_LANE_READ, load_work, load_done);
+}
+
+void engine_drop_loadings(struct engine *engine)
+{
+    while (engine->loadings != NULL) {
+        struct engine_loading *loading = engine->loadings;
+        for (size_t i = 0; i < loading->count; i++)
+            sstable_load_drop(&loading->loads[i]);
+        unlink_loading(loading);
+        free(loading);
     }
-    while (pins->miss_count > 0 && sstable_load_begin(&load->loads[load->load_count], pins))
-        load->load_count++;
-    engine->load_count++;
-    env_offload(engine->env, &load->job, ENV_LANE_READ, load_work, load_done);
 }

@@ -42,6 +42,14 @@ static void pin(struct read_pins *pins, struct chunk *chunk)
     pins->chunks[pins->count++] = chunk_ref(chunk);
 }
 
+void sstable_load_drop(struct sstable_load *load)
+{
+    for (size_t i = 0; i < load->count; i++)
+        chunk_unref(load->chunks[i]);
+    free(load->chunks);
+    sstable_unref(load->reader);
+}
+
 enum status sstable_load_finish(struct sstable_load *load, struct chunk_cache *cache,
                                 struct read_pins *pins, struct error *error)
 {

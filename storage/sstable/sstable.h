@@ -174,6 +174,8 @@ struct sstable_load {
 // Takes over the first miss of `pins`; false when there is none.
 bool sstable_load_begin(struct sstable_load *load, struct read_pins *pins);
 void sstable_load_work(struct sstable_load *load);
+// In the place of work and finish, when the work will never end (engine_abandon()).
+void sstable_load_drop(struct sstable_load *load);
 // Gives the chunks to the cache and pins them to the read. The status of the work: OK, CORRUPT, IO.
 MUST_USE enum status sstable_load_finish(struct sstable_load *load, struct chunk_cache *cache,
                                          struct read_pins *pins, struct error *error);
