@@ -12,7 +12,7 @@ static const struct {
 } commands[] = {
     {"ring", command_ring, "start, status, stop, kill, restart: a ring of nodes in this box"},
     {"node", command_node, "run one node in the foreground"},
-    {"stream", command_stream, "run a job over a stream, in micro-batches"},
+    {"stream", command_stream, "run, list, stop: jobs over streams, in micro-batches"},
     {"tweets", command_tweets, "generate a realistic stream of tweets"},
     {"bench", command_bench, "measure a CQL server, this one or another"},
     {"sim", command_sim, "run a node in the simulator, by seed"},
