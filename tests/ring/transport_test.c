@@ -87,6 +87,7 @@ static void settle(void)
     struct env_timer timer = {0};
     env_timer_start(env, &timer, 5000000, pause_over);
     env_uv_run(env);
+    env_timer_stop(env, &timer); // Something else may have ended the run.
 }
 
 struct request {
