@@ -19,10 +19,10 @@ static const struct option_spec specs[] = {
      0, INT64_MAX},
     {"seeds", OPTION_NUMBER, offsetof(struct sim_command_options, seeds), "COUNT",
      "How many, from there on (1)", 1, 1000000000},
-    {"world", OPTION_TEXT, offsetof(struct sim_command_options, world), "storage|node",
-     "What is simulated: the engine alone, or a node with its clients (node)", 0, 0},
+    {"world", OPTION_TEXT, offsetof(struct sim_command_options, world), "storage|node|job",
+     "What is simulated: the engine alone, a node with its clients, or a job (node)", 0, 0},
     {"operations", OPTION_NUMBER, offsetof(struct sim_command_options, operations), "N",
-     "Operations of a run (2000)", 1, 1000000000},
+     "Operations, or lines of a job's input, of a run (2000)", 1, 1000000000},
     {"trace", OPTION_FLAG, offsetof(struct sim_command_options, trace), NULL, "Print every event",
      0, 0},
     {"json", OPTION_FLAG, offsetof(struct sim_command_options, json), NULL,
@@ -180,7 +180,7 @@ int command_sim(int argc, char **argv)
     if (code >= 0) return code;
     enum run_world world;
     if (!parse_world(options.world, &world)) {
-        (void)fprintf(stderr, "helenus sim: no world '%s': storage or node\n", options.world);
+        (void)fprintf(stderr, "helenus sim: no world '%s': storage, node or job\n", options.world);
         return EXIT_USAGE;
     }
     struct totals totals = {0};

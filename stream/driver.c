@@ -536,6 +536,12 @@ bool driver_is_busy(const struct driver *driver)
     return driver->thread_is_busy || driver->is_reading;
 }
 
+void driver_abandon(struct driver *driver)
+{
+    driver->thread_is_busy = driver->is_reading = false;
+    driver_destroy(driver);
+}
+
 void driver_destroy(struct driver *driver)
 {
     ASSERT(!driver_is_busy(driver));

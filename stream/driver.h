@@ -42,6 +42,8 @@ struct driver *driver_start(struct env *env, const struct stream_run_options *op
 bool driver_is_busy(const struct driver *driver);
 // After `done`, when it is not busy.
 void driver_destroy(struct driver *driver);
+// Frees the memory alone, whatever is under way: what a crash leaves (simulator).
+void driver_abandon(struct driver *driver);
 struct progress *driver_progress(struct driver *driver);
 // The job when it was submitted and is not finished; else NULL.
 const struct uuid *driver_unfinished_job(const struct driver *driver);

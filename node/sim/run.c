@@ -1,6 +1,7 @@
 #include "node/sim/run.h"
 
 #include "base/assert.h"
+#include "node/sim/job_world.h"
 #include "node/sim/node_world.h"
 #include "node/sim/storage_world.h"
 
@@ -13,7 +14,7 @@
 
 const char *run_world_text(enum run_world world)
 {
-    static const char *const texts[] = {"storage", "node"};
+    static const char *const texts[] = {"storage", "node", "job"};
     ASSERT(world < RUN_WORLD_COUNT);
     return texts[world];
 }
@@ -91,6 +92,25 @@ static void run_node(struct sim_world *sim, const double chances[SIM_FAULT_COUNT
     node_world_destroy(world);
 }
 
+static void run_job(struct sim_world *sim, const double chances[SIM_FAULT_COUNT],
+                    const struct run_options *options, uint64_t seed, struct run_result *result)
+{
+    struct job_world *world = job_world_create(sim, seed, options->operations);
+    set_chances(sim, chances);
+    uint64_t events_max = options->operations * EVENTS_PER_OPERATION + EVENTS_MIN;
+    job_world_begin(world);
+    while (!job_world_is_over(world)) {
+        if (!sim_world_step(sim))
+            job_world_fail(world, "nothing will ever happen again, and the job is not done");
+        if (++result->events > events_max) job_world_fail(world, "no end after so many events");
+    }
+    const char *fault = job_world_fault(world);
+    result->passed = fault == NULL;
+    if (fault != NULL) (void)snprintf(result->fault, sizeof result->fault, "%s", fault);
+    job_world_end(world);
+    job_world_destroy(world);
+}
+
 void run_seed(const struct run_options *options, struct run_result *result)
 {
     *result = (struct run_result){0};
@@ -111,6 +131,8 @@ void run_seed(const struct run_options *options, struct run_result *result)
                                                 .operations = options->operations};
     if (options->world == RUN_STORAGE)
         run_storage(sim, chances, &workload_options, options, result);
+    else if (options->world == RUN_JOB)
+        run_job(sim, chances, options, workload_options.seed, result);
     else
         run_node(sim, chances, &workload_options, options, result);
     result->hash = sim_world_hash(sim);

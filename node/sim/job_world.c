@@ -1,0 +1,438 @@
+#include "node/sim/job_world.h"
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "base/container_of.h"
+#include "base/limits.h"
+#include "base/random.h"
+#include "cql/client.h"
+#include "node/node.h"
+#include "node/ring_directory.h"
+#include "stream/driver.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIRECTORY "/ring/node1"
+#define NS_PER_MS UINT64_C(1000000)
+
+enum { WORDS = 20, OUTPUTS = 2, LIVES_MAX = 3000, TEXT_SIZE = 512 };
+
+// Two outputs, so two counter ids; every word is in every batch sooner or later.
+static const char script[] =
+    "local ssc = StreamingContext('simulated', Seconds(1))\n"
+    "local all = ssc:textFileStream(arg[1]):flatMap(words(1))\n"
+    "local names = SomeColumns('word', 'interval', 'n')\n"
+    "all:map(columns(1, 'ALL')):countByValue():saveToCassandra('sim', 'counts', names)\n"
+    "all:map(columns(1, 'AGAIN')):countByValue():saveToCassandra('sim', 'counts', names)\n"
+    "ssc:start()\n"
+    "ssc:awaitTermination()\n";
+
+static const char *const set_up[] = {
+    "CREATE KEYSPACE IF NOT EXISTS sim WITH replication = "
+    "{'class': 'SimpleStrategy', 'replication_factor': 1}",
+    "CREATE TABLE IF NOT EXISTS sim.counts (word text, interval text, n counter, "
+    "PRIMARY KEY (word, interval))",
+};
+enum { SET_UP_COUNT = sizeof set_up / sizeof set_up[0] };
+
+struct job_world {
+    struct sim_world *sim;
+    struct random random;
+    char fault[TEXT_SIZE];
+    bool is_over, ends;
+
+    struct sim_machine *node_machine;
+    struct env *node_env;
+    struct node *node;
+    struct config config;
+    struct sim_call node_call;
+
+    struct sim_machine *worker_machine;
+    struct env *worker_env;
+    struct driver *driver;
+    uint64_t batch_size;
+    struct sim_call worker_call;
+    bool job_is_done;
+
+    uint64_t lives; // Of both.
+
+    struct env *client_env;
+    struct cql_client *client;
+    struct cql_client_request request;
+    struct env_timer timer;
+    size_t step; // Of the set-up.
+    bool tables_made, power_lost_at_the_end;
+
+    int64_t expected[WORDS];
+    int64_t seen[WORDS][OUTPUTS];
+};
+
+static const char *const intervals[OUTPUTS] = {"AGAIN", "ALL"};
+
+// ---- What is wrong -----------------------------------------------------------------------------
+
+static void fail(struct job_world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void fail(struct job_world *world, const char *format, ...)
+{
+    if (world->fault[0] != '\0') return;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(world->fault, sizeof world->fault, format, arguments);
+    va_end(arguments);
+    sim_world_note(world->sim, "WRONG: %s", world->fault);
+}
+
+void job_world_fail(struct job_world *world, const char *text)
+{
+    fail(world, "%s", text);
+}
+
+const char *job_world_fault(const struct job_world *world)
+{
+    return world->fault[0] == '\0' ? NULL : world->fault;
+}
+
+bool job_world_is_over(const struct job_world *world)
+{
+    return world->is_over || world->fault[0] != '\0';
+}
+
+static bool chance(struct job_world *world, double probability)
+{
+    return random_chance(&world->random, probability);
+}
+
+static uint64_t below(struct job_world *world, uint64_t count)
+{
+    return random_below(&world->random, count);
+}
+
+// ---- The node ----------------------------------------------------------------------------------
+
+// How the life of a process is going to end.
+static void plan_end(struct job_world *world, struct env *process)
+{
+    if (world->job_is_done || world->ends || chance(world, 0.15)) return;
+    if (chance(world, 0.2)) {
+        sim_process_crash_at_sync_dir(process, 1 + below(world, 12), chance(world, 0.4));
+        return;
+    }
+    uint64_t steps = 1 + (chance(world, 0.6) ? below(world, 50) : below(world, 300));
+    sim_process_crash_at(process, steps, chance(world, 0.5));
+}
+
+static bool count_life(struct job_world *world)
+{
+    if (++world->lives > LIVES_MAX)
+        fail(world, "the job is not done after %d lives of worker and node", LIVES_MAX);
+    return world->fault[0] == '\0';
+}
+
+static void start_node(struct sim_call *call);
+
+static void node_died(void *context, struct env *env)
+{
+    struct job_world *world = context;
+    if (world->node != NULL) node_abandon(world->node);
+    world->node = NULL;
+    world->node_env = NULL;
+    sim_process_destroy(env);
+    if (!world->ends)
+        sim_world_call(world->sim, &world->node_call, below(world, 20 * NS_PER_MS), start_node);
+}
+
+static void start_node(struct sim_call *call)
+{
+    struct job_world *world = CONTAINER_OF(call, struct job_world, node_call);
+    struct error error = {.text = ""};
+    struct node *node;
+    if (!count_life(world)) return;
+    world->node_env = sim_process_start(world->node_machine, "node", node_died, world);
+    plan_end(world, world->node_env);
+    enum status status = node_start(world->node_env, DIRECTORY, &world->config, &node, &error);
+    sim_world_note(world->sim, "node: %s", status == STATUS_OK ? "ok" : error.text);
+    if (status == STATUS_OK) {
+        world->node = node;
+        return;
+    }
+    if (!sim_process_is_alive(world->node_env)) return;
+    if (status != STATUS_IO && status != STATUS_NO_SPACE)
+        fail(world, "the node does not start: %s", error.text);
+    sim_process_crash(world->node_env);
+}
+
+// ---- The worker --------------------------------------------------------------------------------
+
+static void start_worker(struct sim_call *call);
+
+static void worker_died(void *context, struct env *env)
+{
+    struct job_world *world = context;
+    if (world->driver != NULL) driver_abandon(world->driver);
+    world->driver = NULL;
+    world->worker_env = NULL;
+    sim_process_destroy(env);
+    if (!world->ends && !world->job_is_done)
+        sim_world_call(world->sim, &world->worker_call, below(world, 20 * NS_PER_MS), start_worker);
+}
+
+static void worker_is_done(void *context, const struct driver_result *result)
+{
+    struct job_world *world = context;
+    sim_world_note(world->sim, "worker: %s",
+                   result->status == STATUS_OK ? "done" : result->error.text);
+    switch (result->status) {
+    case STATUS_OK:
+        world->job_is_done = true;
+        break;
+    case STATUS_INVALID:
+    case STATUS_CORRUPT:
+    case STATUS_MALFORMED:
+    case STATUS_UNSUPPORTED:
+        fail(world, "the worker gives up: %s", result->error.text);
+        break;
+    default: // It was the disk, or the node did not come back in time: an operator starts it again.
+        break;
+    }
+    sim_process_crash(world->worker_env);
+}
+
+static void start_worker(struct sim_call *call)
+{
+    static const char *const arguments[] = {"/work/input"};
+    struct job_world *world = CONTAINER_OF(call, struct job_world, worker_call);
+    if (!count_life(world)) return;
+    world->worker_env = sim_process_start(world->worker_machine, "worker", worker_died, world);
+    plan_end(world, world->worker_env);
+    struct stream_run_options options = {
+        .script_path = "/work/job.lua",
+        .arguments = arguments,
+        .argument_count = 1,
+        .name = "simulated",
+        .spool_directory = "/work",
+        .batch_size = world->batch_size,
+        .timeout_ns = 2000 * NS_PER_MS,
+        .quiet = true,
+    };
+    ASSERT(env_address_parse(world->config.listen_address, (uint16_t)world->config.storage_port,
+                             &options.ring) == STATUS_OK);
+    world->driver = driver_start(world->worker_env, &options, worker_is_done, world);
+}
+
+// ---- The client that looks on ------------------------------------------------------------------
+
+static void look_again(struct env_timer *timer);
+
+static void look_later(struct job_world *world, uint64_t delay_max_ns)
+{
+    env_timer_start(world->client_env, &world->timer, below(world, delay_max_ns), look_again);
+}
+
+static void look(struct job_world *world);
+
+static void connect_again(struct env_timer *timer);
+
+static void connect_later(struct job_world *world)
+{
+    env_timer_start(world->client_env, &world->timer, below(world, 20 * NS_PER_MS), connect_again);
+}
+
+static void check_row(struct job_world *world, struct slice word, struct slice interval,
+                      struct slice count)
+{
+    size_t number = word.size == 2 ? (size_t)(word.data[1] - 'a') : WORDS;
+    size_t output = slice_equals(interval, slice_of_text(intervals[0])) ? 0 : 1;
+    if (number >= WORDS || word.data[0] != 'x' || count.size != 8) {
+        fail(world, "a row that nobody made");
+        return;
+    }
+    int64_t value = (int64_t)bytes_get_u64(count.data);
+    if (value < world->seen[number][output] || value > world->expected[number])
+        fail(world, "x%c/%s has %" PRId64 "; it had %" PRId64 ", and the file has %" PRId64,
+             (char)('a' + number), intervals[output], value, world->seen[number][output],
+             world->expected[number]);
+    world->seen[number][output] = value;
+}
+
+static void check_all(struct job_world *world)
+{
+    for (size_t i = 0; i < WORDS; i++)
+        for (size_t output = 0; output < OUTPUTS; output++)
+            if (world->seen[i][output] != world->expected[i])
+                fail(world, "the job is done, and x%c/%s has %" PRId64 "; the file has %" PRId64,
+                     (char)('a' + i), intervals[output], world->seen[i][output],
+                     world->expected[i]);
+}
+
+static void was_read(struct job_world *world, const struct answer *answer)
+{
+    struct cursor rows = cursor_make(answer->rows);
+    bool was_done = world->job_is_done;
+    for (uint32_t i = 0; i < answer->row_count; i++) {
+        struct slice word = answer_next_cell(&rows), interval = answer_next_cell(&rows);
+        check_row(world, word, interval, answer_next_cell(&rows));
+    }
+    if (!was_done || world->fault[0] != '\0') {
+        look_later(world, 50 * NS_PER_MS);
+        return;
+    }
+    check_all(world);
+    if (world->power_lost_at_the_end) {
+        world->is_over = true;
+        return;
+    }
+    // And again after a last power loss.
+    world->power_lost_at_the_end = true;
+    sim_machine_crash(world->node_machine);
+    look_later(world, 50 * NS_PER_MS);
+}
+
+static void was_answered(struct cql_client_request *request, enum status status,
+                         const struct answer *answer)
+{
+    struct job_world *world = CONTAINER_OF(request, struct job_world, request);
+    if (status != STATUS_OK || answer->opcode == OPCODE_ERROR) {
+        connect_later(world);
+        return;
+    }
+    if (world->step < SET_UP_COUNT) {
+        world->step++;
+        if (world->step == SET_UP_COUNT && !world->tables_made) {
+            world->tables_made = true;
+            sim_world_call(world->sim, &world->worker_call, 0, start_worker);
+        }
+        look(world);
+    } else {
+        was_read(world, answer);
+    }
+}
+
+static void look(struct job_world *world)
+{
+    if (world->tables_made) world->step = SET_UP_COUNT;
+    const char *text = world->step < SET_UP_COUNT ? set_up[world->step]
+                                                  : "SELECT word, interval, n FROM sim.counts";
+    if (cql_client_query(world->client, &world->request, slice_of_text(text), NULL, was_answered) !=
+        STATUS_OK)
+        connect_later(world);
+}
+
+static void look_again(struct env_timer *timer)
+{
+    look(CONTAINER_OF(timer, struct job_world, timer));
+}
+
+static void was_connected(void *context, enum status status, const struct error *error)
+{
+    struct job_world *world = context;
+    (void)error;
+    world->step = 0;
+    if (status == STATUS_OK)
+        look(world);
+    else
+        connect_later(world);
+}
+
+static void connect_again(struct env_timer *timer)
+{
+    struct job_world *world = CONTAINER_OF(timer, struct job_world, timer);
+    if (world->client != NULL) cql_client_close(world->client);
+    struct cql_client_options options = {
+        .version = 5, .in_flight_max = 4, .timeout_ns = 3000 * NS_PER_MS};
+    ASSERT(env_address_parse(world->config.listen_address,
+                             (uint16_t)world->config.native_transport_port,
+                             &options.address) == STATUS_OK);
+    world->client = cql_client_create(world->client_env, &options, was_connected, world);
+}
+
+// ---- Life --------------------------------------------------------------------------------------
+
+static void nobody_dies(void *context, struct env *env)
+{
+    (void)context, (void)env;
+    ASSERT(false);
+}
+
+static void put_file(struct env *env, const char *path, struct slice bytes)
+{
+    struct env_file *file;
+    ASSERT(env_file_open(env, path, ENV_OPEN_WRITE | ENV_OPEN_CREATE, &file, NULL) == STATUS_OK);
+    ASSERT(env_file_write(file, 0, bytes.data, bytes.size, NULL) == STATUS_OK);
+    env_file_close(file);
+}
+
+static void put_input(struct job_world *world, struct env *env, uint64_t line_count)
+{
+    struct buffer input;
+    buffer_init(&input, 64 * MIB);
+    for (uint64_t line = 0; line < line_count; line++) {
+        uint64_t words = below(world, 6);
+        for (uint64_t i = 0; i < words; i++) {
+            // Some words are much more frequent than others.
+            uint64_t word = below(world, 1 + below(world, WORDS));
+            world->expected[word]++;
+            buffer_put_format(&input, "x%c ", (char)('a' + (char)word));
+        }
+        buffer_put_u8(&input, '\n');
+    }
+    put_file(env, "/work/input", buffer_slice(&input));
+    buffer_deinit(&input);
+}
+
+struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_t line_count)
+{
+    struct job_world *world = calloc(1, sizeof *world);
+    ASSERT(world != NULL);
+    world->sim = sim;
+    random_init(&world->random, seed);
+    config_set_defaults(&world->config);
+    world->config.memtable_space_mib = 1;
+    world->config.file_cache_size_mib = 1;
+    world->node_machine = sim_machine_create(sim, "machine");
+    struct env *env = sim_process_start(world->node_machine, "operator", nobody_dies, world);
+    ASSERT(ring_make_directories(env, DIRECTORY, NULL) == STATUS_OK);
+    sim_process_destroy(env);
+    world->worker_machine = sim_machine_create(sim, "workers");
+    env = sim_process_start(world->worker_machine, "operator", nobody_dies, world);
+    ASSERT(env_make_dir(env, "/work", NULL) == STATUS_OK);
+    put_file(env, "/work/job.lua", slice_of_text(script));
+    put_input(world, env, line_count);
+    sim_process_destroy(env);
+    sim_machine_sync(world->worker_machine);
+    // From a batch of a few lines to some dozens of batches.
+    world->batch_size = 64 + line_count * 10 / (1 + below(world, 60));
+    world->client_env =
+        sim_process_start(sim_machine_create(sim, "clients"), "client", nobody_dies, world);
+    return world;
+}
+
+void job_world_begin(struct job_world *world)
+{
+    sim_world_call(world->sim, &world->node_call, 0, start_node);
+    connect_later(world);
+}
+
+void job_world_end(struct job_world *world)
+{
+    world->ends = true;
+    sim_world_cancel(world->sim, &world->node_call);
+    sim_world_cancel(world->sim, &world->worker_call);
+    if (world->node_env != NULL) sim_process_crash(world->node_env);
+    if (world->worker_env != NULL) sim_process_crash(world->worker_env);
+    while (world->node_env != NULL || world->worker_env != NULL)
+        ASSERT(sim_world_step(world->sim));
+    if (world->client != NULL) cql_client_close(world->client);
+    env_timer_stop(world->client_env, &world->timer);
+    sim_process_destroy(world->client_env);
+}
+
+void job_world_destroy(struct job_world *world)
+{
+    free(world);
+}

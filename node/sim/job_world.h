@@ -1,0 +1,28 @@
+// A stream job in the simulator: a worker on one machine runs it over a file, a node on another
+// keeps its counts, and both are killed, lose power and come back until the job is done. Then every
+// count is what a recount of the file gives, and no row is more (invariant 4).
+//
+//     worker (stream/driver.h) ──parts, records──▶ node ◀──SELECT── a client that looks on
+//
+// While it runs, no count may go back or beyond the recount (exactly-once.md §2.4, E6 and E7).
+#ifndef NODE_SIM_JOB_WORLD_H
+#define NODE_SIM_JOB_WORLD_H
+
+#include "base/env_sim.h"
+
+#include <stdint.h>
+
+struct job_world;
+
+// With as many lines of input.
+struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_t line_count);
+void job_world_begin(struct job_world *world);
+bool job_world_is_over(const struct job_world *world);
+// What is wrong, or NULL.
+const char *job_world_fault(const struct job_world *world);
+void job_world_fail(struct job_world *world, const char *text);
+// Nothing happens any more.
+void job_world_end(struct job_world *world);
+void job_world_destroy(struct job_world *world);
+
+#endif
