@@ -7,6 +7,8 @@
 
 // Memory that a quiet connection keeps in each of its buffers.
 enum { KEPT_SIZE_MAX = 64 * 1024 };
+// Plain bytes of an LZ4 block for each of its own, at most.
+enum { LZ4_EXPANSION_MAX = 255 };
 
 const char *frame_opcode_text(uint8_t opcode)
 {
@@ -167,6 +169,10 @@ static enum frame_event decompress_body(struct frame_reader *reader, struct fram
     if (frame->body.size < 5) return broken(reader, "Compressed body is too short");
     uint32_t size = bytes_get_u32(frame->body.data);
     if (size > reader->body_size_max) return broken(reader, "Compressed body is too big");
+    // A byte of a block stands for 255 at most: a claim takes no memory that its bytes can not
+    // fill.
+    if (size / LZ4_EXPANSION_MAX > frame->body.size - 4)
+        return broken(reader, "Compressed lengths mismatch");
     buffer_clear(&reader->plain);
     uint8_t *plain = buffer_reserve(&reader->plain, size + 1); // Never zero bytes.
     if (plain == NULL) return broken(reader, "Compressed body is too big");

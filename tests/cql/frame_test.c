@@ -219,6 +219,22 @@ START_TEST(an_oversize_body_is_skipped_and_reading_goes_on)
 }
 END_TEST
 
+// A body of five bytes that says it is 256 MiB large.
+START_TEST(a_small_block_can_not_claim_much_memory)
+{
+    static const uint8_t bytes[] = {0x84, 1, 0, 0, 8, 0, 0, 0, 5, 0x10, 0, 0, 0, 0};
+    struct frame_reader reader;
+    struct frame frame;
+    frame_reader_init(&reader, 0x10000000);
+    frame_reader_set_lz4(&reader);
+    frame_reader_push(&reader, slice_make(bytes, sizeof bytes));
+    ck_assert_int_eq(frame_reader_next(&reader, &frame), FRAME_BROKEN);
+    ck_assert_str_eq(reader.fault, "Compressed lengths mismatch");
+    ck_assert_uint_lt(reader.plain.capacity, 4096);
+    frame_reader_deinit(&reader);
+}
+END_TEST
+
 START_TEST(the_first_byte_alone_tells_an_unknown_version)
 {
     for (int first = 0; first < 256; first++) {
@@ -267,6 +283,7 @@ int main(void)
     tcase_add_loop_test(frame, frames_left_in_a_segment_survive_parking, 0, MODE_COUNT);
     tcase_add_loop_test(frame, a_segment_with_any_bit_flipped_is_broken, 0, 2);
     tcase_add_loop_test(frame, an_oversize_body_is_skipped_and_reading_goes_on, 0, MODE_COUNT);
+    tcase_add_test(frame, a_small_block_can_not_claim_much_memory);
     tcase_add_test(frame, the_first_byte_alone_tells_an_unknown_version);
     tcase_add_loop_test(frame, captured_connections_have_the_frames_that_their_comments_tell, 0,
                         CORPUS_COUNT);
