@@ -128,7 +128,7 @@ static void write_sstables(void)
             struct slice file = fuzz_sstable_at(i)->files[c];
             buffer_clear(&seed);
             buffer_put_u8(&seed, (uint8_t)i);
-            buffer_put_u8(&seed, (uint8_t)(1 + c % 3));
+            buffer_put_u8(&seed, (uint8_t)(1 + c % 3 + (i % 2) * 4));
             buffer_put_u8(&seed, (uint8_t)(0x80 | c));
             buffer_put_u16(&seed, 16);
             buffer_put_u8(&seed, 2);
