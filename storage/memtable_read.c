@@ -11,15 +11,16 @@ struct memtable_partition_iterator {
     const struct table *source_table; // The memtable's.
     const struct partition_filter *filter;
     struct arena *arena;
-    size_t ranges_done;                 // Of the filter's.
-    bool in_range;                      // Inside of one of them.
-    struct memtable_order_cursor rows;  // The next row of this range, ...
-    const struct row *row;              // ... looked at already; NULL: none is left.
-    size_t deletion;                    // Index of the next range deletion, plus one; 0: none left.
-    bool open;                          // A range deletion's start was given, its end not yet.
-    struct clustering_range clipped;    // That deletion, inside of the range.
-    struct deletion clipped_deletion;   //
-    struct row scratch, static_scratch; // A row under another version of the table.
+    size_t ranges_done;                    // Of the filter's.
+    bool in_range;                         // Inside of one of them.
+    struct memtable_order_cursor rows;     // The next row of this range, ...
+    const struct row *row;                 // ... looked at already; NULL: none is left.
+    const struct range_deletion *deletion; // The next range deletion; NULL: none is left.
+    struct range_place deletion_place;     // Its place.
+    bool open;                             // A range deletion's start was given, its end not yet.
+    struct clustering_range clipped;       // That deletion, inside of the range.
+    struct deletion clipped_deletion;      //
+    struct row scratch, static_scratch;    // A row under another version of the table.
     struct cell *cells;
     uint32_t cell_capacity;
     struct marker marker;
@@ -117,41 +118,34 @@ static struct bound earlier_bound(const struct table *table, struct bound a, str
 static void clip_deletion(struct memtable_partition_iterator *iterator,
                           const struct clustering_range *range)
 {
-    const struct range_deletions *ranges = iterator->partition->ranges;
-    if (iterator->deletion == 0) return;
-    if (iterator->deletion > ranges->count) {
-        iterator->deletion = 0;
-        return;
-    }
+    const struct range_deletion *item = iterator->deletion;
+    if (item == NULL) return;
     const struct table *table = iterator->source_table;
-    const struct range_deletion *item = &ranges->items[iterator->deletion - 1];
     iterator->clipped.start = later_bound(table, item->range.start, range->start);
     iterator->clipped.end = earlier_bound(table, item->range.end, range->end);
     iterator->clipped_deletion = item->deletion;
     if (bound_compare(table, &iterator->clipped.start, &iterator->clipped.end) >= 0)
-        iterator->deletion = 0;
+        iterator->deletion = NULL;
 }
 
 static void begin_deletions(struct memtable_partition_iterator *iterator,
                             const struct clustering_range *range)
 {
     const struct range_deletions *ranges = iterator->partition->ranges;
-    iterator->deletion = 0;
-    if (ranges == NULL || ranges->count == 0) return;
+    iterator->deletion = NULL;
+    if (ranges == NULL) return;
     const struct table *table = iterator->source_table;
-    if (iterator->filter->reversed) {
-        // The last that starts before the range's end: the first that ends behind it, or the one
-        // before that.
-        size_t index = range_deletions_find_end_after(ranges, table, &range->end);
-        if (index == ranges->count ||
-            bound_compare(table, &ranges->items[index].range.start, &range->end) >= 0) {
-            if (index == 0) return;
-            index--;
-        }
-        iterator->deletion = index + 1;
-    } else {
-        iterator->deletion = range_deletions_find_end_after(ranges, table, &range->start) + 1;
+    bool reversed = iterator->filter->reversed;
+    struct range_place *place = &iterator->deletion_place;
+    *place = range_deletions_find_end_after(ranges, table, reversed ? &range->end : &range->start);
+    const struct range_deletion *item = range_deletions_item(ranges, *place);
+    // In reverse it is the last that starts before the range's end: the first that ends behind it,
+    // or the one before that.
+    if (reversed && (item == NULL || bound_compare(table, &item->range.start, &range->end) >= 0)) {
+        if (!range_deletions_previous(ranges, place)) return;
+        item = range_deletions_item(ranges, *place);
     }
+    iterator->deletion = item;
     clip_deletion(iterator, range);
 }
 
@@ -190,6 +184,19 @@ static struct bound make_boundary(struct bound before, struct bound after)
     return boundary;
 }
 
+static void advance_deletion(struct memtable_partition_iterator *iterator)
+{
+    const struct range_deletions *ranges = iterator->partition->ranges;
+    struct range_place *place = &iterator->deletion_place;
+    iterator->deletion = NULL;
+    if (iterator->filter->reversed) {
+        if (!range_deletions_previous(ranges, place)) return;
+    } else {
+        *place = range_deletions_next(ranges, *place);
+    }
+    iterator->deletion = range_deletions_item(ranges, *place);
+}
+
 // The marker at the edge where the present deletion is left; then the next one is looked at. In
 // reverse it is its start that is left.
 static void leave_deletion(struct memtable_partition_iterator *iterator)
@@ -197,11 +204,11 @@ static void leave_deletion(struct memtable_partition_iterator *iterator)
     bool reversed = iterator->filter->reversed;
     struct bound edge = reversed ? iterator->clipped.start : iterator->clipped.end;
     struct deletion left = iterator->clipped_deletion;
-    iterator->deletion += reversed ? (size_t)-1 : 1;
+    advance_deletion(iterator);
     clip_deletion(iterator, current_range(iterator));
     iterator->open = false;
     struct bound next = reversed ? iterator->clipped.end : iterator->clipped.start;
-    if (iterator->deletion != 0 && bound_compare(iterator->source_table, &edge, &next) == 0) {
+    if (iterator->deletion != NULL && bound_compare(iterator->source_table, &edge, &next) == 0) {
         iterator->open = true;
         struct deletion entered = iterator->clipped_deletion;
         iterator->marker = reversed ? (struct marker){make_boundary(next, edge), entered, left}
@@ -224,7 +231,7 @@ static void enter_deletion(struct memtable_partition_iterator *iterator)
 // The next marker stands before the next row.
 static bool marker_is_next(const struct memtable_partition_iterator *iterator)
 {
-    if (iterator->deletion == 0) return false;
+    if (iterator->deletion == NULL) return false;
     if (iterator->row == NULL) return true;
     bool reversed = iterator->filter->reversed;
     const struct bound *edge =

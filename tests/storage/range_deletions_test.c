@@ -1,6 +1,7 @@
 // Range deletions of a partition: kept apart, the newest at each place.
 #include "storage/range_deletions.h"
 
+#include "base/bytes.h"
 #include "base/random.h"
 
 #include <check.h>
@@ -54,14 +55,26 @@ static void ck_at(const struct range_deletions *ranges, size_t letter, struct de
     ck_assert_int_eq(found.local_time, expected.local_time);
 }
 
-static void ck_apart(const struct range_deletions *ranges)
+// They do not overlap. Their number; backwards there are as many.
+static size_t ck_apart(const struct range_deletions *ranges)
 {
-    for (size_t i = 0; i < ranges->count; i++) {
-        const struct clustering_range *range = &ranges->items[i].range;
-        ck_assert_int_lt(bound_compare(table, &range->start, &range->end), 0);
-        if (i == 0) continue;
-        ck_assert_int_le(bound_compare(table, &ranges->items[i - 1].range.end, &range->start), 0);
+    size_t count = 0;
+    struct range_place place = {0, 0};
+    const struct range_deletion *item, *before = NULL;
+    for (; (item = range_deletions_item(ranges, place)) != NULL; count++) {
+        ck_assert_int_lt(bound_compare(table, &item->range.start, &item->range.end), 0);
+        if (before != NULL)
+            ck_assert_int_le(bound_compare(table, &before->range.end, &item->range.start), 0);
+        before = item;
+        place = range_deletions_next(ranges, place);
     }
+    size_t back_count = 0;
+    for (; range_deletions_previous(ranges, &place); back_count++) {
+        item = range_deletions_item(ranges, place);
+        if (back_count == 0) ck_assert_ptr_eq(item, before);
+    }
+    ck_assert_uint_eq(back_count, count);
+    return count;
 }
 
 START_TEST(an_older_range_stays_only_where_no_newer_one_is)
@@ -72,8 +85,7 @@ START_TEST(an_older_range_stays_only_where_no_newer_one_is)
     for (int round = 0; round < 2; round++) {
         range_deletions_add(&ranges, table, round == 0 ? &new : &old, &arena);
         range_deletions_add(&ranges, table, round == 0 ? &old : &new, &arena);
-        ck_apart(&ranges);
-        ck_assert_uint_eq(ranges.count, 3);
+        ck_assert_uint_eq(ck_apart(&ranges), 3);
         ck_at(&ranges, 2, old.deletion);
         ck_at(&ranges, 3, new.deletion);
         ck_at(&ranges, 4, new.deletion);
@@ -96,7 +108,7 @@ START_TEST(what_is_empty_or_deletes_nothing_changes_nothing)
     };
     for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++)
         range_deletions_add(&ranges, table, &nothing[i], &arena);
-    ck_assert_uint_eq(ranges.count, 0);
+    ck_assert_uint_eq(ck_apart(&ranges), 0);
     struct range_deletion one = range_of(true, 3, 3, true, deletion);
     range_deletions_add(&ranges, table, &one, &arena);
     ck_at(&ranges, 3, deletion);
@@ -149,6 +161,46 @@ START_TEST(at_each_row_the_newest_of_all_that_cover_it)
 }
 END_TEST
 
+// Loop test: far more than a block has, coming in order, backwards, or anyhow and of any length.
+START_TEST(many_are_as_apart_as_few)
+{
+    enum { ROWS = 8192, MANY = 3000 };
+    static struct deletion expected[ROWS];
+    random_init(&dice, 5);
+    struct range_deletions ranges = {0};
+    for (size_t i = 0; i < ROWS; i++)
+        expected[i] = DELETION_NONE;
+    for (size_t i = 0; i < MANY; i++) {
+        uint64_t start = _i == 0 ? 2 * i : _i == 1 ? 2 * (MANY - i) : random_below(&dice, ROWS);
+        uint64_t length = 0;
+        if (_i == 2) length = random_below(&dice, random_chance(&dice, 0.02) ? 3000 : 3);
+        uint64_t end = start + length < ROWS ? start + length : ROWS - 1;
+        struct deletion deletion = {(int64_t)random_below(&dice, 1000), 1};
+        uint8_t bytes[4];
+        bytes_put_u16(bytes, (uint16_t)start);
+        bytes_put_u16(bytes + 2, (uint16_t)end);
+        struct slice values[2] = {slice_make(bytes, 2), slice_make(bytes + 2, 2)};
+        struct range_deletion added = {
+            {{BOUND_INCL_START, {1, &values[0]}}, {BOUND_INCL_END, {1, &values[1]}}}, deletion};
+        range_deletions_add(&ranges, table, &added, &arena);
+        for (uint64_t row = start; row <= end; row++) {
+            if (deletion_supersedes(deletion, expected[row])) expected[row] = deletion;
+        }
+        if (i % 100 == 0) (void)ck_apart(&ranges);
+    }
+    size_t count = ck_apart(&ranges);
+    if (_i < 2) ck_assert_uint_eq(count, MANY);
+    for (size_t row = 0; row < ROWS; row++) {
+        uint8_t bytes[2];
+        bytes_put_u16(bytes, (uint16_t)row);
+        struct slice value = slice_make(bytes, 2);
+        struct clustering clustering = {1, &value};
+        struct deletion found = range_deletions_at(&ranges, table, &clustering);
+        ck_assert_int_eq(found.timestamp, expected[row].timestamp);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *ranges = tcase_create("range deletions");
@@ -157,6 +209,7 @@ int main(void)
     tcase_add_test(ranges, what_is_empty_or_deletes_nothing_changes_nothing);
     tcase_add_test(ranges, a_bound_turned_over_stands_at_the_same_place);
     tcase_add_loop_test(ranges, at_each_row_the_newest_of_all_that_cover_it, 0, SEEDS);
+    tcase_add_loop_test(ranges, many_are_as_apart_as_few, 0, 3);
     Suite *suite = suite_create("range_deletions");
     suite_add_tcase(suite, ranges);
     SRunner *runner = srunner_create(suite);
