@@ -26,6 +26,8 @@ void execution_init(struct execution *execution, struct query_processor *process
 
 void execution_deinit(struct execution *execution)
 {
+    struct execution_state *state = execution->state;
+    if (state != NULL && state->abandon != NULL) state->abandon(execution);
     statement_unref(execution->statement);
     arena_deinit(&execution->arena);
     arena_deinit(&execution->row_arena);

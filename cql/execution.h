@@ -10,6 +10,8 @@ struct execution_state {
     int64_t now_us;
     int32_t now_s;
     void *work; // The operation's own.
+    // Frees what it holds beside its arenas when it will never end; NULL: nothing.
+    void (*abandon)(struct execution *execution);
 };
 
 // The end. `execution_fail` after the error has been set.

@@ -29,6 +29,12 @@ static void modification_increment_done(struct coordinator_increment *increment,
         execution_succeed(work->execution, RESULT_VOID);
 }
 
+static void modification_abandon_increment(struct execution *execution)
+{
+    struct modification_work *work = execution->state->work;
+    coordinator_increment_abandon(&work->increment);
+}
+
 static void modification_increment(struct modification_work *work)
 {
     struct execution *execution = work->execution;
@@ -36,6 +42,7 @@ static void modification_increment(struct modification_work *work)
         execution_succeed(execution, RESULT_VOID);
         return;
     }
+    execution->state->abandon = modification_abandon_increment;
     coordinator_increment_start(execution->processor->coordinator, &work->increment,
                                 work->list.updates, work->list.update_count,
                                 execution->options->consistency, modification_increment_done);
@@ -137,6 +144,7 @@ static void modification_read_done(struct coordinator_read *read,
 {
     struct modification_read *work = CONTAINER_OF(read, struct modification_read, read);
     struct execution *execution = work->execution;
+    execution->state->abandon = NULL;
     if (!execution_check(execution, result, false, "SIMPLE")) return;
     struct modification_work *write = modification_new_work(execution, "SIMPLE");
     struct change_options options = {work->timestamp, execution->state->now_s, work->lists,
@@ -146,6 +154,12 @@ static void modification_read_done(struct coordinator_read *read,
         return;
     }
     modification_write(write);
+}
+
+static void modification_abandon_read(struct execution *execution)
+{
+    struct modification_read *work = execution->state->work;
+    coordinator_read_abandon(&work->read);
 }
 
 static void modification_read_start(struct execution *execution,
@@ -179,6 +193,8 @@ static void modification_read_start(struct execution *execution,
     work->read.key_count = key_count;
     work->read.filter = (struct partition_filter){work->ranges, range_count, false, true};
     work->read.now_s = execution->state->now_s;
+    execution->state->work = work;
+    execution->state->abandon = modification_abandon_read;
     coordinator_read_start(execution->processor->coordinator, &work->read,
                            execution->options->consistency, modification_read_done);
 }

@@ -91,10 +91,18 @@ static void schema_start(struct schema_work *work)
     }
 }
 
+static void schema_abandon(struct execution *execution)
+{
+    struct schema_work *work = execution->state->work;
+    metadata_schema_change_abandon(&work->change);
+    schema_release(&work->made);
+}
+
 void execution_schema_start(struct execution *execution)
 {
     struct schema_work *work = ARENA_NEW(&execution->arena, struct schema_work);
     work->execution = execution;
     execution->state->work = work;
+    execution->state->abandon = schema_abandon;
     schema_start(work);
 }

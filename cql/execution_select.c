@@ -336,6 +336,12 @@ static bool select_bind(struct select_work *work)
     return select_bind_limits(work);
 }
 
+static void select_abandon(struct execution *execution)
+{
+    struct select_work *work = execution->state->work;
+    coordinator_read_abandon(&work->read);
+}
+
 void execution_select_start(struct execution *execution)
 {
     struct select_work *work = ARENA_NEW(&execution->arena, struct select_work);
@@ -352,6 +358,7 @@ void execution_select_start(struct execution *execution)
     work->read.table = plan->table;
     work->read.now_s = execution->state->now_s;
     execution->state->work = work;
+    execution->state->abandon = select_abandon;
     bool is_ok = execution->options->consistency != CONSISTENCY_ANY ||
                  cql_error_set(&execution->error, CQL_ERROR_INVALID,
                                "ANY ConsistencyLevel is only supported for writes");

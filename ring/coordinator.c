@@ -391,3 +391,19 @@ void coordinator_read_start(struct coordinator *coordinator, struct coordinator_
     if (coordinator_read_try(coordinator, read, consistency, done))
         env_task_post(coordinator->env, &read->task, read_task_run);
 }
+
+// ---- The end of a simulated crash ---------------------------------------------------------------
+
+void coordinator_read_abandon(struct coordinator_read *read)
+{
+    if (read->coordinator == NULL) return; // It was not started.
+    read_pins_release(&read->pins);
+    arena_deinit(&read->arena);
+}
+
+void coordinator_increment_abandon(struct coordinator_increment *increment)
+{
+    if (increment->coordinator == NULL) return; // It was not started.
+    read_pins_release(&increment->pins);
+    arena_deinit(&increment->arena);
+}

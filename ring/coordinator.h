@@ -121,6 +121,11 @@ MUST_USE bool coordinator_read_try(struct coordinator *coordinator, struct coord
                                    void (*done)(struct coordinator_read *read,
                                                 const struct coordinator_result *result));
 
+// What operations hold, when the process around them is gone: the end of a simulated crash. Also
+// after their end.
+void coordinator_read_abandon(struct coordinator_read *read);
+void coordinator_increment_abandon(struct coordinator_increment *increment);
+
 // Replicas of each partition of a keyspace, over all data centres; 1 for LocalStrategy.
 int coordinator_replication_factor(const struct keyspace *keyspace);
 

@@ -348,6 +348,11 @@ void metadata_drop_table(struct metadata *metadata, struct metadata_schema_chang
     schema_change_append(metadata, change, done);
 }
 
+void metadata_schema_change_abandon(struct metadata_schema_change *change)
+{
+    buffer_deinit(&change->record);
+}
+
 // ---- Changes of jobs ----------------------------------------------------------------------------
 
 static void job_change_done(struct metadata_log_append *append, enum status status)

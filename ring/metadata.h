@@ -59,6 +59,9 @@ void metadata_drop_table(struct metadata *metadata, struct metadata_schema_chang
                          struct slice keyspace, struct slice name,
                          void (*done)(struct metadata_schema_change *, enum status));
 
+// What a change holds, when the process around it is gone: the end of a simulated crash.
+void metadata_schema_change_abandon(struct metadata_schema_change *change);
+
 // ---- Jobs (jobs.h) ------------------------------------------------------------------------------
 
 const struct jobs *metadata_jobs(const struct metadata *metadata);
