@@ -138,6 +138,7 @@ bool job_take_part(struct cursor *bytes, struct job_part *part)
 void job_put_job(struct buffer *bytes, const struct job *job)
 {
     job_put_uuid(bytes, job->id);
+    job_put_uuid(bytes, job->submission_id);
     buffer_put_u8(bytes, (uint8_t)job->state);
     buffer_put_vint(bytes, job->source_count);
     for (uint32_t i = 0; i < job->source_count; i++)
@@ -155,6 +156,7 @@ bool job_take_job(struct cursor *bytes, struct job *job, struct job_batch *batch
                   size_t batches_max)
 {
     *job = (struct job){.id = job_take_uuid(bytes)};
+    job->submission_id = job_take_uuid(bytes);
     uint8_t state = cursor_u8(bytes);
     uint64_t sources = cursor_vint(bytes);
     if (bytes->failed || state >= JOB_STATE_COUNT || sources > JOB_SOURCES_MAX) return false;

@@ -427,7 +427,11 @@ static void worker_link_connected(void *context)
     struct worker_link *link = context;
     link->state = LINK_SUBMITTING;
     buffer_clear(&link->message);
-    job_put_submission(&link->message, link->options.submission);
+    // Who has its job asks for that one, also if it resumed a job that another submission made, and
+    // whatever has become of it: by its name alone a finished one would begin anew.
+    struct job_submission submission = *link->options.submission;
+    if (link->was_submitted) submission.id = link->job.submission_id;
+    job_put_submission(&link->message, &submission);
     worker_link_send(link, 0, JOB_SUBMIT, worker_link_submit_answered);
 }
 
