@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/limits.h"
-#include "cql/client.h"
+#include "cql/client/client.h"
 
 #include <inttypes.h>
 #include <stdio.h>
