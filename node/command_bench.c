@@ -2,7 +2,7 @@
 #include "node/commands.h"
 
 #include "base/env_uv.h"
-#include "cql/bench.h"
+#include "cql/client/bench.h"
 #include "node/options.h"
 
 #include <stdio.h>

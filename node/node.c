@@ -2,9 +2,9 @@
 
 #include "base/assert.h"
 #include "base/container_of.h"
-#include "cql/server.h"
-#include "cql/statement.h"
-#include "cql/system_tables.h"
+#include "cql/protocol/server.h"
+#include "cql/statement/statement.h"
+#include "cql/system/system_tables.h"
 #include "node/identity.h"
 #include "ring/coordinator.h"
 #include "ring/metadata.h"

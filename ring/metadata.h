@@ -36,7 +36,7 @@ void metadata_unlisten(struct metadata *metadata, struct metadata_listener *list
 // From now on tables that come and go do so in the engine too. NULL ends that.
 void metadata_set_engine(struct metadata *metadata, struct engine *engine);
 
-// Users' keyspaces and tables, without the system's own (cql/system_tables.h).
+// Users' keyspaces and tables, without the system's own (cql/system/system_tables.h).
 const struct schema *metadata_schema(const struct metadata *metadata);
 
 // A change of the schema. `done` comes when it is durable, applied and heard of. CONFLICT: another

@@ -1,7 +1,8 @@
 // The simulated store as a whole node, with clients on another machine that speak CQL to it over
 // the simulated network: what an operator runs, but for the loop and the system calls.
 //
-//     clients (one process, some connections) ──cql/client/client.h──▶ node/node.h on a machine of its own
+//     clients (one process, some connections) ──cql/client/client.h──▶ node/node.h on a machine of
+//     its own
 //
 // Beside what the workload checks: no answer to a change leaves the node before the sync that
 // covers it (invariant 1).

@@ -1,6 +1,6 @@
 // What a CQL server answers to our client: u8 flags (3 bits version, 8 LZ4, 16 in pieces, 32 READY
 // and v5's segments) | bytes, which arrive at once, before and between the client's requests.
-#include "cql/client.h"
+#include "cql/client/client.h"
 #include "tests/fuzz/support/fuzz_segment.h"
 #include "tests/fuzz/support/fuzz_sim.h"
 #include "tests/fuzz/targets.h"

@@ -1,5 +1,5 @@
 // Statements, types and terms as text: the parser, and what writes a tree's types again.
-#include "cql/parser.h"
+#include "cql/parser/parser.h"
 #include "tests/fuzz/targets.h"
 
 FUZZ_TARGET(cql_parse)

@@ -4,8 +4,8 @@
 //
 // With bit 2 each piece becomes the payload of a segment with the right checksums, so that what
 // lies behind them is reached; with LZ4 too its first two bytes are the length it claims.
-#include "cql/answer.h"
-#include "cql/message.h"
+#include "cql/client/answer.h"
+#include "cql/protocol/message.h"
 #include "storage/value.h"
 #include "tests/fuzz/support/fuzz_segment.h"
 #include "tests/fuzz/targets.h"

@@ -1,6 +1,6 @@
 // A paging state that a client sends back: damaged as it is, and with a hash that is right.
 #include "base/checksum.h"
-#include "cql/paging_state.h"
+#include "cql/execution/paging_state.h"
 #include "tests/fuzz/targets.h"
 
 static void check(struct slice bytes, struct uuid table)

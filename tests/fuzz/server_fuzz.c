@@ -1,9 +1,9 @@
 // The bytes of a client's connection, to a whole CQL server: u8 flags | bytes.
 //
 //     flags: 1 they arrive in pieces, 2 we send STARTUP of v5 and they are its segments, 4 with LZ4
-#include "cql/frame.h"
-#include "cql/message.h"
-#include "cql/server.h"
+#include "cql/protocol/frame.h"
+#include "cql/protocol/message.h"
+#include "cql/protocol/server.h"
 #include "tests/fuzz/support/fuzz_node.h"
 #include "tests/fuzz/support/fuzz_segment.h"
 #include "tests/fuzz/targets.h"

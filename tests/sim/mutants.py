@@ -68,6 +68,6 @@ MUTANTS = [
            "if (has_last && has_mark && uuid_equals(last.id, mark.id) &&\n        mark.log_position == log_position) {",
            "if (has_last && (mark = last, true)) {"),
     # -- CQL ----------------------------------------------------------------------------------------
-    Mutant("page_begins_after_the_next_partition", "node", "cql/execution_select.c",
+    Mutant("page_begins_after_the_next_partition", "node", "cql/execution/execution_select_rows.c",
            "progress->inclusive = inclusive;", "progress->inclusive = true;"),
 ]

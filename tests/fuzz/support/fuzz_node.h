@@ -5,8 +5,8 @@
 #ifndef TESTS_FUZZ_SUPPORT_FUZZ_NODE_H
 #define TESTS_FUZZ_SUPPORT_FUZZ_NODE_H
 
-#include "cql/statement.h"
-#include "cql/system_tables.h"
+#include "cql/statement/statement.h"
+#include "cql/system/system_tables.h"
 #include "tests/fuzz/support/fuzz_sim.h"
 
 struct fuzz_node {

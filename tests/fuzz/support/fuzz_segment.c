@@ -1,6 +1,6 @@
 #include "tests/fuzz/support/fuzz_segment.h"
 
-#include "cql/frame.h"
+#include "cql/protocol/frame.h"
 #include "tests/fuzz/targets.h"
 
 static void put_little(struct buffer *wire, uint64_t value, int size)

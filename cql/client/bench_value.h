@@ -1,0 +1,48 @@
+// Values for the markers of a benchmark's statements: which number comes next, and how it looks.
+//
+//     TYPE KIND [ARGUMENT] [exponent E] [prefix TEXT] [pad WIDTH]
+//
+//     text zipf 10000 prefix tag       tag1 often, tag2 half as often, … (exponent 1)
+//     text uniform 60 prefix d pad 2   d00 … d59
+//     bigint sequence 1000             1000, 1001, …
+//     int constant 7
+//     blob random 32                   32 bytes; with text: 32 letters
+//
+// TYPE is text, ascii, varchar, blob, boolean, tinyint, smallint, int, bigint, counter, timestamp,
+// float, double, uuid.
+#ifndef CQL_CLIENT_BENCH_VALUE_H
+#define CQL_CLIENT_BENCH_VALUE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "storage/type.h"
+
+enum bench_value_kind {
+    BENCH_VALUE_ZIPF,     // 1 … limit, n as often as n^-exponent.
+    BENCH_VALUE_UNIFORM,  // 0 … limit - 1
+    BENCH_VALUE_SEQUENCE, // start, start + 1, …
+    BENCH_VALUE_CONSTANT,
+    BENCH_VALUE_RANDOM, // `limit` bytes.
+};
+
+struct bench_value {
+    enum type_kind type;
+    enum bench_value_kind kind;
+    uint64_t limit; // SEQUENCE: what comes next. CONSTANT: the number.
+    char prefix[64];
+    int pad;
+    double exponent;
+    double zipf_first, zipf_last, zipf_squeeze; // Constants of the sampler.
+};
+
+// MALFORMED: `error` says what is wrong with `text`.
+MUST_USE enum status bench_value_parse(const char *text, struct bench_value *value,
+                                       struct error *error);
+// The next number. Not for RANDOM.
+uint64_t bench_value_next_number(struct bench_value *value, struct random *random);
+// The next value as CQL has it, in the arena.
+struct slice bench_value_next(struct bench_value *value, struct random *random,
+                              struct arena *arena);
+
+#endif

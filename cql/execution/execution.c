@@ -1,0 +1,312 @@
+#include "cql/execution/execution.h"
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "cql/execution/job_guard.h"
+#include "cql/statement/analysis.h"
+
+#include <xxhash.h>
+
+enum {
+    EXECUTION_ARENA_BLOCK_SIZE = 8192,
+    EXECUTION_ARENA_KEPT_MAX = 64 * KIB,
+    EXECUTION_ROWS_KEPT_MAX = 256 * KIB, // A larger buffer is not kept for the next execution.
+    WARNINGS_MAX = 8,
+};
+
+void execution_init(struct execution *execution, struct query_processor *processor)
+{
+    *execution = (struct execution){.processor = processor};
+    arena_init(&execution->arena, EXECUTION_ARENA_BLOCK_SIZE);
+    arena_init(&execution->row_arena, EXECUTION_ARENA_BLOCK_SIZE);
+    arena_init(&execution->step_arenas[0], EXECUTION_ARENA_BLOCK_SIZE);
+    arena_init(&execution->step_arenas[1], EXECUTION_ARENA_BLOCK_SIZE);
+    buffer_init(&execution->result.rows, CQL_RESPONSE_SIZE_MAX);
+}
+
+void execution_deinit(struct execution *execution)
+{
+    struct execution_state *state = execution->state;
+    if (state != NULL && state->abandon != NULL) state->abandon(execution);
+    statement_unref(execution->statement);
+    arena_deinit(&execution->arena);
+    arena_deinit(&execution->row_arena);
+    arena_deinit(&execution->step_arenas[0]);
+    arena_deinit(&execution->step_arenas[1]);
+    buffer_deinit(&execution->result.rows);
+}
+
+// What one execution needed is not kept for all that follow.
+static void execution_trim(struct arena *arena)
+{
+    arena_reset(arena);
+    if (arena_size(arena) > EXECUTION_ARENA_KEPT_MAX) arena_deinit(arena);
+}
+
+void execution_finish(struct execution *execution)
+{
+    statement_unref(execution->statement);
+    execution->statement = NULL;
+    execution->state = NULL;
+    execution_trim(&execution->arena);
+    execution_trim(&execution->row_arena);
+    arena_deinit(&execution->step_arenas[0]);
+    arena_deinit(&execution->step_arenas[1]);
+    struct buffer *rows = &execution->result.rows;
+    if (rows->capacity > EXECUTION_ROWS_KEPT_MAX) {
+        buffer_deinit(rows);
+        buffer_init(rows, CQL_RESPONSE_SIZE_MAX);
+    }
+}
+
+int64_t execution_next_timestamp(struct query_processor *processor)
+{
+    int64_t now = env_wall_us(processor->env);
+    if (now <= processor->last_timestamp_us) now = processor->last_timestamp_us + 1;
+    processor->last_timestamp_us = now;
+    return now;
+}
+
+// ---- The end ------------------------------------------------------------------------------------
+
+void execution_fail(struct execution *execution)
+{
+    execution->failed = true;
+    execution->done(execution);
+}
+
+void execution_succeed(struct execution *execution, enum result_kind kind)
+{
+    execution->result.kind = kind;
+    execution->done(execution);
+}
+
+bool execution_check(struct execution *execution, const struct coordinator_result *result,
+                     bool is_write, const char *write_type)
+{
+    if (result->outcome == COORDINATOR_OK) return true;
+    cql_error_set_from_result(&execution->error, result, is_write, write_type);
+    execution_fail(execution);
+    return false;
+}
+
+void execution_add_warning(struct execution *execution, const char *warning)
+{
+    struct result *result = &execution->result;
+    if (result->warning_count == WARNINGS_MAX) return;
+    const char **warnings = ARENA_NEW_ARRAY(&execution->arena, const char *, WARNINGS_MAX);
+    for (size_t i = 0; i < result->warning_count; i++)
+        warnings[i] = result->warnings[i];
+    warnings[result->warning_count++] = warning;
+    result->warnings = warnings;
+}
+
+void execution_put_value(struct execution *execution, struct slice value)
+{
+    uint8_t *at = buffer_reserve(&execution->result.rows, 4 + value.size);
+    if (at == NULL) return;
+    bytes_put_u32(at, slice_is_null(value) ? UINT32_MAX : (uint32_t)value.size);
+    if (value.size > 0) memcpy(at + 4, value.data, value.size);
+}
+
+void execution_put_text(struct execution *execution, const char *text)
+{
+    execution_put_value(execution, slice_of_text(text));
+}
+
+// ---- The beginning ------------------------------------------------------------------------------
+
+static void execution_begin(struct execution *execution, struct statement *statement,
+                            const struct query_options *options,
+                            void (*done)(struct execution *execution))
+{
+    statement_unref(execution->statement);
+    if (statement != NULL) statement_ref(statement);
+    execution->done = done;
+    execution->statement = statement;
+    execution->options = options;
+    execution->failed = execution->is_canceled = false;
+    arena_reset(&execution->arena);
+    struct buffer rows = execution->result.rows;
+    buffer_clear(&rows);
+    execution->result = (struct result){.rows = rows};
+    struct execution_state *state = ARENA_NEW(&execution->arena, struct execution_state);
+    execution->state = state;
+    state->now_us = env_wall_us(execution->processor->env);
+    state->now_s = options->has_now ? options->now_s : (int32_t)(state->now_us / 1000000);
+    state->binding = (struct binding){execution->processor, options->values, &execution->arena,
+                                      &execution->error};
+}
+
+// Where a name is, or may be put, in a table of `capacity` places, a power of two: its value's
+// number and one, or 0.
+static uint32_t *execution_find_name(const struct query_options *options, uint32_t *table,
+                                     size_t capacity, struct slice name)
+{
+    size_t at = (size_t)XXH3_64bits(name.data, name.size) & (capacity - 1);
+    while (table[at] != 0 && !slice_equals(options->value_names[table[at] - 1], name))
+        at = (at + 1) & (capacity - 1);
+    return &table[at];
+}
+
+// Values by name: each marker takes the first value of its name. Both may be 65,535.
+static bool execution_match_names(struct execution *execution)
+{
+    const struct query_options *options = execution->options;
+    const struct statement *statement = execution->statement;
+    struct bound_value *values =
+        ARENA_NEW_ARRAY(&execution->arena, struct bound_value, (size_t)statement->marker_count + 1);
+    size_t capacity = 8;
+    while (capacity < 2 * options->value_count)
+        capacity *= 2;
+    uint32_t *table = ARENA_NEW_ARRAY(&execution->arena, uint32_t, capacity);
+    for (size_t i = 0; i < options->value_count; i++) {
+        uint32_t *place = execution_find_name(options, table, capacity, options->value_names[i]);
+        if (*place == 0) *place = (uint32_t)i + 1;
+    }
+    for (uint16_t i = 0; i < statement->marker_count; i++) {
+        uint32_t number =
+            *execution_find_name(options, table, capacity, statement->markers[i].name);
+        if (number == 0)
+            return cql_error_set(&execution->error, CQL_ERROR_INVALID,
+                                 "Invalid amount of bind variables");
+        values[i] = options->values[number - 1];
+    }
+    execution->state->binding.values = values;
+    return true;
+}
+
+static bool execution_check_values(struct execution *execution)
+{
+    const struct query_options *options = execution->options;
+    if (options->value_names != NULL) return execution_match_names(execution);
+    if (options->value_count == execution->statement->marker_count) return true;
+    return cql_error_set(&execution->error, CQL_ERROR_INVALID,
+                         "there were %d markers(?) in CQL but %zu bound variables",
+                         execution->statement->marker_count, options->value_count);
+}
+
+static void execution_use(struct execution *execution)
+{
+    struct slice keyspace = execution->statement->plan->ast->use;
+    if (analysis_lookup_keyspace(execution->processor, keyspace) == NULL) {
+        cql_error_set(&execution->error, CQL_ERROR_INVALID, "Keyspace '%.*s' does not exist",
+                      SLICE_TEXT(keyspace));
+        execution_fail(execution);
+        return;
+    }
+    execution->result.keyspace = keyspace;
+    execution_succeed(execution, RESULT_SET_KEYSPACE);
+}
+
+// ---- Roles --------------------------------------------------------------------------------------
+
+// Without authentication: what Cassandra's AllowAllAuthenticator and AllowAllAuthorizer answer.
+static void execution_role(struct execution *execution)
+{
+    const struct cql_statement_ast *ast = execution->statement->plan->ast;
+    const char *text = NULL;
+    bool is_alter = ast->kind == CQL_AST_ALTER_ROLE;
+    if (is_alter && ast->role.options.count == 0) text = "ALTER [ROLE|USER] can't be empty";
+    for (size_t i = 0; i < ast->role.options.count && text == NULL; i++) {
+        struct slice name = ast->role.options.items[i].name;
+        if (slice_equals(name, slice_of_text("PASSWORD")))
+            text = "org.apache.cassandra.auth.CassandraRoleManager doesn't support PASSWORD";
+        if (slice_equals(name, slice_of_text("HASHED PASSWORD")))
+            text = "org.apache.cassandra.auth.CassandraRoleManager doesn't support HASHED PASSWORD";
+    }
+    if (text != NULL)
+        cql_error_set(&execution->error, CQL_ERROR_INVALID, "%s", text);
+    else
+        cql_error_set(&execution->error, CQL_ERROR_UNAUTHORIZED,
+                      "You have to be logged in and not anonymous to perform this request");
+    execution_fail(execution);
+}
+
+void execution_start(struct execution *execution, struct statement *statement,
+                     const struct query_options *options, void (*done)(struct execution *execution))
+{
+    execution_begin(execution, statement, options, done);
+    if (!execution_check_values(execution)) {
+        execution_fail(execution);
+        return;
+    }
+    switch (statement->kind) {
+    case STATEMENT_SELECT:
+        execution_select_start(execution);
+        break;
+    case STATEMENT_MODIFICATION:
+        execution_modification_start(execution);
+        break;
+    case STATEMENT_BATCH:
+        execution_batch_start(execution);
+        break;
+    case STATEMENT_USE:
+        execution_use(execution);
+        break;
+    case STATEMENT_TRUNCATE:
+        execution_truncate_start(execution);
+        break;
+    case STATEMENT_SCHEMA:
+        execution_schema_start(execution);
+        break;
+    case STATEMENT_DESCRIBE:
+        execution_describe_start(execution);
+        break;
+    case STATEMENT_ROLE:
+        execution_role(execution);
+        break;
+    }
+}
+
+void execution_start_batch(struct execution *execution, int type, const struct batch_entry *entries,
+                           size_t count, const struct query_options *options,
+                           void (*done)(struct execution *execution))
+{
+    execution_begin(execution, NULL, options, done);
+    execution_entries_start(execution, type, entries, count);
+}
+
+// ---- TRUNCATE -----------------------------------------------------------------------------------
+
+struct truncation {
+    struct engine_flush flush;
+    struct execution *execution;
+};
+
+static void execution_truncated(struct engine_flush *flush, enum status status)
+{
+    struct execution *execution = ((struct truncation *)(void *)flush)->execution;
+    if (status == STATUS_OK) {
+        execution_succeed(execution, RESULT_VOID);
+        return;
+    }
+    cql_error_set(&execution->error, CQL_ERROR_TRUNCATE, "Error during truncate: %s",
+                  status_text(status));
+    execution_fail(execution);
+}
+
+void execution_truncate_start(struct execution *execution)
+{
+    const struct table *table = execution->statement->plan->truncate;
+    // It may have been dropped since the statement was prepared.
+    const struct table *present =
+        analysis_lookup_table(execution->processor, table->keyspace, table->name);
+    if (table->is_virtual || present == NULL) {
+        if (present == NULL)
+            cql_error_set(&execution->error, CQL_ERROR_INVALID, "table %.*s does not exist",
+                          SLICE_TEXT(table->name));
+        else
+            cql_error_set(&execution->error, CQL_ERROR_INVALID, "Cannot truncate virtual tables");
+        execution_fail(execution);
+        return;
+    }
+    if (!job_guard_check(execution->processor, present, "TRUNCATE", &execution->error)) {
+        execution_fail(execution);
+        return;
+    }
+    struct truncation *truncation = ARENA_NEW(&execution->arena, struct truncation);
+    truncation->execution = execution;
+    engine_truncate(execution->processor->engine, present->id, &truncation->flush,
+                    execution_truncated);
+}

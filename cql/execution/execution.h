@@ -1,0 +1,71 @@
+// Executions among themselves: what the files execution*.c share. Others see statement.h.
+#ifndef CQL_EXECUTION_EXECUTION_H
+#define CQL_EXECUTION_EXECUTION_H
+
+#include "cql/statement/plan.h"
+
+// Lives in the execution's arena.
+struct execution_state {
+    struct binding binding; // Errors go to the execution.
+    int64_t now_us;
+    int32_t now_s;
+    void *work; // The operation's own.
+    // Frees what it holds beside its arenas when it will never end; NULL: nothing.
+    void (*abandon)(struct execution *execution);
+};
+
+// The end. `execution_fail` after the error has been set.
+void execution_fail(struct execution *execution);
+void execution_succeed(struct execution *execution, enum result_kind kind);
+// Fails with what the coordinator says, unless it is OK.
+bool execution_check(struct execution *execution, const struct coordinator_result *result,
+                     bool is_write, const char *write_type);
+void execution_add_warning(struct execution *execution, const char *warning);
+// A value of a result row: i32 length, bytes; null is -1.
+void execution_put_value(struct execution *execution, struct slice value);
+void execution_put_text(struct execution *execution, const char *text);
+
+// Microseconds, later than any this node gave before.
+int64_t execution_next_timestamp(struct query_processor *processor);
+
+void execution_select_start(struct execution *execution);
+void execution_modification_start(struct execution *execution);
+void execution_batch_start(struct execution *execution);
+// The entries of a BATCH message.
+void execution_entries_start(struct execution *execution, int type,
+                             const struct batch_entry *entries, size_t count);
+void execution_truncate_start(struct execution *execution);
+void execution_schema_start(struct execution *execution);
+void execution_describe_start(struct execution *execution);
+
+// ---- Changes being collected --------------------------------------------------------------------
+
+struct change_list {
+    struct mutation *mutations;
+    size_t mutation_count, mutation_capacity;
+    struct counter_update *updates;
+    size_t update_count, update_capacity;
+};
+
+// A list that an operation needs as it is: its live cells, by path.
+struct list_content {
+    const struct column *column;
+    struct cell *cells;
+    uint32_t count;
+};
+
+struct change_options {
+    int64_t timestamp_us; // Unless the statement has its own.
+    int32_t now_s;
+    const struct list_content *lists; // As read before, when the plan reads_lists.
+    size_t list_count;
+};
+
+// USING TIMESTAMP, if the plan has it and it is not unset.
+bool change_list_bind_timestamp(const struct modification_plan *plan, const struct binding *binding,
+                                int64_t *timestamp);
+// Adds what the statement changes. False: the binding's error is set.
+bool change_list_add(struct change_list *list, const struct modification_plan *plan,
+                     const struct binding *binding, const struct change_options *options);
+
+#endif

@@ -1,0 +1,82 @@
+// SELECT being executed: what the files execution_select*.c share (execution_select.c has the
+// picture).
+#ifndef CQL_EXECUTION_EXECUTION_SELECT_H
+#define CQL_EXECUTION_EXECUTION_SELECT_H
+
+#include "cql/execution/execution.h"
+
+// What consuming changes, and a restart puts back.
+struct select_progress {
+    uint32_t rows;              // In the buffer: of this page.
+    size_t rows_size;           // Bytes of the buffer.
+    uint32_t rows_in_partition; // Rows or groups, for PER PARTITION LIMIT.
+    bool partition_had_rows;    // Then its static row makes no row of its own.
+    struct slice key;           // The place: as in struct paging_state.
+    bool in_partition, inclusive;
+    struct clustering clustering;
+    bool is_full;      // A page or the LIMIT.
+    bool is_step_over; // As many rows as a step may look at.
+    bool failed;       // The execution's error says why.
+    uint64_t looked_at;
+    bool group_is_open;
+    struct slice group_key;
+    struct clustering group_clustering;
+    size_t sorted_count;
+};
+
+// ORDER BY over several partitions: a row with what it is sorted by.
+struct sorted_row {
+    size_t offset, size;
+    struct clustering clustering;
+};
+
+struct select_work {
+    struct coordinator_read read;
+    struct execution *execution;
+    const struct select_plan *plan;
+    struct selection_context context;
+    size_t counted;             // What it has in the processor's results_size.
+    struct arena *arena;        // Of this step.
+    uint64_t step_look_max;     // Rows and partitions that it may look at.
+    struct partition_key *keys; // NULL: a scan.
+    size_t key_count, next_key;
+    struct clustering_range *ranges, *cut_ranges;
+    size_t range_count;
+    struct scan_range scan;
+    bool scan_is_over;
+    struct partition_key resumed_key; // Of a partition that is read alone.
+    struct row_filter *filters;
+    size_t filter_count;
+    bool filters_rows;   // Some filter is about rows, not only about partitions.
+    uint32_t rows_max;   // Of this page: the page size or what is left of LIMIT.
+    uint32_t limit_left; // UINT32_MAX: no LIMIT.
+    uint32_t per_partition_limit;
+    bool has_page;
+    struct select_progress progress, saved;
+    struct selection_group group, saved_group;
+    struct sorted_row *sorted;
+    size_t sorted_capacity;
+    struct slice *components;  // Of the present partition's key.
+    struct memtable *memtable; // Of a virtual table.
+};
+
+// execution_select_rows.c: one partition that a step reads, its rows and groups.
+enum status select_consume(struct coordinator_read *read, struct partition_iterator *partition,
+                           bool *enough);
+void select_restart(struct coordinator_read *read);
+// A step begins: what `select_restart` goes back to; what the step before left is carried over.
+void select_save(struct select_work *work);
+void select_carry(struct select_work *work);
+void select_close_group(struct select_work *work);
+// ORDER BY over several partitions, when all rows are there.
+void select_sort(struct select_work *work);
+
+// execution_select.c
+bool select_next_read(struct select_work *work);
+void select_move_on(struct select_work *work);
+void select_finish(struct select_work *work);
+
+// execution_select_virtual.c: the whole of it, in memory.
+void select_run_virtual(struct select_work *work);
+
+#endif

@@ -1,0 +1,399 @@
+// The executing half of restrictions.h: values bound, keys and ranges of rows made.
+#include "cql/statement/restrictions.h"
+
+#include "base/bytes.h"
+#include "storage/partition_key.h"
+
+#include <stdlib.h>
+
+// Alternatives of one statement: partitions or rows named by IN.
+enum { ALTERNATIVES_MAX = 65536 };
+
+static bool restrictions_invalid(const struct binding *binding, const char *format,
+                                 const struct column *column)
+{
+    struct slice name = column->name;
+    switch (format[0]) {
+    case 'c':
+        return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                             "Invalid null value in condition for column %.*s", SLICE_TEXT(name));
+    case 'u':
+        return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                             "Invalid unset value for column %.*s", SLICE_TEXT(name));
+    case 'f':
+        return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                             "Unsupported null value for column %.*s", SLICE_TEXT(name));
+    case 'g':
+        return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                             "Unsupported unset value for column %.*s", SLICE_TEXT(name));
+    default:
+        return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                             "Invalid null value for column %.*s", SLICE_TEXT(name));
+    }
+}
+
+// `for_filter` picks the words.
+static bool restrictions_bind_one(const struct term *term, const struct column *column,
+                                  const struct binding *binding, bool for_filter,
+                                  struct slice *value)
+{
+    struct bound_value bound;
+    if (!term_bind(term, binding, &bound)) return false;
+    if (bound.unset) return restrictions_invalid(binding, for_filter ? "g" : "u", column);
+    if (slice_is_null(bound.bytes))
+        return restrictions_invalid(binding, for_filter ? "f" : "c", column);
+    *value = bound.bytes;
+    return true;
+}
+
+bool restrictions_bind_key_value(const struct term *term, const struct column *column,
+                                 const struct binding *binding, struct slice *value)
+{
+    return restrictions_bind_one(term, column, binding, false, value);
+}
+
+// The value of EQ or of one alternative of IN: `restriction->column_count` slices.
+static bool restrictions_bind_value(const struct restriction *restriction, const struct term *term,
+                                    const struct binding *binding, bool for_filter,
+                                    struct slice *values)
+{
+    if (!restriction->is_multi)
+        return restrictions_bind_one(term, restriction->columns[0], binding, for_filter, values);
+    if (term->kind == TERM_TUPLE) {
+        for (size_t i = 0; i < term->item_count; i++)
+            if (!restrictions_bind_one(term->items[i], restriction->columns[i], binding, for_filter,
+                                       &values[i]))
+                return false;
+        return true;
+    }
+    struct slice tuple;
+    if (!restrictions_bind_one(term, restriction->columns[0], binding, for_filter, &tuple))
+        return false;
+    size_t count = term->type->parameter_count;
+    const struct slice *items = term_decode_tuple(binding->arena, tuple, count);
+    for (size_t i = 0; i < count; i++) {
+        if (slice_is_null(items[i]))
+            return restrictions_invalid(binding, "c", restriction->columns[i]);
+        values[i] = items[i];
+    }
+    return true;
+}
+
+// All alternatives of EQ and IN, each of `column_count` values.
+static bool restrictions_bind_alternatives(const struct restriction *restriction,
+                                           const struct binding *binding, bool for_filter,
+                                           struct slice **values, size_t *count)
+{
+    uint16_t width = restriction->column_count;
+    if (restriction->kind == RESTRICTION_EQ) {
+        *values = ARENA_NEW_ARRAY(binding->arena, struct slice, width);
+        *count = 1;
+        return restrictions_bind_value(restriction, restriction->value, binding, for_filter,
+                                       *values);
+    }
+    if (restriction->value == NULL) {
+        *count = restriction->in_count;
+        *values = ARENA_NEW_ARRAY(binding->arena, struct slice, *count * width + 1);
+        for (size_t i = 0; i < *count; i++)
+            if (!restrictions_bind_value(restriction, restriction->in_values[i], binding,
+                                         for_filter, *values + i * width))
+                return false;
+        return true;
+    }
+    struct bound_value list;
+    if (!term_bind(restriction->value, binding, &list)) return false;
+    if (list.unset) return restrictions_invalid(binding, "u", restriction->columns[0]);
+    if (slice_is_null(list.bytes))
+        return restrictions_invalid(binding, "n", restriction->columns[0]);
+    const struct slice *items = term_decode_collection(binding->arena, list.bytes, false, count);
+    if (items == NULL)
+        return cql_error_set(binding->error, CQL_ERROR_INVALID, "Not enough bytes to read a list");
+    *values = ARENA_NEW_ARRAY(binding->arena, struct slice, *count * width + 1);
+    for (size_t i = 0; i < *count; i++) {
+        const struct slice *parts = &items[i];
+        if (restriction->is_multi) parts = term_decode_tuple(binding->arena, items[i], width);
+        for (size_t k = 0; k < width; k++) {
+            if (slice_is_null(parts[k]))
+                return restrictions_invalid(binding, "c", restriction->columns[k]);
+            (*values)[i * width + k] = parts[k];
+        }
+    }
+    return true;
+}
+
+static int restrictions_compare_values(const void *a, const void *b, void *type)
+{
+    return type_compare(type, *(const struct slice *)a, *(const struct slice *)b);
+}
+
+// Sorted by the values' types, each once.
+static size_t restrictions_sort_values(const struct restriction *restriction, struct slice *values,
+                                       size_t count)
+{
+    const struct type *type = restriction->columns[0]->type;
+    qsort_r(values, count, sizeof *values, restrictions_compare_values, (void *)(uintptr_t)type);
+    size_t kept = count > 0 ? 1 : 0;
+    for (size_t i = 1; i < count; i++)
+        if (type_compare(type, values[kept - 1], values[i]) != 0) values[kept++] = values[i];
+    return kept;
+}
+
+static bool restrictions_too_many(const struct binding *binding)
+{
+    return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                         "The IN relations of the statement name more than %d rows or partitions",
+                         ALTERNATIVES_MAX);
+}
+
+bool restrictions_bind_keys(const struct restrictions *restrictions, const struct binding *binding,
+                            struct partition_key **keys, size_t *count)
+{
+    uint16_t width = restrictions->table->column_counts[COLUMN_PARTITION_KEY];
+    struct slice **values = ARENA_NEW_ARRAY(binding->arena, struct slice *, width);
+    size_t *counts = ARENA_NEW_ARRAY(binding->arena, size_t, width);
+    size_t total = 1;
+    for (uint16_t i = 0; i < width; i++) {
+        const struct restriction *restriction = restrictions->keys[i];
+        if (!restrictions_bind_alternatives(restriction, binding, false, &values[i], &counts[i]))
+            return false;
+        if (counts[i] > 1) counts[i] = restrictions_sort_values(restriction, values[i], counts[i]);
+        total *= counts[i];
+        if (total > ALTERNATIVES_MAX) return restrictions_too_many(binding);
+    }
+    *keys = ARENA_NEW_ARRAY(binding->arena, struct partition_key, total + 1);
+    *count = total;
+    struct slice *parts = ARENA_NEW_ARRAY(binding->arena, struct slice, width);
+    for (size_t i = 0; i < total; i++) {
+        // Number i in a system whose digits are the alternatives: the last column turns fastest.
+        size_t rest = i;
+        for (uint16_t k = width; k-- > 0; rest /= counts[k])
+            parts[k] = values[k][rest % counts[k]];
+        struct error error;
+        if (partition_key_build(parts, width, binding->arena, &(*keys)[i], &error) != STATUS_OK)
+            return cql_error_set(binding->error, CQL_ERROR_INVALID, "%s", error.text);
+    }
+    return true;
+}
+
+// ---- Ranges of rows -----------------------------------------------------------------------------
+
+struct prefixes {
+    struct slice *values; // `count` × `capacity` slices, of each `width` are set.
+    size_t count;
+    uint16_t width, capacity;
+};
+
+static bool restrictions_extend_prefixes(const struct restriction *restriction,
+                                         const struct binding *binding, struct prefixes *prefixes)
+{
+    struct slice *values;
+    size_t alternatives;
+    if (!restrictions_bind_alternatives(restriction, binding, false, &values, &alternatives))
+        return false;
+    uint16_t added = restriction->column_count;
+    size_t total = prefixes->count * alternatives;
+    if (total > ALTERNATIVES_MAX) return restrictions_too_many(binding);
+    struct slice *extended =
+        ARENA_NEW_ARRAY(binding->arena, struct slice, total * prefixes->capacity + 1);
+    for (size_t i = 0; i < total; i++) {
+        struct slice *at = extended + i * prefixes->capacity;
+        memcpy(at, prefixes->values + i / alternatives * prefixes->capacity,
+               prefixes->width * sizeof *at);
+        memcpy(at + prefixes->width, values + i % alternatives * added, added * sizeof *at);
+    }
+    prefixes->values = extended;
+    prefixes->count = total;
+    prefixes->width = (uint16_t)(prefixes->width + added);
+    return true;
+}
+
+// One end of a slice behind a prefix, as a place in clustering order.
+static struct bound restrictions_make_bound(const struct prefixes *prefixes, size_t index,
+                                            const struct restriction_bound *side,
+                                            const struct slice *values, bool is_start,
+                                            struct arena *arena)
+{
+    uint16_t added = side->value == NULL ? 0 : side->column_count;
+    struct slice *prefix =
+        ARENA_NEW_ARRAY(arena, struct slice, (size_t)prefixes->width + added + 1);
+    memcpy(prefix, prefixes->values + index * prefixes->capacity, prefixes->width * sizeof *prefix);
+    for (uint16_t i = 0; i < added; i++)
+        prefix[prefixes->width + i] = values[i];
+    bool inclusive = side->value == NULL || side->inclusive;
+    enum bound_kind kind = is_start ? (inclusive ? BOUND_INCL_START : BOUND_EXCL_START)
+                                    : (inclusive ? BOUND_INCL_END : BOUND_EXCL_END);
+    return (struct bound){kind, {(uint16_t)(prefixes->width + added), prefix}};
+}
+
+static bool restrictions_bind_side(const struct restriction *restriction,
+                                   const struct restriction_bound *side,
+                                   const struct binding *binding, bool for_filter,
+                                   struct slice **values)
+{
+    *values = NULL;
+    if (side->value == NULL) return true;
+    *values = ARENA_NEW_ARRAY(binding->arena, struct slice, restriction->column_count);
+    // A slice that was merged from relations of one and of several columns has both kinds of terms.
+    struct restriction as_written = *restriction;
+    as_written.is_multi = side->value->type->kind == TYPE_TUPLE && restriction->is_multi;
+    return restrictions_bind_value(&as_written, side->value, binding, for_filter, *values);
+}
+
+static int restrictions_compare_starts(const void *a, const void *b, void *table)
+{
+    const struct clustering_range *left = a, *right = b;
+    return bound_compare(table, &left->start, &right->start);
+}
+
+// Sorted, without empty and equal ones.
+static size_t restrictions_tidy_ranges(const struct table *table, struct clustering_range *ranges,
+                                       size_t count)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (bound_compare(table, &ranges[i].start, &ranges[i].end) < 0) ranges[left++] = ranges[i];
+    if (left < 2) return left;
+    qsort_r(ranges, left, sizeof *ranges, restrictions_compare_starts, (void *)(uintptr_t)table);
+    size_t kept = 1;
+    for (size_t i = 1; i < left; i++)
+        if (bound_compare(table, &ranges[kept - 1].start, &ranges[i].start) != 0)
+            ranges[kept++] = ranges[i];
+    return kept;
+}
+
+bool restrictions_bind_ranges(const struct restrictions *restrictions,
+                              const struct binding *binding, struct clustering_range **ranges,
+                              size_t *count)
+{
+    const struct table *table = restrictions->table;
+    struct prefixes prefixes = {NULL, 1, 0, table->column_counts[COLUMN_CLUSTERING]};
+    prefixes.values = ARENA_NEW_ARRAY(binding->arena, struct slice, (size_t)prefixes.capacity + 1);
+    const struct restriction *slice = NULL;
+    for (size_t i = 0; i < restrictions->clustering_count; i++) {
+        const struct restriction *restriction = restrictions->clustering[i];
+        if (restriction->kind == RESTRICTION_SLICE) {
+            slice = restriction;
+            break;
+        }
+        if (!restrictions_extend_prefixes(restriction, binding, &prefixes)) return false;
+    }
+    struct restriction_bound open = {NULL, true, 0};
+    const struct restriction_bound *first = &open, *last = &open;
+    struct slice *first_values = NULL, *last_values = NULL;
+    if (slice != NULL) {
+        // In a DESC column the greatest comes first.
+        bool is_turned = slice->columns[0]->reversed;
+        first = is_turned ? &slice->end : &slice->start;
+        last = is_turned ? &slice->start : &slice->end;
+        if (!restrictions_bind_side(slice, first, binding, false, &first_values)) return false;
+        if (!restrictions_bind_side(slice, last, binding, false, &last_values)) return false;
+    }
+    *ranges = ARENA_NEW_ARRAY(binding->arena, struct clustering_range, prefixes.count + 1);
+    for (size_t i = 0; i < prefixes.count; i++) {
+        (*ranges)[i].start =
+            restrictions_make_bound(&prefixes, i, first, first_values, true, binding->arena);
+        (*ranges)[i].end =
+            restrictions_make_bound(&prefixes, i, last, last_values, false, binding->arena);
+    }
+    *count = restrictions_tidy_ranges(table, *ranges, prefixes.count);
+    return true;
+}
+
+// ---- token() ------------------------------------------------------------------------------------
+
+static bool restrictions_bind_token(const struct term *term, const struct restriction *restriction,
+                                    const struct binding *binding, int64_t *token)
+{
+    struct bound_value bound;
+    if (!term_bind(term, binding, &bound)) return false;
+    if (bound.unset || slice_is_null(bound.bytes)) {
+        struct column column = {.name = slice_of_text("partition key token")};
+        (void)restriction;
+        return restrictions_invalid(binding, bound.unset ? "u" : "c", &column);
+    }
+    *token = bound.bytes.size == 8 ? (int64_t)bytes_get_u64(bound.bytes.data) : INT64_MIN;
+    return true;
+}
+
+bool restrictions_bind_scan(const struct restrictions *restrictions, const struct binding *binding,
+                            struct scan_range *range, bool *is_empty)
+{
+    const struct restriction *token = restrictions->token;
+    *range = SCAN_RANGE_ALL;
+    *is_empty = false;
+    if (token == NULL) return true;
+    if (token->kind == RESTRICTION_EQ) {
+        int64_t value;
+        if (!restrictions_bind_token(token->value, token, binding, &value)) return false;
+        range->start = range->end = (struct scan_bound){{value}, {NULL, 0}, true};
+        return true;
+    }
+    int64_t value;
+    if (token->start.value != NULL) {
+        if (!restrictions_bind_token(token->start.value, token, binding, &value)) return false;
+        range->start = (struct scan_bound){{value}, {NULL, 0}, token->start.inclusive};
+    }
+    if (token->end.value != NULL) {
+        if (!restrictions_bind_token(token->end.value, token, binding, &value)) return false;
+        // The smallest token as an end is the end of the ring, as Cassandra has it.
+        if (value != INT64_MIN)
+            range->end = (struct scan_bound){{value}, {NULL, 0}, token->end.inclusive};
+    }
+    int order = token_compare(range->start.token, range->end.token);
+    *is_empty = order > 0 || (order == 0 && (!range->start.inclusive || !range->end.inclusive));
+    return true;
+}
+
+// ---- Filters ------------------------------------------------------------------------------------
+
+static bool restrictions_bind_entries(const struct restriction *restriction,
+                                      const struct binding *binding, struct row_filter *filter)
+{
+    filter->entries = ARENA_NEW_ARRAY(binding->arena, struct slice, restriction->entry_count * 2);
+    for (size_t i = 0; i < restriction->entry_count; i++) {
+        const struct restriction_entry *entry = &restriction->entries[i];
+        const struct term *terms[2] = {entry->key, entry->value};
+        for (size_t part = 0; part < 2; part++)
+            if (terms[part] != NULL &&
+                !restrictions_bind_one(terms[part], restriction->columns[0], binding, true,
+                                       &filter->entries[i * 2 + part]))
+                return false;
+    }
+    return true;
+}
+
+static bool restrictions_bind_filter(const struct restriction *restriction,
+                                     const struct binding *binding, struct row_filter *filter)
+{
+    *filter = (struct row_filter){.restriction = restriction, .is_of_partition = true};
+    for (size_t i = 0; i < restriction->column_count; i++) {
+        enum column_kind kind = restriction->columns[i]->kind;
+        if (kind == COLUMN_CLUSTERING || kind == COLUMN_REGULAR) filter->is_of_partition = false;
+    }
+    switch (restriction->kind) {
+    case RESTRICTION_EQ:
+    case RESTRICTION_IN:
+        return restrictions_bind_alternatives(restriction, binding, true, &filter->values,
+                                              &filter->alternative_count);
+    case RESTRICTION_SLICE:
+        return restrictions_bind_side(restriction, &restriction->start, binding, true,
+                                      &filter->start) &&
+               restrictions_bind_side(restriction, &restriction->end, binding, true, &filter->end);
+    default:
+        return restrictions_bind_entries(restriction, binding, filter);
+    }
+}
+
+bool restrictions_bind_filters(const struct restrictions *restrictions,
+                               const struct binding *binding, struct row_filter **filters,
+                               size_t *count)
+{
+    *filters = NULL;
+    *count = restrictions->filter_count;
+    if (*count == 0) return true;
+    *filters = ARENA_NEW_ARRAY(binding->arena, struct row_filter, *count);
+    for (size_t i = 0; i < *count; i++)
+        if (!restrictions_bind_filter(restrictions->filters[i], binding, &(*filters)[i]))
+            return false;
+    return true;
+}

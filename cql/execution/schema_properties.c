@@ -1,0 +1,573 @@
+#include "cql/execution/schema_properties.h"
+
+#include "base/bytes.h"
+#include "storage/options.h"
+#include "storage/uuid.h"
+#include "storage/value.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+static bool schema_properties_config(struct cql_error *error, const char *text)
+{
+    return cql_error_set(error, CQL_ERROR_CONFIG, "%s", text);
+}
+
+static bool schema_properties_is(struct slice text, const char *word)
+{
+    size_t size = strlen(word);
+    return text.size == size &&
+           (size == 0 || strncasecmp((const char *)text.data, word, size) == 0);
+}
+
+// ---- Values -------------------------------------------------------------------------------------
+
+static bool schema_properties_int(struct analysis *analysis, const struct cql_property *property,
+                                  int32_t *value)
+{
+    char *end;
+    const char *text = analysis_text(analysis->arena, property->value);
+    errno = 0;
+    long number = strtol(text, &end, 10);
+    if (errno == 0 && *text != '\0' && *end == '\0' && number >= INT32_MIN && number <= INT32_MAX) {
+        *value = (int32_t)number;
+        return true;
+    }
+    return cql_error_set(analysis->error, CQL_ERROR_SYNTAX, "Invalid integer value %s for '%.*s'",
+                         text, SLICE_TEXT(property->name));
+}
+
+static bool schema_properties_double(struct analysis *analysis, const struct cql_property *property,
+                                     double *value)
+{
+    char *end;
+    const char *text = analysis_text(analysis->arena, property->value);
+    *value = strtod(text, &end);
+    if (*text != '\0' && *end == '\0') return true;
+    return cql_error_set(analysis->error, CQL_ERROR_SYNTAX, "Invalid double value %s for '%.*s'",
+                         text, SLICE_TEXT(property->name));
+}
+
+static bool schema_properties_bool(struct analysis *analysis, const struct cql_property *property,
+                                   bool *value)
+{
+    *value = schema_properties_is(property->value, "true") ||
+             schema_properties_is(property->value, "1") ||
+             schema_properties_is(property->value, "yes");
+    if (*value || schema_properties_is(property->value, "false") ||
+        schema_properties_is(property->value, "0") || schema_properties_is(property->value, "no"))
+        return true;
+    return cql_error_set(analysis->error, CQL_ERROR_SYNTAX,
+                         "Invalid boolean value %.*s for '%.*s'. Positive values can be '1', "
+                         "'true' or 'yes'. Negative values can be '0', 'false' or 'no'.",
+                         SLICE_TEXT(property->value), SLICE_TEXT(property->name));
+}
+
+// A map in the order of its keys, with room for `more`.
+static struct options schema_properties_map(struct arena *arena,
+                                            const struct cql_property *property, size_t more)
+{
+    struct option *items = ARENA_NEW_ARRAY(arena, struct option, property->entry_count + more + 1);
+    for (size_t i = 0; i < property->entry_count; i++)
+        items[i] = (struct option){property->entries[i].key, property->entries[i].value};
+    return (struct options){items, property->entry_count};
+}
+
+static void schema_properties_add(struct options *options, const char *key, struct slice value)
+{
+    struct option *items = (struct option *)(uintptr_t)options->items;
+    size_t place = options->count++;
+    items[place] = (struct option){slice_of_text(key), value};
+}
+
+static void schema_properties_sort(struct options *options)
+{
+    struct option *items = (struct option *)(uintptr_t)options->items;
+    for (size_t i = 1; i < options->count; i++) {
+        struct option moved = items[i];
+        size_t place = i;
+        for (; place > 0 && slice_compare(items[place - 1].key, moved.key) > 0; place--)
+            items[place] = items[place - 1];
+        items[place] = moved;
+    }
+}
+
+static void schema_properties_replace(struct options *options, const char *key, struct slice value)
+{
+    struct option *items = (struct option *)(uintptr_t)options->items;
+    for (size_t i = 0; i < options->count; i++)
+        if (slice_equals(items[i].key, slice_of_text(key))) items[i].value = value;
+}
+
+// A class without a dot is in `package`.
+static struct slice schema_properties_class(struct arena *arena, const char *package,
+                                            struct slice name)
+{
+    if (memchr(name.data, '.', name.size) != NULL) return name;
+    return slice_of_text(arena_format(arena, "%s.%.*s", package, SLICE_TEXT(name)));
+}
+
+// The last part of a class is one of `names`, a list that ends with NULL.
+static const char *schema_properties_known_class(struct slice class_name, const char *package,
+                                                 const char *const *names)
+{
+    size_t package_size = strlen(package);
+    if (class_name.size <= package_size + 1 || memcmp(class_name.data, package, package_size) != 0)
+        return NULL;
+    struct slice last =
+        slice_make(class_name.data + package_size + 1, class_name.size - package_size - 1);
+    for (; *names != NULL; names++)
+        if (slice_equals(last, slice_of_text(*names))) return *names;
+    return NULL;
+}
+
+// ---- compaction, compression, caching -----------------------------------------------------------
+
+static bool schema_properties_option_is_known(struct slice key, const char *const *known)
+{
+    for (; *known != NULL; known++)
+        if (slice_equals(key, slice_of_text(*known))) return true;
+    return false;
+}
+
+static bool schema_properties_compaction(struct analysis *analysis, struct arena *arena,
+                                         const struct cql_property *property,
+                                         struct options *compaction)
+{
+    static const char package[] = "org.apache.cassandra.db.compaction";
+    static const char *const classes[] = {
+        "SizeTieredCompactionStrategy", "LeveledCompactionStrategy", "TimeWindowCompactionStrategy",
+        "UnifiedCompactionStrategy", NULL};
+    static const char *const known[] = {"class",
+                                        "enabled",
+                                        "log",
+                                        "log_all",
+                                        "max_threshold",
+                                        "min_threshold",
+                                        "tombstone_threshold",
+                                        "tombstone_compaction_interval",
+                                        "unchecked_tombstone_compaction",
+                                        "only_purge_repaired_tombstones",
+                                        "provide_overlapping_tombstones",
+                                        "bucket_high",
+                                        "bucket_low",
+                                        "min_sstable_size",
+                                        "sstable_size_in_mb",
+                                        "fanout_size",
+                                        "single_sstable_uplevel",
+                                        "compaction_window_unit",
+                                        "compaction_window_size",
+                                        "timestamp_resolution",
+                                        "expired_sstable_check_frequency_seconds",
+                                        "unsafe_aggressive_sstable_expiration",
+                                        "scaling_parameters",
+                                        "target_sstable_size",
+                                        "min_sstable_size",
+                                        "base_shard_count",
+                                        "sstable_growth",
+                                        "flush_size_override",
+                                        "max_sstables_to_compact",
+                                        "overlap_inclusion_method",
+                                        NULL};
+    struct options made = schema_properties_map(arena, property, 2);
+    struct slice class_name = options_find(&made, "class");
+    if (slice_is_null(class_name))
+        return schema_properties_config(analysis->error,
+                                        "Missing sub-option 'class' for the 'compaction' option");
+    class_name = schema_properties_class(arena, package, class_name);
+    const char *name = schema_properties_known_class(class_name, package, classes);
+    if (name == NULL)
+        return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
+                             "Unable to find compaction strategy class '%.*s'",
+                             SLICE_TEXT(class_name));
+    for (size_t i = 0; i < made.count; i++)
+        if (!schema_properties_option_is_known(made.items[i].key, known))
+            return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
+                                 "Properties specified [%.*s] are not understood by %s",
+                                 SLICE_TEXT(made.items[i].key), name);
+    schema_properties_replace(&made, "class", class_name);
+    if (strcmp(name, "UnifiedCompactionStrategy") != 0) {
+        struct slice least = options_find(&made, "min_threshold");
+        if (slice_is_null(options_find(&made, "max_threshold")))
+            schema_properties_add(&made, "max_threshold", slice_of_text("32"));
+        if (slice_is_null(least))
+            schema_properties_add(&made, "min_threshold", slice_of_text("4"));
+        else if (atoi(analysis_text(analysis->arena, least)) < 2)
+            return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
+                                 "Min compaction threshold cannot be less than 2 (got %.*s)",
+                                 SLICE_TEXT(least));
+    }
+    schema_properties_sort(&made);
+    *compaction = made;
+    return true;
+}
+
+static bool schema_properties_compression(struct analysis *analysis, struct arena *arena,
+                                          const struct cql_property *property,
+                                          struct options *compression)
+{
+    static const char package[] = "org.apache.cassandra.io.compress";
+    static const char *const classes[] = {"LZ4Compressor",  "SnappyCompressor", "DeflateCompressor",
+                                          "ZstdCompressor", "NoopCompressor",   NULL};
+    struct options made = schema_properties_map(arena, property, 2);
+    struct slice class_name = options_find(&made, "class");
+    bool is_off = schema_properties_is(options_find(&made, "enabled"), "false") || made.count == 0;
+    if (is_off) {
+        made.count = 0;
+        schema_properties_add(&made, "enabled", slice_of_text("false"));
+        *compression = made;
+        return true;
+    }
+    if (slice_is_null(class_name))
+        return schema_properties_config(analysis->error,
+                                        "Missing sub-option 'class' for the 'compression' option.");
+    class_name = schema_properties_class(arena, package, class_name);
+    if (schema_properties_known_class(class_name, package, classes) == NULL)
+        return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
+                             "Could not create Compression for type %.*s", SLICE_TEXT(class_name));
+    schema_properties_replace(&made, "class", class_name);
+    struct slice length = options_find(&made, "chunk_length_in_kb");
+    if (slice_is_null(length)) {
+        schema_properties_add(&made, "chunk_length_in_kb", slice_of_text("16"));
+    } else {
+        int number = atoi(analysis_text(analysis->arena, length));
+        if (number <= 0 || (number & (number - 1)) != 0)
+            return schema_properties_config(analysis->error,
+                                            "chunk_length_in_kb must be a power of 2");
+    }
+    schema_properties_sort(&made);
+    *compression = made;
+    return true;
+}
+
+static bool schema_properties_caching(struct analysis *analysis, struct arena *arena,
+                                      const struct cql_property *property, struct options *caching)
+{
+    struct options given = schema_properties_map(arena, property, 0);
+    struct slice keys = options_find(&given, "keys");
+    struct slice rows = options_find(&given, "rows_per_partition");
+    for (size_t i = 0; i < given.count; i++) {
+        struct slice key = given.items[i].key;
+        if (!slice_equals(key, slice_of_text("keys")) &&
+            !slice_equals(key, slice_of_text("rows_per_partition")))
+            return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
+                                 "Invalid caching sub-options [%.*s]: only 'keys' and "
+                                 "'rows_per_partition' are allowed",
+                                 SLICE_TEXT(key));
+    }
+    if (slice_is_null(keys)) keys = slice_of_text("ALL");
+    if (slice_is_null(rows)) rows = slice_of_text("NONE");
+    if (!schema_properties_is(keys, "all") && !schema_properties_is(keys, "none"))
+        return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
+                             "Invalid value '%.*s' for caching sub-option 'keys': only 'ALL' and "
+                             "'NONE' are allowed",
+                             SLICE_TEXT(keys));
+    bool is_number = rows.size > 0;
+    for (size_t i = 0; i < rows.size; i++)
+        if (rows.data[i] < '0' || rows.data[i] > '9') is_number = false;
+    if (!is_number && !schema_properties_is(rows, "all") && !schema_properties_is(rows, "none"))
+        return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
+                             "Invalid value '%.*s' for caching sub-option 'rows_per_partition': "
+                             "only 'ALL', 'NONE', and integer values are allowed",
+                             SLICE_TEXT(rows));
+    struct option *items = ARENA_NEW_ARRAY(arena, struct option, 2);
+    items[0] = (struct option){slice_of_text("keys"), keys};
+    items[1] = (struct option){slice_of_text("rows_per_partition"), rows};
+    *caching = (struct options){items, 2};
+    return true;
+}
+
+// "99p", "50ms", "NEVER", "ALWAYS", "MIN(99p,50ms)" …
+static bool schema_properties_retry(struct analysis *analysis, const struct cql_property *property,
+                                    struct slice *retry)
+{
+    struct slice text = property->value;
+    char *end;
+    const char *number = analysis_text(analysis->arena, text);
+    bool is_ok = schema_properties_is(text, "never") || schema_properties_is(text, "always") ||
+                 schema_properties_is(text, "none") || strncasecmp(number, "min(", 4) == 0 ||
+                 strncasecmp(number, "max(", 4) == 0;
+    if (!is_ok) {
+        double value = strtod(number, &end);
+        is_ok = end != number && value >= 0 &&
+                (strcasecmp(end, "p") == 0 || strcasecmp(end, "percentile") == 0 ||
+                 strcasecmp(end, "ms") == 0);
+    }
+    *retry = text;
+    if (is_ok) return true;
+    return cql_error_set(analysis->error, CQL_ERROR_CONFIG, "Invalid value %.*s for option '%.*s'",
+                         SLICE_TEXT(text), SLICE_TEXT(property->name));
+}
+
+static bool schema_properties_read_repair(struct analysis *analysis,
+                                          const struct cql_property *property,
+                                          struct slice *read_repair)
+{
+    bool is_none = schema_properties_is(property->value, "none");
+    if (is_none || schema_properties_is(property->value, "blocking")) {
+        *read_repair = slice_of_text(is_none ? "NONE" : "BLOCKING");
+        return true;
+    }
+    char *upper = (char *)(uintptr_t)analysis_text(analysis->arena, property->value);
+    for (char *at = upper; *at != '\0'; at++)
+        if (*at >= 'a' && *at <= 'z') *at = (char)(*at - 'a' + 'A');
+    return cql_error_set(analysis->error, CQL_ERROR_SERVER,
+                         "java.lang.IllegalArgumentException: No enum constant "
+                         "org.apache.cassandra.service.reads.repair.ReadRepairStrategy.%s",
+                         upper);
+}
+
+// ---- Tables -------------------------------------------------------------------------------------
+
+static bool schema_properties_wants_map(struct slice name)
+{
+    return schema_properties_is(name, "caching") || schema_properties_is(name, "compaction") ||
+           schema_properties_is(name, "compression") || schema_properties_is(name, "extensions");
+}
+
+static bool schema_properties_check_shape(struct analysis *analysis,
+                                          const struct cql_property *property, bool wants_map)
+{
+    if (property->is_map == wants_map) return true;
+    return cql_error_set(analysis->error, CQL_ERROR_SYNTAX,
+                         wants_map ? "Invalid value for property '%.*s'. It should be a map."
+                                   : "Invalid value for property '%.*s'. It should be a string",
+                         SLICE_TEXT(property->name));
+}
+
+static bool schema_properties_apply_id(struct analysis *analysis,
+                                       const struct cql_property *property, struct uuid *id,
+                                       bool *has_id)
+{
+    if (uuid_parse(property->value, id) != STATUS_OK)
+        return schema_properties_config(analysis->error, "Invalid table id");
+    *has_id = true;
+    return true;
+}
+
+static bool schema_properties_apply_one(struct analysis *analysis, struct arena *arena,
+                                        const struct cql_property *property,
+                                        struct table_params *params, struct uuid *id, bool *has_id)
+{
+    struct slice name = property->name;
+    if (schema_properties_is(name, "compaction"))
+        return schema_properties_compaction(analysis, arena, property, &params->compaction);
+    if (schema_properties_is(name, "compression"))
+        return schema_properties_compression(analysis, arena, property, &params->compression);
+    if (schema_properties_is(name, "caching"))
+        return schema_properties_caching(analysis, arena, property, &params->caching);
+    if (schema_properties_is(name, "extensions")) {
+        params->extensions = schema_properties_map(arena, property, 0);
+        schema_properties_sort(&params->extensions);
+        return true;
+    }
+    if (schema_properties_is(name, "comment")) {
+        params->comment = property->value;
+        return true;
+    }
+    if (schema_properties_is(name, "speculative_retry"))
+        return schema_properties_retry(analysis, property, &params->speculative_retry);
+    if (schema_properties_is(name, "additional_write_policy"))
+        return schema_properties_retry(analysis, property, &params->additional_write_policy);
+    if (schema_properties_is(name, "read_repair"))
+        return schema_properties_read_repair(analysis, property, &params->read_repair);
+    if (schema_properties_is(name, "memtable")) {
+        if (!schema_properties_is(property->value, "default"))
+            return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
+                                 "Memtable configuration \"%.*s\" not found.",
+                                 SLICE_TEXT(property->value));
+        return true;
+    }
+    if (schema_properties_is(name, "id"))
+        return schema_properties_apply_id(analysis, property, id, has_id);
+    if (schema_properties_is(name, "bloom_filter_fp_chance"))
+        return schema_properties_double(analysis, property, &params->bloom_filter_fp_chance);
+    if (schema_properties_is(name, "crc_check_chance"))
+        return schema_properties_double(analysis, property, &params->crc_check_chance);
+    if (schema_properties_is(name, "default_time_to_live"))
+        return schema_properties_int(analysis, property, &params->default_time_to_live);
+    if (schema_properties_is(name, "gc_grace_seconds"))
+        return schema_properties_int(analysis, property, &params->gc_grace_seconds);
+    if (schema_properties_is(name, "max_index_interval"))
+        return schema_properties_int(analysis, property, &params->max_index_interval);
+    if (schema_properties_is(name, "min_index_interval"))
+        return schema_properties_int(analysis, property, &params->min_index_interval);
+    if (schema_properties_is(name, "memtable_flush_period_in_ms"))
+        return schema_properties_int(analysis, property, &params->memtable_flush_period_in_ms);
+    if (schema_properties_is(name, "allow_auto_snapshot"))
+        return schema_properties_bool(analysis, property, &params->allow_auto_snapshot);
+    if (schema_properties_is(name, "incremental_backups"))
+        return schema_properties_bool(analysis, property, &params->incremental_backups);
+    if (schema_properties_is(name, "cdc"))
+        return schema_properties_bool(analysis, property, &params->cdc);
+    return cql_error_set(analysis->error, CQL_ERROR_SYNTAX, "Unknown property '%.*s'",
+                         SLICE_TEXT(name));
+}
+
+bool schema_properties_apply(struct analysis *analysis, struct arena *arena,
+                             const struct cql_properties *properties, struct table_params *params,
+                             struct uuid *id, bool *has_id)
+{
+    for (size_t i = 0; i < properties->count; i++) {
+        const struct cql_property *property = &properties->items[i];
+        if (!schema_properties_check_shape(analysis, property,
+                                           schema_properties_wants_map(property->name)) ||
+            !schema_properties_apply_one(analysis, arena, property, params, id, has_id))
+            return false;
+    }
+    return true;
+}
+
+static bool schema_properties_least(struct cql_error *error, const char *name, int32_t value,
+                                    int32_t least)
+{
+    if (value >= least) return true;
+    return cql_error_set(error, CQL_ERROR_CONFIG, "%s must be greater than or equal to %d (got %d)",
+                         name, least, value);
+}
+
+static const char *schema_properties_real_text(double value, char text[64])
+{
+    struct buffer buffer;
+    buffer_init(&buffer, 60);
+    uint8_t bytes[8];
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bytes_put_u64(bytes, bits);
+    value_put_cast(type_of_kind(TYPE_DOUBLE), slice_make(bytes, sizeof bytes), &buffer);
+    snprintf(text, 64, "%.*s", (int)buffer.size, (const char *)buffer.data);
+    buffer_deinit(&buffer);
+    return text;
+}
+
+bool schema_properties_check(const struct table_params *params, bool is_counter,
+                             struct cql_error *error)
+{
+    char text[64];
+    double chance = params->bloom_filter_fp_chance;
+    if (!(chance > 6.71e-5 && chance <= 1.0))
+        return cql_error_set(error, CQL_ERROR_CONFIG,
+                             "bloom_filter_fp_chance must be larger than 6.71E-5 and less than or "
+                             "equal to 1.0 (got %s)",
+                             schema_properties_real_text(chance, text));
+    if (!(params->crc_check_chance >= 0 && params->crc_check_chance <= 1.0))
+        return cql_error_set(error, CQL_ERROR_CONFIG,
+                             "crc_check_chance must be larger than or equal to 0 and smaller than "
+                             "or equal to 1.0 (got %s)",
+                             schema_properties_real_text(params->crc_check_chance, text));
+    if (!schema_properties_least(error, "default_time_to_live", params->default_time_to_live, 0))
+        return false;
+    if (params->default_time_to_live > 630720000)
+        return cql_error_set(error, CQL_ERROR_CONFIG,
+                             "default_time_to_live must be less than or equal to 630720000 (got "
+                             "%d)",
+                             params->default_time_to_live);
+    if (!schema_properties_least(error, "gc_grace_seconds", params->gc_grace_seconds, 0) ||
+        !schema_properties_least(error, "min_index_interval", params->min_index_interval, 1))
+        return false;
+    if (params->max_index_interval < params->min_index_interval)
+        return cql_error_set(error, CQL_ERROR_CONFIG,
+                             "max_index_interval must be greater than or equal to "
+                             "min_index_interval (%d) (got %d)",
+                             params->min_index_interval, params->max_index_interval);
+    if (!schema_properties_least(error, "memtable_flush_period_in_ms",
+                                 params->memtable_flush_period_in_ms, 0))
+        return false;
+    if (is_counter && params->default_time_to_live > 0)
+        return cql_error_set(error, CQL_ERROR_INVALID,
+                             "Cannot set default_time_to_live on a table with counters");
+    return true;
+}
+
+// ---- Keyspaces ----------------------------------------------------------------------------------
+
+static bool schema_properties_factor(struct cql_error *error, struct slice value)
+{
+    bool is_number = value.size > 0;
+    for (size_t i = 0; i < value.size; i++)
+        if ((value.data[i] < '0' || value.data[i] > '9') && !(i == 0 && value.data[i] == '-'))
+            is_number = false;
+    if (!is_number || value.size > 9)
+        return cql_error_set(error, CQL_ERROR_CONFIG, "For input string: \"%.*s\"",
+                             SLICE_TEXT(value));
+    if (value.data[0] != '-') return true;
+    return cql_error_set(error, CQL_ERROR_CONFIG,
+                         "Replication factor must be non-negative, found %.*s", SLICE_TEXT(value));
+}
+
+// "007" is 7.
+static struct slice schema_properties_plain_number(struct slice value)
+{
+    while (value.size > 1 && value.data[0] == '0')
+        value = slice_make(value.data + 1, value.size - 1);
+    return value;
+}
+
+static bool schema_properties_replication(struct analysis *analysis, struct slice keyspace,
+                                          const struct cql_property *property,
+                                          const char *data_center, struct options *replication)
+{
+    static const char package[] = "org.apache.cassandra.locator";
+    static const char *const classes[] = {"SimpleStrategy", "NetworkTopologyStrategy",
+                                          "LocalStrategy", NULL};
+    struct options given = schema_properties_map(analysis->arena, property, 0);
+    struct cql_error *error = analysis->error;
+    if (given.count == 0)
+        return cql_error_set(error, CQL_ERROR_SERVER, "java.lang.NullPointerException");
+    struct slice class_name = options_find(&given, "class");
+    if (slice_is_null(class_name))
+        return schema_properties_config(error, "Missing replication strategy class");
+    class_name = schema_properties_class(analysis->arena, package, class_name);
+    const char *name = schema_properties_known_class(class_name, package, classes);
+    if (name == NULL)
+        return cql_error_set(error, CQL_ERROR_CONFIG,
+                             "Unable to find replication strategy class '%.*s'",
+                             SLICE_TEXT(class_name));
+    bool is_topology = strcmp(name, "NetworkTopologyStrategy") == 0;
+    struct slice factor = slice_null();
+    for (size_t i = 0; i < given.count; i++) {
+        struct slice key = given.items[i].key;
+        if (slice_equals(key, slice_of_text("class"))) continue;
+        bool is_factor = slice_equals(key, slice_of_text("replication_factor"));
+        if (!is_factor && !(is_topology && slice_equals(key, slice_of_text(data_center)))) {
+            if (is_topology && !schema_properties_factor(error, given.items[i].value)) return false;
+            return cql_error_set(error, CQL_ERROR_CONFIG,
+                                 "Unrecognized strategy option {%.*s} passed to %s for keyspace "
+                                 "%.*s",
+                                 SLICE_TEXT(key), name, SLICE_TEXT(keyspace));
+        }
+        if (!schema_properties_factor(error, given.items[i].value)) return false;
+        // What is said of a data centre itself goes before what is said of all.
+        if (slice_is_null(factor) || !is_factor) factor = given.items[i].value;
+    }
+    if (slice_is_null(factor)) factor = slice_of_text("1");
+    struct option *items = ARENA_NEW_ARRAY(analysis->arena, struct option, 2);
+    items[0] = (struct option){slice_of_text("class"), class_name};
+    items[1] = (struct option){slice_of_text(is_topology ? data_center : "replication_factor"),
+                               schema_properties_plain_number(factor)};
+    *replication = (struct options){items, strcmp(name, "LocalStrategy") == 0 ? 1 : 2};
+    schema_properties_sort(replication);
+    return true;
+}
+
+bool schema_properties_keyspace(struct analysis *analysis, const struct cql_keyspace_change *change,
+                                const char *data_center, struct options *replication,
+                                bool *durable_writes)
+{
+    for (size_t i = 0; i < change->properties.count; i++) {
+        const struct cql_property *property = &change->properties.items[i];
+        bool is_replication = schema_properties_is(property->name, "replication");
+        if (!is_replication && !schema_properties_is(property->name, "durable_writes"))
+            return cql_error_set(analysis->error, CQL_ERROR_SYNTAX, "Unknown property '%.*s'",
+                                 SLICE_TEXT(property->name));
+        if (!schema_properties_check_shape(analysis, property, is_replication)) return false;
+        bool is_ok = is_replication
+                         ? schema_properties_replication(analysis, change->keyspace, property,
+                                                         data_center, replication)
+                         : schema_properties_bool(analysis, property, durable_writes);
+        if (!is_ok) return false;
+    }
+    return true;
+}

@@ -1,0 +1,220 @@
+// The executing half of selection.h: values of rows and groups.
+#include "base/bytes.h"
+#include "cql/statement/selection.h"
+
+// Where values come from: a row, or a group whose rows have all been added.
+struct source {
+    const struct selection_context *context;
+    const struct row_view *view;
+    const struct selection_group *group;
+};
+
+static struct slice selection_put64(struct arena *arena, int64_t value)
+{
+    uint8_t *bytes = arena_alloc(arena, 8);
+    bytes_put_u64(bytes, (uint64_t)value);
+    return slice_make(bytes, 8);
+}
+
+// Seconds that a cell still lives; null without a TTL.
+static struct slice selection_put_ttl(const struct cell *cell, int32_t now, struct arena *arena)
+{
+    if (!cell_is_expiring(cell)) return slice_null();
+    uint8_t *bytes = arena_alloc(arena, 4);
+    bytes_put_u32(bytes, (uint32_t)(cell->local_time - now));
+    return slice_make(bytes, 4);
+}
+
+static struct slice selection_cell_info(const struct selector *selector,
+                                        const struct row_view *view, struct arena *arena)
+{
+    const struct cell *cells;
+    uint32_t count = row_view_cells(view, selector->column, &cells);
+    if (count == 0) return slice_null();
+    if (selector->kind == SELECTOR_MAXWRITETIME) {
+        int64_t latest = cells[0].timestamp;
+        for (uint32_t i = 1; i < count; i++)
+            if (cells[i].timestamp > latest) latest = cells[i].timestamp;
+        return selection_put64(arena, latest);
+    }
+    bool is_ttl = selector->kind == SELECTOR_TTL;
+    if (!type_is_multi_cell(selector->column->type))
+        return is_ttl ? selection_put_ttl(cells, view->now_s, arena)
+                      : selection_put64(arena, cells->timestamp);
+    size_t width = is_ttl ? 4 : 8;
+    uint8_t *bytes = arena_alloc(arena, 4 + count * (4 + width));
+    bytes_put_u32(bytes, count);
+    uint8_t *at = bytes + 4;
+    for (uint32_t i = 0; i < count; i++) {
+        struct slice one = is_ttl ? selection_put_ttl(&cells[i], view->now_s, arena)
+                                  : selection_put64(arena, cells[i].timestamp);
+        bytes_put_u32(at, slice_is_null(one) ? UINT32_MAX : (uint32_t)one.size);
+        if (one.size > 0) memcpy(at + 4, one.data, one.size);
+        at += 4 + one.size;
+    }
+    return slice_make(bytes, (size_t)(at - bytes));
+}
+
+static bool selection_value(const struct selector *selector, const struct source *source,
+                            struct slice *value);
+
+static bool selection_call(const struct selector *selector, const struct source *source,
+                           struct slice *value)
+{
+    struct slice arguments[16];
+    for (size_t i = 0; i < selector->item_count; i++)
+        if (!selection_value(selector->items[i], source, &arguments[i])) return false;
+    const struct binding *binding = source->context->binding;
+    struct function_call call = {binding->processor, selector->function, source->context->row_arena,
+                                 binding->error};
+    return selector->function->call(&call, arguments, value);
+}
+
+// m[key], s[key], m[from..to], s[from..to].
+static bool selection_element(const struct selector *selector, const struct source *source,
+                              struct slice *value)
+{
+    struct arena *arena = source->context->row_arena;
+    struct slice parts[3] = {{0}};
+    for (size_t i = 0; i < selector->item_count; i++)
+        if (selector->items[i] != NULL && !selection_value(selector->items[i], source, &parts[i]))
+            return false;
+    *value = slice_null();
+    const struct type *type = selector->items[0]->type;
+    bool is_map = type->kind == TYPE_MAP;
+    size_t count;
+    const struct slice *items = term_decode_collection(arena, parts[0], is_map, &count);
+    if (items == NULL) return true;
+    size_t stride = is_map ? 2 : 1, kept = 0;
+    struct slice *found = ARENA_NEW_ARRAY(arena, struct slice, count + 1);
+    for (size_t i = 0; i < count; i += stride) {
+        const struct type *key = type->parameters[0];
+        if (selector->kind == SELECTOR_ELEMENT) {
+            if (slice_is_null(parts[1]) || type_compare(key, items[i], parts[1]) != 0) continue;
+            *value = items[i + stride - 1];
+            return true;
+        }
+        if (!slice_is_null(parts[1]) && type_compare(key, items[i], parts[1]) < 0) continue;
+        if (!slice_is_null(parts[2]) && type_compare(key, items[i], parts[2]) > 0) continue;
+        for (size_t k = 0; k < stride; k++)
+            found[kept++] = items[i + k];
+    }
+    bool is_empty = kept == 0 && !type->frozen;
+    if (selector->kind == SELECTOR_SLICE && !is_empty)
+        *value = term_encode_collection(arena, found, kept, is_map);
+    return true;
+}
+
+static bool selection_value(const struct selector *selector, const struct source *source,
+                            struct slice *value)
+{
+    struct arena *arena = source->context->row_arena;
+    const struct binding *binding = source->context->binding;
+    bool is_of_row = selector->kind == SELECTOR_COLUMN || selector->kind == SELECTOR_TTL ||
+                     selector->kind == SELECTOR_WRITETIME ||
+                     selector->kind == SELECTOR_MAXWRITETIME;
+    if (is_of_row && source->group != NULL) {
+        *value = source->group->slots[selector->slot];
+        return true;
+    }
+    switch (selector->kind) {
+    case SELECTOR_COLUMN:
+        *value = row_view_value(source->view, selector->column, arena);
+        return true;
+    case SELECTOR_TTL:
+    case SELECTOR_WRITETIME:
+    case SELECTOR_MAXWRITETIME:
+        *value = selection_cell_info(selector, source->view, arena);
+        return true;
+    case SELECTOR_TERM: {
+        struct bound_value bound;
+        struct binding of_row = *binding;
+        of_row.arena = arena;
+        if (!term_bind(selector->term, &of_row, &bound)) return false;
+        if (bound.unset)
+            return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                                 "Invalid unset value for argument in call to function");
+        *value = bound.bytes;
+        return true;
+    }
+    case SELECTOR_CALL:
+        return selection_call(selector, source, value);
+    case SELECTOR_AGGREGATE: {
+        struct function_call call = {binding->processor, selector->function, arena, binding->error};
+        return selector->function->finish(&call, &source->group->states[selector->slot], value);
+    }
+    case SELECTOR_ELEMENT:
+    case SELECTOR_SLICE:
+        return selection_element(selector, source, value);
+    }
+    return false;
+}
+
+static void selection_put_value(struct slice value, struct buffer *rows)
+{
+    uint8_t *at = buffer_reserve(rows, 4 + value.size);
+    if (at == NULL) return;
+    bytes_put_u32(at, slice_is_null(value) ? UINT32_MAX : (uint32_t)value.size);
+    if (value.size > 0) memcpy(at + 4, value.data, value.size);
+}
+
+bool selection_put_row(const struct selection *selection, const struct selection_context *context,
+                       const struct row_view *view, struct buffer *rows)
+{
+    if (selection->is_simple) {
+        for (uint16_t i = 0; i < selection->count; i++)
+            selection_put_value(
+                row_view_value(view, selection->selectors[i]->column, context->row_arena), rows);
+        return true;
+    }
+    struct source source = {context, view, NULL};
+    for (uint16_t i = 0; i < selection->count; i++) {
+        struct slice value;
+        if (!selection_value(selection->selectors[i], &source, &value)) return false;
+        selection_put_value(value, rows);
+    }
+    return true;
+}
+
+void selection_init_group(const struct selection *selection, struct arena *arena,
+                          struct selection_group *group)
+{
+    group->states =
+        ARENA_NEW_ARRAY(arena, struct aggregate_state, (size_t)selection->aggregate_count + 1);
+    group->slots = ARENA_NEW_ARRAY(arena, struct slice, (size_t)selection->slot_count + 1);
+    group->has_rows = false;
+}
+
+bool selection_add_row(const struct selection *selection, const struct selection_context *context,
+                       const struct row_view *view, struct selection_group *group)
+{
+    struct source source = {context, view, NULL};
+    for (uint16_t i = 0; i < selection->slot_count && !group->has_rows; i++) {
+        struct slice value;
+        if (!selection_value(selection->slots[i], &source, &value)) return false;
+        group->slots[i] = arena_copy(context->group_arena, value);
+    }
+    group->has_rows = true;
+    for (uint16_t i = 0; i < selection->aggregate_count; i++) {
+        const struct selector *aggregate = selection->aggregates[i];
+        struct slice argument = slice_null();
+        if (aggregate->item_count > 0 && !selection_value(aggregate->items[0], &source, &argument))
+            return false;
+        struct function_call call = {context->binding->processor, aggregate->function,
+                                     context->group_arena, context->binding->error};
+        if (!aggregate->function->add(&call, argument, &group->states[i])) return false;
+    }
+    return true;
+}
+
+bool selection_put_group(const struct selection *selection, const struct selection_context *context,
+                         const struct selection_group *group, struct buffer *rows)
+{
+    struct source source = {context, NULL, group};
+    for (uint16_t i = 0; i < selection->count; i++) {
+        struct slice value;
+        if (!selection_value(selection->selectors[i], &source, &value)) return false;
+        selection_put_value(value, rows);
+    }
+    return true;
+}

@@ -1,0 +1,291 @@
+#include "cql/parser/ast_text.h"
+
+// Long chains of operators are as deep as they are long; a text needs no more of them.
+enum { TEXT_DEPTH_MAX = 300 };
+
+static void ast_text_put_term_at(const struct cql_term *term, int depth, struct buffer *text);
+
+static void ast_text_put_slice(struct slice slice, struct buffer *text)
+{
+    buffer_put(text, slice.data, slice.size);
+}
+
+static void ast_text_put(const char *words, struct buffer *text)
+{
+    buffer_put(text, words, strlen(words));
+}
+
+static void ast_text_put_items(int depth, const struct cql_term *term, const char *open,
+                               const char *close, struct buffer *text)
+{
+    ast_text_put(open, text);
+    for (size_t i = 0; i < term->item_count; i++) {
+        if (i > 0) ast_text_put(", ", text);
+        ast_text_put_term_at(term->items[i], depth + 1, text);
+    }
+    ast_text_put(close, text);
+}
+
+static void ast_text_put_map(int depth, const struct cql_term *term, struct buffer *text)
+{
+    ast_text_put("{", text);
+    for (size_t i = 0; i + 1 < term->item_count; i += 2) {
+        if (i > 0) ast_text_put(", ", text);
+        ast_text_put_term_at(term->items[i], depth + 1, text);
+        ast_text_put(": ", text);
+        ast_text_put_term_at(term->items[i + 1], depth + 1, text);
+    }
+    ast_text_put("}", text);
+}
+
+static void ast_text_put_fields(int depth, const struct cql_term *term, struct buffer *text)
+{
+    ast_text_put("{", text);
+    for (size_t i = 0; i < term->item_count; i++) {
+        if (i > 0) ast_text_put(", ", text);
+        ast_text_put_slice(term->field_names[i], text);
+        ast_text_put(": ", text);
+        ast_text_put_term_at(term->items[i], depth + 1, text);
+    }
+    ast_text_put("}", text);
+}
+
+static void ast_text_put_constant(const struct cql_term *term, struct buffer *text)
+{
+    bool is_string = term->constant == CQL_CONSTANT_STRING;
+    if (is_string) ast_text_put("'", text);
+    ast_text_put_slice(term->value, text);
+    if (is_string) ast_text_put("'", text);
+}
+
+static void ast_text_put_call(int depth, const struct cql_term *term, struct buffer *text)
+{
+    if (!slice_is_null(term->function.keyspace)) {
+        ast_text_put_slice(term->function.keyspace, text);
+        ast_text_put(".", text);
+    }
+    ast_text_put_slice(term->function.name, text);
+    ast_text_put_items(depth, term, "(", ")", text);
+}
+
+static void ast_text_put_wrapped(int depth, const char *open, const struct cql_term *term,
+                                 const char *close, struct buffer *text)
+{
+    ast_text_put(open, text);
+    ast_text_put_term_at(term, depth + 1, text);
+    ast_text_put(close, text);
+}
+
+static void ast_text_put_term_at(const struct cql_term *term, int depth, struct buffer *text)
+{
+    if (depth > TEXT_DEPTH_MAX) {
+        ast_text_put("...", text);
+        return;
+    }
+    switch (term->kind) {
+    case CQL_TERM_CONSTANT:
+        ast_text_put_constant(term, text);
+        break;
+    case CQL_TERM_NULL:
+        ast_text_put("NULL", text);
+        break;
+    case CQL_TERM_MARKER:
+        ast_text_put("?", text);
+        break;
+    case CQL_TERM_LIST:
+        ast_text_put_items(depth, term, "[", "]", text);
+        break;
+    case CQL_TERM_SET:
+        ast_text_put_items(depth, term, "{", "}", text);
+        break;
+    case CQL_TERM_MAP:
+        ast_text_put_map(depth, term, text);
+        break;
+    case CQL_TERM_UDT:
+        ast_text_put_fields(depth, term, text);
+        break;
+    case CQL_TERM_TUPLE:
+        ast_text_put_items(depth, term, "(", ")", text);
+        break;
+    case CQL_TERM_FUNCTION:
+        ast_text_put_call(depth, term, text);
+        break;
+    case CQL_TERM_TYPE_CAST:
+        ast_text_put("(", text);
+        ast_text_put_type(term->type, text);
+        ast_text_put_wrapped(depth, ")", term->items[0], "", text);
+        break;
+    case CQL_TERM_CAST:
+        ast_text_put_wrapped(depth, "cast(", term->items[0], " as ", text);
+        ast_text_put_type(term->type, text);
+        ast_text_put(")", text);
+        break;
+    case CQL_TERM_NEGATE:
+        ast_text_put_wrapped(depth, "-", term->items[0], "", text);
+        break;
+    case CQL_TERM_OPERATION:
+        ast_text_put_term_at(term->items[0], depth + 1, text);
+        buffer_put_format(text, " %c ", term->operator);
+        ast_text_put_term_at(term->items[1], depth + 1, text);
+        break;
+    case CQL_TERM_COLUMN:
+        ast_text_put_slice(term->value, text);
+        break;
+    case CQL_TERM_FIELD:
+        ast_text_put_wrapped(depth, "", term->items[0], ".", text);
+        ast_text_put_slice(term->value, text);
+        break;
+    case CQL_TERM_ELEMENT:
+        ast_text_put_wrapped(depth, "", term->items[0], "[", text);
+        ast_text_put_wrapped(depth, "", term->items[1], "]", text);
+        break;
+    case CQL_TERM_SLICE:
+        ast_text_put_wrapped(depth, "", term->items[0], "[", text);
+        if (term->items[1] != NULL) ast_text_put_term_at(term->items[1], depth + 1, text);
+        ast_text_put("..", text);
+        if (term->items[2] != NULL) ast_text_put_term_at(term->items[2], depth + 1, text);
+        ast_text_put("]", text);
+        break;
+    case CQL_TERM_TTL:
+        ast_text_put_wrapped(depth, "ttl(", term->items[0], ")", text);
+        break;
+    case CQL_TERM_WRITETIME:
+        ast_text_put_wrapped(depth, "writetime(", term->items[0], ")", text);
+        break;
+    case CQL_TERM_MAXWRITETIME:
+        ast_text_put_wrapped(depth, "maxwritetime(", term->items[0], ")", text);
+        break;
+    }
+}
+
+void ast_text_put_term(const struct cql_term *term, struct buffer *text)
+{
+    ast_text_put_term_at(term, 0, text);
+}
+
+const char *ast_text_operator(enum cql_operator operator)
+{
+    static const char *const words[] = {
+        [CQL_OPERATOR_EQ] = "=",
+        [CQL_OPERATOR_LT] = "<",
+        [CQL_OPERATOR_LTE] = "<=",
+        [CQL_OPERATOR_GT] = ">",
+        [CQL_OPERATOR_GTE] = ">=",
+        [CQL_OPERATOR_NEQ] = "!=",
+        [CQL_OPERATOR_IN] = "IN",
+        [CQL_OPERATOR_CONTAINS] = "CONTAINS",
+        [CQL_OPERATOR_CONTAINS_KEY] = "CONTAINS KEY",
+        [CQL_OPERATOR_LIKE] = "LIKE",
+        [CQL_OPERATOR_IS_NOT] = "IS NOT",
+    };
+    return words[operator];
+}
+
+static void ast_text_put_names(const struct cql_names *names, struct buffer *text)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (i > 0) ast_text_put(", ", text);
+        ast_text_put_slice(names->items[i], text);
+    }
+}
+
+static void ast_text_put_relation_left(const struct cql_relation *relation, struct buffer *text)
+{
+    bool is_list = relation->kind == CQL_RELATION_TUPLE || relation->kind == CQL_RELATION_TOKEN;
+    if (relation->kind == CQL_RELATION_TOKEN) ast_text_put("token", text);
+    if (is_list) ast_text_put("(", text);
+    ast_text_put_names(&relation->columns, text);
+    if (is_list) ast_text_put(")", text);
+    if (relation->kind == CQL_RELATION_ELEMENT && relation->element != NULL)
+        ast_text_put_wrapped(0, "[", relation->element, "]", text);
+    if (relation->kind == CQL_RELATION_FIELD) {
+        ast_text_put(".", text);
+        ast_text_put_slice(relation->field, text);
+    }
+}
+
+void ast_text_put_relation(const struct cql_relation *relation, struct buffer *text)
+{
+    ast_text_put_relation_left(relation, text);
+    buffer_put_format(text, " %s ", ast_text_operator(relation->operator));
+    if (relation->operator== CQL_OPERATOR_IS_NOT) {
+        ast_text_put("NULL", text);
+    } else if (relation->value != NULL) {
+        ast_text_put_term(relation->value, text);
+    } else {
+        ast_text_put("(", text);
+        for (size_t i = 0; i < relation->in_value_count; i++) {
+            if (i > 0) ast_text_put(", ", text);
+            ast_text_put_term(relation->in_values[i], text);
+        }
+        ast_text_put(")", text);
+    }
+}
+
+void ast_text_put_assignment(const struct cql_assignment *assignment, struct buffer *text)
+{
+    ast_text_put_slice(assignment->column, text);
+    if (assignment->kind == CQL_ASSIGN_ELEMENT)
+        ast_text_put_wrapped(0, "[", assignment->element, "]", text);
+    if (assignment->kind == CQL_ASSIGN_FIELD) {
+        ast_text_put(".", text);
+        ast_text_put_slice(assignment->field, text);
+    }
+    ast_text_put(" = ", text);
+    if (assignment->kind == CQL_ASSIGN_ADD || assignment->kind == CQL_ASSIGN_SUBTRACT) {
+        ast_text_put_slice(assignment->column, text);
+        ast_text_put(assignment->kind == CQL_ASSIGN_ADD ? " + " : " - ", text);
+    }
+    ast_text_put_term(assignment->value, text);
+    if (assignment->kind == CQL_ASSIGN_PREPEND) {
+        ast_text_put(" - ", text);
+        ast_text_put_slice(assignment->column, text);
+    }
+}
+
+static void ast_text_put_parameters(const char *name, const struct cql_type *type,
+                                    struct buffer *text)
+{
+    ast_text_put(name, text);
+    ast_text_put("<", text);
+    for (size_t i = 0; i < type->parameter_count; i++) {
+        if (i > 0) ast_text_put(", ", text);
+        ast_text_put_type(type->parameters[i], text);
+    }
+    if (type->kind == CQL_TYPE_VECTOR)
+        buffer_put_format(text, ", %lld", (long long)type->dimension);
+    ast_text_put(">", text);
+}
+
+void ast_text_put_type(const struct cql_type *type, struct buffer *text)
+{
+    // A tuple is frozen without the word; Raw.toString() writes it only where it was written.
+    if (type->frozen) ast_text_put("frozen<", text);
+    switch (type->kind) {
+    case CQL_TYPE_NATIVE:
+        type_put_cql(type_of_kind(type->native), text);
+        break;
+    case CQL_TYPE_LIST:
+        ast_text_put_parameters("list", type, text);
+        break;
+    case CQL_TYPE_SET:
+        ast_text_put_parameters("set", type, text);
+        break;
+    case CQL_TYPE_MAP:
+        ast_text_put_parameters("map", type, text);
+        break;
+    case CQL_TYPE_TUPLE:
+        ast_text_put_parameters("tuple", type, text);
+        break;
+    case CQL_TYPE_VECTOR:
+        ast_text_put_parameters("vector", type, text);
+        break;
+    case CQL_TYPE_UDT:
+        ast_text_put_slice(type->name.name, text);
+        break;
+    case CQL_TYPE_CUSTOM:
+        ast_text_put_slice(type->java, text);
+        break;
+    }
+    if (type->frozen) ast_text_put(">", text);
+}

@@ -1,0 +1,20 @@
+// Syntax trees back as text, the way Cassandra's own classes print themselves: its messages and the
+// names of result columns hold this text, not what the client wrote.
+#ifndef CQL_PARSER_AST_TEXT_H
+#define CQL_PARSER_AST_TEXT_H
+
+#include "base/buffer.h"
+#include "cql/parser/ast.h"
+
+// "[1, 'x']", "f(a, 2)", "(int)?", "NULL".
+void ast_text_put_term(const struct cql_term *term, struct buffer *text);
+// "a = 1", "(c, d) > (0, 0)", "m['a'] = 1", "token(k) > 5".
+void ast_text_put_relation(const struct cql_relation *relation, struct buffer *text);
+// "n = n + 1", "l[0] = 1", with Cassandra's own "n = 4 - n" for a prepend.
+void ast_text_put_assignment(const struct cql_assignment *assignment, struct buffer *text);
+// "map<text, int>", as a message about the type has it.
+void ast_text_put_type(const struct cql_type *type, struct buffer *text);
+// "IN", ">=", "CONTAINS KEY".
+const char *ast_text_operator(enum cql_operator operator);
+
+#endif

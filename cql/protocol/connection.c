@@ -1,0 +1,436 @@
+#include "cql/protocol/connection.h"
+
+#include "base/assert.h"
+#include "base/container_of.h"
+#include "base/limits.h"
+#include "cql/protocol/request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    // Output of one turn beyond which it is sent before the turn ends.
+    WRITE_SIZE = 256 * 1024,
+    CONSECUTIVE_FAULTS_MAX = 1,
+    VERSION_CURRENT = 5,
+};
+
+static void post(struct connection *connection);
+
+// ---- Life --------------------------------------------------------------------------------------
+
+static void destroy(struct connection *connection)
+{
+    struct connection_shared *shared = connection->shared;
+    ASSERT(connection->request_count == 0);
+    env_task_cancel(shared->env, &connection->task);
+    frame_reader_deinit(&connection->reader);
+    frame_writer_deinit(&connection->writer);
+    *connection->place = connection->next;
+    if (connection->next != NULL) connection->next->place = connection->place;
+    free(connection);
+    if (shared->first == NULL) shared->last_is_gone(shared);
+}
+
+static void set_paused(struct connection *connection, bool paused)
+{
+    if (connection->is_paused == paused) return;
+    connection->is_paused = paused;
+    if (connection->stream == NULL) return;
+    if (paused)
+        env_stream_pause(connection->stream);
+    else
+        env_stream_resume(connection->stream);
+}
+
+// Ends the socket; the memory goes with the last request, in the task.
+static void close_stream(struct connection *connection, bool flush)
+{
+    if (connection->state == CONNECTION_CLOSED) return;
+    connection->state = CONNECTION_CLOSED;
+    env_stream_close(connection->stream, flush);
+    connection->stream = NULL;
+    set_paused(connection, false);
+    request_cancel_all(connection);
+    connection->shared->open_count--;
+    post(connection);
+}
+
+// Nothing more is read or answered but what already waits; the task closes. The env gives the
+// client time to read why (env_stream_close with flush).
+static void begin_closing(struct connection *connection)
+{
+    if (connection->state >= CONNECTION_CLOSING) return;
+    connection->state = CONNECTION_CLOSING;
+    set_paused(connection, false);
+    post(connection);
+}
+
+// ---- Output ------------------------------------------------------------------------------------
+
+static void write_collected(struct connection *connection)
+{
+    if (connection->stream == NULL || frame_writer_size(&connection->writer) == 0) return;
+    struct slice bytes = frame_writer_take(&connection->writer);
+    connection->shared->statistics.bytes_out += bytes.size;
+    env_stream_write(connection->stream, bytes);
+    frame_writer_clear(&connection->writer);
+    // A client that sends requests and does not read answers to them, past any pause.
+    if (env_stream_queued(connection->stream) > CQL_RESPONSE_SIZE_MAX + CQL_OUTPUT_QUEUED_MAX)
+        close_stream(connection, false);
+}
+
+struct buffer *connection_begin_response(struct connection *connection, int16_t stream,
+                                         uint8_t opcode, uint8_t flags)
+{
+    if (connection->state >= CONNECTION_CLOSING) return NULL;
+    return frame_writer_begin(&connection->writer, flags, stream, opcode);
+}
+
+bool connection_end_response(struct connection *connection)
+{
+    if (!frame_writer_end(&connection->writer)) return false;
+    post(connection);
+    if (frame_writer_size(&connection->writer) > WRITE_SIZE) write_collected(connection);
+    return true;
+}
+
+void connection_send_error(struct connection *connection, int16_t stream,
+                           const struct cql_error *error)
+{
+    connection->shared->statistics.errors++;
+    struct buffer *body = connection_begin_response(connection, stream, OPCODE_ERROR, 0);
+    if (body == NULL) return;
+    message_put_error(body, connection->version, error);
+    (void)connection_end_response(connection);
+}
+
+struct buffer *connection_begin_event(struct connection *connection, unsigned event)
+{
+    if (connection->state != CONNECTION_READY || (connection->events & event) == 0) return NULL;
+    const int16_t stream_of_events = -1;
+    return connection_begin_response(connection, stream_of_events, OPCODE_EVENT, 0);
+}
+
+// ---- Faults ------------------------------------------------------------------------------------
+
+// The one answer that is written past the writer: a plain envelope, whatever was negotiated, and
+// with the header of the version that was asked for if that is v1 or v2 (§1.4).
+static void refuse_version(struct connection *connection, uint8_t version)
+{
+    struct cql_error error;
+    cql_error_set(&error, CQL_ERROR_PROTOCOL,
+                  "Invalid or unsupported protocol version (%d); supported versions are "
+                  "(3/v3, 4/v4, 5/v5)",
+                  (int)version);
+    write_collected(connection);
+    connection->shared->statistics.errors++;
+    struct buffer bytes;
+    buffer_init(&bytes, 4 * CQL_ERROR_TEXT_SIZE);
+    uint8_t answered = connection->version != 0 ? (uint8_t)connection->version : VERSION_CURRENT;
+    bool is_old = version == 1 || version == 2;
+    buffer_put_u8(&bytes, 0x80 | (is_old ? version : answered));
+    buffer_put_u8(&bytes, 0);
+    if (!is_old) buffer_put_u8(&bytes, 0);
+    buffer_put_u8(&bytes, 0);
+    buffer_put_u8(&bytes, OPCODE_ERROR);
+    size_t at = bytes.size;
+    buffer_put_u32(&bytes, 0);
+    message_put_error(&bytes, answered, &error);
+    bytes_put_u32(bytes.data + at, (uint32_t)(bytes.size - at - 4));
+    if (connection->stream != NULL) env_stream_write(connection->stream, buffer_slice(&bytes));
+    buffer_deinit(&bytes);
+    begin_closing(connection);
+}
+
+// The stream of bytes itself makes no sense any more.
+static void give_up(struct connection *connection, int16_t stream, const char *why)
+{
+    struct cql_error error;
+    cql_error_set(&error, CQL_ERROR_PROTOCOL, "%s", why);
+    if (connection->version == 0) connection->version = VERSION_CURRENT;
+    connection_send_error(connection, stream, &error);
+    begin_closing(connection);
+}
+
+// One message makes no sense. Before v5 that ends the connection; in v5 the segment around it was
+// whole, so others are believed until the faults come in a row.
+static void refuse_message(struct connection *connection, int16_t stream,
+                           const struct cql_error *error)
+{
+    connection_send_error(connection, stream, error);
+    connection->consecutive_faults++;
+    if (connection->version < 5 || !connection->reader.segmented ||
+        connection->consecutive_faults > CONSECUTIVE_FAULTS_MAX)
+        begin_closing(connection);
+}
+
+// ---- Messages ----------------------------------------------------------------------------------
+
+static void answer_empty(struct connection *connection, int16_t stream, uint8_t opcode)
+{
+    if (connection_begin_response(connection, stream, opcode, 0) != NULL)
+        (void)connection_end_response(connection);
+}
+
+static bool take_options(struct connection *connection, const struct frame *frame)
+{
+    struct buffer *body = connection_begin_response(connection, frame->stream, OPCODE_SUPPORTED, 0);
+    if (body == NULL) return true;
+    message_put_supported(body);
+    return connection_end_response(connection);
+}
+
+static bool take_startup(struct connection *connection, const struct frame *frame,
+                         struct cql_error *error)
+{
+    struct message_startup startup;
+    if (!message_decode_startup(frame->body, connection->version, &startup, error)) return false;
+    bool lz4 = startup.compression == MESSAGE_LZ4;
+    if (lz4 && connection->version < 5) {
+        frame_reader_set_lz4(&connection->reader);
+        frame_writer_set_lz4(&connection->writer);
+    }
+    connection->state = CONNECTION_READY;
+    answer_empty(connection, frame->stream, OPCODE_READY);
+    if (connection->version >= 5) {
+        frame_reader_set_segmented(&connection->reader, lz4);
+        frame_writer_set_segmented(&connection->writer, lz4);
+    }
+    return true;
+}
+
+static bool take_register(struct connection *connection, const struct frame *frame,
+                          struct cql_error *error)
+{
+    unsigned events;
+    if (!message_decode_register(frame->body, &events, error)) return false;
+    connection->events |= events;
+    answer_empty(connection, frame->stream, OPCODE_READY);
+    return true;
+}
+
+static bool check_state(const struct connection *connection, const struct frame *frame,
+                        struct cql_error *error)
+{
+    uint8_t opcode = frame->opcode;
+    if (connection->state == CONNECTION_NEW) {
+        if (opcode == OPCODE_OPTIONS || opcode == OPCODE_STARTUP) return true;
+        return cql_error_set(error, CQL_ERROR_PROTOCOL,
+                             "Unexpected message %s, expecting STARTUP or OPTIONS",
+                             frame_opcode_text(opcode));
+    }
+    if (opcode == OPCODE_STARTUP)
+        return cql_error_set(error, CQL_ERROR_PROTOCOL,
+                             "Unexpected message STARTUP, the connection is already initialized");
+    if (opcode == OPCODE_AUTH_RESPONSE) // Nobody was asked to log in.
+        return cql_error_set(error, CQL_ERROR_PROTOCOL,
+                             "Unexpected message AUTH_RESPONSE, the connection is already "
+                             "initialized");
+    return true;
+}
+
+static bool check_opcode(const struct frame *frame, struct cql_error *error)
+{
+    const char *name = frame_opcode_text(frame->opcode);
+    if (name == NULL)
+        return cql_error_set(error, CQL_ERROR_PROTOCOL, "Unknown opcode %d", (int)frame->opcode);
+    bool is_request = frame_opcode_is_request(frame->opcode);
+    if (is_request && !frame->is_response) return true;
+    return cql_error_set(error, CQL_ERROR_PROTOCOL,
+                         "Wrong protocol direction (expected %s, got %s) for opcode %d (%s)",
+                         is_request ? "REQUEST" : "RESPONSE",
+                         frame->is_response ? "RESPONSE" : "REQUEST", (int)frame->opcode, name);
+}
+
+// False: the message makes no sense, `error` says why, nothing was answered.
+static bool take_message(struct connection *connection, struct frame *frame,
+                         struct cql_error *error)
+{
+    if (!check_opcode(frame, error)) return false;
+    if ((frame->flags & FRAME_FLAG_CUSTOM_PAYLOAD) != 0) {
+        if (connection->version < 4)
+            return cql_error_set(error, CQL_ERROR_PROTOCOL,
+                                 "Received frame with CUSTOM_PAYLOAD flag for native protocol "
+                                 "version < 4");
+        if (!message_skip_custom_payload(&frame->body, error)) return false;
+    }
+    if (!check_state(connection, frame, error)) {
+        // A mistake about the conversation, not in the bytes: the connection lives.
+        connection_send_error(connection, frame->stream, error);
+        return true;
+    }
+    switch (frame->opcode) {
+    case OPCODE_OPTIONS:
+        return take_options(connection, frame);
+    case OPCODE_STARTUP:
+        return take_startup(connection, frame, error);
+    case OPCODE_REGISTER:
+        return take_register(connection, frame, error);
+    default:
+        return request_start(connection, frame, error) == REQUEST_STARTED;
+    }
+}
+
+static bool check_version(struct connection *connection, const struct frame *frame)
+{
+    if (connection->version == 0) {
+        connection->version = frame->version;
+        connection->writer.version = 0x80 | frame->version;
+    }
+    if (connection->version == frame->version) return true;
+    char text[128];
+    (void)snprintf(text, sizeof text,
+                   "Invalid message version. Got %d/v%d but previous%smessages on this connection "
+                   "had version %d/v%d",
+                   frame->version, frame->version, connection->reader.segmented ? "" : " ",
+                   connection->version, connection->version);
+    give_up(connection, frame->stream, text);
+    return false;
+}
+
+static void take_frame(struct connection *connection, struct frame *frame)
+{
+    if (!check_version(connection, frame)) return;
+    struct cql_error error;
+    if (take_message(connection, frame, &error))
+        connection->consecutive_faults = 0;
+    else
+        refuse_message(connection, frame->stream, &error);
+}
+
+static void refuse_oversize(struct connection *connection, const struct frame *frame)
+{
+    if (!check_version(connection, frame)) return;
+    struct cql_error error;
+    if (connection->version >= 5)
+        cql_error_set(&error, CQL_ERROR_INVALID,
+                      "CQL Message of size %u bytes exceeds allowed maximum of %u bytes",
+                      frame->size, CQL_FRAME_SIZE_MAX);
+    else
+        cql_error_set(&error, CQL_ERROR_INVALID,
+                      "Request is too big: length %u exceeds maximum allowed length %u.",
+                      frame->size, CQL_FRAME_SIZE_MAX);
+    connection_send_error(connection, frame->stream, &error);
+}
+
+// ---- Input -------------------------------------------------------------------------------------
+
+static bool has_room(const struct connection *connection)
+{
+    return connection->request_count < CQL_REQUESTS_PER_CONNECTION_MAX &&
+           connection->shared->request_size < CQL_REQUESTS_SIZE_MAX &&
+           (connection->stream == NULL ||
+            env_stream_queued(connection->stream) < CQL_OUTPUT_QUEUED_MAX);
+}
+
+// All whole envelopes of the bytes, as far as there is room. An empty slice goes on with what was
+// left before.
+static void read_frames(struct connection *connection, struct slice bytes)
+{
+    struct frame_reader *reader = &connection->reader;
+    frame_reader_push(reader, bytes);
+    while (connection->state < CONNECTION_CLOSING) {
+        if (!has_room(connection)) {
+            set_paused(connection, true);
+            if (connection->shared->request_size >= CQL_REQUESTS_SIZE_MAX)
+                connection->shared->is_full = true;
+            break;
+        }
+        struct frame frame;
+        enum frame_event event = frame_reader_next(reader, &frame);
+        if (event == FRAME_NONE) break;
+        if (event == FRAME_READY)
+            take_frame(connection, &frame);
+        else if (event == FRAME_OVERSIZE)
+            refuse_oversize(connection, &frame);
+        else if (event == FRAME_UNSUPPORTED)
+            refuse_version(connection, frame.version);
+        else
+            give_up(connection, reader->fault_has_stream ? frame.stream : 0, reader->fault);
+    }
+    frame_reader_park(reader);
+}
+
+static void on_data(void *context, struct slice bytes)
+{
+    struct connection *connection = context;
+    connection->shared->statistics.bytes_in += bytes.size;
+    if (connection->state < CONNECTION_CLOSING) read_frames(connection, bytes);
+}
+
+static void on_drained(void *context)
+{
+    post(context);
+}
+
+static void on_ended(void *context, enum status status)
+{
+    (void)status; // Good order or not: there is nobody to answer.
+    close_stream(context, false);
+}
+
+// The end of the turn: writes, reads on, or frees.
+static void run_task(struct env_task *task)
+{
+    struct connection *connection = CONTAINER_OF(task, struct connection, task);
+    write_collected(connection);
+    if (connection->state == CONNECTION_CLOSING) close_stream(connection, true);
+    if (connection->state == CONNECTION_CLOSED) {
+        if (connection->request_count == 0) destroy(connection);
+        return;
+    }
+    if (!connection->is_paused || !has_room(connection)) return;
+    if (connection->shared->is_full) return;
+    set_paused(connection, false);
+    read_frames(connection, slice_make("", 0));
+}
+
+static void post(struct connection *connection)
+{
+    env_task_post(connection->shared->env, &connection->task, run_task);
+}
+
+void connection_request_ended(struct connection *connection)
+{
+    struct connection_shared *shared = connection->shared;
+    if (connection->is_paused || connection->state == CONNECTION_CLOSED) post(connection);
+    if (!shared->is_full || shared->request_size > CQL_REQUESTS_SIZE_MAX / 2) return;
+    // The requests of all were too much: whoever waits may look again.
+    shared->is_full = false;
+    for (struct connection *other = shared->first; other != NULL; other = other->next)
+        if (other->is_paused) post(other);
+}
+
+// ---- For the server ----------------------------------------------------------------------------
+
+void connection_create(struct connection_shared *shared, struct env_stream *stream)
+{
+    static const struct env_stream_events events = {on_data, on_drained, on_ended};
+    struct connection *connection = calloc(1, sizeof *connection);
+    ASSERT(connection != NULL);
+    connection->shared = shared;
+    connection->stream = stream;
+    connection->next = shared->first;
+    connection->place = &shared->first;
+    if (connection->next != NULL) connection->next->place = &connection->next;
+    shared->first = connection;
+    shared->open_count++;
+    frame_reader_init(&connection->reader, CQL_FRAME_SIZE_MAX);
+    frame_writer_init(&connection->writer, 0x80 | VERSION_CURRENT,
+                      (size_t)CQL_RESPONSE_SIZE_MAX + CQL_OUTPUT_QUEUED_MAX);
+    env_stream_start(stream, &events, connection);
+}
+
+void connection_close(struct connection *connection)
+{
+    write_collected(connection);
+    close_stream(connection, true);
+}
+
+void connection_abandon(struct connection *connection)
+{
+    request_abandon_all(connection);
+    if (connection->stream != NULL) close_stream(connection, false);
+    destroy(connection);
+}

@@ -1,0 +1,95 @@
+// One client's connection, from its first byte to its last answer
+// (org.apache.cassandra.transport.ServerConnection).
+//
+//     NEW ----------STARTUP---------> READY
+//      | unknown version, bad bytes     | fault, close
+//      v                                v
+//     CLOSING <-------------------------+
+//      | end of the turn: written
+//      v
+//     CLOSED --last request ends--> freed
+//
+// Bytes are read as envelopes, each of which is answered at once or starts a request (request.h).
+// Answers collect in the writer and leave with one write at the end of the loop's turn, in the
+// order in which they became ready.
+//
+// Back-pressure: the connection is not read while too many of its requests wait, too much of its
+// output is queued, or the requests of all connections are too big together (limits.h). What was
+// read but not looked at stays in the reader.
+#ifndef CQL_PROTOCOL_CONNECTION_H
+#define CQL_PROTOCOL_CONNECTION_H
+
+#include "base/env.h"
+#include "cql/protocol/frame.h"
+#include "cql/protocol/message.h"
+#include "cql/protocol/prepared_cache.h"
+
+struct connection;
+struct request;
+
+struct connection_statistics {
+    uint64_t connections_accepted, connections_refused;
+    uint64_t queries, prepares, executions, batches; // Requests by kind.
+    uint64_t errors;                                 // Answers that are errors.
+    uint64_t bytes_in, bytes_out;
+};
+
+// What the connections of a server share. The server's; see server.c.
+struct connection_shared {
+    struct env *env;
+    struct query_processor *processor;
+    struct prepared_cache *prepared;
+    struct connection_statistics statistics;
+    struct connection *first; // All that are not freed.
+    size_t open_count;        // Those not CLOSED.
+    size_t request_size;      // Bytes of all requests that wait.
+    size_t request_count;
+    bool is_full;                  // It was too much; until half is free.
+    struct request *free_requests; // request.c's pool.
+    size_t free_request_count;
+    // Called when the last connection was freed.
+    void (*last_is_gone)(struct connection_shared *shared);
+};
+
+enum connection_state { CONNECTION_NEW, CONNECTION_READY, CONNECTION_CLOSING, CONNECTION_CLOSED };
+
+struct connection {
+    struct connection_shared *shared;
+    struct connection *next, **place; // In `shared->first`.
+    struct env_stream *stream;        // NULL when CLOSED.
+    enum connection_state state;
+    int version;            // 0 until the first message fixed it.
+    unsigned events;        // MESSAGE_SCHEMA_CHANGE…: what it registered for.
+    int consecutive_faults; // v5: messages in a row that could not be decoded.
+    bool is_paused;
+    struct frame_reader reader;
+    struct frame_writer writer;
+    struct env_task task;     // Writes what collected, reads what waited, frees.
+    struct request *requests; // Those that wait.
+    size_t request_count;
+    size_t keyspace_size;
+    char keyspace[CQL_NAME_SIZE_MAX]; // Of USE.
+};
+
+// Takes the stream over.
+void connection_create(struct connection_shared *shared, struct env_stream *stream);
+// Sends what waits and closes; it is freed when its requests have ended.
+void connection_close(struct connection *connection);
+// Frees it and its requests as they stand: the end of a simulated crash.
+void connection_abandon(struct connection *connection);
+
+// ---- For request.c -----------------------------------------------------------------------------
+
+// Where the body of a response goes; NULL when nobody is there to read it.
+struct buffer *connection_begin_response(struct connection *connection, int16_t stream,
+                                         uint8_t opcode, uint8_t flags);
+// False when it was too big and nothing was written.
+bool connection_end_response(struct connection *connection);
+void connection_send_error(struct connection *connection, int16_t stream,
+                           const struct cql_error *error);
+// A request has ended: there may be room for others.
+void connection_request_ended(struct connection *connection);
+// An event, to those who registered for it: begins, and ends with connection_end_response().
+struct buffer *connection_begin_event(struct connection *connection, unsigned event);
+
+#endif

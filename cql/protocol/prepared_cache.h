@@ -1,0 +1,48 @@
+// Prepared statements by their id (org.apache.cassandra.cql3.QueryProcessor.preparedStatements).
+//
+// The id is Cassandra's: MD5 of the text, with the current keyspace before it unless every table in
+// it is written keyspace.table (cql-server.md §6.1). So the same text has the same id on each node
+// and after each start, and two connections share one statement.
+//
+//     slots     open addressing by the id's first bytes: index + 1 of an entry, 0 free
+//     entries   in a list from the most to the least recently used
+//
+// Bounded by CQL_PREPARED_MAX and CQL_PREPARED_SIZE_MAX: the least recently used leaves, and is
+// UNPREPARED to clients, who prepare it again by themselves. A statement whose table changed leaves
+// when the change is heard of (prepared_cache_drop_stale), so what is found is never out of date.
+#ifndef CQL_PROTOCOL_PREPARED_CACHE_H
+#define CQL_PROTOCOL_PREPARED_CACHE_H
+
+#include "cql/statement/statement.h"
+
+enum { PREPARED_ID_SIZE = 16 };
+
+struct prepared {
+    uint8_t id[PREPARED_ID_SIZE];
+    uint8_t metadata_id[PREPARED_ID_SIZE]; // Of the result's columns (§6.4).
+    struct statement *statement;           // The cache's reference; take one to keep it.
+};
+
+struct prepared_cache;
+struct prepared_cache *prepared_cache_create(void);
+void prepared_cache_destroy(struct prepared_cache *cache);
+
+// The statement of this id, now the most recently used; NULL when there is none. `id` may have any
+// size. Valid until the next call that changes the cache.
+const struct prepared *prepared_cache_find(struct prepared_cache *cache, struct slice id);
+// Finds or prepares. `keyspace` is the current one, empty if none. NULL: `error` says why.
+const struct prepared *prepared_cache_prepare(struct prepared_cache *cache,
+                                              struct query_processor *processor, struct slice text,
+                                              struct slice keyspace, struct cql_error *error);
+// Lets go of the statements whose tables are not what they were.
+void prepared_cache_drop_stale(struct prepared_cache *cache,
+                               const struct query_processor *processor);
+size_t prepared_cache_count(const struct prepared_cache *cache);
+// How many left because of the limits.
+uint64_t prepared_cache_evictions(const struct prepared_cache *cache);
+
+// MD5 over name, 0, Java type, 0, 0 of each column.
+void prepared_cache_metadata_id(const struct column_spec *columns, size_t count,
+                                uint8_t id[PREPARED_ID_SIZE]);
+
+#endif

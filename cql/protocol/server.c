@@ -1,0 +1,160 @@
+#include "cql/protocol/server.h"
+
+#include "base/assert.h"
+#include "base/container_of.h"
+#include "base/limits.h"
+#include "cql/protocol/connection.h"
+#include "cql/protocol/request.h"
+
+#include <stdlib.h>
+
+struct cql_server {
+    struct connection_shared shared;
+    struct env_listener *listener; // NULL once it closes.
+    struct metadata_listener schema_listener;
+    struct env_task closed_task;
+    bool is_closing, is_abandoned;
+    void (*closed)(void *context);
+    void *context;
+};
+
+static void accepted(void *context, struct env_stream *stream)
+{
+    struct cql_server *server = context;
+    if (server->shared.open_count >= CQL_CONNECTIONS_MAX) {
+        server->shared.statistics.connections_refused++;
+        env_stream_close(stream, false);
+        return;
+    }
+    server->shared.statistics.connections_accepted++;
+    connection_create(&server->shared, stream);
+}
+
+// ---- Events ------------------------------------------------------------------------------------
+
+static void schema_changed(struct metadata_listener *listener, const struct metadata_change *change)
+{
+    static const char *const changes[] = {"CREATED", "UPDATED", "DROPPED"};
+    static const char *const targets[] = {"KEYSPACE", "TABLE"};
+    struct cql_server *server = CONTAINER_OF(listener, struct cql_server, schema_listener);
+    prepared_cache_drop_stale(server->shared.prepared, server->shared.processor);
+    for (struct connection *c = server->shared.first; c != NULL; c = c->next) {
+        struct buffer *body = connection_begin_event(c, MESSAGE_SCHEMA_CHANGE);
+        if (body == NULL) continue;
+        message_put_schema_change_event(body, changes[change->change], targets[change->target],
+                                        change->keyspace, change->table);
+        (void)connection_end_response(c);
+    }
+}
+
+static void announce_down(struct cql_server *server)
+{
+    struct env_address address = env_listener_address(server->listener);
+    for (struct connection *c = server->shared.first; c != NULL; c = c->next) {
+        struct buffer *body = connection_begin_event(c, MESSAGE_STATUS_CHANGE);
+        if (body == NULL) continue;
+        message_put_status_change_event(body, "DOWN", &address);
+        (void)connection_end_response(c);
+    }
+}
+
+// ---- Life --------------------------------------------------------------------------------------
+
+static void destroy(struct cql_server *server)
+{
+    ASSERT(server->shared.first == NULL);
+    env_task_cancel(server->shared.env, &server->closed_task);
+    if (server->shared.processor->metadata != NULL)
+        metadata_unlisten(server->shared.processor->metadata, &server->schema_listener);
+    request_pool_deinit(&server->shared);
+    prepared_cache_destroy(server->shared.prepared);
+    free(server);
+}
+
+static void run_closed_task(struct env_task *task)
+{
+    struct cql_server *server = CONTAINER_OF(task, struct cql_server, closed_task);
+    void (*closed)(void *context) = server->closed;
+    void *context = server->context;
+    destroy(server);
+    closed(context);
+}
+
+static void last_is_gone(struct connection_shared *shared)
+{
+    struct cql_server *server = CONTAINER_OF(shared, struct cql_server, shared);
+    if (server->is_closing && !server->is_abandoned)
+        env_task_post(shared->env, &server->closed_task, run_closed_task);
+}
+
+enum status cql_server_create(struct env *env, struct query_processor *processor,
+                              const struct env_address *address, struct cql_server **server,
+                              struct error *error)
+{
+    struct cql_server *created = calloc(1, sizeof *created);
+    ASSERT(created != NULL);
+    created->shared.env = env;
+    created->shared.processor = processor;
+    created->shared.last_is_gone = last_is_gone;
+    enum status status = env_listen(env, address, accepted, created, &created->listener, error);
+    if (status != STATUS_OK) {
+        free(created);
+        return status;
+    }
+    created->shared.prepared = prepared_cache_create();
+    created->schema_listener.changed = schema_changed;
+    if (processor->metadata != NULL)
+        metadata_listen(processor->metadata, &created->schema_listener);
+    *server = created;
+    return STATUS_OK;
+}
+
+struct env_address cql_server_address(const struct cql_server *server)
+{
+    return env_listener_address(server->listener);
+}
+
+void cql_server_statistics(const struct cql_server *server,
+                           struct cql_server_statistics *statistics)
+{
+    const struct connection_shared *shared = &server->shared;
+    *statistics = (struct cql_server_statistics){
+        .connections_accepted = shared->statistics.connections_accepted,
+        .connections_refused = shared->statistics.connections_refused,
+        .queries = shared->statistics.queries,
+        .prepares = shared->statistics.prepares,
+        .executions = shared->statistics.executions,
+        .batches = shared->statistics.batches,
+        .errors = shared->statistics.errors,
+        .bytes_in = shared->statistics.bytes_in,
+        .bytes_out = shared->statistics.bytes_out,
+        .prepared_evictions = prepared_cache_evictions(shared->prepared),
+        .connections = shared->open_count,
+        .requests_waiting = shared->request_count,
+        .prepared_statements = prepared_cache_count(shared->prepared),
+    };
+}
+
+void cql_server_close(struct cql_server *server, void (*closed)(void *context), void *context)
+{
+    ASSERT(!server->is_closing);
+    server->is_closing = true;
+    server->closed = closed;
+    server->context = context;
+    announce_down(server);
+    env_listener_close(server->listener);
+    server->listener = NULL;
+    for (struct connection *c = server->shared.first; c != NULL; c = c->next)
+        connection_close(c);
+    if (server->shared.first == NULL)
+        env_task_post(server->shared.env, &server->closed_task, run_closed_task);
+}
+
+void cql_server_abandon(struct cql_server *server)
+{
+    server->is_abandoned = true;
+    if (server->listener != NULL) env_listener_close(server->listener);
+    while (server->shared.first != NULL)
+        connection_abandon(server->shared.first);
+    destroy(server);
+}

@@ -1,0 +1,42 @@
+// The CQL server of a node: listens, and owns what its connections share
+// (org.apache.cassandra.transport.Server).
+//
+//     listener --accepted--> connection.h --envelope--> request.h --done--> connection.h
+//
+// It hears of schema changes: statements that became stale leave the cache, and connections that
+// registered for it get an EVENT.
+#ifndef CQL_PROTOCOL_SERVER_H
+#define CQL_PROTOCOL_SERVER_H
+
+#include "base/env.h"
+#include "cql/statement/statement.h"
+
+struct cql_server;
+
+// Listens at `address` (port 0: any). IN_USE, IO. `processor` and its metadata outlive the server;
+// the metadata may be NULL in tests.
+MUST_USE enum status cql_server_create(struct env *env, struct query_processor *processor,
+                                       const struct env_address *address,
+                                       struct cql_server **server, struct error *error);
+struct env_address cql_server_address(const struct cql_server *server);
+
+struct cql_server_statistics {
+    uint64_t connections_accepted, connections_refused;
+    uint64_t queries, prepares, executions, batches;
+    uint64_t errors;
+    uint64_t bytes_in, bytes_out;
+    uint64_t prepared_evictions;
+    size_t connections, requests_waiting, prepared_statements;
+};
+void cql_server_statistics(const struct cql_server *server,
+                           struct cql_server_statistics *statistics);
+
+// Tells clients that the node goes down, takes no more connections, lets go of those there are when
+// their requests have ended, and frees the server. `closed` comes once, never inside this call. The
+// parts below still work until then.
+void cql_server_close(struct cql_server *server, void (*closed)(void *context), void *context);
+// Frees all as it stands, requests under way too: the end of a simulated crash. The env still
+// works; the parts below make no more callbacks.
+void cql_server_abandon(struct cql_server *server);
+
+#endif

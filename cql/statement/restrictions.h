@@ -1,0 +1,114 @@
+// WHERE: which partitions, which rows, and what is left to filter
+// (org.apache.cassandra.cql3.restrictions.StatementRestrictions).
+//
+//     relations --merge per column--> restrictions
+//         partition key: one EQ or IN for each column -> keys;  token(...) -> part of the ring
+//         clustering:    EQ and IN from the first column on, then maybe one slice -> ranges of rows
+//         the rest       -> filters, looked at row by row (ALLOW FILTERING)
+#ifndef CQL_STATEMENT_RESTRICTIONS_H
+#define CQL_STATEMENT_RESTRICTIONS_H
+
+#include "cql/execution/row_view.h"
+#include "cql/statement/term.h"
+
+enum restriction_kind {
+    RESTRICTION_EQ,
+    RESTRICTION_IN,
+    RESTRICTION_SLICE,
+    RESTRICTION_CONTAINS,
+    RESTRICTION_KIND_COUNT
+};
+
+// One side of a slice; `value` is NULL when it is open. Of several columns it may bind only the
+// first few, `column_count`.
+struct restriction_bound {
+    const struct term *value;
+    bool inclusive;
+    uint16_t column_count;
+};
+
+// One CONTAINS, CONTAINS KEY (no `value`), or m[key] = value.
+struct restriction_entry {
+    const struct term *key, *value;
+};
+
+struct restriction {
+    enum restriction_kind kind;
+    bool is_token, is_multi;
+    uint16_t column_count;
+    const struct column *const *columns; // Neighbours, when there are several.
+    // EQ: the value, of several columns a tuple. IN: a list as one marker.
+    const struct term *value;
+    const struct term *const *in_values; // IN ( … ), when `value` is NULL.
+    size_t in_count;
+    struct restriction_bound start, end; // SLICE, in the order of the values (DESC is no matter).
+    const struct restriction_entry *entries; // CONTAINS: all must hold.
+    size_t entry_count;
+};
+
+struct restrictions {
+    const struct table *table;
+    const struct restriction **keys; // One for each partition-key column; NULL: not restricted.
+    bool keys_are_complete;          // Every one is EQ or IN: partitions are read by key.
+    bool keys_have_in;
+    const struct restriction *token;       // NULL: none.
+    const struct restriction **clustering; // Those that make ranges, in the order of the columns.
+    size_t clustering_count;
+    bool clustering_has_slice, clustering_has_in;
+    bool has_clustering;             // Some clustering column is restricted, in whatever way.
+    uint16_t clustering_bound_count; // Columns bound by EQ or IN from the first on.
+    const struct restriction **filters;
+    size_t filter_count;
+};
+
+enum restrictions_use { RESTRICTIONS_SELECT, RESTRICTIONS_UPDATE, RESTRICTIONS_DELETE };
+
+struct restrictions_options {
+    enum restrictions_use use;
+    bool allow_filtering;     // Also: of a virtual keyspace, where it needs no saying.
+    bool only_static_columns; // The statement selects or changes nothing but static columns.
+};
+
+bool restrictions_prepare(struct analysis *analysis, const struct cql_relations *relations,
+                          const struct restrictions_options *options,
+                          struct restrictions *restrictions);
+
+// A SELECT that reads the whole ring for some rows of each partition wants ALLOW FILTERING. Looked
+// at last, when nothing else is wrong.
+bool restrictions_check_scan(const struct restrictions *restrictions, bool allow_filtering,
+                             struct cql_error *error);
+
+// ---- Execution. What is made lives in the binding's arena. --------------------------------------
+
+// keys_are_complete: the partitions in the order of their values, each once.
+bool restrictions_bind_keys(const struct restrictions *restrictions, const struct binding *binding,
+                            struct partition_key **keys, size_t *count);
+// The rows: sorted ranges without overlap. None when nothing can match.
+bool restrictions_bind_ranges(const struct restrictions *restrictions,
+                              const struct binding *binding, struct clustering_range **ranges,
+                              size_t *count);
+// Of the ring: all, or what token() says. `*is_empty`: nothing.
+bool restrictions_bind_scan(const struct restrictions *restrictions, const struct binding *binding,
+                            struct scan_range *range, bool *is_empty);
+
+// A filter with its values.
+struct row_filter {
+    const struct restriction *restriction;
+    bool is_of_partition; // Only of key and static columns.
+    struct slice *values; // EQ: one for each column. IN: column_count for each alternative.
+    size_t alternative_count;
+    struct slice *start, *end; // SLICE: the bounds' values, or NULL.
+    struct slice *entries;     // CONTAINS: key and value in turn; null: any.
+};
+bool restrictions_bind_filters(const struct restrictions *restrictions,
+                               const struct binding *binding, struct row_filter **filters,
+                               size_t *count);
+// The row passes. `arena` is for what has to be decoded.
+bool row_filter_passes(const struct row_filter *filter, const struct row_view *view,
+                       struct arena *arena);
+
+// The value of a key column, checked: never null or unset.
+bool restrictions_bind_key_value(const struct term *term, const struct column *column,
+                                 const struct binding *binding, struct slice *value);
+
+#endif

@@ -1,0 +1,243 @@
+// SELECT bound to its table (org.apache.cassandra.cql3.statements.SelectStatement.RawStatement).
+#include "base/bytes.h"
+#include "cql/statement/plan.h"
+
+static bool select_analysis_refuse(struct analysis *analysis, const char *text)
+{
+    return cql_error_set(analysis->error, CQL_ERROR_INVALID, "%s", text);
+}
+
+// Columns that selectors look at, one by one; aggregates' arguments are not among them.
+static bool select_analysis_check_distinct(struct analysis *analysis,
+                                           const struct cql_select *select,
+                                           const struct select_plan *plan)
+{
+    const struct table *table = plan->table;
+    const struct selection *selection = &plan->selection;
+    for (size_t i = 0; i < plan->restrictions.filter_count; i++)
+        if (plan->restrictions.filters[i]->columns[0]->kind != COLUMN_STATIC &&
+            plan->restrictions.filters[i]->columns[0]->kind != COLUMN_PARTITION_KEY)
+            return select_analysis_refuse(
+                analysis,
+                "SELECT DISTINCT with WHERE clause only supports restriction by partition "
+                "key and/or static columns.");
+    if (plan->restrictions.has_clustering)
+        return select_analysis_refuse(
+            analysis, "SELECT DISTINCT with WHERE clause only supports restriction by partition "
+                      "key and/or static columns.");
+    bool seen[256] = {false};
+    for (uint16_t i = 0; i < selection->slot_count; i++) {
+        const struct column *column = selection->slots[i]->column;
+        if (column->kind == COLUMN_CLUSTERING || column->kind == COLUMN_REGULAR)
+            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                                 "SELECT DISTINCT queries must only request partition key columns "
+                                 "and/or static columns (not %.*s)",
+                                 SLICE_TEXT(column->name));
+        if (column->kind == COLUMN_PARTITION_KEY && column->index < 256) seen[column->index] = true;
+    }
+    // COUNT(k) requests k too.
+    for (size_t i = 0; i < select->selector_count; i++) {
+        const struct cql_term *term = select->selectors[i].term;
+        for (size_t k = 0; k < term->item_count; k++) {
+            if (term->items[k] == NULL || term->items[k]->kind != CQL_TERM_COLUMN) continue;
+            const struct column *column = table_find_column(table, term->items[k]->value);
+            if (column != NULL && column->kind == COLUMN_PARTITION_KEY && column->index < 256)
+                seen[column->index] = true;
+        }
+    }
+    for (uint16_t i = 0; i < table->column_counts[COLUMN_PARTITION_KEY] && i < 256; i++)
+        if (!seen[i] && !(plan->restrictions.keys_are_complete && !plan->restrictions.keys_have_in))
+            return cql_error_set(
+                analysis->error, CQL_ERROR_INVALID,
+                "SELECT DISTINCT queries must request all the partition key columns (missing %.*s)",
+                SLICE_TEXT(table->columns[COLUMN_PARTITION_KEY][i].name));
+    return true;
+}
+
+static bool select_analysis_order(struct analysis *analysis, const struct cql_select *select,
+                                  struct select_plan *plan)
+{
+    if (select->order_by_count == 0) return true;
+    for (size_t i = 0; i < select->order_by_count; i++)
+        if (select->order_by[i].ann_of != NULL)
+            return select_analysis_refuse(analysis, "ANN ordering is not supported by Helenus yet");
+    if (!plan->restrictions.keys_are_complete)
+        return select_analysis_refuse(
+            analysis,
+            "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.");
+    uint16_t next = 0, order_count = 0;
+    bool reversed = false, is_first = true;
+    const struct column **order =
+        ARENA_NEW_ARRAY(analysis->arena, const struct column *, select->order_by_count);
+    for (size_t i = 0; i < select->order_by_count; i++) {
+        const struct column *column = analysis_find_column(analysis, select->order_by[i].column);
+        if (column == NULL) return false;
+        if (column->kind != COLUMN_CLUSTERING)
+            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                                 "Order by is currently only supported on the clustered columns of "
+                                 "the PRIMARY KEY, got %.*s",
+                                 SLICE_TEXT(column->name));
+        // Columns bound by = may be left out, and one may be named again.
+        bool is_repeated = false;
+        for (uint16_t k = 0; k < order_count; k++)
+            if (order[k] == column) is_repeated = true;
+        if (is_repeated) continue;
+        while (next < column->index && next < plan->restrictions.clustering_bound_count)
+            next++;
+        if (column->index != next)
+            return select_analysis_refuse(
+                analysis,
+                "Order by currently only supports the ordering of columns following their "
+                "declared order in the PRIMARY KEY");
+        next++;
+        order[order_count++] = column;
+        bool is_turned = select->order_by[i].descending != column->reversed;
+        if (!is_first && is_turned != reversed)
+            return select_analysis_refuse(analysis, "Unsupported order by relation");
+        reversed = is_turned;
+        is_first = false;
+    }
+    plan->reversed = reversed;
+    plan->order = order;
+    plan->order_count = order_count;
+    plan->needs_sort = plan->restrictions.keys_have_in;
+    return true;
+}
+
+static bool select_analysis_group_column(struct analysis *analysis, const struct cql_term *term,
+                                         const struct column **column)
+{
+    if (term->kind != CQL_TERM_COLUMN) {
+        const struct cql_term *inner = term;
+        while (inner->kind != CQL_TERM_COLUMN && inner->item_count > 0 && inner->items[0] != NULL)
+            inner = inner->items[0];
+        if (inner->kind == CQL_TERM_COLUMN) {
+            *column = analysis_find_column(analysis, inner->value);
+            if (*column == NULL) return false;
+            if ((*column)->kind != COLUMN_CLUSTERING)
+                return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                                     "Group by functions are only supported on clustering columns, "
+                                     "got %.*s",
+                                     SLICE_TEXT((*column)->name));
+        }
+        return select_analysis_refuse(analysis,
+                                      "GROUP BY of functions is not supported by Helenus yet");
+    }
+    *column = analysis_find_column(analysis, term->value);
+    return *column != NULL;
+}
+
+static bool select_analysis_group(struct analysis *analysis, const struct cql_select *select,
+                                  struct select_plan *plan)
+{
+    const struct table *table = plan->table;
+    const struct restrictions *restrictions = &plan->restrictions;
+    uint16_t key_count = table->column_counts[COLUMN_PARTITION_KEY];
+    uint16_t next = 0; // Of all key columns, the partition key's first.
+    plan->is_grouped = plan->selection.is_aggregate || select->group_by_count > 0;
+    plan->has_group_by = select->group_by_count > 0;
+    for (size_t i = 0; i < select->group_by_count; i++) {
+        const struct column *column = NULL;
+        if (!select_analysis_group_column(analysis, select->group_by[i], &column)) return false;
+        if (column->kind > COLUMN_CLUSTERING)
+            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                                 "Group by is currently only supported on the columns of the "
+                                 "PRIMARY KEY, got %.*s",
+                                 SLICE_TEXT(column->name));
+        uint16_t place = column->kind == COLUMN_PARTITION_KEY
+                             ? column->index
+                             : (uint16_t)(key_count + column->index);
+        // Columns bound by = may be left out.
+        while (next < place) {
+            bool is_bound = next < key_count
+                                ? restrictions->keys[next] != NULL &&
+                                      restrictions->keys[next]->kind == RESTRICTION_EQ
+                                : next - key_count < restrictions->clustering_bound_count &&
+                                      !restrictions->clustering_has_in;
+            if (!is_bound) break;
+            next++;
+        }
+        if (next != place)
+            return select_analysis_refuse(
+                analysis, "Group by currently only support groups of columns following their "
+                          "declared order in the PRIMARY KEY");
+        next++;
+    }
+    if (plan->has_group_by && next < key_count)
+        return select_analysis_refuse(
+            analysis, "Group by is not supported on only a part of the partition key");
+    if (plan->has_group_by) plan->group_clustering_count = (uint16_t)(next - key_count);
+    return true;
+}
+
+static bool select_analysis_limit(struct analysis *analysis, const struct cql_term *raw,
+                                  const char *name, const struct term **limit)
+{
+    *limit = NULL;
+    if (raw == NULL) return true;
+    struct column_spec spec = {analysis->table->keyspace, analysis->table->name,
+                               slice_of_text(name), type_of_kind(TYPE_INT)};
+    if (!term_prepare(analysis, raw, &spec, limit)) return false;
+    if ((*limit)->kind != TERM_CONSTANT || (*limit)->constant.size != 4) return true;
+    if ((int32_t)bytes_get_u32((*limit)->constant.data) > 0) return true;
+    return select_analysis_refuse(analysis, "LIMIT must be strictly positive");
+}
+
+static bool select_analysis_check_limits(struct analysis *analysis, const struct cql_select *select,
+                                         const struct select_plan *plan)
+{
+    if (select->per_partition_limit == NULL) return true;
+    if (select->is_distinct)
+        return select_analysis_refuse(
+            analysis, "PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries");
+    if (plan->selection.is_aggregate && !plan->has_group_by)
+        return select_analysis_refuse(analysis,
+                                      "PER PARTITION LIMIT is not allowed with aggregate queries.");
+    return true;
+}
+
+// Whether the static row is read: a column of it is wanted, or it makes a row of its own.
+static bool select_analysis_wants_static(const struct select_plan *plan)
+{
+    const struct table *table = plan->table;
+    return table->column_counts[COLUMN_STATIC] > 0;
+}
+
+bool select_analysis_prepare(struct analysis *analysis, const struct cql_select *select,
+                             struct select_plan *plan)
+{
+    *plan = (struct select_plan){0};
+    if (select->is_json)
+        return select_analysis_refuse(analysis, "SELECT JSON is not supported by Helenus yet");
+    plan->table = analysis_find_table(analysis, &select->table);
+    if (plan->table == NULL) return false;
+    analysis->table = plan->table;
+    if (!selection_prepare(analysis, select, &plan->selection)) return false;
+    const struct keyspace *keyspace =
+        analysis_lookup_keyspace(analysis->processor, plan->table->keyspace);
+    plan->is_of_virtual_keyspace = keyspace != NULL && keyspace->is_virtual;
+    bool may_filter = select->allow_filtering || plan->is_of_virtual_keyspace;
+    struct restrictions_options options = {RESTRICTIONS_SELECT, may_filter,
+                                           plan->selection.only_static_columns &&
+                                               !select->is_distinct};
+    if (!restrictions_prepare(analysis, &select->where, &options, &plan->restrictions))
+        return false;
+    if (!select_analysis_group(analysis, select, plan)) return false;
+    if (!select_analysis_check_limits(analysis, select, plan)) return false;
+    plan->is_distinct = select->is_distinct;
+    if (select->is_distinct && !select_analysis_check_distinct(analysis, select, plan))
+        return false;
+    if (!select_analysis_order(analysis, select, plan)) return false;
+    if (!select_analysis_limit(analysis, select->per_partition_limit, "[per_partition_limit]",
+                               &plan->per_partition_limit) ||
+        !select_analysis_limit(analysis, select->limit, "[limit]", &plan->limit))
+        return false;
+    if (!restrictions_check_scan(&plan->restrictions, may_filter, analysis->error)) return false;
+    plan->with_static = select_analysis_wants_static(plan);
+    bool is_system = plan->table->is_virtual;
+    if (plan->is_grouped && !plan->restrictions.keys_are_complete)
+        plan->warning = "Aggregation query used without partition key";
+    else if (plan->is_grouped && plan->restrictions.keys_have_in && !is_system)
+        plan->warning = "Aggregation query used on multiple partition keys (IN restriction)";
+    return true;
+}

@@ -1,0 +1,503 @@
+#include "cql/statement/selection.h"
+
+#include "cql/parser/ast_text.h"
+
+struct preparing {
+    struct analysis *analysis;
+    const struct selector **aggregates, **slots;
+    uint16_t aggregate_count, slot_count, capacity;
+    bool in_aggregate, too_many;
+};
+
+static bool selection_invalid(struct preparing *preparing, const char *text)
+{
+    return cql_error_set(preparing->analysis->error, CQL_ERROR_INVALID, "%s", text);
+}
+
+static bool selection_prepare_term(struct preparing *preparing, const struct cql_term *raw,
+                                   const struct selector **selector);
+
+static struct selector *selection_new(struct preparing *preparing, enum selector_kind kind,
+                                      const struct type *type)
+{
+    struct selector *selector = ARENA_NEW(preparing->analysis->arena, struct selector);
+    selector->kind = kind;
+    selector->type = type;
+    return selector;
+}
+
+// A value of the row: remembered for a group, unless it is read for an aggregate's argument.
+static void selection_give_slot(struct preparing *preparing, struct selector *selector)
+{
+    if (preparing->in_aggregate) return;
+    if (preparing->slot_count == preparing->capacity) {
+        preparing->too_many = true;
+        return;
+    }
+    selector->slot = preparing->slot_count;
+    preparing->slots[preparing->slot_count++] = selector;
+}
+
+static bool selection_refuse_untyped(struct analysis *analysis, const struct cql_term *raw)
+{
+    return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                         "Cannot infer type for term %s in selection clause (try using a cast to "
+                         "force a type)",
+                         analysis_term_text(analysis, raw));
+}
+
+// NULL with the error set.
+static const struct type *selection_type_of(struct analysis *analysis, const struct cql_term *raw)
+{
+    const struct type *type = term_natural_type(analysis, raw);
+    if (type == NULL && !cql_error_is_set(analysis->error))
+        (void)selection_refuse_untyped(analysis, raw);
+    return type;
+}
+
+// A literal or a marker: its type comes from where it stands.
+static bool selection_is_open(const struct cql_term *raw)
+{
+    if (raw->kind == CQL_TERM_TUPLE && raw->item_count == 1)
+        return selection_is_open(raw->items[0]); // Brackets around a term.
+    return raw->kind == CQL_TERM_CONSTANT || raw->kind == CQL_TERM_NULL ||
+           raw->kind == CQL_TERM_MARKER || raw->kind == CQL_TERM_LIST ||
+           raw->kind == CQL_TERM_SET || raw->kind == CQL_TERM_MAP || raw->kind == CQL_TERM_UDT ||
+           raw->kind == CQL_TERM_TUPLE;
+}
+
+static bool selection_prepare_literal(struct preparing *preparing, const struct cql_term *raw,
+                                      const struct type *type, struct slice name,
+                                      const struct selector **selector)
+{
+    const struct table *table = preparing->analysis->table;
+    struct column_spec spec = {table->keyspace, table->name, name, type};
+    struct selector *made = selection_new(preparing, SELECTOR_TERM, type);
+    *selector = made;
+    return term_prepare(preparing->analysis, raw, &spec, &made->term);
+}
+
+static bool selection_prepare_argument(struct preparing *preparing, const struct cql_term *raw,
+                                       const struct type *type, const struct selector **selector)
+{
+    if (selection_is_open(raw))
+        return selection_prepare_literal(preparing, raw, type, slice_of_text("[selection]"),
+                                         selector);
+    return selection_prepare_term(preparing, raw, selector);
+}
+
+static bool selection_prepare_column(struct preparing *preparing, const struct cql_term *raw,
+                                     const struct selector **selector)
+{
+    const struct column *column = analysis_find_column(preparing->analysis, raw->value);
+    if (column == NULL) return false;
+    struct selector *made = selection_new(preparing, SELECTOR_COLUMN, column->type);
+    made->column = column;
+    selection_give_slot(preparing, made);
+    *selector = made;
+    return true;
+}
+
+static bool selection_prepare_cell_info(struct preparing *preparing, const struct cql_term *raw,
+                                        const struct selector **selector)
+{
+    struct analysis *analysis = preparing->analysis;
+    if (raw->items[0]->kind != CQL_TERM_COLUMN)
+        return selection_invalid(preparing,
+                                 "TTL and WRITETIME of elements are not supported by Helenus yet");
+    const struct column *column = analysis_find_column(analysis, raw->items[0]->value);
+    if (column == NULL) return false;
+    const char *name = raw->kind == CQL_TERM_TTL         ? "ttl"
+                       : raw->kind == CQL_TERM_WRITETIME ? "writetime"
+                                                         : "maxwritetime";
+    if (column->kind < COLUMN_STATIC)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Cannot use selection function %s on PRIMARY KEY part %.*s", name,
+                             SLICE_TEXT(column->name));
+    const struct type *type = type_of_kind(raw->kind == CQL_TERM_TTL ? TYPE_INT : TYPE_BIGINT);
+    if (type_is_multi_cell(column->type) && raw->kind != CQL_TERM_MAXWRITETIME)
+        type = type_make_list(analysis->arena, type, true);
+    enum selector_kind kind = raw->kind == CQL_TERM_TTL         ? SELECTOR_TTL
+                              : raw->kind == CQL_TERM_WRITETIME ? SELECTOR_WRITETIME
+                                                                : SELECTOR_MAXWRITETIME;
+    struct selector *made = selection_new(preparing, kind, type);
+    made->column = column;
+    selection_give_slot(preparing, made);
+    *selector = made;
+    return true;
+}
+
+static bool selection_make_call(struct preparing *preparing, const struct function *function,
+                                const struct cql_term *const *raws, size_t count,
+                                const struct selector **selector)
+{
+    bool is_aggregate = function_is_aggregate(function);
+    if (is_aggregate && preparing->in_aggregate)
+        return selection_invalid(
+            preparing, "aggregate functions cannot be used as arguments of aggregate functions");
+    const struct selector **items =
+        ARENA_NEW_ARRAY(preparing->analysis->arena, const struct selector *, count + 1);
+    preparing->in_aggregate = preparing->in_aggregate || is_aggregate;
+    bool is_ok = true;
+    for (size_t i = 0; i < count && is_ok; i++)
+        is_ok = selection_prepare_argument(preparing, raws[i], function->arguments[i], &items[i]);
+    if (is_aggregate) preparing->in_aggregate = false;
+    if (!is_ok) return false;
+    struct selector *made = selection_new(
+        preparing, is_aggregate ? SELECTOR_AGGREGATE : SELECTOR_CALL, function->result);
+    made->function = function;
+    made->items = items;
+    made->item_count = count;
+    if (is_aggregate && preparing->aggregate_count == preparing->capacity)
+        preparing->too_many = true;
+    else if (is_aggregate) {
+        made->slot = preparing->aggregate_count;
+        preparing->aggregates[preparing->aggregate_count++] = made;
+    }
+    *selector = made;
+    return true;
+}
+
+static bool selection_prepare_call(struct preparing *preparing, const struct cql_term *raw,
+                                   const struct selector **selector)
+{
+    struct analysis *analysis = preparing->analysis;
+    if (raw->is_count_rows)
+        return selection_make_call(preparing, functions_count_rows(analysis), NULL, 0, selector);
+    struct function_argument arguments[16];
+    if (raw->item_count > 16) return selection_invalid(preparing, "Too many arguments");
+    struct slice name = raw->function.name;
+    if (slice_equals(name, slice_of_text("fromjson")) ||
+        slice_equals(name, slice_of_text("from_json")))
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "%.*s() cannot be used in the selection clause of a SELECT statement",
+                             SLICE_TEXT(name));
+    for (size_t i = 0; i < raw->item_count; i++) {
+        const struct cql_term *item = raw->items[i];
+        arguments[i] = (struct function_argument){NULL, item};
+        if (selection_is_open(item)) continue;
+        arguments[i].type = selection_type_of(analysis, item);
+        if (arguments[i].type == NULL) return false;
+    }
+    const struct function *function =
+        functions_resolve(analysis, &raw->function, arguments, raw->item_count, true);
+    if (function == NULL) return false;
+    return selection_make_call(preparing, function, raw->items, raw->item_count, selector);
+}
+
+static bool selection_prepare_operation(struct preparing *preparing, const struct cql_term *raw,
+                                        const struct selector **selector)
+{
+    struct analysis *analysis = preparing->analysis;
+    if (raw->kind == CQL_TERM_NEGATE) {
+        const struct type *type = selection_type_of(analysis, raw->items[0]);
+        if (type == NULL) return false;
+        const struct function *negation = functions_resolve_negation(analysis, type);
+        if (negation == NULL) return false;
+        return selection_make_call(preparing, negation, raw->items, 1, selector);
+    }
+    const struct function *function = term_resolve_operation(analysis, raw, NULL);
+    if (function == NULL) return false;
+    return selection_make_call(preparing, function, raw->items, 2, selector);
+}
+
+static bool selection_prepare_cast(struct preparing *preparing, const struct cql_term *raw,
+                                   const struct selector **selector)
+{
+    struct analysis *analysis = preparing->analysis;
+    const struct type *to, *from;
+    if (!analysis_make_type(analysis, raw->type, analysis->table->keyspace, &to)) return false;
+    const struct cql_term *item = raw->items[0];
+    if (raw->kind == CQL_TERM_TYPE_CAST && selection_is_open(item)) {
+        if (term_fits(analysis, item, to) == TERM_FIT_NOT)
+            return cql_error_set(
+                analysis->error, CQL_ERROR_INVALID, "Cannot cast value %s to type %s",
+                analysis_term_text(analysis, item), analysis_type_text(analysis, to));
+        return selection_prepare_literal(preparing, item, to, slice_of_text("[selection]"),
+                                         selector);
+    }
+    from = selection_type_of(analysis, item);
+    if (from == NULL) return false;
+    if (raw->kind == CQL_TERM_TYPE_CAST) {
+        if (term_type_fits(from, to) == TERM_FIT_NOT)
+            return cql_error_set(
+                analysis->error, CQL_ERROR_INVALID, "Cannot cast value %s to type %s",
+                analysis_term_text(analysis, item), analysis_type_text(analysis, to));
+        return selection_prepare_argument(preparing, item, to, selector);
+    }
+    if (type_equals(from, to)) return selection_prepare_term(preparing, item, selector);
+    const struct function *function = functions_resolve_cast(analysis, from, to, item);
+    if (function == NULL) return false;
+    return selection_make_call(preparing, function, &item, 1, selector);
+}
+
+static bool selection_prepare_element(struct preparing *preparing, const struct cql_term *raw,
+                                      const struct selector **selector)
+{
+    struct analysis *analysis = preparing->analysis;
+    bool is_slice = raw->kind == CQL_TERM_SLICE;
+    const struct selector *of;
+    if (!selection_prepare_term(preparing, raw->items[0], &of)) return false;
+    const char *text = analysis_term_text(analysis, raw->items[0]);
+    if (!type_is_collection(of->type))
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Invalid %s selection: %s is of type %s is not a collection",
+                             is_slice ? "slice" : "element", text,
+                             analysis_type_text(analysis, of->type));
+    if (of->type->kind == TYPE_LIST)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "%s selection is only allowed on sets and maps, but %s is a list",
+                             is_slice ? "Slice" : "Element", text);
+    size_t count = is_slice ? 3 : 2;
+    const struct selector **items =
+        ARENA_NEW_ARRAY(analysis->arena, const struct selector *, count);
+    items[0] = of;
+    struct slice name = slice_of_text(
+        arena_format(analysis->arena, of->type->kind == TYPE_MAP ? "key(%s)" : "value(%s)", text));
+    for (size_t i = 1; i < count; i++)
+        if (raw->items[i] != NULL &&
+            !selection_prepare_literal(preparing, raw->items[i], of->type->parameters[0], name,
+                                       &items[i]))
+            return false;
+    const struct type *type = of->type;
+    if (!is_slice) type = of->type->parameters[of->type->kind == TYPE_MAP ? 1 : 0];
+    struct selector *made =
+        selection_new(preparing, is_slice ? SELECTOR_SLICE : SELECTOR_ELEMENT, type);
+    made->items = items;
+    made->item_count = count;
+    *selector = made;
+    return true;
+}
+
+static bool selection_prepare_kind(struct preparing *preparing, const struct cql_term *raw,
+                                   const struct selector **selector)
+{
+    struct analysis *analysis = preparing->analysis;
+    switch (raw->kind) {
+    case CQL_TERM_COLUMN:
+        return selection_prepare_column(preparing, raw, selector);
+    case CQL_TERM_FUNCTION:
+        return selection_prepare_call(preparing, raw, selector);
+    case CQL_TERM_OPERATION:
+    case CQL_TERM_NEGATE:
+        return selection_prepare_operation(preparing, raw, selector);
+    case CQL_TERM_CAST:
+    case CQL_TERM_TYPE_CAST:
+        return selection_prepare_cast(preparing, raw, selector);
+    case CQL_TERM_TTL:
+    case CQL_TERM_WRITETIME:
+    case CQL_TERM_MAXWRITETIME:
+        return selection_prepare_cell_info(preparing, raw, selector);
+    case CQL_TERM_ELEMENT:
+    case CQL_TERM_SLICE:
+        return selection_prepare_element(preparing, raw, selector);
+    case CQL_TERM_FIELD: {
+        const struct type *type = selection_type_of(analysis, raw->items[0]);
+        if (type == NULL) return false;
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Invalid field selection: %s of type %s is not a user type",
+                             analysis_term_text(analysis, raw->items[0]),
+                             analysis_type_text(analysis, type));
+    }
+    default:
+        if (raw->kind == CQL_TERM_TUPLE && raw->item_count == 1)
+            return selection_prepare_term(preparing, raw->items[0], selector);
+        return selection_refuse_untyped(analysis, raw);
+    }
+}
+
+static bool selection_prepare_term(struct preparing *preparing, const struct cql_term *raw,
+                                   const struct selector **selector)
+{
+    if (!analysis_go_deeper(preparing->analysis)) return false;
+    bool is_ok = selection_prepare_kind(preparing, raw, selector);
+    preparing->analysis->depth--;
+    return is_ok;
+}
+
+// ---- Names of result columns --------------------------------------------------------------------
+
+static void selection_put_name(const struct cql_term *raw, struct buffer *name);
+
+static void selection_put_list(const struct cql_term *raw, struct buffer *name)
+{
+    for (size_t i = 0; i < raw->item_count; i++) {
+        if (i > 0) buffer_put_format(name, ", ");
+        selection_put_name(raw->items[i], name);
+    }
+}
+
+static void selection_put_name(const struct cql_term *raw, struct buffer *name)
+{
+    switch (raw->kind) {
+    case CQL_TERM_FUNCTION:
+        if (raw->is_count_rows) {
+            buffer_put_format(name, "count");
+            break;
+        }
+        buffer_put_format(name, "system.%.*s(", SLICE_TEXT(raw->function.name));
+        selection_put_list(raw, name);
+        buffer_put_format(name, ")");
+        break;
+    case CQL_TERM_CAST:
+        buffer_put_format(name, "cast(");
+        selection_put_name(raw->items[0], name);
+        buffer_put_format(name, " as ");
+        ast_text_put_type(raw->type, name);
+        buffer_put_format(name, ")");
+        break;
+    case CQL_TERM_TYPE_CAST:
+        buffer_put_format(name, "(");
+        ast_text_put_type(raw->type, name);
+        buffer_put_format(name, ")");
+        selection_put_name(raw->items[0], name);
+        break;
+    case CQL_TERM_OPERATION:
+        selection_put_name(raw->items[0], name);
+        buffer_put_format(name, " %c ", raw->operator);
+        selection_put_name(raw->items[1], name);
+        break;
+    case CQL_TERM_NEGATE:
+        buffer_put_format(name, "-");
+        selection_put_name(raw->items[0], name);
+        break;
+    case CQL_TERM_TUPLE:
+        buffer_put_format(name, "(");
+        selection_put_list(raw, name);
+        buffer_put_format(name, ")");
+        break;
+    default:
+        ast_text_put_term(raw, name);
+    }
+}
+
+static struct slice selection_name_of(struct analysis *analysis,
+                                      const struct cql_selector *selector)
+{
+    if (!slice_is_null(selector->alias)) return selector->alias;
+    const struct cql_term *term = selector->term;
+    // A cast to what it is already leaves no trace.
+    while (term->kind == CQL_TERM_CAST) {
+        const struct type *to, *from = term_natural_type(analysis, term->items[0]);
+        if (from == NULL ||
+            !analysis_make_type(analysis, term->type, analysis->table->keyspace, &to) ||
+            !type_equals(from, to))
+            break;
+        term = term->items[0];
+    }
+    if (term->kind == CQL_TERM_COLUMN) return term->value;
+    struct buffer name;
+    buffer_init(&name, UINT16_MAX);
+    selection_put_name(term, &name);
+    struct slice copy = arena_copy(analysis->arena, buffer_slice(&name));
+    buffer_deinit(&name);
+    return copy;
+}
+
+// ---- All of it ----------------------------------------------------------------------------------
+
+// Cassandra compares the first bytes of names as signed numbers: what begins outside of ASCII comes
+// first (ColumnIdentifier.prefixComparison).
+static int selection_compare_names(struct slice a, struct slice b)
+{
+    bool a_first = a.size > 0 && a.data[0] >= 0x80, b_first = b.size > 0 && b.data[0] >= 0x80;
+    return a_first != b_first ? b_first - a_first : slice_compare(a, b);
+}
+
+// "*": keys, then statics and regulars, each by name.
+static void selection_prepare_all(struct preparing *preparing, struct selection *selection)
+{
+    struct analysis *analysis = preparing->analysis;
+    const struct table *table = analysis->table;
+    size_t count = 0;
+    for (size_t kind = 0; kind < COLUMN_KIND_COUNT; kind++)
+        count += table->column_counts[kind];
+    const struct selector **selectors =
+        ARENA_NEW_ARRAY(analysis->arena, const struct selector *, count);
+    struct column_spec *columns = ARENA_NEW_ARRAY(analysis->arena, struct column_spec, count);
+    size_t at = 0;
+    for (size_t kind = 0; kind < COLUMN_KIND_COUNT; kind++) {
+        size_t first = at;
+        for (uint16_t i = 0; i < table->column_counts[kind]; i++) {
+            const struct column *column = &table->columns[kind][i];
+            // In the table the multi-cell ones stand behind the others; here it is by name alone.
+            size_t place = at++;
+            while (kind >= COLUMN_STATIC && place > first &&
+                   selection_compare_names(columns[place - 1].name, column->name) > 0) {
+                selectors[place] = selectors[place - 1];
+                columns[place] = columns[place - 1];
+                place--;
+            }
+            struct selector *made = selection_new(preparing, SELECTOR_COLUMN, column->type);
+            made->column = column;
+            selection_give_slot(preparing, made);
+            selectors[place] = made;
+            columns[place] = analysis_spec_of_column(table, column);
+        }
+    }
+    selection->selectors = selectors;
+    selection->columns = columns;
+    selection->count = (uint16_t)count;
+    selection->is_simple = true;
+}
+
+static bool selection_prepare_list(struct preparing *preparing, const struct cql_select *select,
+                                   struct selection *selection)
+{
+    struct analysis *analysis = preparing->analysis;
+    size_t count = select->selector_count;
+    if (count > UINT16_MAX) return selection_invalid(preparing, "Too many columns in SELECT");
+    const struct selector **selectors =
+        ARENA_NEW_ARRAY(analysis->arena, const struct selector *, count);
+    struct column_spec *columns = ARENA_NEW_ARRAY(analysis->arena, struct column_spec, count);
+    selection->is_simple = true;
+    for (size_t i = 0; i < count; i++) {
+        // By itself "(k)" may be a tuple of one.
+        const struct cql_term *raw = select->selectors[i].term;
+        if (raw->kind == CQL_TERM_TUPLE) return selection_refuse_untyped(preparing->analysis, raw);
+        if (!selection_prepare_term(preparing, raw, &selectors[i])) return false;
+        columns[i] = (struct column_spec){analysis->table->keyspace, analysis->table->name,
+                                          selection_name_of(analysis, &select->selectors[i]),
+                                          selectors[i]->type};
+        if (selectors[i]->kind != SELECTOR_COLUMN) selection->is_simple = false;
+    }
+    selection->selectors = selectors;
+    selection->columns = columns;
+    selection->count = (uint16_t)count;
+    return true;
+}
+
+bool selection_prepare(struct analysis *analysis, const struct cql_select *select,
+                       struct selection *selection)
+{
+    struct preparing preparing = {.analysis = analysis, .capacity = UINT16_MAX};
+    size_t room = 0;
+    for (size_t kind = 0; kind < COLUMN_KIND_COUNT; kind++)
+        room += analysis->table->column_counts[kind];
+    // A selector's leaves and calls can not be more than the characters it is written with.
+    for (size_t i = 0; i < select->selector_count; i++)
+        room += select->selectors[i].term->text.size + 1;
+    if (room < UINT16_MAX) preparing.capacity = (uint16_t)room;
+    preparing.aggregates =
+        ARENA_NEW_ARRAY(analysis->arena, const struct selector *, preparing.capacity);
+    preparing.slots = ARENA_NEW_ARRAY(analysis->arena, const struct selector *, preparing.capacity);
+    *selection = (struct selection){0};
+    if (select->selector_count == 0)
+        selection_prepare_all(&preparing, selection);
+    else if (!selection_prepare_list(&preparing, select, selection))
+        return false;
+    if (preparing.too_many) return selection_invalid(&preparing, "Too many selectors in SELECT");
+    selection->aggregates = preparing.aggregates;
+    selection->aggregate_count = preparing.aggregate_count;
+    selection->slots = preparing.slots;
+    selection->slot_count = preparing.slot_count;
+    selection->is_aggregate = preparing.aggregate_count > 0;
+    bool has_static = false, only_static = select->selector_count > 0;
+    for (uint16_t i = 0; i < preparing.slot_count; i++) {
+        enum column_kind kind = preparing.slots[i]->column->kind;
+        if (kind == COLUMN_STATIC) has_static = true;
+        if (kind == COLUMN_CLUSTERING || kind == COLUMN_REGULAR) only_static = false;
+    }
+    selection->only_static_columns = has_static && only_static && preparing.aggregate_count == 0;
+    return true;
+}

@@ -1,0 +1,79 @@
+// What SELECT gives back: columns, terms, function calls, writetimes and aggregates, as a tree for
+// each result column (org.apache.cassandra.cql3.selection).
+//
+//     row --selection_put_row--> values in wire form
+//     rows --selection_add_row-->  group --selection_put_group--> values in wire form
+//
+// With aggregates or GROUP BY a group of rows gives one result row: aggregates run over all of its
+// rows, everything else is taken from the first.
+#ifndef CQL_STATEMENT_SELECTION_H
+#define CQL_STATEMENT_SELECTION_H
+
+#include "cql/execution/row_view.h"
+#include "cql/statement/functions.h"
+#include "cql/statement/term.h"
+
+enum selector_kind {
+    SELECTOR_COLUMN,
+    SELECTOR_TERM,
+    SELECTOR_CALL,
+    SELECTOR_AGGREGATE,
+    SELECTOR_WRITETIME,
+    SELECTOR_MAXWRITETIME,
+    SELECTOR_TTL,
+    SELECTOR_ELEMENT,
+    SELECTOR_SLICE,
+};
+
+struct selector {
+    enum selector_kind kind;
+    const struct type *type;
+    const struct column *column; // COLUMN, WRITETIME, TTL
+    const struct term *term;     // TERM
+    const struct function *function;
+    const struct selector *const *items; // Arguments; ELEMENT: of what, key; SLICE: of what, from,
+                                         // to (NULL: open).
+    size_t item_count;
+    uint16_t slot; // Of AGGREGATE: its state. Of what depends on the row: the first row's value.
+};
+
+struct selection {
+    const struct selector *const *selectors;
+    const struct column_spec *columns;
+    uint16_t count;
+    bool is_simple; // Nothing but columns.
+    bool is_aggregate;
+    bool only_static_columns; // Some columns are named, all static or of the partition key, and one
+                              // of them static.
+    uint16_t aggregate_count, slot_count;
+    const struct selector **aggregates, **slots; // By their number.
+};
+
+// `selectors` none: "*".
+bool selection_prepare(struct analysis *analysis, const struct cql_select *select,
+                       struct selection *selection);
+
+struct selection_context {
+    const struct binding *binding;
+    struct arena *row_arena;   // For what one row needs.
+    struct arena *group_arena; // Lives as long as the group.
+};
+
+// Appends [bytes] for each column. False: the error of the binding is set.
+bool selection_put_row(const struct selection *selection, const struct selection_context *context,
+                       const struct row_view *view, struct buffer *rows);
+
+struct selection_group {
+    struct aggregate_state *states; // aggregate_count
+    struct slice *slots;            // slot_count
+    bool has_rows;
+};
+
+void selection_init_group(const struct selection *selection, struct arena *arena,
+                          struct selection_group *group);
+bool selection_add_row(const struct selection *selection, const struct selection_context *context,
+                       const struct row_view *view, struct selection_group *group);
+bool selection_put_group(const struct selection *selection, const struct selection_context *context,
+                         const struct selection_group *group, struct buffer *rows);
+
+#endif

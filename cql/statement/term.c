@@ -1,0 +1,775 @@
+#include "cql/statement/term.h"
+
+#include "base/assert.h"
+#include "base/buffer.h"
+#include "base/bytes.h"
+#include "cql/statement/functions.h"
+#include "storage/value.h"
+
+#include <stdlib.h>
+
+static bool term_invalid(struct analysis *analysis, const char *text)
+{
+    return cql_error_set(analysis->error, CQL_ERROR_INVALID, "%s", text);
+}
+
+const struct term *term_make_constant(struct arena *arena, const struct type *type,
+                                      struct slice bytes)
+{
+    struct term *term = ARENA_NEW(arena, struct term);
+    *term = (struct term){.kind = TERM_CONSTANT, .type = type, .constant = bytes};
+    return term;
+}
+
+// ---- How terms fit types ------------------------------------------------------------------------
+
+enum term_fit term_type_fits(const struct type *from, const struct type *to)
+{
+    if (type_equals(from, to)) return TERM_FIT_EXACT;
+    if (from->kind == to->kind && from->kind >= TYPE_LIST) {
+        // Frozen or not is no matter for a value.
+        if (from->parameter_count != to->parameter_count) return TERM_FIT_NOT;
+        for (size_t i = 0; i < from->parameter_count; i++)
+            if (term_type_fits(from->parameters[i], to->parameters[i]) == TERM_FIT_NOT)
+                return TERM_FIT_NOT;
+        return TERM_FIT_WEAK;
+    }
+    bool fits = (to->kind == TYPE_BLOB) || (to->kind == TYPE_TEXT && from->kind == TYPE_ASCII) ||
+                (to->kind == TYPE_BIGINT && from->kind == TYPE_TIMESTAMP) ||
+                (to->kind == TYPE_TIMESTAMP && from->kind == TYPE_BIGINT) ||
+                (to->kind == TYPE_UUID && from->kind == TYPE_TIMEUUID) ||
+                (to->kind == TYPE_DATE && from->kind == TYPE_INT) ||
+                (to->kind == TYPE_VARINT && (from->kind == TYPE_INT || from->kind == TYPE_BIGINT));
+    return fits ? TERM_FIT_WEAK : TERM_FIT_NOT;
+}
+
+// Constants.Literal.testAssignment: what each kind of literal may be.
+static bool term_constant_fits(enum cql_constant_kind kind, const struct type *type)
+{
+    enum type_kind to = type->kind;
+    switch (kind) {
+    case CQL_CONSTANT_STRING:
+        return to == TYPE_ASCII || to == TYPE_TEXT || to == TYPE_INET || to == TYPE_TIMESTAMP ||
+               to == TYPE_DATE || to == TYPE_TIME;
+    case CQL_CONSTANT_INTEGER:
+        return to == TYPE_BIGINT || to == TYPE_COUNTER || to == TYPE_DATE || to == TYPE_DECIMAL ||
+               to == TYPE_DOUBLE || to == TYPE_DURATION || to == TYPE_FLOAT || to == TYPE_INT ||
+               to == TYPE_SMALLINT || to == TYPE_TIME || to == TYPE_TIMESTAMP ||
+               to == TYPE_TINYINT || to == TYPE_VARINT;
+    case CQL_CONSTANT_UUID:
+        return to == TYPE_UUID || to == TYPE_TIMEUUID;
+    case CQL_CONSTANT_FLOAT:
+        return to == TYPE_DECIMAL || to == TYPE_DOUBLE || to == TYPE_FLOAT;
+    case CQL_CONSTANT_BOOLEAN:
+        return to == TYPE_BOOLEAN;
+    case CQL_CONSTANT_HEX:
+        return to == TYPE_BLOB || to == TYPE_TINYINT; // The latter is Cassandra's own slip.
+    case CQL_CONSTANT_DURATION:
+        return to == TYPE_DURATION;
+    }
+    return false;
+}
+
+static enum term_fit term_items_fit(struct analysis *analysis, const struct cql_term *raw,
+                                    const struct type *type)
+{
+    for (size_t i = 0; i < raw->item_count; i++) {
+        size_t parameter = raw->kind == CQL_TERM_MAP ? i % 2 : raw->kind == CQL_TERM_TUPLE ? i : 0;
+        if (parameter >= type->parameter_count) return TERM_FIT_NOT;
+        if (term_fits(analysis, raw->items[i], type->parameters[parameter]) == TERM_FIT_NOT)
+            return TERM_FIT_NOT;
+    }
+    return TERM_FIT_WEAK;
+}
+
+static const struct function *term_resolve_call(struct analysis *analysis,
+                                                const struct cql_term *raw);
+
+// Looks for a type without leaving an error behind.
+static const struct type *term_quiet_type(struct analysis *analysis, const struct cql_term *raw)
+{
+    struct cql_error ignored;
+    struct cql_error *error = analysis->error;
+    analysis->error = &ignored;
+    const struct type *type = term_natural_type(analysis, raw);
+    analysis->error = error;
+    return type;
+}
+
+enum term_fit term_fits(struct analysis *analysis, const struct cql_term *raw,
+                        const struct type *type)
+{
+    const struct type *known;
+    switch (raw->kind) {
+    case CQL_TERM_CONSTANT:
+        return term_constant_fits(raw->constant, type) ? TERM_FIT_WEAK : TERM_FIT_NOT;
+    case CQL_TERM_NULL:
+    case CQL_TERM_MARKER:
+        return TERM_FIT_WEAK;
+    case CQL_TERM_LIST:
+        if (type->kind != TYPE_LIST && type->kind != TYPE_VECTOR) return TERM_FIT_NOT;
+        return term_items_fit(analysis, raw, type);
+    case CQL_TERM_SET:
+        if (raw->item_count == 0 && type->kind == TYPE_MAP) return TERM_FIT_WEAK;
+        if (type->kind != TYPE_SET) return TERM_FIT_NOT;
+        return term_items_fit(analysis, raw, type);
+    case CQL_TERM_MAP:
+        if (type->kind != TYPE_MAP) return TERM_FIT_NOT;
+        return term_items_fit(analysis, raw, type);
+    case CQL_TERM_TUPLE:
+        if (type->kind == TYPE_TUPLE) return term_items_fit(analysis, raw, type);
+        if (raw->item_count == 1) return term_fits(analysis, raw->items[0], type);
+        return TERM_FIT_NOT;
+    case CQL_TERM_UDT:
+        return TERM_FIT_NOT;
+    default:
+        known = term_quiet_type(analysis, raw);
+        return known == NULL ? TERM_FIT_NOT : term_type_fits(known, type);
+    }
+}
+
+static bool term_integer_fits(struct slice text, const char *limit)
+{
+    bool negative = text.size > 0 && text.data[0] == '-';
+    size_t digits = text.size - negative;
+    const uint8_t *from = text.data + negative;
+    while (digits > 1 && *from == '0') {
+        from++;
+        digits--;
+    }
+    size_t limit_size = strlen(limit);
+    if (digits != limit_size) return digits < limit_size;
+    return memcmp(from, limit, digits) <= 0;
+}
+
+// Constants.Type.getPreferedTypeFor().
+static const struct type *term_constant_type(const struct cql_term *raw)
+{
+    switch (raw->constant) {
+    case CQL_CONSTANT_STRING:
+        for (size_t i = 0; i < raw->value.size; i++)
+            if (raw->value.data[i] >= 0x80) return type_of_kind(TYPE_TEXT);
+        return type_of_kind(TYPE_ASCII);
+    case CQL_CONSTANT_INTEGER:
+        if (term_integer_fits(raw->value, "2147483647")) return type_of_kind(TYPE_INT);
+        if (term_integer_fits(raw->value, "9223372036854775807")) return type_of_kind(TYPE_BIGINT);
+        return type_of_kind(TYPE_VARINT);
+    case CQL_CONSTANT_UUID:
+        return type_of_kind(raw->value.size > 14 && raw->value.data[14] == '1' ? TYPE_TIMEUUID
+                                                                               : TYPE_UUID);
+    case CQL_CONSTANT_FLOAT:
+        return type_of_kind(TYPE_DOUBLE);
+    case CQL_CONSTANT_BOOLEAN:
+        return type_of_kind(TYPE_BOOLEAN);
+    case CQL_CONSTANT_HEX:
+        return type_of_kind(TYPE_BLOB);
+    case CQL_CONSTANT_DURATION:
+        return type_of_kind(TYPE_DURATION);
+    }
+    return NULL;
+}
+
+static const struct type *term_find_type(struct analysis *analysis, const struct cql_term *raw)
+{
+    const struct function *function = NULL;
+    const struct type *type = NULL;
+    switch (raw->kind) {
+    case CQL_TERM_CONSTANT:
+        return term_constant_type(raw);
+    case CQL_TERM_COLUMN: {
+        if (analysis->table == NULL) return NULL;
+        const struct column *column = analysis_find_column(analysis, raw->value);
+        return column == NULL ? NULL : column->type;
+    }
+    case CQL_TERM_TTL:
+        return type_of_kind(TYPE_INT);
+    case CQL_TERM_WRITETIME:
+    case CQL_TERM_MAXWRITETIME:
+        return type_of_kind(TYPE_BIGINT);
+    case CQL_TERM_TYPE_CAST:
+    case CQL_TERM_CAST:
+        return analysis_make_type(analysis, raw->type, analysis->keyspace, &type) ? type : NULL;
+    case CQL_TERM_FUNCTION:
+        if (raw->is_count_rows) return type_of_kind(TYPE_BIGINT);
+        function = term_resolve_call(analysis, raw);
+        break;
+    case CQL_TERM_OPERATION:
+        function = term_resolve_operation(analysis, raw, NULL);
+        break;
+    case CQL_TERM_NEGATE:
+        return term_natural_type(analysis, raw->items[0]);
+    case CQL_TERM_TUPLE:
+        // Of one it is mostly a term in brackets.
+        return raw->item_count == 1 ? term_natural_type(analysis, raw->items[0]) : NULL;
+    default:
+        break;
+    }
+    return function == NULL ? NULL : function->result;
+}
+
+// What has been found once is remembered: an operation asks for its operands' types again and
+// again.
+const struct type *term_natural_type(struct analysis *analysis, const struct cql_term *raw)
+{
+    bool is_deep = raw->kind == CQL_TERM_OPERATION || raw->kind == CQL_TERM_FUNCTION ||
+                   raw->kind == CQL_TERM_NEGATE || raw->kind == CQL_TERM_CAST ||
+                   raw->kind == CQL_TERM_TUPLE;
+    if (!is_deep) return term_find_type(analysis, raw);
+    const struct type *type = analysis_recall_type(analysis, raw);
+    if (type != NULL || !analysis_go_deeper(analysis)) return type;
+    type = term_find_type(analysis, raw);
+    analysis->depth--;
+    if (type != NULL) analysis_remember_type(analysis, raw, type);
+    return type;
+}
+
+// ---- Collections as bytes -----------------------------------------------------------------------
+
+struct slice term_encode_collection(struct arena *arena, const struct slice *items, size_t count,
+                                    bool is_map)
+{
+    size_t size = 4;
+    for (size_t i = 0; i < count; i++)
+        size += 4 + items[i].size;
+    uint8_t *bytes = arena_alloc(arena, size);
+    bytes_put_u32(bytes, (uint32_t)(is_map ? count / 2 : count));
+    uint8_t *at = bytes + 4;
+    for (size_t i = 0; i < count; i++) {
+        bytes_put_u32(at, (uint32_t)items[i].size);
+        if (items[i].size > 0) memcpy(at + 4, items[i].data, items[i].size);
+        at += 4 + items[i].size;
+    }
+    return slice_make(bytes, size);
+}
+
+const struct slice *term_decode_collection(struct arena *arena, struct slice bytes, bool is_map,
+                                           size_t *count)
+{
+    *count = 0;
+    if (bytes.size < 4) return NULL;
+    uint64_t wanted = bytes_get_u32(bytes.data);
+    if (is_map) wanted *= 2;
+    if (wanted > (bytes.size - 4) / 4) return NULL;
+    struct slice *items = ARENA_NEW_ARRAY(arena, struct slice, wanted + 1);
+    size_t at = 4;
+    for (uint64_t i = 0; i < wanted; i++) {
+        if (bytes.size - at < 4) return NULL;
+        uint32_t size = bytes_get_u32(bytes.data + at);
+        at += 4;
+        if (size > INT32_MAX || size > bytes.size - at) return NULL;
+        items[i] = slice_make(bytes.data + at, size);
+        at += size;
+    }
+    *count = (size_t)wanted;
+    return items;
+}
+
+const struct slice *term_decode_tuple(struct arena *arena, struct slice bytes, size_t count)
+{
+    struct slice *items = ARENA_NEW_ARRAY(arena, struct slice, count + 1);
+    size_t at = 0;
+    for (size_t i = 0; i < count && bytes.size - at >= 4; i++) {
+        uint32_t size = bytes_get_u32(bytes.data + at);
+        at += 4;
+        if (size > INT32_MAX) continue; // Null.
+        if (size > bytes.size - at) break;
+        items[i] = slice_make(bytes.data + at, size);
+        at += size;
+    }
+    return items;
+}
+
+static struct slice term_encode_tuple(struct arena *arena, const struct slice *items, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += 4 + items[i].size;
+    uint8_t *bytes = arena_alloc(arena, size + 1);
+    uint8_t *at = bytes;
+    for (size_t i = 0; i < count; i++) {
+        bool is_null = slice_is_null(items[i]);
+        bytes_put_u32(at, is_null ? UINT32_MAX : (uint32_t)items[i].size);
+        if (items[i].size > 0) memcpy(at + 4, items[i].data, items[i].size);
+        at += 4 + items[i].size;
+    }
+    return slice_make(bytes, size);
+}
+
+static struct slice term_encode_vector(struct arena *arena, const struct type *type,
+                                       const struct slice *items, size_t count)
+{
+    struct buffer buffer;
+    buffer_init(&buffer, SIZE_MAX / 2);
+    bool is_fixed = type_fixed_size(type->parameters[0]) > 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_fixed) buffer_put_vint(&buffer, items[i].size);
+        buffer_put(&buffer, items[i].data, items[i].size);
+    }
+    struct slice bytes = arena_copy(arena, buffer_slice(&buffer));
+    buffer_deinit(&buffer);
+    return bytes;
+}
+
+static int term_compare_items(const void *a, const void *b, void *type)
+{
+    const struct slice *const *left = a, *const *right = b;
+    int order = type_compare(type, **left, **right);
+    return order != 0 ? order : (*left > *right) - (*left < *right);
+}
+
+// Sorts by the element type and keeps the last of equal ones. `stride` is 2 for a map.
+static size_t term_sort_items(const struct type *type, struct slice *items, size_t count,
+                              size_t stride, struct arena *arena)
+{
+    size_t places = count / stride, kept = 0;
+    const struct slice **order = ARENA_NEW_ARRAY(arena, const struct slice *, places + 1);
+    struct slice *sorted = ARENA_NEW_ARRAY(arena, struct slice, count + 1);
+    for (size_t i = 0; i < places; i++)
+        order[i] = &items[i * stride];
+    qsort_r(order, places, sizeof *order, term_compare_items, (void *)(uintptr_t)type);
+    for (size_t i = 0; i < places; i++) {
+        bool is_same = kept > 0 && type_compare(type, sorted[kept - stride], *order[i]) == 0;
+        if (is_same) kept -= stride;
+        memcpy(&sorted[kept], order[i], stride * sizeof *sorted);
+        kept += stride;
+    }
+    if (kept > 0) memcpy(items, sorted, kept * sizeof *items);
+    return kept;
+}
+
+// ---- Binding ------------------------------------------------------------------------------------
+
+static bool term_bind_call(const struct term *term, const struct binding *binding,
+                           struct bound_value *value)
+{
+    struct slice arguments[16];
+    ASSERT(term->item_count <= 16);
+    for (size_t i = 0; i < term->item_count; i++) {
+        struct bound_value argument;
+        if (!term_bind(term->items[i], binding, &argument)) return false;
+        if (argument.unset)
+            return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                                 "Invalid unset value for argument in call to function %s",
+                                 term->function->name);
+        arguments[i] = argument.bytes;
+    }
+    struct function_call call = {binding->processor, term->function, binding->arena,
+                                 binding->error};
+    value->unset = false;
+    return term->function->call(&call, arguments, &value->bytes);
+}
+
+static bool term_bind_items(const struct term *term, const struct binding *binding,
+                            struct slice *items)
+{
+    for (size_t i = 0; i < term->item_count; i++) {
+        struct bound_value item;
+        if (!term_bind(term->items[i], binding, &item)) return false;
+        if (item.unset)
+            return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                                 "Invalid unset value for tuple field number %zu", i);
+        if (slice_is_null(item.bytes) && term->kind != TERM_TUPLE)
+            return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                                 term->type->kind == TYPE_VECTOR
+                                     ? "null is not supported inside vectors"
+                                     : "null is not supported inside collections");
+        items[i] = item.bytes;
+    }
+    return true;
+}
+
+static bool term_bind_collection(const struct term *term, const struct binding *binding,
+                                 struct bound_value *value)
+{
+    struct slice *items = ARENA_NEW_ARRAY(binding->arena, struct slice, term->item_count + 1);
+    if (!term_bind_items(term, binding, items)) return false;
+    size_t count = term->item_count;
+    bool is_map = term->kind == TERM_MAP;
+    if (term->kind == TERM_SET || is_map)
+        count = term_sort_items(term->type->parameters[0], items, count, is_map ? 2 : 1,
+                                binding->arena);
+    value->unset = false;
+    if (term->kind == TERM_TUPLE)
+        value->bytes = term_encode_tuple(binding->arena, items, count);
+    else if (term->type->kind == TYPE_VECTOR)
+        value->bytes = term_encode_vector(binding->arena, term->type, items, count);
+    else
+        value->bytes = term_encode_collection(binding->arena, items, count, is_map);
+    return true;
+}
+
+static bool term_bind_marker(const struct term *term, const struct binding *binding,
+                             struct bound_value *value)
+{
+    *value = binding->values[term->marker];
+    if (value->unset || slice_is_null(value->bytes)) return true;
+    struct error error;
+    if (type_validate(term->type, value->bytes, &error) == STATUS_OK) return true;
+    return cql_error_set(binding->error, CQL_ERROR_INVALID, "%s", error.text);
+}
+
+bool term_bind(const struct term *term, const struct binding *binding, struct bound_value *value)
+{
+    switch (term->kind) {
+    case TERM_CONSTANT:
+        *value = (struct bound_value){term->constant, false};
+        return true;
+    case TERM_MARKER:
+        return term_bind_marker(term, binding, value);
+    case TERM_CALL:
+        return term_bind_call(term, binding, value);
+    default:
+        return term_bind_collection(term, binding, value);
+    }
+}
+
+// ---- Preparing ----------------------------------------------------------------------------------
+
+static bool term_prepare_constant(struct analysis *analysis, const struct cql_term *raw,
+                                  const struct column_spec *receiver, const struct term **term)
+{
+    static const char *const kinds[] = {
+        [CQL_CONSTANT_STRING] = "STRING",     [CQL_CONSTANT_INTEGER] = "INTEGER",
+        [CQL_CONSTANT_UUID] = "UUID",         [CQL_CONSTANT_FLOAT] = "FLOAT",
+        [CQL_CONSTANT_BOOLEAN] = "BOOLEAN",   [CQL_CONSTANT_HEX] = "HEX",
+        [CQL_CONSTANT_DURATION] = "DURATION",
+    };
+    if (!term_constant_fits(raw->constant, receiver->type))
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Invalid %s constant (%.*s) for \"%.*s\" of type %s",
+                             kinds[raw->constant], SLICE_TEXT(raw->value),
+                             SLICE_TEXT(receiver->name),
+                             analysis_type_text(analysis, receiver->type));
+    struct slice text = raw->value;
+    if (raw->constant == CQL_CONSTANT_HEX && text.size >= 2)
+        text = slice_make(text.data + 2, text.size - 2);
+    struct slice bytes;
+    struct error error;
+    int64_t now_ms = env_wall_us(analysis->processor->env) / 1000;
+    const struct type *as =
+        raw->constant == CQL_CONSTANT_HEX ? type_of_kind(TYPE_BLOB) : receiver->type;
+    if (value_from_text_at(as, text, now_ms, analysis->arena, &bytes, &error) != STATUS_OK)
+        return term_invalid(analysis, error.text);
+    *term = term_make_constant(analysis->arena, receiver->type, bytes);
+    return true;
+}
+
+static bool term_prepare_marker(struct analysis *analysis, const struct cql_term *raw,
+                                const struct column_spec *receiver, const struct term **term)
+{
+    struct column_spec *spec = &analysis->markers[raw->marker];
+    *spec = *receiver;
+    analysis->marker_columns[raw->marker] = receiver->name;
+    if (!slice_is_null(raw->value)) spec->name = raw->value;
+    struct term *marker = ARENA_NEW(analysis->arena, struct term);
+    *marker = (struct term){.kind = TERM_MARKER, .type = receiver->type, .marker = raw->marker};
+    *term = marker;
+    return true;
+}
+
+// Constants among the items make a constant of the whole.
+static bool term_finish_items(struct analysis *analysis, struct term *made,
+                              const struct term **items, const struct term **term)
+{
+    made->items = items;
+    *term = made;
+    for (size_t i = 0; i < made->item_count; i++)
+        if (items[i]->kind != TERM_CONSTANT) return true;
+    struct binding binding = {analysis->processor, NULL, analysis->arena, analysis->error};
+    struct bound_value value;
+    if (!term_bind(made, &binding, &value)) return false;
+    *term = term_make_constant(analysis->arena, made->type, value.bytes);
+    return true;
+}
+
+static bool term_refuse_literal(struct analysis *analysis, const struct cql_term *raw,
+                                const struct column_spec *receiver, const char *kind)
+{
+    (void)raw;
+    return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                         "Invalid %s literal for %.*s of type %s", kind, SLICE_TEXT(receiver->name),
+                         analysis_type_text(analysis, receiver->type));
+}
+
+// What an element must be; `part` is "value" or "key".
+static bool term_check_element(struct analysis *analysis, const struct cql_term *item,
+                               const struct column_spec *receiver, const char *kind,
+                               const char *part, const struct type *type)
+{
+    if (item->kind == CQL_TERM_MARKER && receiver->type->kind != TYPE_VECTOR)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Invalid %s literal for %.*s: bind variables are not supported inside "
+                             "collection literals",
+                             kind, SLICE_TEXT(receiver->name));
+    if (item->kind == CQL_TERM_NULL)
+        return term_invalid(analysis, receiver->type->kind == TYPE_VECTOR
+                                          ? "null is not supported inside vectors"
+                                          : "null is not supported inside collections");
+    if (term_fits(analysis, item, type) != TERM_FIT_NOT) return true;
+    return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                         "Invalid %s literal for %.*s: %s %s is not of type %s", kind,
+                         SLICE_TEXT(receiver->name), part, analysis_term_text(analysis, item),
+                         analysis_type_text(analysis, type));
+}
+
+static bool term_prepare_elements(struct analysis *analysis, const struct cql_term *raw,
+                                  const struct column_spec *receiver, const char *kind,
+                                  enum term_kind made_kind, const struct term **term)
+{
+    const struct term **items =
+        ARENA_NEW_ARRAY(analysis->arena, const struct term *, raw->item_count + 1);
+    bool is_map = raw->kind == CQL_TERM_MAP;
+    for (size_t i = 0; i < raw->item_count; i++) {
+        const struct type *type = receiver->type->parameters[is_map ? i % 2 : 0];
+        const char *part = is_map && i % 2 == 0 ? "key" : "value";
+        struct column_spec element = {receiver->keyspace, receiver->table, slice_null(), type};
+        element.name = slice_of_text(
+            arena_format(analysis->arena, "%s(%.*s)", part, SLICE_TEXT(receiver->name)));
+        if (!term_check_element(analysis, raw->items[i], receiver, kind, part, type)) return false;
+        if (!term_prepare(analysis, raw->items[i], &element, &items[i])) return false;
+    }
+    struct term *made = ARENA_NEW(analysis->arena, struct term);
+    *made = (struct term){.kind = made_kind, .type = receiver->type, .item_count = raw->item_count};
+    return term_finish_items(analysis, made, items, term);
+}
+
+static bool term_prepare_list(struct analysis *analysis, const struct cql_term *raw,
+                              const struct column_spec *receiver, const struct term **term)
+{
+    enum type_kind kind = receiver->type->kind;
+    if (kind != TYPE_LIST && kind != TYPE_VECTOR)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Unexpected receiver type '%s'; only list and vector are expected",
+                             analysis_type_text(analysis, receiver->type));
+    if (kind == TYPE_VECTOR && raw->item_count != receiver->type->dimension)
+        return cql_error_set(
+            analysis->error, CQL_ERROR_INVALID,
+            "Invalid vector literal for %.*s of type %s; expected %d elements, but given %zu",
+            SLICE_TEXT(receiver->name), analysis_type_text(analysis, receiver->type),
+            receiver->type->dimension, raw->item_count);
+    return term_prepare_elements(analysis, raw, receiver, kind == TYPE_LIST ? "list" : "vector",
+                                 TERM_LIST, term);
+}
+
+static bool term_prepare_set(struct analysis *analysis, const struct cql_term *raw,
+                             const struct column_spec *receiver, const struct term **term)
+{
+    bool is_empty_map = raw->item_count == 0 && receiver->type->kind == TYPE_MAP;
+    if (receiver->type->kind != TYPE_SET && !is_empty_map)
+        return term_refuse_literal(analysis, raw, receiver, "set");
+    return term_prepare_elements(analysis, raw, receiver, "set", is_empty_map ? TERM_MAP : TERM_SET,
+                                 term);
+}
+
+static bool term_prepare_tuple(struct analysis *analysis, const struct cql_term *raw,
+                               const struct column_spec *receiver, const struct term **term)
+{
+    const struct type *type = receiver->type;
+    if (type->kind != TYPE_TUPLE && raw->item_count == 1)
+        return term_prepare(analysis, raw->items[0], receiver, term);
+    if (type->kind != TYPE_TUPLE) return term_refuse_literal(analysis, raw, receiver, "tuple type");
+    if (raw->item_count > type->parameter_count)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Invalid tuple literal for %.*s: too many elements. Type %s expects "
+                             "%d but got %zu",
+                             SLICE_TEXT(receiver->name), analysis_type_text(analysis, type),
+                             type->parameter_count, raw->item_count);
+    const struct term **items =
+        ARENA_NEW_ARRAY(analysis->arena, const struct term *, raw->item_count + 1);
+    for (size_t i = 0; i < raw->item_count; i++) {
+        if (term_fits(analysis, raw->items[i], type->parameters[i]) == TERM_FIT_NOT)
+            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                                 "Invalid tuple literal for %.*s: component %zu is not of type %s",
+                                 SLICE_TEXT(receiver->name), i,
+                                 analysis_type_text(analysis, type->parameters[i]));
+        struct column_spec field = *receiver;
+        field.type = type->parameters[i];
+        field.name = slice_of_text(
+            arena_format(analysis->arena, "%.*s[%zu]", SLICE_TEXT(receiver->name), i));
+        if (!term_prepare(analysis, raw->items[i], &field, &items[i])) return false;
+    }
+    struct term *made = ARENA_NEW(analysis->arena, struct term);
+    *made = (struct term){.kind = TERM_TUPLE, .type = type, .item_count = raw->item_count};
+    return term_finish_items(analysis, made, items, term);
+}
+
+static bool term_prepare_type_cast(struct analysis *analysis, const struct cql_term *raw,
+                                   const struct column_spec *receiver, const struct term **term)
+{
+    const struct type *type;
+    struct slice keyspace =
+        analysis->table != NULL ? analysis->table->keyspace : analysis->keyspace;
+    if (!analysis_make_type(analysis, raw->type, keyspace, &type)) return false;
+    if (term_fits(analysis, raw->items[0], type) == TERM_FIT_NOT)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID, "Cannot cast value %s to type %s",
+                             analysis_term_text(analysis, raw->items[0]),
+                             analysis_type_text(analysis, type));
+    if (term_type_fits(type, receiver->type) == TERM_FIT_NOT)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Cannot assign value %s to %.*s of type %s",
+                             analysis_term_text(analysis, raw), SLICE_TEXT(receiver->name),
+                             analysis_type_text(analysis, receiver->type));
+    return term_prepare(analysis, raw->items[0], receiver, term);
+}
+
+// ---- Calls --------------------------------------------------------------------------------------
+
+static void term_describe_arguments(struct analysis *analysis, const struct cql_term *raw,
+                                    struct function_argument *arguments)
+{
+    for (size_t i = 0; i < raw->item_count; i++) {
+        const struct cql_term *item = raw->items[i];
+        bool is_open = item->kind == CQL_TERM_CONSTANT || item->kind == CQL_TERM_NULL ||
+                       item->kind == CQL_TERM_MARKER || item->kind == CQL_TERM_LIST ||
+                       item->kind == CQL_TERM_SET || item->kind == CQL_TERM_MAP ||
+                       (item->kind == CQL_TERM_TUPLE && item->item_count > 1);
+        arguments[i].type = is_open ? NULL : term_quiet_type(analysis, item);
+        arguments[i].term = item;
+    }
+}
+
+static const struct function *term_resolve_call(struct analysis *analysis,
+                                                const struct cql_term *raw)
+{
+    struct function_argument arguments[16];
+    if (raw->item_count > 16) {
+        term_invalid(analysis, "Too many arguments of a function");
+        return NULL;
+    }
+    term_describe_arguments(analysis, raw, arguments);
+    return functions_resolve(analysis, &raw->function, arguments, raw->item_count, false);
+}
+
+// A literal has the type that it looks like, or the receiver's when both operands are literals.
+const struct function *term_resolve_operation(struct analysis *analysis, const struct cql_term *raw,
+                                              const struct type *receiver)
+{
+    const struct type *types[2];
+    bool open[2];
+    for (size_t i = 0; i < 2; i++) {
+        enum cql_term_kind kind = raw->items[i]->kind;
+        open[i] = kind == CQL_TERM_CONSTANT || kind == CQL_TERM_MARKER || kind == CQL_TERM_NULL;
+        types[i] = open[i] ? NULL : term_natural_type(analysis, raw->items[i]);
+        if (!open[i] && types[i] == NULL) return NULL;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (types[i] != NULL) continue;
+        if (raw->items[i]->kind != CQL_TERM_CONSTANT) {
+            cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                          "Ambiguous '%c' operation with args %s and %s: use type hint to "
+                          "disambiguate, example '(int) ?'",
+                          raw->operator, analysis_term_text(analysis, raw->items[0]),
+                          analysis_term_text(analysis, raw->items[1]));
+            return NULL;
+        }
+        types[i] = term_constant_type(raw->items[i]);
+        if (open[0] && open[1] && receiver != NULL &&
+            term_fits(analysis, raw->items[i], receiver) != TERM_FIT_NOT)
+            types[i] = receiver;
+    }
+    return functions_resolve_operation(analysis, raw, types[0], types[1]);
+}
+
+static bool term_make_call(struct analysis *analysis, const struct function *function,
+                           const struct cql_term *raw, const struct term **term)
+{
+    const struct term **items =
+        ARENA_NEW_ARRAY(analysis->arena, const struct term *, raw->item_count + 1);
+    for (size_t i = 0; i < raw->item_count; i++) {
+        struct column_spec argument = {slice_of_text("system"), slice_of_text(function->name),
+                                       slice_null(), function->arguments[i]};
+        if (analysis->table != NULL) {
+            argument.keyspace = analysis->table->keyspace;
+            argument.table = analysis->table->name;
+        }
+        argument.name =
+            slice_of_text(arena_format(analysis->arena, "arg%zu(system.%s)", i, function->name));
+        if (!term_prepare(analysis, raw->items[i], &argument, &items[i])) return false;
+    }
+    struct term *call = ARENA_NEW(analysis->arena, struct term);
+    *call = (struct term){.kind = TERM_CALL,
+                          .type = function->result,
+                          .function = function,
+                          .items = items,
+                          .item_count = raw->item_count};
+    *term = call;
+    return true;
+}
+
+static bool term_prepare_call(struct analysis *analysis, const struct cql_term *raw,
+                              const struct column_spec *receiver, const struct term **term)
+{
+    const struct function *function = NULL;
+    if (raw->kind == CQL_TERM_FUNCTION)
+        function = term_resolve_call(analysis, raw);
+    else if (raw->kind == CQL_TERM_OPERATION)
+        function = term_resolve_operation(analysis, raw, receiver->type);
+    else if (raw->kind == CQL_TERM_NEGATE)
+        function = functions_resolve_negation(analysis, receiver->type);
+    else
+        return term_invalid(analysis, "CAST of a term is not supported by Helenus yet");
+    if (function == NULL) return false;
+    if (function_is_aggregate(function))
+        return term_invalid(analysis, "Aggregation function are not supported in the where clause");
+    if (term_type_fits(function->result, receiver->type) == TERM_FIT_NOT) {
+        if (raw->kind == CQL_TERM_OPERATION)
+            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                                 "the '%c' operation is not supported between %s and %s",
+                                 raw->operator, analysis_term_text(analysis, raw->items[0]),
+                                 analysis_term_text(analysis, raw->items[1]));
+        return cql_error_set(
+            analysis->error, CQL_ERROR_INVALID,
+            "Type error: cannot assign result of function system.%s (type %s) to %.*s (type %s)",
+            function->name, analysis_type_text(analysis, function->result),
+            SLICE_TEXT(receiver->name), analysis_type_text(analysis, receiver->type));
+    }
+    return term_make_call(analysis, function, raw, term);
+}
+
+static bool term_prepare_kind(struct analysis *analysis, const struct cql_term *raw,
+                              const struct column_spec *receiver, const struct term **term)
+{
+    switch (raw->kind) {
+    case CQL_TERM_CONSTANT:
+        return term_prepare_constant(analysis, raw, receiver, term);
+    case CQL_TERM_NULL:
+        if (receiver->type->kind == TYPE_COUNTER)
+            return term_invalid(analysis, "Invalid null value for counter increment/decrement");
+        *term = term_make_constant(analysis->arena, receiver->type, slice_null());
+        return true;
+    case CQL_TERM_MARKER:
+        return term_prepare_marker(analysis, raw, receiver, term);
+    case CQL_TERM_LIST:
+        return term_prepare_list(analysis, raw, receiver, term);
+    case CQL_TERM_SET:
+        return term_prepare_set(analysis, raw, receiver, term);
+    case CQL_TERM_MAP:
+        if (receiver->type->kind != TYPE_MAP)
+            return term_refuse_literal(analysis, raw, receiver, "map");
+        return term_prepare_elements(analysis, raw, receiver, "map", TERM_MAP, term);
+    case CQL_TERM_UDT:
+        return term_refuse_literal(analysis, raw, receiver, "user type");
+    case CQL_TERM_TUPLE:
+        return term_prepare_tuple(analysis, raw, receiver, term);
+    case CQL_TERM_TYPE_CAST:
+        return term_prepare_type_cast(analysis, raw, receiver, term);
+    case CQL_TERM_FUNCTION:
+    case CQL_TERM_CAST:
+    case CQL_TERM_NEGATE:
+    case CQL_TERM_OPERATION:
+        return term_prepare_call(analysis, raw, receiver, term);
+    default:
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Columns can not stand in this place: %s",
+                             analysis_term_text(analysis, raw));
+    }
+}
+
+bool term_prepare(struct analysis *analysis, const struct cql_term *raw,
+                  const struct column_spec *receiver, const struct term **term)
+{
+    if (!analysis_go_deeper(analysis)) return false;
+    bool is_ok = term_prepare_kind(analysis, raw, receiver, term);
+    analysis->depth--;
+    return is_ok;
+}

@@ -1,0 +1,164 @@
+#include "cql/system/system_tables.h"
+
+#include "base/assert.h"
+#include "cql/system/system_definitions.h"
+#include "cql/system/system_row.h"
+#include "cql/system/system_schema_rows.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct system_tables {
+    struct env *env;
+    const struct metadata *metadata;
+    const struct node_identity *identity;
+    struct schema *schema;
+    int32_t generation; // Seconds since 1970 at the start: Cassandra's gossip generation.
+};
+
+struct system_tables *system_tables_create(struct env *env, const struct metadata *metadata,
+                                           const struct node_identity *identity)
+{
+    struct system_tables *tables = calloc(1, sizeof *tables);
+    ASSERT(tables != NULL);
+    tables->env = env;
+    tables->metadata = metadata;
+    tables->identity = identity;
+    tables->schema = system_definitions_make();
+    tables->generation = (int32_t)(env_wall_us(env) / 1000000);
+    return tables;
+}
+
+void system_tables_destroy(struct system_tables *tables)
+{
+    if (tables == NULL) return;
+    schema_destroy(tables->schema);
+    free(tables);
+}
+
+const struct schema *system_tables_schema(const struct system_tables *tables)
+{
+    return tables->schema;
+}
+
+// ---- system.local ------------------------------------------------------------------------------
+
+static void set_address(struct system_row *row, const char *name, const char *port_name,
+                        const struct env_address *address)
+{
+    system_row_set(row, name, slice_make(address->bytes, address->size));
+    system_row_set_int(row, port_name, address->port);
+}
+
+static void set_tokens(struct system_row *row, const struct node_identity *identity)
+{
+    for (size_t i = 0; i < identity->token_count; i++) {
+        char text[24];
+        int size = snprintf(text, sizeof text, "%" PRId64, identity->tokens[i].value);
+        system_row_add_element(row, "tokens", slice_make(text, (size_t)size));
+    }
+}
+
+static void fill_local(const struct system_tables *tables, struct system_row *row)
+{
+    const struct node_identity *identity = tables->identity;
+    system_row_set_text(row, "key", "local");
+    system_row_set_text(row, "bootstrapped", "COMPLETED");
+    set_address(row, "broadcast_address", "broadcast_port", &identity->broadcast_address);
+    system_row_set_text(row, "cluster_name", identity->cluster_name);
+    system_row_set_text(row, "cql_version", SYSTEM_TABLES_CQL_VERSION);
+    system_row_set_text(row, "data_center", identity->data_center);
+    system_row_set_int(row, "gossip_generation", tables->generation);
+    system_row_set_uuid(row, "host_id", identity->host_id);
+    set_address(row, "listen_address", "listen_port", &identity->listen_address);
+    system_row_set_text(row, "native_protocol_version", "5");
+    system_row_set_text(row, "partitioner", "org.apache.cassandra.dht.Murmur3Partitioner");
+    system_row_set_text(row, "rack", identity->rack);
+    system_row_set_text(row, "release_version", SYSTEM_TABLES_RELEASE_VERSION);
+    set_address(row, "rpc_address", "rpc_port", &identity->rpc_address);
+    system_row_set_uuid(row, "schema_version", schema_version(metadata_schema(tables->metadata)));
+    set_tokens(row, identity);
+    system_row_end(row);
+}
+
+// ---- system_views.settings ---------------------------------------------------------------------
+
+static void put_setting(const struct system_row *empty, const char *name, const char *value)
+{
+    struct system_row row = *empty;
+    system_row_set_text(&row, "name", name);
+    system_row_set_text(&row, "value", value);
+    system_row_end(&row);
+}
+
+static void put_number(const struct system_row *empty, const char *name, unsigned long value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lu", value);
+    put_setting(empty, name, text);
+}
+
+static void put_host(const struct system_row *empty, const char *name,
+                     const struct env_address *address)
+{
+    char text[ENV_ADDRESS_TEXT_SIZE];
+    env_address_format(address, text); // "127.0.0.1:9042", "[::1]:9042"
+    char *colon = strrchr(text, ':');
+    if (colon != NULL) *colon = 0;
+    size_t size = strlen(text);
+    if (text[0] == '[' && size > 1) {
+        text[size - 1] = 0;
+        put_setting(empty, name, text + 1);
+    } else {
+        put_setting(empty, name, text);
+    }
+}
+
+// Those of Cassandra's settings that are the same thing here.
+static void fill_settings(const struct system_tables *tables, const struct system_row *empty)
+{
+    const struct node_identity *identity = tables->identity;
+    put_setting(empty, "authenticator", "AllowAllAuthenticator");
+    put_setting(empty, "authorizer", "AllowAllAuthorizer");
+    put_host(empty, "broadcast_address", &identity->broadcast_address);
+    put_setting(empty, "cluster_name", identity->cluster_name);
+    put_setting(empty, "endpoint_snitch", "SimpleSnitch");
+    put_host(empty, "listen_address", &identity->listen_address);
+    put_number(empty, "native_transport_port", identity->rpc_address.port);
+    put_number(empty, "num_tokens", identity->token_count);
+    put_setting(empty, "partitioner", "org.apache.cassandra.dht.Murmur3Partitioner");
+    put_host(empty, "rpc_address", &identity->rpc_address);
+    put_number(empty, "storage_port", identity->listen_address.port);
+}
+
+// ---- All ---------------------------------------------------------------------------------------
+
+static bool is_table(const struct table *table, const char *keyspace, const char *name)
+{
+    return slice_equals(table->keyspace, slice_of_text(keyspace)) &&
+           slice_equals(table->name, slice_of_text(name));
+}
+
+void system_tables_fill(const struct system_tables *tables, const struct table *table,
+                        struct memtable *memtable)
+{
+    struct arena arena;
+    arena_init(&arena, 4096);
+    int64_t now = env_wall_us(tables->env);
+    struct system_row row;
+    system_row_begin(&row, table, memtable, &arena, now);
+    if (is_table(table, "system", "local")) {
+        fill_local(tables, &row);
+    } else if (is_table(table, "system_views", "settings")) {
+        fill_settings(tables, &row);
+    } else if (slice_equals(table->keyspace, slice_of_text("system_schema"))) {
+        const struct schema *user_schema = metadata_schema(tables->metadata);
+        system_schema_rows_fill(table, SYSTEM_SCHEMA_STORED, tables->schema, memtable, &arena, now);
+        system_schema_rows_fill(table, SYSTEM_SCHEMA_STORED, user_schema, memtable, &arena, now);
+    } else if (slice_equals(table->keyspace, slice_of_text("system_virtual_schema"))) {
+        system_schema_rows_fill(table, SYSTEM_SCHEMA_VIRTUAL, tables->schema, memtable, &arena,
+                                now);
+    }
+    arena_deinit(&arena);
+}

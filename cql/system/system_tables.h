@@ -1,0 +1,42 @@
+// system, system_schema, system_virtual_schema, …: what clients ask a Cassandra about itself
+// (cql-server.md §4.3 and appendix A).
+//
+// None of them is stored. Each read of one fills a memtable with its rows as they are now, and the
+// statement reads that memtable like any other: filters, order, paging and all.
+#ifndef CQL_SYSTEM_SYSTEM_TABLES_H
+#define CQL_SYSTEM_SYSTEM_TABLES_H
+
+#include "base/env.h"
+#include "ring/metadata.h"
+#include "storage/memtable.h"
+#include "storage/schema.h"
+
+// The release whose behaviour clients find, and its language.
+#define SYSTEM_TABLES_RELEASE_VERSION "5.0.4"
+#define SYSTEM_TABLES_CQL_VERSION     "3.4.7"
+
+struct system_tables;
+
+// What a node says of itself.
+struct node_identity {
+    const char *cluster_name, *data_center, *rack;
+    struct uuid host_id;                                               // Stable over restarts.
+    struct env_address broadcast_address, rpc_address, listen_address; // Ports: 7000, 9042, 7000
+    const struct token *tokens;
+    size_t token_count;
+};
+
+// All that it is given outlives it.
+struct system_tables *system_tables_create(struct env *env, const struct metadata *metadata,
+                                           const struct node_identity *identity);
+void system_tables_destroy(struct system_tables *tables);
+
+// The definitions, keyspaces and tables, all with is_virtual set on the tables. A keyspace has it
+// only if Cassandra's is virtual too (system_views, system_virtual_schema): DESCRIBE, and what
+// needs no ALLOW FILTERING, go by that.
+const struct schema *system_tables_schema(const struct system_tables *tables);
+// Applies the rows of `table` as they are now. `table` is one of system_tables_schema().
+void system_tables_fill(const struct system_tables *tables, const struct table *table,
+                        struct memtable *memtable);
+
+#endif

@@ -1,0 +1,422 @@
+// Statements end to end: text in, rows out, over the real engine.
+#include "tests/cql/execution/statement_world.h"
+
+#define KEYSPACE                                                                                   \
+    "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
+
+static void make_keyspace(void)
+{
+    world_make(KEYSPACE);
+    world_make("USE ks");
+}
+
+START_TEST(the_decks_table_counts)
+{
+    make_keyspace();
+    CHECK_CQL("CREATE TABLE hashtags (hashtag text, interval text, mentions counter, "
+              "PRIMARY KEY((hashtag), interval)) WITH CLUSTERING ORDER BY (interval DESC)",
+              "CREATED TABLE ks.hashtags");
+    world_make(
+        "UPDATE hashtags SET mentions = mentions + 2 WHERE hashtag = '#a' AND interval = 'ALL'");
+    world_make(
+        "UPDATE hashtags SET mentions += 3 WHERE hashtag = '#a' AND interval = '2013-09-01'");
+    world_make(
+        "UPDATE hashtags SET mentions = mentions - 5 WHERE hashtag = '#a' AND interval = 'ALL'");
+    CHECK_CQL("SELECT interval, mentions FROM hashtags WHERE hashtag = '#a'",
+              "('ALL', -3) ('2013-09-01', 3)");
+    CHECK_CQL("SELECT mentions FROM hashtags WHERE hashtag = '#a' AND interval >= '2013' AND "
+              "interval < '2014'",
+              "(3)");
+    CHECK_CQL("SELECT sum(mentions), count(*) FROM hashtags", "(0, 2)");
+}
+END_TEST
+
+START_TEST(a_prepared_increment_binds_its_values)
+{
+    make_keyspace();
+    world_make("CREATE TABLE c (k text, i int, n counter, PRIMARY KEY (k, i))");
+    struct statement *statement;
+    struct cql_error error;
+    ck_assert(statement_prepare(&world.processor,
+                                slice_of_text("UPDATE c SET n = n + ? WHERE k = ? AND i = ?"),
+                                world.keyspace, &statement, &error));
+    ck_assert_uint_eq(statement->marker_count, 3);
+    ck_assert_uint_eq(statement->partition_key_marker_count, 1);
+    ck_assert_uint_eq(statement->partition_key_markers[0], 1);
+    ck_assert(!statement->names_keyspaces);
+    struct query_options options = world_options();
+    uint8_t delta[8], place[4];
+    bytes_put_u64(delta, 7);
+    for (uint32_t i = 0; i < 200; i++) {
+        bytes_put_u32(place, i % 10);
+        struct bound_value values[3] = {{slice_make(delta, 8), false},
+                                        {slice_of_text("key"), false},
+                                        {slice_make(place, 4), false}};
+        options.values = values;
+        options.value_count = 3;
+        world.is_done = false;
+        execution_start(&world.execution, statement, &options, world_done);
+        world_wait();
+        ck_assert(!world.execution.failed);
+        execution_finish(&world.execution);
+    }
+    statement_unref(statement);
+    CHECK_CQL("SELECT sum(n), min(n), max(n), count(n) FROM c WHERE k = 'key'",
+              "(1400, 140, 140, 10)");
+}
+END_TEST
+
+START_TEST(rows_come_in_clustering_order_and_slices_cut_them)
+{
+    make_keyspace();
+    world_make("CREATE TABLE t (k int, c int, d int, v text, s int STATIC, PRIMARY KEY (k, c, d)) "
+               "WITH CLUSTERING ORDER BY (c DESC, d ASC)");
+    for (int c = 0; c < 3; c++)
+        for (int d = 0; d < 3; d++) {
+            char text[128];
+            (void)snprintf(text, sizeof text,
+                           "INSERT INTO t (k, c, d, v) VALUES (1, %d, %d, 'v%d%d')", c, d, c, d);
+            world_make(text);
+        }
+    world_make("INSERT INTO t (k, s) VALUES (1, 9)");
+    world_make("INSERT INTO t (k, s) VALUES (2, 8)");
+    CHECK_CQL("SELECT v FROM t WHERE k = 1",
+              "('v20') ('v21') ('v22') ('v10') ('v11') ('v12') ('v00') ('v01') ('v02')");
+    CHECK_CQL("SELECT v FROM t WHERE k = 1 ORDER BY c ASC, d DESC LIMIT 4",
+              "('v02') ('v01') ('v00') ('v12')");
+    CHECK_CQL("SELECT v FROM t WHERE k = 1 AND c > 0 AND c < 2", "('v10') ('v11') ('v12')");
+    CHECK_CQL("SELECT v FROM t WHERE k = 1 AND c = 1 AND d > 0", "('v11') ('v12')");
+    CHECK_CQL("SELECT v FROM t WHERE k = 1 AND c IN (2, 0) AND d IN (1, 1)", "('v21') ('v01')");
+    CHECK_CQL("SELECT v FROM t WHERE k = 1 AND (c, d) > (1, 1)", "('v20') ('v21') ('v22') ('v12')");
+    CHECK_CQL("SELECT v FROM t WHERE k = 1 AND d = 2 ALLOW FILTERING", "('v22') ('v12') ('v02')");
+    CHECK_CQL("SELECT k, s FROM t WHERE k = 2", "(2, 8)");
+    CHECK_CQL("SELECT * FROM t WHERE k = 2", "(2, null, null, 8, null)");
+    CHECK_CQL("SELECT DISTINCT k, s FROM t WHERE k IN (2, 1)", "(1, 9) (2, 8)");
+    CHECK_CQL("SELECT c, max(v), count(*) FROM t WHERE k = 1 GROUP BY c",
+              "(2, 'v22', 3) (1, 'v12', 3) (0, 'v02', 3)");
+    CHECK_CQL("SELECT k, c, d FROM t PER PARTITION LIMIT 1", "(1, 2, 0) (2, null, null)");
+    world_make("DELETE FROM t WHERE k = 1 AND c >= 1");
+    CHECK_CQL("SELECT v FROM t WHERE k = 1", "('v00') ('v01') ('v02')");
+    world_make("DELETE v FROM t WHERE k = 1 AND c = 0 AND d = 1");
+    CHECK_CQL("SELECT d, v FROM t WHERE k = 1", "(0, 'v00') (1, null) (2, 'v02')");
+    world_make("DELETE FROM t WHERE k = 1");
+    CHECK_CQL("SELECT v FROM t WHERE k = 1", "");
+}
+END_TEST
+
+START_TEST(collections_and_timestamps)
+{
+    make_keyspace();
+    world_make("CREATE TABLE c (k int PRIMARY KEY, l list<int>, s set<text>, m map<text, int>, "
+               "f frozen<list<int>>, v int)");
+    world_make(
+        "INSERT INTO c (k, l, s, m, f) VALUES (1, [2, 3], {'b', 'a'}, {'y': 2, 'x': 1}, [])");
+    world_make("UPDATE c SET l = [0, 1] + l, s = s + {'c'}, m['z'] = 3 WHERE k = 1");
+    world_make("UPDATE c SET l = l + [2], s = s - {'a'}, m = m - {'x'} WHERE k = 1");
+    CHECK_CQL("SELECT l, s, m, f FROM c", "([0, 1, 2, 3, 2], {'b', 'c'}, {'y': 2, 'z': 3}, [])");
+    world_make("UPDATE c SET l = l - [2], l[0] = 7 WHERE k = 1");
+    CHECK_CQL("SELECT l, m['z'] FROM c", "([7, 1, 3], 3)");
+    CHECK_CQL("UPDATE c SET l[3] = 1 WHERE k = 1",
+              "ERROR 2200 List index 3 out of bound, list has size 3");
+    world_make("UPDATE c USING TIMESTAMP 1000 AND TTL 100 SET v = 5 WHERE k = 2");
+    world_make("UPDATE c USING TIMESTAMP 999 SET v = 6 WHERE k = 2");
+    CHECK_CQL("SELECT v, writetime(v) FROM c WHERE k = 2", "(5, 1000)");
+    CHECK_CQL("SELECT k FROM c WHERE s CONTAINS 'c' ALLOW FILTERING", "(1)");
+    CHECK_CQL("BEGIN BATCH INSERT INTO c (k, v) VALUES (3, 1); DELETE FROM c WHERE k = 1; "
+              "APPLY BATCH",
+              "void");
+    CHECK_CQL("SELECT k, v FROM c WHERE k IN (3, 2, 1)", "(2, 5) (3, 1)");
+    CHECK_CQL("TRUNCATE c", "void");
+    CHECK_CQL("SELECT count(*) FROM c", "(0)");
+}
+END_TEST
+
+// Reads all pages of `page_size` rows; their values, joined.
+static char *run_paged(const char *text, int32_t page_size, size_t *page_count)
+{
+    struct buffer joined;
+    buffer_init(&joined, 1u << 28);
+    struct query_options options = world_options();
+    options.page_size = page_size;
+    *page_count = 0;
+    do {
+        char *page = world_run_options(text, options);
+        ck_assert_msg(!world.execution.failed, "%s", page);
+        ck_assert_uint_le(world.execution.result.row_count, (uint32_t)page_size);
+        if (joined.size > 0 && *page != '\0') buffer_put_format(&joined, " ");
+        buffer_put_format(&joined, "%s", page);
+        options.paging_state = arena_copy(&world.arena, world.execution.result.paging_state);
+        execution_finish(&world.execution);
+        (*page_count)++;
+    } while (!slice_is_null(options.paging_state));
+    char *text_of_all = arena_format(&world.arena, "%.*s", (int)joined.size,
+                                     joined.data == NULL ? "" : (const char *)joined.data);
+    buffer_deinit(&joined);
+    return text_of_all;
+}
+
+START_TEST(pages_of_any_size_join_to_the_whole)
+{
+    static const char *const queries[] = {
+        "SELECT k, c, v FROM p",
+        "SELECT k, c FROM p WHERE k = 3",
+        "SELECT k, c FROM p WHERE k = 3 ORDER BY c DESC",
+        "SELECT k, c FROM p WHERE k IN (4, 2, 3)",
+        "SELECT k, c FROM p WHERE k = 3 AND c IN (1, 2, 5, 6)",
+        "SELECT k, c FROM p PER PARTITION LIMIT 2",
+        "SELECT k, c FROM p LIMIT 17",
+        "SELECT DISTINCT k, s FROM p",
+        "SELECT k, c FROM p WHERE v > 20 ALLOW FILTERING",
+        "SELECT k, sum(v), count(*) FROM p GROUP BY k",
+        "SELECT k, c, count(*) FROM p GROUP BY k, c",
+        "SELECT k, c FROM p WHERE token(k) > -5000000000000000000",
+        "SELECT * FROM one",
+        "SELECT v, count(*) FROM one",
+    };
+    make_keyspace();
+    world_make("CREATE TABLE p (k int, c int, v int, s int STATIC, PRIMARY KEY (k, c))");
+    world_make("CREATE TABLE one (k int PRIMARY KEY, v int)");
+    for (int k = 0; k < 7; k++) {
+        char text[128];
+        for (int c = 0; c < k * 2; c++) {
+            (void)snprintf(text, sizeof text, "INSERT INTO p (k, c, v) VALUES (%d, %d, %d)", k, c,
+                           k * 10 + c);
+            world_make(text);
+        }
+        (void)snprintf(text, sizeof text, "INSERT INTO p (k, s) VALUES (%d, %d)", k, k);
+        world_make(text);
+        (void)snprintf(text, sizeof text, "INSERT INTO one (k, v) VALUES (%d, %d)", k, k);
+        world_make(text);
+    }
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        const char *whole = world_run(queries[i]);
+        for (int32_t page_size = 1; page_size < 9; page_size++) {
+            size_t page_count;
+            const char *paged = run_paged(queries[i], page_size, &page_count);
+            ck_assert_msg(strcmp(whole, paged) == 0, "%s by %d:\n%s\n%s", queries[i], page_size,
+                          whole, paged);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_paging_state_of_somebody_else_is_refused)
+{
+    make_keyspace();
+    world_make("CREATE TABLE a (k int PRIMARY KEY)");
+    world_make("CREATE TABLE b (k int PRIMARY KEY)");
+    world_make("INSERT INTO a (k) VALUES (1)");
+    world_make("INSERT INTO a (k) VALUES (2)");
+    struct query_options options = world_options();
+    options.page_size = 1;
+    world_run_options("SELECT * FROM a", options);
+    struct slice state = arena_copy(&world.arena, world.execution.result.paging_state);
+    execution_finish(&world.execution);
+    ck_assert(!slice_is_null(state));
+    const char *refused = "ERROR 000a Invalid value for the paging state";
+    options.paging_state = state;
+    ck_assert_str_eq(world_run_options("SELECT * FROM b", options), refused);
+    for (size_t i = 0; i < state.size; i++) {
+        uint8_t *damaged = arena_alloc(&world.arena, state.size);
+        memcpy(damaged, state.data, state.size);
+        damaged[i] ^= 0x10;
+        options.paging_state = slice_make(damaged, state.size);
+        ck_assert_str_eq(world_run_options("SELECT * FROM a", options), refused);
+        options.paging_state = slice_make(state.data, i);
+        ck_assert_str_eq(world_run_options("SELECT * FROM a", options), refused);
+    }
+}
+END_TEST
+
+START_TEST(large_reads_go_step_by_step)
+{
+    make_keyspace();
+    world_make("CREATE TABLE big (k int, c int, v int, PRIMARY KEY (k, c))");
+    struct statement *statement;
+    struct cql_error error;
+    ck_assert(statement_prepare(&world.processor,
+                                slice_of_text("INSERT INTO big (k, c, v) VALUES (?, ?, 1)"),
+                                world.keyspace, &statement, &error));
+    struct query_options options = world_options();
+    for (uint32_t i = 0; i < 3500; i++) {
+        uint8_t key[4], place[4];
+        bytes_put_u32(key, i % 3);
+        bytes_put_u32(place, i);
+        struct bound_value values[2] = {{slice_make(key, 4), false}, {slice_make(place, 4), false}};
+        options.values = values;
+        options.value_count = 2;
+        world.is_done = false;
+        execution_start(&world.execution, statement, &options, world_done);
+        world_wait();
+        execution_finish(&world.execution);
+    }
+    statement_unref(statement);
+    CHECK_CQL("SELECT count(*), sum(v), max(c) FROM big", "(3500, 3500, 3499)");
+    CHECK_CQL("SELECT count(*) FROM big WHERE k = 1", "(1167)");
+    CHECK_CQL("SELECT count(*) FROM big WHERE k IN (0, 2)", "(2333)");
+    CHECK_CQL("SELECT c FROM big WHERE k = 2 ORDER BY c DESC LIMIT 2", "(3497) (3494)");
+    CHECK_CQL("SELECT k, count(*), min(c), max(c) FROM big GROUP BY k",
+              "(1, 1167, 1, 3499) (0, 1167, 0, 3498) (2, 1166, 2, 3497)");
+}
+END_TEST
+
+START_TEST(schema_and_data_outlive_a_restart)
+{
+    make_keyspace();
+    world_make("CREATE TABLE t (k int PRIMARY KEY, v text) WITH comment = 'it''s'");
+    world_make("INSERT INTO t (k, v) VALUES (1, 'one')");
+    world_make("ALTER TABLE t ADD w int");
+    world_close();
+    world_open();
+    CHECK_CQL("SELECT * FROM t", "(1, 'one', null)");
+    world_make("ALTER TABLE t DROP v");
+    CHECK_CQL("SELECT * FROM t", "(1, null)");
+    CHECK_CQL("DROP TABLE t", "DROPPED TABLE ks.t");
+    CHECK_CQL("DROP KEYSPACE ks", "DROPPED KEYSPACE ks");
+    CHECK_CQL("SELECT * FROM t", "ERROR 2200 keyspace ks does not exist");
+}
+END_TEST
+
+START_TEST(describe_and_system_tables)
+{
+    make_keyspace();
+    world_make("CREATE TABLE t (k int PRIMARY KEY)");
+    CHECK_CQL("DESCRIBE TABLES", "('ks', 'table', 't')");
+    CHECK_CQL("DESCRIBE TABLE nope", "ERROR 2200 Table 'nope' not found in keyspace 'ks'");
+    CHECK_CQL("DESCRIBE ONLY KEYSPACE",
+              "('ks', 'keyspace', 'ks', 'CREATE KEYSPACE ks WITH replication = {''class'': "
+              "''SimpleStrategy'', ''replication_factor'': ''1''}  AND durable_writes = true;')");
+    ck_assert_ptr_nonnull(strstr(world_run("DESCRIBE TABLE t"), "k int PRIMARY KEY"));
+    CHECK_CQL("SELECT key, cluster_name FROM system.local", "('local', 'Test Cluster')");
+    CHECK_CQL("SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'ks'", "('t')");
+    CHECK_CQL("INSERT INTO system.local (key) VALUES ('x')",
+              "ERROR 2200 Modification is not supported by table system.local");
+}
+END_TEST
+
+// `head`, then `count` times `piece`, then `tail`.
+static char *repeat(const char *head, const char *piece, size_t count, const char *tail)
+{
+    struct buffer text;
+    buffer_init(&text, 1u << 28);
+    buffer_put_format(&text, "%s", head);
+    for (size_t i = 0; i < count; i++)
+        buffer_put(&text, piece, strlen(piece));
+    buffer_put_format(&text, "%s", tail);
+    char *copy = arena_alloc(&world.arena, text.size + 1);
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    buffer_deinit(&text);
+    return copy;
+}
+
+START_TEST(what_a_client_makes_long_or_deep_ends)
+{
+    make_keyspace();
+    world_make("CREATE TABLE t (k int PRIMARY KEY, v int, s set<int>)");
+    world_make("INSERT INTO t (k) VALUES (1)");
+    const char *too_deep = "ERROR 2200 Terms are nested more than 512 times";
+    CHECK_CQL(repeat("SELECT k", "+1", 100000, " FROM t"), too_deep);
+    CHECK_CQL(repeat("INSERT INTO t (k, v) VALUES (1, 1", "+1", 100000, ")"), too_deep);
+    CHECK_CQL(repeat("SELECT k", "+1", 400, " FROM t"), "(401)");
+    CHECK_CQL(repeat("SELECT * FROM t WHERE k = 1", " AND s CONTAINS 1", 5000, " ALLOW FILTERING"),
+              "ERROR 2200 Too many CONTAINS relations on one column");
+    CHECK_CQL(repeat("SELECT k FROM t WHERE k IN (0", ",1", 60000, ")"), "(1)");
+    CHECK_CQL(repeat("INSERT INTO t (k, s) VALUES (2, {0", ",7", 100000, "})"), "void");
+    CHECK_CQL("SELECT s FROM t WHERE k = 2", "({0, 7})");
+    CHECK_CQL(repeat("INSERT INTO t (k", ",k", 60000, ") VALUES (1)"),
+              "ERROR 2200 Unmatched column names/values");
+}
+END_TEST
+
+START_TEST(brackets_around_a_term_are_no_tuple)
+{
+    make_keyspace();
+    world_make("CREATE TABLE t (k int PRIMARY KEY, i int, at timestamp, d date)");
+    world_make("INSERT INTO t (k, i, at) VALUES (1, 5, 1000)");
+    CHECK_CQL("SELECT -(i), -(i + 1), (i + 2) * 3, abs((i)) FROM t", "(-5, -6, 21, 5)");
+    CHECK_CQL("SELECT (i) FROM t", "ERROR 2200 Cannot infer type for term (i) in selection clause "
+                                   "(try using a cast to force a type)");
+    CHECK_CQL("SELECT -? FROM t", "ERROR 2200 Cannot infer type for term ? in selection clause "
+                                  "(try using a cast to force a type)");
+    CHECK_CQL("SELECT CAST(at AS bigint) FROM t", "(1000)");
+    world_make("INSERT INTO t (k, d) VALUES (2, (int) 1)");
+}
+END_TEST
+
+START_TEST(many_values_are_matched_to_markers_by_name)
+{
+    enum { COUNT = 60000 };
+    make_keyspace();
+    world_make("CREATE TABLE n (k int PRIMARY KEY)");
+    for (int k = 0; k < 10; k++)
+        world_make(arena_format(&world.arena, "INSERT INTO n (k) VALUES (%d)", k));
+    struct buffer text;
+    buffer_init(&text, 1u << 24);
+    buffer_put_format(&text, "SELECT k FROM n WHERE k IN (:v0");
+    for (uint32_t i = 1; i < COUNT; i++)
+        buffer_put_format(&text, ", :v%u", i);
+    buffer_put_format(&text, ")");
+    struct bound_value *values =
+        ARENA_NEW_ARRAY(&world.arena, struct bound_value, (size_t)COUNT + 1);
+    struct slice *names = ARENA_NEW_ARRAY(&world.arena, struct slice, (size_t)COUNT + 1);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint8_t *bytes = arena_alloc(&world.arena, 4);
+        bytes_put_u32(bytes, i % 3);
+        values[COUNT - i] = (struct bound_value){slice_make(bytes, 4), false};
+        names[COUNT - i] = slice_of_text(arena_format(&world.arena, "v%u", i));
+    }
+    // Of two values of a name the first counts.
+    values[0] = (struct bound_value){slice_make("\0\0\0\7", 4), false};
+    names[0] = slice_of_text("v0");
+    struct query_options options = world_options();
+    options.values = values;
+    options.value_names = names;
+    options.value_count = COUNT + 1;
+    char *whole = arena_format(&world.arena, "%.*s", (int)text.size, (const char *)text.data);
+    buffer_deinit(&text);
+    ck_assert_str_eq(world_run_options(whole, options), "(0) (1) (2) (7)");
+    execution_finish(&world.execution);
+}
+END_TEST
+
+START_TEST(large_batches_of_several_partitions_are_refused)
+{
+    make_keyspace();
+    world_make("CREATE TABLE b (k int PRIMARY KEY, v text)");
+    const char *head = "BEGIN UNLOGGED BATCH INSERT INTO b (k, v) VALUES (1, '";
+    char *large = repeat(head, "x", 30000, "'); INSERT INTO b (k, v) VALUES (");
+    char *two = repeat(arena_format(&world.arena, "%s2, '", large), "x", 30000, "'); APPLY BATCH");
+    CHECK_CQL(two, "ERROR 2200 Batch too large");
+    char *one = repeat(arena_format(&world.arena, "%s1, '", large), "x", 30000, "'); APPLY BATCH");
+    CHECK_CQL(one, "void");
+    CHECK_CQL("SELECT k FROM b", "(1)");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("execution");
+    TCase *tests = tcase_create("all");
+    tcase_add_checked_fixture(tests, world_setup, world_teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, the_decks_table_counts);
+    tcase_add_test(tests, a_prepared_increment_binds_its_values);
+    tcase_add_test(tests, rows_come_in_clustering_order_and_slices_cut_them);
+    tcase_add_test(tests, collections_and_timestamps);
+    tcase_add_test(tests, pages_of_any_size_join_to_the_whole);
+    tcase_add_test(tests, a_paging_state_of_somebody_else_is_refused);
+    tcase_add_test(tests, large_reads_go_step_by_step);
+    tcase_add_test(tests, schema_and_data_outlive_a_restart);
+    tcase_add_test(tests, describe_and_system_tables);
+    tcase_add_test(tests, what_a_client_makes_long_or_deep_ends);
+    tcase_add_test(tests, brackets_around_a_term_are_no_tuple);
+    tcase_add_test(tests, many_values_are_matched_to_markers_by_name);
+    tcase_add_test(tests, large_batches_of_several_partitions_are_refused);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
