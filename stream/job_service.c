@@ -15,6 +15,8 @@
 
 // Jobs whose totals are kept at a time; the one not used for longest is forgotten. Workers.
 enum { JOB_SERVICE_REDUCERS_MAX = 16, JOB_SERVICE_WORKERS_MAX = 64 };
+// Requests that wait for something at a time.
+enum { JOB_SERVICE_OPERATIONS_MAX = 1024 };
 
 #define JOB_SERVICE_ANSWER_MAX (256 * (size_t)KIB)
 
@@ -31,7 +33,7 @@ struct job_service_operation {
     struct job_submission submission;       // SUBMIT: its slices are in the arena.
     struct job_output outputs[OUTPUTS_MAX]; // SUBMIT: of the tables as they are now.
     struct uuid job;
-    bool is_list; // LIST: it waits for whatever was asked before.
+    enum { WAITS_NOT, WAITS_TO_LIST, WAITS_TO_RESUME } waits; // For all that was asked before.
     uint64_t skipped;
     struct arena arena;
 };
@@ -53,7 +55,8 @@ struct job_service {
     struct log log;
     struct job_service_operation *operations;
     struct job_service_reducer reducers[JOB_SERVICE_REDUCERS_MAX];
-    size_t reducer_count, worker_count;
+    size_t reducer_count, worker_count, operation_count;
+    bool is_answering;
     struct env_task end;
     void (*closed)(void *context);
     void *context;
@@ -90,6 +93,7 @@ job_service_begin(struct job_service *service, struct transport_connection *conn
     operation->place = &service->operations;
     if (operation->next != NULL) operation->next->place = &operation->next;
     service->operations = operation;
+    service->operation_count++;
     return operation;
 }
 
@@ -108,13 +112,14 @@ static void job_service_unlink(struct job_service_operation *operation)
     job_service_free_operation(operation);
 }
 
-static void job_service_answer_lists(struct job_service *service);
+static void job_service_answer_waiting(struct job_service *service);
 
 static void job_service_finish(struct job_service_operation *operation)
 {
     struct job_service *service = operation->service;
     job_service_unlink(operation);
-    job_service_answer_lists(service);
+    service->operation_count--;
+    job_service_answer_waiting(service);
     job_service_end_if_idle(service);
 }
 
@@ -286,6 +291,13 @@ static bool job_service_has_tables(const struct job *job,
     return true;
 }
 
+static void job_service_resume(struct job_service_operation *operation, const struct job *job)
+{
+    operation->waits = WAITS_TO_RESUME;
+    operation->job = job->id;
+    job_service_answer_waiting(operation->service);
+}
+
 // Rule 12: a known submission gives the job it made; a name whose job is open resumes that job; all
 // else is a new job with a new id.
 static void job_service_submit(struct job_service *service, struct transport_connection *connection,
@@ -306,7 +318,7 @@ static void job_service_submit(struct job_service *service, struct transport_con
     memcpy(name, submission.name.data, submission.name.size);
     if (job == NULL) {
         job = jobs_find_by_name(job_service_jobs(service), name);
-        if (job != NULL && job->state != JOB_OPEN) job = NULL;
+        if (job != NULL && job->state != JOB_OPEN && job->state != JOB_BROKEN) job = NULL;
     }
     struct buffer columns;
     buffer_init(&columns, JOB_SERVICE_ANSWER_MAX);
@@ -317,6 +329,10 @@ static void job_service_submit(struct job_service *service, struct transport_con
         job_service_finish_with(operation, status, error.text);
     else if (job == NULL)
         job_service_submit_new(operation);
+    else if (job->state == JOB_BROKEN) // Begun anew by a supervisor, it would count all again.
+        job_service_finish_with(operation, STATUS_INVALID,
+                                "the job of this name is broken: a batch gave other sums when it "
+                                "ran again; see what its table holds, and choose another name");
     else if (job->code_hash != submission.code_hash)
         job_service_finish_with(operation, STATUS_INVALID,
                                 "the unfinished job of this name ran another script or other "
@@ -331,7 +347,7 @@ static void job_service_submit(struct job_service *service, struct transport_con
                                 "a table of the unfinished job of this name was dropped since; "
                                 "choose another name, or stop the job (helenus stream stop)");
     else
-        job_service_tell_job(operation, job);
+        job_service_resume(operation, job);
 }
 
 // The totals of a job that has ended are of no more use.
@@ -446,21 +462,31 @@ static void job_service_tell_jobs(struct job_service *service,
     buffer_deinit(&answer);
 }
 
-// Lists that have nothing older before them.
-static void job_service_answer_lists(struct job_service *service)
+// Those that have nothing older before them. What a worker asked for before it was killed shows in
+// a list, and to the worker that goes on, whether there was an answer or not.
+static void job_service_answer_waiting(struct job_service *service)
 {
+    if (service->is_answering) return; // The loop below goes on.
+    service->is_answering = true;
     for (;;) {
         struct job_service_operation *oldest = service->operations;
         while (oldest != NULL && oldest->next != NULL)
             oldest = oldest->next;
-        if (oldest == NULL || !oldest->is_list) return;
-        if (oldest->connection != NULL)
-            job_service_tell_jobs(service, oldest->connection, oldest->id, oldest->skipped);
-        job_service_unlink(oldest);
+        if (oldest == NULL || oldest->waits == WAITS_NOT) break;
+        const struct job *job = jobs_find(job_service_jobs(service), oldest->job);
+        if (oldest->waits == WAITS_TO_LIST) {
+            if (oldest->connection != NULL)
+                job_service_tell_jobs(service, oldest->connection, oldest->id, oldest->skipped);
+            job_service_finish(oldest);
+        } else if (job == NULL) {
+            job_service_finish_with(oldest, STATUS_NOT_FOUND, "the job is forgotten");
+        } else {
+            job_service_tell_job(oldest, job);
+        }
     }
+    service->is_answering = false;
 }
 
-// What a worker asked for before it was killed shows in the list, whether it got its answer or not.
 static void job_service_list(struct job_service *service, struct transport_connection *connection,
                              uint64_t id, struct cursor *bytes)
 {
@@ -470,9 +496,9 @@ static void job_service_list(struct job_service *service, struct transport_conne
         return;
     }
     struct job_service_operation *operation = job_service_begin(service, connection, id);
-    operation->is_list = true;
+    operation->waits = WAITS_TO_LIST;
     operation->skipped = skipped;
-    job_service_answer_lists(service);
+    job_service_answer_waiting(service);
 }
 
 static const struct job *job_service_find_named(const struct job_service *service,
@@ -643,6 +669,12 @@ static void job_service_request(void *context, struct transport_connection *conn
 {
     struct job_service *service = context;
     struct cursor bytes = cursor_make(payload);
+    if (service->operation_count >= JOB_SERVICE_OPERATIONS_MAX) {
+        struct error error;
+        (void)error_set(&error, STATUS_OVERLOADED, "too many requests wait");
+        job_service_say(connection, id, &error);
+        return;
+    }
     switch (type) {
     case JOB_SUBMIT:
         job_service_submit(service, connection, id, &bytes);
