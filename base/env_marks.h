@@ -45,7 +45,19 @@
     X(METADATA_GROUP,                "metadata log: several records in one write")      \
     X(METADATA_ROTATED,              "metadata log: new file")                          \
     X(METADATA_TAIL_CUT,             "metadata log: torn tail cut")                     \
-    X(METADATA_FAILED,               "metadata log: failed, takes no more")
+    X(METADATA_FAILED,               "metadata log: failed, takes no more")             \
+    X(BATCH_RECORDED,                "job: batch recorded")                             \
+    X(BATCH_REPLAYED,                "job: recorded batch run again by a new worker")   \
+    X(BATCH_SENT_AGAIN,              "job: recorded batch sent again")                  \
+    X(BATCH_DONE,                    "job: batch done")                                 \
+    X(LINK_BEGAN_AGAIN,              "job: worker connects anew")                       \
+    X(LINK_FINISHED_BEFORE,          "job: its end was recorded, the answer lost")      \
+    X(CELL_COMPUTED,                 "reducer: shard computed")                         \
+    X(CELL_WRITTEN_BACK,             "reducer: found shard written back")               \
+    X(CELL_IN_MEMORY,                "reducer: total in memory")                        \
+    X(CELL_FIRST,                    "reducer: no total yet, all are held")             \
+    X(CELL_READ,                     "reducer: total read from the engine")             \
+    X(REPORT_REPEATED,               "reducer: report given again")
 // clang-format on
 
 #define X(mark, text) ENV_MARK_##mark,

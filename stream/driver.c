@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/checksum.h"
 #include "base/container_of.h"
+#include "base/env_marks.h"
 #include "stream/mapper.h"
 #include "stream/progress.h"
 #include "stream/worker_link.h"
@@ -168,6 +169,7 @@ static void driver_begin_batch(struct driver *driver)
     struct job_batch record = {.number = driver->last_number + 1};
     bool is_replay = driver->next_replay < driver->replay_count;
     if (is_replay) {
+        env_mark(driver->env, ENV_MARK_BATCH_REPLAYED);
         record = driver->replays[driver->next_replay++];
     } else {
         int64_t now = env_wall_us(driver->env);

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/checksum.h"
 #include "base/container_of.h"
+#include "base/env_marks.h"
 #include "storage/counter_context.h"
 #include "storage/partition_key.h"
 #include "stream/totals.h"
@@ -341,6 +342,8 @@ static void reducer_compute(struct reducer_slice *slice)
     for (size_t i = 0; i < slice->count; i++) {
         struct reducer_cell *cell = &slice->cells[i];
         ASSERT(cell->is_known);
+        env_mark(reducer->env,
+                 cell->total.clock < number ? ENV_MARK_CELL_COMPUTED : ENV_MARK_CELL_WRITTEN_BACK);
         if (cell->total.clock < number) {
             cell->total.count = (int64_t)((uint64_t)cell->total.count + (uint64_t)cell->sum);
             cell->total.clock = number;
@@ -393,6 +396,7 @@ static void reducer_was_read(struct coordinator_read *read, const struct coordin
         struct reducer_cell *cell = &slice->cells[slice->next_read];
         cell->total = slice->found;
         cell->is_known = true;
+        env_mark(reducer->env, ENV_MARK_CELL_READ);
     } else {
         reducer_fail(reducer, result->outcome == COORDINATOR_FAILED ? STATUS_IO : STATUS_TIMED_OUT,
                      "a total could not be read at QUORUM");
@@ -484,7 +488,10 @@ static void reducer_start_slice(struct reducer *reducer)
             reducer_end_slice(slice);
             return;
         }
-        cell->is_known = totals_find(&output->totals, cell->key, &cell->total) || reducer->complete;
+        bool is_held = totals_find(&output->totals, cell->key, &cell->total);
+        cell->is_known = is_held || reducer->complete;
+        if (is_held) env_mark(reducer->env, ENV_MARK_CELL_IN_MEMORY);
+        if (!is_held && cell->is_known) env_mark(reducer->env, ENV_MARK_CELL_FIRST);
     }
     reducer_read_next(slice);
 }
@@ -575,6 +582,7 @@ static void reducer_repeat_report(struct env_task *step)
 {
     struct reducer *reducer = CONTAINER_OF(step, struct reducer, step);
     reducer->is_running = false;
+    env_mark(reducer->env, ENV_MARK_REPORT_REPEATED);
     reducer->done(reducer->context, reducer->status, &reducer->error, &reducer->report);
 }
 

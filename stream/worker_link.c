@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/container_of.h"
+#include "base/env_marks.h"
 #include "base/limits.h"
 #include "ring/transport.h"
 
@@ -111,6 +112,7 @@ static void worker_link_begin_again(struct worker_link *link, const struct error
     transport_client_destroy(link->client);
     link->client = NULL;
     link->state = LINK_CONNECTING;
+    env_mark(link->env, ENV_MARK_LINK_BEGAN_AGAIN);
     link->trouble = *error;
     if (!link->is_in_trouble) link->events.trouble(link->context, link->trouble.text);
     link->is_in_trouble = true;
@@ -221,6 +223,7 @@ static void worker_link_reported(struct transport_request *request, enum status 
     worker_link_made_progress(link);
     struct mapper_batch *batch = link->batch;
     ASSERT(batch->record.number == link->done_through + 1);
+    env_mark(link->env, ENV_MARK_BATCH_DONE);
     link->done_through = batch->record.number;
     link->grand_total += batch->sum;
     link->sums_hash = hash;
@@ -302,6 +305,7 @@ static void worker_link_recorded(struct transport_request *request, enum status 
     worker_link_made_progress(link);
     link->marked_through = link->done_through;
     link->batch->is_recorded = true;
+    env_mark(link->env, ENV_MARK_BATCH_RECORDED);
     worker_link_send_parts(link);
 }
 
@@ -330,6 +334,7 @@ static void worker_link_go_on(struct worker_link *link)
         else
             link->events.idle(link->context);
     } else if (link->batch->is_recorded) {
+        env_mark(link->env, ENV_MARK_BATCH_SENT_AGAIN);
         worker_link_send_parts(link);
     } else {
         worker_link_record(link);
@@ -394,6 +399,7 @@ static void worker_link_was_submitted(struct worker_link *link, struct cursor *a
         link->grand_total = link->job.grand_total;
         link->was_submitted = true;
     } else if (link->is_finishing && link->job.state == JOB_FINISHED) {
+        env_mark(link->env, ENV_MARK_LINK_FINISHED_BEFORE);
         worker_link_stop(link);
         link->events.finished(link->context);
         return;
