@@ -70,4 +70,16 @@ MUTANTS = [
     # -- CQL ----------------------------------------------------------------------------------------
     Mutant("page_begins_after_the_next_partition", "node", "cql/execution/execution_select_rows.c",
            "progress->inclusive = inclusive;", "progress->inclusive = true;"),
+    # -- Jobs ---------------------------------------------------------------------------------------
+    Mutant("reducer_adds_to_a_found_shard", "job", "stream/reducer.c",
+           "if (cell->total.clock < number) {", "if (true) {"),
+    Mutant("totals_taken_for_complete_after_a_restart", "job", "stream/reducer.c",
+           "reducer->complete = number == 1;", "reducer->complete = true;"),
+    Mutant("recorded_batches_are_not_run_again", "job", "stream/driver.c",
+           "driver->replay_count = job->batch_count;", "driver->replay_count = 0;"),
+    Mutant("a_lost_answer_begins_the_job_anew", "job", "stream/worker_link.c",
+           "if (link->was_submitted) submission.id = link->job.submission_id;", ""),
+    Mutant("batch_reported_before_its_sync", "job", "ring/coordinator.c",
+           "engine_wait_synced(coordinator->engine, &write->waiter, position, write_synced);",
+           "write->result.received = 1, env_task_post(coordinator->env, &write->task, write_task_run);"),
 ]
