@@ -239,6 +239,13 @@ static void take_columns(struct decoder *decoder, enum column_kind kind,
     }
 }
 
+// An SSTable has no lengths of values of one size: any other would damage what follows it.
+static bool has_size_of(const struct type *type, struct slice value)
+{
+    size_t fixed = type_fixed_size(type);
+    return fixed == 0 || value.size == 0 || value.size == fixed;
+}
+
 static struct clustering take_clustering(struct decoder *decoder)
 {
     size_t count = take_count(decoder, 1);
@@ -255,6 +262,8 @@ static struct clustering take_clustering(struct decoder *decoder)
         } else {
             values[i] = cursor_take(&decoder->cursor, (size_t)size - 1);
         }
+        if (!has_size_of(decoder->table->columns[COLUMN_CLUSTERING][i].type, values[i]))
+            decoder->bad = true;
     }
     return (struct clustering){(uint16_t)count, values};
 }
@@ -277,6 +286,7 @@ static bool take_cell(struct decoder *decoder, const struct column_indexes *colu
     if (cell->column == COLUMN_DROPPED) return false;
     const struct column *column = &columns->columns[cell->column];
     if (type_is_multi_cell(column->type) == slice_is_null(cell->path)) decoder->bad = true;
+    if (!has_size_of(column->type, cell->value)) decoder->bad = true;
     if (column->type->kind == TYPE_COUNTER && !cell_is_tombstone(cell) &&
         !counter_context_is_valid(cell->value))
         decoder->bad = true;
