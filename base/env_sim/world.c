@@ -36,7 +36,7 @@ void sim_options_init(struct sim_options *options, uint64_t seed)
                 [SIM_FAULT_FULL_DISK] = 0.0003,
                 [SIM_FAULT_SLOW_DISK] = 0.002,
                 [SIM_FAULT_COLD_READ] = 0.1,
-                [SIM_FAULT_CLOCK_JUMP] = 0.0002,
+                [SIM_FAULT_CLOCK_JUMP] = 0.001,
                 [SIM_FAULT_RESET] = 0.0005,
                 [SIM_FAULT_SEGMENTED] = 0.1,
                 [SIM_FAULT_REFUSED] = 0.05,

@@ -97,6 +97,8 @@ static void run_job(struct sim_world *sim, const double chances[SIM_FAULT_COUNT]
 {
     struct job_world *world = job_world_create(sim, seed, options->operations);
     set_chances(sim, chances);
+    // A job sends little: an answer is lost seldom unless connections break often.
+    if (seed % 2 == 0) sim_world_set_chance(sim, SIM_FAULT_RESET, 0.04);
     uint64_t events_max = options->operations * EVENTS_PER_OPERATION + EVENTS_MIN;
     job_world_begin(world);
     while (!job_world_is_over(world)) {
