@@ -5,8 +5,8 @@
 #include "base/limits.h"
 #include "node/options.h"
 #include "ring/jobs.h"
-#include "stream/driver.h"
-#include "stream/job_client.h"
+#include "stream/job/driver.h"
+#include "stream/job/job_client.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 
 #include "base/env_uv.h"
 #include "node/options.h"
-#include "stream/tweets.h"
+#include "stream/tweets/tweets.h"
 
 #include <stdint.h>
 

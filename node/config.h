@@ -5,7 +5,7 @@
 
 #include "base/env.h"
 #include "base/error.h"
-#include "storage/commit_log.h"
+#include "storage/commit_log/commit_log.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
 #include "node/identity.h"
 #include "ring/coordinator.h"
 #include "ring/metadata.h"
-#include "storage/engine.h"
-#include "stream/job_service.h"
+#include "storage/engine/engine.h"
+#include "stream/job/job_service.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 //
 //     DIR/identity       host id and tokens (identity.h)
 //        /metadata/      schema and jobs (ring/metadata.h)
-//        /data/ …        tables, commit log, manifest (storage/engine.h)
+//        /data/ …        tables, commit log, manifest (storage/engine/engine.h)
 //
 //     clients --CQL--> cql server --> query processor --> coordinator --> engine
 //     workers --transport--> job service ---------------------^

@@ -10,7 +10,7 @@
 
 #include "base/env.h"
 #include "ring/consistency.h"
-#include "storage/engine.h"
+#include "storage/engine/engine.h"
 
 enum coordinator_outcome {
     COORDINATOR_OK,

@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/limits.h"
-#include "storage/schema_codec.h"
+#include "storage/schema/schema_codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,8 +7,8 @@
 
 #include "ring/jobs.h"
 #include "ring/metadata_log.h"
-#include "storage/engine.h"
-#include "storage/schema.h"
+#include "storage/engine/engine.h"
+#include "storage/schema/schema.h"
 
 struct metadata;
 

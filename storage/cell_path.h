@@ -4,7 +4,7 @@
 #define STORAGE_CELL_PATH_H
 
 #include "storage/row.h"
-#include "storage/type.h"
+#include "storage/schema/type.h"
 
 // Negative, zero, positive. `type` is the column's; paths of a single-cell one are all equal.
 int cell_path_compare(const struct type *type, struct slice a, struct slice b);

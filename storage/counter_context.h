@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/slice.h"
 #include "base/status.h"
-#include "storage/schema.h"
+#include "storage/schema/schema.h"
 
 enum counter_shard_kind { COUNTER_SHARD_GLOBAL, COUNTER_SHARD_LOCAL, COUNTER_SHARD_REMOTE };
 

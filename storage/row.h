@@ -8,7 +8,7 @@
 #define STORAGE_ROW_H
 
 #include "base/slice.h"
-#include "storage/schema.h"
+#include "storage/schema/schema.h"
 #include "storage/token.h"
 
 #include <stdbool.h>

@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/error.h"
-#include "storage/type.h"
+#include "storage/schema/type.h"
 
 // As a statement would have it: 'it''s', 0xff, '2020-01-01', [1, 2], {a: 1}.
 void value_put_cql(const struct type *type, struct slice value, struct buffer *text);

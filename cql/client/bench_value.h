@@ -16,7 +16,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/random.h"
-#include "storage/type.h"
+#include "storage/schema/type.h"
 
 enum bench_value_kind {
     BENCH_VALUE_ZIPF,     // 1 … limit, n as often as n^-exponent.

@@ -9,8 +9,8 @@
 #include "cql/execution/execution.h"
 #include "cql/statement/analysis.h"
 #include "cql/system/system_tables.h"
-#include "storage/cql_name.h"
-#include "storage/schema_text.h"
+#include "storage/schema/cql_name.h"
+#include "storage/schema/schema_text.h"
 
 enum { STATE_SIZE = 21, SCHEMA_COUNT = 2 };
 

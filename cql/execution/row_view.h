@@ -2,7 +2,7 @@
 #ifndef CQL_EXECUTION_ROW_VIEW_H
 #define CQL_EXECUTION_ROW_VIEW_H
 
-#include "storage/live_rows.h"
+#include "storage/merge/live_rows.h"
 
 struct row_view {
     const struct table *table;

@@ -3,7 +3,7 @@
 #include "base/limits.h"
 #include "cql/execution/schema_properties.h"
 #include "cql/system/system_tables.h"
-#include "storage/options.h"
+#include "storage/schema/options.h"
 
 enum { KEYSPACE_NAME_SIZE_MAX = 48 };
 

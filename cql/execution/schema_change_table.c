@@ -4,7 +4,7 @@
 #include "cql/execution/schema_change.h"
 #include "cql/execution/schema_properties.h"
 #include "cql/statement/functions.h"
-#include "storage/schema_codec.h"
+#include "storage/schema/schema_codec.h"
 #include "storage/uuid.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "cql/execution/schema_properties.h"
 
 #include "base/bytes.h"
-#include "storage/options.h"
+#include "storage/schema/options.h"
 #include "storage/uuid.h"
 #include "storage/value.h"
 

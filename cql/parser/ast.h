@@ -10,7 +10,7 @@
 #define CQL_PARSER_AST_H
 
 #include "base/slice.h"
-#include "storage/type.h"
+#include "storage/schema/type.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -7,7 +7,7 @@
 #define CQL_PARSER_LEXER_H
 
 #include "base/slice.h"
-#include "storage/type.h"
+#include "storage/schema/type.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 #include "base/limits.h"
 #include "cql/parser/ast_text.h"
 #include "cql/system/system_tables.h"
-#include "storage/cql_name.h"
+#include "storage/schema/cql_name.h"
 
 enum { MESSAGE_TEXT_MAX = CQL_ERROR_TEXT_SIZE, TERM_DEPTH_MAX = 512 };
 

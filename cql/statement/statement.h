@@ -12,7 +12,7 @@
 #include "cql/cql_error.h"
 #include "ring/coordinator.h"
 #include "ring/metadata.h"
-#include "storage/schema.h"
+#include "storage/schema/schema.h"
 
 struct system_tables; // cql/system/system_tables.h
 

@@ -6,7 +6,7 @@
 #ifndef CQL_SYSTEM_SYSTEM_DEFINITIONS_H
 #define CQL_SYSTEM_SYSTEM_DEFINITIONS_H
 
-#include "storage/schema.h"
+#include "storage/schema/schema.h"
 
 // A schema of all of them; the caller's. `is_virtual` is set on every table, as none is stored, but
 // only on the keyspaces that are virtual in Cassandra too: system_views, system_virtual_schema.

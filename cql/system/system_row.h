@@ -10,7 +10,7 @@
 #define CQL_SYSTEM_SYSTEM_ROW_H
 
 #include "base/arena.h"
-#include "storage/memtable.h"
+#include "storage/memtable/memtable.h"
 #include "storage/uuid.h"
 
 struct system_row {

@@ -8,8 +8,8 @@
 
 #include "base/env.h"
 #include "ring/metadata.h"
-#include "storage/memtable.h"
-#include "storage/schema.h"
+#include "storage/memtable/memtable.h"
+#include "storage/schema/schema.h"
 
 // The release whose behaviour clients find, and its language.
 #define SYSTEM_TABLES_RELEASE_VERSION "5.0.4"

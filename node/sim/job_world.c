@@ -9,7 +9,7 @@
 #include "node/node.h"
 #include "node/ring_directory.h"
 #include "ring/metadata.h"
-#include "stream/driver.h"
+#include "stream/job/driver.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 // keeps its counts, and both are killed, lose power and come back until the job is done. Then every
 // count is what a recount of the file gives, and no row is more (invariant 4).
 //
-//     worker (stream/driver.h) ──parts, records──▶ node ◀──SELECT── a client that looks on
+//     worker (stream/job/driver.h) ──parts, records──▶ node ◀──SELECT── a client that looks on
 //
 // While it runs, no count may go back or beyond the recount (exactly-once.md §2.4, E6 and E7).
 #ifndef NODE_SIM_JOB_WORLD_H

@@ -7,7 +7,7 @@
 #include "node/node.h"
 #include "node/ring_directory.h"
 #include "node/sim/sim_client.h"
-#include "storage/engine.h"
+#include "storage/engine/engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>

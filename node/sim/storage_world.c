@@ -6,8 +6,8 @@
 #include "base/limits.h"
 #include "ring/coordinator.h"
 #include "storage/counter_context.h"
-#include "storage/engine.h"
-#include "storage/live_rows.h"
+#include "storage/engine/engine.h"
+#include "storage/merge/live_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>

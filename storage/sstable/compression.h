@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
-#include "storage/schema.h"
+#include "storage/schema/schema.h"
 
 enum compressor {
     COMPRESSOR_NONE, // There is no CompressionInfo.db.

@@ -14,9 +14,9 @@
 
 #include "base/env.h"
 #include "base/limits.h"
-#include "storage/chunk_cache.h"
 #include "storage/partition_iterator.h"
-#include "storage/read_pins.h"
+#include "storage/sstable/chunk_cache.h"
+#include "storage/sstable/read_pins.h"
 
 // The files nb-<generation>-big-<name> of one SSTable.
 // clang-format off

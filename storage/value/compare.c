@@ -3,7 +3,7 @@
 // Each order is total over all bytes: empty first, then values in their order, then what is no
 // value of the type, by bytes. (Cassandra throws on the latter; a sort here must not.)
 #include "base/cursor.h"
-#include "storage/type.h"
+#include "storage/schema/type.h"
 #include "storage/uuid.h"
 #include "storage/value/number.h"
 

@@ -1,6 +1,6 @@
 // Writing values as text. The other direction is parse.c.
 #include "base/cursor.h"
-#include "storage/cql_name.h"
+#include "storage/schema/cql_name.h"
 #include "storage/uuid.h"
 #include "storage/value.h"
 #include "storage/value/calendar.h"

@@ -1,7 +1,7 @@
 // What is a value of a type (TypeSerializer.validate, with its texts). The sizes of nested values
 // come from clients: nothing here trusts them.
 #include "base/cursor.h"
-#include "storage/type.h"
+#include "storage/schema/type.h"
 
 #include <inttypes.h>
 

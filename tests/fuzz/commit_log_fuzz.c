@@ -6,8 +6,8 @@
 //                         4 zeros: u8 size
 //
 // Records have right checksums, so that what they say is reached.
-#include "storage/commit_log_format.h"
-#include "storage/engine.h"
+#include "storage/commit_log/commit_log_format.h"
+#include "storage/engine/engine.h"
 #include "tests/fuzz/support/fuzz_node.h"
 #include "tests/fuzz/targets.h"
 

@@ -1,5 +1,5 @@
 // An HTTP server's answer to a job that pulls its lines: u8 flags (bit 0: in pieces) | bytes.
-#include "stream/feed.h"
+#include "stream/source/feed.h"
 #include "tests/fuzz/support/fuzz_sim.h"
 #include "tests/fuzz/targets.h"
 

@@ -1,5 +1,5 @@
 // The intake's directory as a crash or a hand left it: { u8 number | u8 kind | u8 size | bytes }*.
-#include "stream/intake.h"
+#include "stream/source/intake.h"
 #include "tests/fuzz/support/fuzz_sim.h"
 #include "tests/fuzz/targets.h"
 

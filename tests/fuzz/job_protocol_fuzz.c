@@ -1,8 +1,8 @@
 // The messages between workers and nodes, and the records of a graph, as bytes: u8 which | bytes.
 // What is read and written again is read as the same.
-#include "stream/dataset.h"
-#include "stream/gather.h"
-#include "stream/job_protocol.h"
+#include "stream/dataset/dataset.h"
+#include "stream/job/gather.h"
+#include "stream/job/job_protocol.h"
 #include "tests/fuzz/targets.h"
 
 #include <stdlib.h>

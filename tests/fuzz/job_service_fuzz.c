@@ -1,7 +1,7 @@
 // What a worker sends to a node: { u8 type | u8 id | u16 size | payload }*, over the transport, to
 // the job service of a node that has the counter table ks.counters.
-#include "stream/job_protocol.h"
-#include "stream/job_service.h"
+#include "stream/job/job_protocol.h"
+#include "stream/job/job_service.h"
 #include "tests/fuzz/support/fuzz_node.h"
 #include "tests/fuzz/support/fuzz_transport.h"
 #include "tests/fuzz/targets.h"

@@ -1,6 +1,6 @@
 // Lines of JSON as a job's source reads them, and the texts of its fields.
-#include "stream/json.h"
-#include "stream/text.h"
+#include "stream/source/json.h"
+#include "stream/source/text.h"
 #include "tests/fuzz/targets.h"
 
 static struct json_reader *reader;

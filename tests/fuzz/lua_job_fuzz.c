@@ -1,6 +1,6 @@
 // A job's script, and a few lines through what it built. Bounded in memory as always, and in
 // instructions by fuzz_lua.h.
-#include "stream/lua_job.h"
+#include "stream/lua/lua_job.h"
 #include "tests/fuzz/support/fuzz_lua.h"
 #include "tests/fuzz/support/fuzz_node.h"
 #include "tests/fuzz/targets.h"

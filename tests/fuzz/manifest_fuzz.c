@@ -1,7 +1,7 @@
 // A table's manifest: as it is, and with a checksum that is right. What is read is written the
 // same.
 #include "base/checksum.h"
-#include "storage/manifest.h"
+#include "storage/engine/manifest.h"
 #include "tests/fuzz/support/fuzz_sim.h"
 #include "tests/fuzz/targets.h"
 

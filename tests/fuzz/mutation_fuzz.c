@@ -1,7 +1,7 @@
 // An encoded mutation, as the commit log and other nodes have it: u8 table, the bytes. What decodes
 // is applied to a memtable, read both ways, and flushed to an SSTable that can be opened: nothing
 // in the log may stop a node later than at its decoding.
-#include "storage/memtable.h"
+#include "storage/memtable/memtable.h"
 #include "storage/mutation.h"
 #include "storage/sstable/sstable.h"
 #include "tests/fuzz/support/fuzz_node.h"

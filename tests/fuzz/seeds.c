@@ -4,10 +4,10 @@
 // They come from a node in a simulated world that was given some statements and jobs: its commit
 // log, metadata, manifests and SSTables, and the messages of a worker.
 #include "base/assert.h"
-#include "storage/commit_log_format.h"
-#include "storage/manifest.h"
-#include "storage/schema_codec.h"
-#include "stream/job_protocol.h"
+#include "storage/commit_log/commit_log_format.h"
+#include "storage/engine/manifest.h"
+#include "storage/schema/schema_codec.h"
+#include "stream/job/job_protocol.h"
 #include "tests/fuzz/support/fuzz_node.h"
 #include "tests/fuzz/support/fuzz_sstable.h"
 

@@ -1,5 +1,5 @@
 // A job's file, packed or not, read block by block and again from the middle: u8 flags | bytes.
-#include "stream/source.h"
+#include "stream/source/source.h"
 #include "tests/fuzz/support/fuzz_sim.h"
 #include "tests/fuzz/targets.h"
 

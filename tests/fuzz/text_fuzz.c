@@ -1,6 +1,6 @@
 // A tweet's text and date: words, hashtags, lower case, the day.
-#include "stream/day.h"
-#include "stream/text.h"
+#include "stream/source/day.h"
+#include "stream/source/text.h"
 #include "tests/fuzz/targets.h"
 
 FUZZ_TARGET(text)

@@ -1,5 +1,5 @@
 // A Java type text, and after a NUL a value of it: validated, compared, written as text.
-#include "storage/type.h"
+#include "storage/schema/type.h"
 #include "storage/value.h"
 #include "tests/fuzz/targets.h"
 

@@ -1,6 +1,6 @@
 // A scalar's value as text: what is taken is valid, and its literal is taken again as the same.
 #include "storage/value.h"
-#include "stream/text.h"
+#include "stream/source/text.h"
 #include "tests/fuzz/targets.h"
 
 // Its cast is read as the same value again. That of a blob has an 0x, that of a text doubled

@@ -1,7 +1,7 @@
 // Syncs that the worlds of the simulator do not need yet, each with what its absence would break.
 #include "base/env_sim.h"
-#include "storage/counter_id.h"
-#include "stream/intake.h"
+#include "storage/engine/counter_id.h"
+#include "stream/source/intake.h"
 
 #include <check.h>
 #include <string.h>

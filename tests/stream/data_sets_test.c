@@ -1,7 +1,7 @@
 // The job of examples/hashtags.lua over real tweets, against counts made the slow, plain way. No
 // node: the cells that would go to it are looked at.
-#include "stream/lua_job.h"
-#include "stream/output.h"
+#include "stream/dataset/output.h"
+#include "stream/lua/lua_job.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // The small formats inside of SSTables, against what Cassandra's classes say.
 #include "base/bytes.h"
 #include "base/checksum.h"
-#include "storage/chunk_cache.h"
+#include "storage/sstable/chunk_cache.h"
 #include "storage/sstable/drop_times.h"
 #include "storage/sstable/estimated_histogram.h"
 #include "storage/sstable/filter.h"

@@ -2,8 +2,8 @@
 // shard of each node, there are deletions, and counting went on after them.
 #include "base/env_uv.h"
 #include "storage/counter_context.h"
-#include "storage/live_rows.h"
-#include "storage/merge.h"
+#include "storage/merge/live_rows.h"
+#include "storage/merge/merge.h"
 #include "storage/sstable/format.h"
 #include "storage/value.h"
 #include "tests/storage/support/sstable_table.h"

@@ -4,8 +4,8 @@
 #define TESTS_STORAGE_SUPPORT_ENGINE_FIXTURE_H
 
 #include "base/env.h"
-#include "storage/engine.h"
-#include "storage/live_rows.h"
+#include "storage/engine/engine.h"
+#include "storage/merge/live_rows.h"
 #include "storage/mutation.h"
 
 // A real env and an empty directory, removed with all in it at the end.

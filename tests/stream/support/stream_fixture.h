@@ -6,7 +6,7 @@
 
 #include "ring/coordinator.h"
 #include "ring/metadata.h"
-#include "storage/engine.h"
+#include "storage/engine/engine.h"
 
 struct stream_fixture {
     struct env *env;

@@ -1,0 +1,295 @@
+// Increments at the leader (org.apache.cassandra.db.CounterMutation): find the node's own shard of
+// each cell, add, and write the result. All in one turn of the loop (invariant 8).
+//
+// The own shard is looked for where the newest is: active memtable, frozen ones from the newest on,
+// the cache, and at last all SSTables. Deletions of the row, a range or the partition are not
+// applied to it: as Cassandra's counter cache does, counting goes on from the old number.
+#include "base/assert.h"
+#include "base/env_marks.h"
+#include "storage/counter_context.h"
+#include "storage/engine/engine_internal.h"
+#include "storage/uuid.h"
+
+#include <stdlib.h>
+
+// One cell of an update.
+struct planned {
+    const struct clustering *clustering; // NULL: the static row.
+    uint16_t column;
+    int64_t delta;
+    int64_t clock, count; // The own shard: before, then after.
+    bool found;
+    struct slice others; // Shards of others in cells that have no own one; empty: none were seen.
+};
+
+// ---- The own shard -----------------------------------------------------------------------------
+
+// The cell's bytes may go with the next one: what is kept of them is copied.
+static void note_others(struct arena *arena, struct slice context, struct planned *planned)
+{
+    struct slice merged = context;
+    if (planned->others.size > 0)
+        merged = counter_context_merge(planned->others, context, arena, NULL);
+    planned->others = merged.data == context.data ? arena_copy(arena, merged) : merged;
+}
+
+static bool cell_find_shard(struct engine *engine, const struct cell *cell, struct planned *planned)
+{
+    struct counter_shard shard;
+    if (cell == NULL || cell_is_tombstone(cell)) return false;
+    if (!counter_context_find(cell->value, engine->counter_id.id, &shard)) {
+        note_others(&engine->scratch, cell->value, planned);
+        return false;
+    }
+    if (planned->found && shard.clock <= planned->clock) return true;
+    planned->clock = shard.clock;
+    planned->count = shard.count;
+    planned->found = true;
+    return true;
+}
+
+static bool memtable_find_shard(const struct engine_table *table, const struct memtable *memtable,
+                                const struct partition_key *key, struct planned *planned)
+{
+    uint16_t column = planned->column;
+    const struct table *version = memtable_table(memtable);
+    if (version != table->table) {
+        enum column_kind kind = planned->clustering == NULL ? COLUMN_STATIC : COLUMN_REGULAR;
+        const struct column *found =
+            table_find_column(version, table->table->columns[kind][column].name);
+        if (found == NULL || found->kind != kind) return false;
+        column = found->index;
+    }
+    return cell_find_shard(table->engine,
+                           memtable_find_cell(memtable, key, planned->clustering, column), planned);
+}
+
+static bool memtables_find_shard(const struct engine_table *table, const struct partition_key *key,
+                                 struct planned *planned)
+{
+    if (memtable_find_shard(table, table->active, key, planned)) {
+        env_mark(table->engine->env, ENV_MARK_SHARD_IN_MEMTABLE);
+        return true;
+    }
+    // Newest first: clocks only grow, so the last one that has it decides.
+    bool found = false;
+    for (const struct engine_frozen *f = table->frozen; f != NULL; f = f->next) {
+        if (f->log_position > table->truncated_position)
+            found |= memtable_find_shard(table, f->memtable, key, planned);
+    }
+    if (found) env_mark(table->engine->env, ENV_MARK_SHARD_IN_FROZEN);
+    return found;
+}
+
+static void row_find_shard(struct engine *engine, const struct row *row, struct planned *planned)
+{
+    for (uint32_t i = 0; i < row->cell_count; i++) {
+        if (row->cells[i].column == planned->column)
+            (void)cell_find_shard(engine, &row->cells[i], planned);
+    }
+}
+
+static enum status sstable_find_shard(struct engine_table *table, struct sstable_reader *reader,
+                                      const struct partition_key *key, struct planned *planned,
+                                      struct read_pins *pins)
+{
+    struct engine *engine = table->engine;
+    struct clustering_range range;
+    struct partition_filter filter = {.with_static = planned->clustering == NULL};
+    if (planned->clustering != NULL) {
+        range.start = (struct bound){BOUND_INCL_START, *planned->clustering};
+        range.end = (struct bound){BOUND_INCL_END, *planned->clustering};
+        filter.ranges = &range;
+        filter.range_count = 1;
+    }
+    struct partition_iterator *partition;
+    enum status status = sstable_read(reader, table->table, key, &filter, engine->chunk_cache, pins,
+                                      &engine->scratch, &partition, NULL);
+    if (status != STATUS_OK || partition == NULL) return status;
+    if (planned->clustering == NULL && partition->static_row != NULL)
+        row_find_shard(engine, partition->static_row, planned);
+    struct unfiltered unfiltered;
+    while ((status = partition_iterator_next(partition, &unfiltered)) == STATUS_OK) {
+        if (!unfiltered.is_marker) row_find_shard(engine, unfiltered.row, planned);
+    }
+    partition_iterator_close(partition);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+static enum status find_shard(struct engine_table *table, const struct partition_key *key,
+                              struct planned *planned, struct read_pins *pins)
+{
+    planned->clock = planned->count = 0;
+    planned->found = false;
+    planned->others = slice_null();
+    if (memtables_find_shard(table, key, planned)) return STATUS_OK;
+    if (table->sstable_count == 0) return STATUS_OK;
+    struct counter_cache_key cached =
+        counter_cache_key(&table->counter_life, key->bytes, planned->clustering, planned->column);
+    if (counter_cache_find(table->engine->counter_cache, cached, &planned->clock,
+                           &planned->count)) {
+        planned->found = true;
+        env_mark(table->engine->env, ENV_MARK_SHARD_IN_CACHE);
+        return STATUS_OK;
+    }
+    bool some_miss = false;
+    for (size_t i = 0; i < table->sstable_count; i++) {
+        struct sstable_reader *reader = table->sstables[i].reader;
+        if (!sstable_may_contain(reader, key)) continue;
+        enum status status = sstable_find_shard(table, reader, key, planned, pins);
+        if (status == STATUS_WOULD_BLOCK && !read_pins_are_full(pins)) {
+            some_miss = true; // What the others miss is loaded with it.
+        } else if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    if (some_miss) return STATUS_WOULD_BLOCK;
+    env_mark(table->engine->env,
+             planned->found ? ENV_MARK_SHARD_IN_SSTABLE : ENV_MARK_SHARD_MISSING);
+    return STATUS_OK;
+}
+
+// A cell that would get one more may not have it.
+static bool has_all_shards(const struct planned *planned)
+{
+    return !planned->found && counter_context_shard_count(planned->others) >= COUNTER_SHARDS_MAX;
+}
+
+// ---- The update --------------------------------------------------------------------------------
+
+static int compare_planned(const void *a, const void *b, void *context)
+{
+    const struct planned *left = a, *right = b;
+    if ((left->clustering == NULL) != (right->clustering == NULL))
+        return left->clustering == NULL ? -1 : 1;
+    int order = left->clustering == NULL
+                    ? 0
+                    : clustering_compare(context, left->clustering, right->clustering);
+    return order != 0 ? order : (left->column > right->column) - (left->column < right->column);
+}
+
+// The increments in the order of the partition, each cell once. Columns that the table no longer
+// has are left out.
+static struct planned *plan(struct engine_table *table, const struct counter_update *update,
+                            size_t *count)
+{
+    struct planned *planned =
+        arena_alloc(&table->engine->scratch, update->increment_count * sizeof *planned);
+    size_t kept = 0;
+    for (size_t i = 0; i < update->increment_count; i++) {
+        const struct counter_increment *increment = &update->increments[i];
+        uint16_t index = increment->column;
+        if (update->table != table->table) {
+            enum column_kind kind = increment->clustering == NULL ? COLUMN_STATIC : COLUMN_REGULAR;
+            const struct column *column =
+                table_find_column(table->table, update->table->columns[kind][index].name);
+            if (column == NULL || column->kind != kind) continue;
+            index = column->index;
+        }
+        planned[kept++] = (struct planned){
+            .clustering = increment->clustering, .column = index, .delta = increment->delta};
+    }
+    if (kept > 1)
+        qsort_r(planned, kept, sizeof *planned, compare_planned, (void *)(uintptr_t)table->table);
+    size_t merged = 0;
+    for (size_t i = 0; i < kept; i++) {
+        if (merged > 0 && compare_planned(&planned[merged - 1], &planned[i],
+                                          (void *)(uintptr_t)table->table) == 0) {
+            planned[merged - 1].delta =
+                (int64_t)((uint64_t)planned[merged - 1].delta + (uint64_t)planned[i].delta);
+        } else {
+            planned[merged++] = planned[i];
+        }
+    }
+    *count = merged;
+    return planned;
+}
+
+// max(now, clock + 1), and where there is no shard above every clock of this id: what was deleted
+// here may live on elsewhere.
+static void count_on(struct engine *engine, struct planned *planned, int64_t now_us)
+{
+    int64_t before = planned->found ? planned->clock : engine->counter_id.clock_max;
+    planned->clock = now_us > before ? now_us : before + 1;
+    planned->count = (int64_t)((uint64_t)planned->count + (uint64_t)planned->delta);
+    if (planned->clock > engine->counter_id.clock_max)
+        engine->counter_id.clock_max = planned->clock;
+}
+
+static void make_row(struct row *row, const struct planned *planned)
+{
+    *row = (struct row){.liveness = LIVENESS_NONE, .deletion = DELETION_NONE};
+    if (planned->clustering != NULL) row->clustering = *planned->clustering;
+}
+
+static void make_mutation(struct engine_table *table, const struct counter_update *update,
+                          const struct planned *planned, size_t count, struct arena *arena,
+                          struct mutation *mutation)
+{
+    struct cell *cells = arena_alloc(arena, count * sizeof *cells);
+    uint8_t *contexts = arena_alloc(arena, count * COUNTER_SINGLE_SHARD_SIZE);
+    struct row *rows = arena_alloc(arena, count * sizeof *rows);
+    *mutation = (struct mutation){
+        .table = table->table, .key = update->key, .deletion = DELETION_NONE, .rows = rows};
+    struct row *row = NULL, *static_row = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct planned *p = &planned[i];
+        uint8_t *context = contexts + i * COUNTER_SINGLE_SHARD_SIZE;
+        counter_context_make_global(table->engine->counter_id.id, p->clock, p->count, context);
+        cells[i] = (struct cell){.column = p->column,
+                                 .ttl = TTL_NONE,
+                                 .local_time = LOCAL_TIME_NONE,
+                                 .timestamp = update->timestamp_us,
+                                 .value = slice_make(context, COUNTER_SINGLE_SHARD_SIZE)};
+        if (p->clustering == NULL) {
+            if (static_row == NULL) {
+                static_row = row = arena_alloc(arena, sizeof *row);
+                mutation->static_row = row;
+                make_row(row, p);
+                row->cells = &cells[i];
+            }
+        } else if (row == NULL || row == static_row ||
+                   clustering_compare(table->table, &row->clustering, p->clustering) != 0) {
+            row = &rows[mutation->row_count++];
+            make_row(row, p);
+            row->cells = &cells[i];
+        }
+        row->cell_count++;
+    }
+}
+
+enum status engine_increment(struct engine *engine, const struct counter_update *update,
+                             struct read_pins *pins, struct arena *arena,
+                             const struct mutation **applied, uint64_t *position)
+{
+    ASSERT(!engine->is_closing);
+    struct engine_table *table = engine_find_table(engine, update->table->id);
+    if (table == NULL) return STATUS_NOT_FOUND;
+    enum status status = engine_check_room(engine);
+    if (status != STATUS_OK) return status;
+
+    arena_reset(&engine->scratch);
+    size_t count;
+    struct planned *planned = plan(table, update, &count);
+    for (size_t i = 0; i < count; i++) {
+        status = find_shard(table, &update->key, &planned[i], pins);
+        if (status == STATUS_OK && has_all_shards(&planned[i])) status = STATUS_OVERLOADED;
+        if (status != STATUS_OK) return status;
+    }
+    int64_t now_us = env_wall_us(engine->env);
+    for (size_t i = 0; i < count; i++)
+        count_on(engine, &planned[i], now_us);
+
+    struct arena *result = applied == NULL ? &engine->scratch : arena;
+    struct mutation *mutation = arena_alloc(result, sizeof *mutation);
+    make_mutation(table, update, planned, count, result, mutation);
+    status = engine_log_and_apply(table, mutation, position);
+    if (status != STATUS_OK) return status;
+    for (size_t i = 0; i < count; i++)
+        counter_cache_put(engine->counter_cache,
+                          counter_cache_key(&table->counter_life, update->key.bytes,
+                                            planned[i].clustering, planned[i].column),
+                          planned[i].clock, planned[i].count);
+    if (applied != NULL) *applied = mutation;
+    return STATUS_OK;
+}

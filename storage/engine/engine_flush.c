@@ -1,0 +1,356 @@
+// From memtables to SSTables, one at a time.
+//
+//     IDLE -> SYNCING -> RUNNING -> IDLE ...          a fault: RETRYING -> (later) IDLE
+//
+// The log is synced first up to the memtable's newest change: so no SSTable has what the log may
+// lose, and the next run never gives its positions to other changes.
+#include "base/assert.h"
+#include "base/container_of.h"
+#include "base/env_marks.h"
+#include "storage/engine/engine_internal.h"
+#include "storage/merge/merge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NS_PER_S           1000000000ull
+#define RETRY_DELAY_MIN_NS NS_PER_S
+#define RETRY_DELAY_MAX_NS (60 * NS_PER_S)
+#define SCAN_BLOCK_SIZE    (64 * KIB)
+
+// ---- Freezing ----------------------------------------------------------------------------------
+
+void engine_freeze(struct engine_table *table)
+{
+    if (table->active_position == 0) return;
+    struct engine *engine = table->engine;
+    struct engine_frozen *frozen = calloc(1, sizeof *frozen);
+    ASSERT(frozen != NULL);
+    *frozen = (struct engine_frozen){.table = table,
+                                     .memtable = table->active,
+                                     .log_position = table->active_position,
+                                     .sequence = ++engine->freeze_sequence};
+    memtable_freeze(frozen->memtable);
+    size_t size = memtable_size(frozen->memtable);
+    engine->active_size -= size;
+    engine->frozen_size += size;
+    if (table->frozen == NULL) {
+        table->frozen = frozen;
+    } else {
+        table->frozen_last->next = frozen;
+    }
+    table->frozen_last = frozen;
+    if (engine->queue == NULL) {
+        engine->queue = frozen;
+    } else {
+        engine->queue_last->queue_next = frozen;
+    }
+    engine->queue_last = frozen;
+    table->active = memtable_create(table->table);
+    table->active_position = 0;
+    engine->active_size += memtable_size(table->active);
+}
+
+void engine_drop_frozen(struct engine_table *table, struct engine_frozen *frozen)
+{
+    struct engine *engine = table->engine;
+    struct engine_frozen **place = &table->frozen, *before = NULL;
+    while (*place != frozen) {
+        before = *place;
+        place = &before->next;
+    }
+    *place = frozen->next;
+    if (table->frozen_last == frozen) table->frozen_last = before;
+    place = &engine->queue;
+    before = NULL;
+    while (*place != frozen) {
+        before = *place;
+        place = &before->queue_next;
+    }
+    *place = frozen->queue_next;
+    if (engine->queue_last == frozen) engine->queue_last = before;
+    engine->frozen_size -= memtable_size(frozen->memtable);
+    memtable_unref(frozen->memtable);
+    free(frozen);
+}
+
+// ---- Those who wait for it ---------------------------------------------------------------------
+
+static void run_finished(struct env_task *task)
+{
+    struct engine *engine = CONTAINER_OF(task, struct engine, finished_task);
+    struct engine_flush *flush = engine->finished;
+    engine->finished = NULL;
+    while (flush != NULL) {
+        struct engine_flush *next = flush->next;
+        flush->done(flush, flush->status);
+        flush = next;
+    }
+    engine_go_on_closing(engine);
+}
+
+void engine_finish_flush(struct engine *engine, struct engine_flush *flush, enum status status)
+{
+    flush->status = status;
+    flush->next = engine->finished;
+    engine->finished = flush;
+    env_task_post(engine->env, &engine->finished_task, run_finished);
+}
+
+void engine_finish_flushes(struct engine *engine, enum status status)
+{
+    uint64_t done = engine->queue == NULL ? engine->freeze_sequence : engine->queue->sequence - 1;
+    struct engine_flush **place = &engine->flushes;
+    while (*place != NULL) {
+        struct engine_flush *flush = *place;
+        if (flush->waits_for > done && status == STATUS_OK) {
+            place = &flush->next;
+            continue;
+        }
+        *place = flush->next;
+        engine_finish_flush(engine, flush, flush->waits_for <= done ? STATUS_OK : status);
+    }
+}
+
+void engine_flush(struct engine *engine, const struct uuid *id, struct engine_flush *flush,
+                  void (*done)(struct engine_flush *flush, enum status status))
+{
+    *flush = (struct engine_flush){.done = done};
+    for (size_t i = 0; i < ENGINE_TABLE_BUCKETS; i++) {
+        for (struct engine_table *t = engine->buckets[i]; t != NULL; t = t->next) {
+            if (id != NULL && memcmp(id, &t->table->id, sizeof *id) != 0) continue;
+            engine_freeze(t);
+            if (t->frozen != NULL && t->frozen_last->sequence > flush->waits_for)
+                flush->waits_for = t->frozen_last->sequence;
+        }
+    }
+    flush->next = engine->flushes;
+    engine->flushes = flush;
+    engine_finish_flushes(engine, engine->is_closing ? STATUS_CANCELED : STATUS_OK);
+    // Who asks wants to know now, not after the delay of a fault (or never, if the log has failed).
+    if (engine->background.state == ENGINE_BACKGROUND_RETRYING) {
+        env_timer_stop(engine->env, &engine->background.retry);
+        engine->background.state = ENGINE_BACKGROUND_IDLE;
+    }
+    engine_background_start(engine);
+}
+
+// ---- On the thread -----------------------------------------------------------------------------
+
+// All of the memtable, less what its own deletions hide.
+static struct scan_iterator *scan_memtable(struct memtable *memtable, struct arena *arena)
+{
+    static const struct clustering_range all = {{BOUND_INCL_START, {0, NULL}},
+                                                {BOUND_INCL_END, {0, NULL}}};
+    static const struct partition_filter filter = {
+        .ranges = &all, .range_count = 1, .with_static = true};
+    struct scan_iterator *scan =
+        memtable_scan(memtable, memtable_table(memtable), &SCAN_RANGE_ALL, &filter, arena, NULL);
+    return merge_scans(&scan, 1, false, arena);
+}
+
+static enum status write_sstable(struct engine_background *background, struct env *env,
+                                 struct memtable *memtable, struct sstable_summary *written)
+{
+    struct arena arena;
+    arena_init(&arena, SCAN_BLOCK_SIZE);
+    struct sstable_content content;
+    enum status status = sstable_content_gather(scan_memtable(memtable, &arena), &content);
+    written->partition_count = 0;
+    if (status == STATUS_OK && content.partition_count > 0) {
+        struct sstable_write_options options = {
+            .directory = background->manifest.directory,
+            .generation = background->generation,
+            .table = memtable_table(memtable),
+            .content = &content,
+        };
+        status = sstable_write(env, &options, scan_memtable(memtable, &arena), written,
+                               &background->error);
+    }
+    arena_deinit(&arena);
+    return status;
+}
+
+static enum status store_manifest(struct engine *engine, struct engine_background *background)
+{
+    char directory[ENGINE_PATH_MAX];
+    (void)snprintf(directory, sizeof directory, "%s/manifest", engine->directory);
+    return manifest_store(engine->env, directory, background->table->manifest_path,
+                          &background->manifest, &background->error);
+}
+
+// Written, read back and checked, and in the manifest: only then is it counted as durable.
+static enum status flush_memtable(struct engine *engine)
+{
+    struct engine_background *background = &engine->background;
+    struct memtable *memtable = background->flushing->memtable;
+    const char *directory = background->manifest.directory;
+    struct sstable_summary written;
+    enum status status = write_sstable(background, engine->env, memtable, &written);
+    if (status != STATUS_OK || written.partition_count == 0) return status;
+    status = sstable_open(engine->env, directory, background->generation, memtable_table(memtable),
+                          &written.check, &background->reader, &background->error);
+    if (status == STATUS_OK) {
+        struct manifest_entry entry = {.generation = background->generation,
+                                       .log_position = background->flushing->log_position,
+                                       .check = written.check};
+        manifest_add(&background->manifest, &entry);
+        background->manifest.flushed_position = background->flushing->log_position;
+        status = store_manifest(engine, background);
+        background->manifest_failed = status != STATUS_OK;
+        return status;
+    }
+    // If this fails too, what stays is the same data once more, which changes nothing.
+    (void)!sstable_remove(engine->env, directory, background->generation, NULL);
+    return status;
+}
+
+static void background_work(struct env_job *job)
+{
+    struct engine *engine = CONTAINER_OF(job, struct engine, background.job);
+    if (engine->background.flushing != NULL) {
+        engine->background.status = flush_memtable(engine);
+    } else {
+        engine_removal_work(engine);
+    }
+}
+
+// ---- On the loop -------------------------------------------------------------------------------
+
+static void fire_retry(struct env_timer *timer)
+{
+    struct engine *engine = CONTAINER_OF(timer, struct engine, background.retry);
+    engine->background.state = ENGINE_BACKGROUND_IDLE;
+    engine_background_start(engine);
+}
+
+static void background_failed(struct engine *engine, enum status status)
+{
+    struct engine_background *background = &engine->background;
+    background->state = ENGINE_BACKGROUND_RETRYING;
+    env_mark(engine->env, ENV_MARK_FLUSH_FAILED);
+    uint64_t delay_ns = background->retry_delay_ns * 2;
+    if (delay_ns < RETRY_DELAY_MIN_NS) delay_ns = RETRY_DELAY_MIN_NS;
+    if (delay_ns > RETRY_DELAY_MAX_NS) delay_ns = RETRY_DELAY_MAX_NS;
+    background->retry_delay_ns = delay_ns;
+    if (!engine->is_closing) env_timer_start(engine->env, &background->retry, delay_ns, fire_retry);
+    engine_finish_flushes(engine, status);
+}
+
+// The SSTable takes the place of its memtable, unless a truncation or a drop came meanwhile: then
+// its files go with those of the others.
+static void take_sstable(struct engine *engine, struct engine_frozen *frozen)
+{
+    struct engine_background *background = &engine->background;
+    struct engine_table *table = frozen->table;
+    struct sstable_reader *reader = background->reader;
+    background->reader = NULL;
+    if (reader != NULL) {
+        struct manifest_entry entry = *manifest_find(&background->manifest, background->generation);
+        entry.gone = table->manifest.dropped || table->truncated_position >= frozen->log_position;
+        manifest_add(&table->manifest, &entry);
+        if (entry.gone) {
+            sstable_unref(reader);
+        } else {
+            if (table->table != memtable_table(frozen->memtable))
+                sstable_set_table(reader, table->table);
+            engine_add_sstable(table, reader, frozen->log_position);
+        }
+    }
+    if (table->manifest.flushed_position < frozen->log_position)
+        table->manifest.flushed_position = frozen->log_position;
+    table->flush_count++;
+    env_mark(engine->env, ENV_MARK_FLUSH_DONE);
+    commit_log_mark_flushed(engine->log, table->table->id, frozen->log_position);
+    engine_drop_frozen(table, frozen);
+}
+
+// An SSTable whose manifest failed stays until a later manifest says that it is gone: the one that
+// failed may be there, or be there after a crash, and names it. Until then it is the same data once
+// more, which changes nothing.
+static void leave_sstable(struct engine_table *table, uint64_t generation)
+{
+    const struct manifest_entry entry = {.generation = generation, .gone = true};
+    manifest_add(&table->manifest, &entry);
+}
+
+static void background_done(struct env_job *job)
+{
+    struct engine *engine = CONTAINER_OF(job, struct engine, background.job);
+    struct engine_background *background = &engine->background;
+    struct engine_frozen *flushing = background->flushing;
+    struct engine_removal *removing = background->removing;
+    enum status status = background->status;
+    background->flushing = NULL;
+    background->removing = NULL;
+    background->state = ENGINE_BACKGROUND_IDLE;
+    if (status == STATUS_OK) background->retry_delay_ns = 0;
+    if (flushing != NULL && status == STATUS_OK) take_sstable(engine, flushing);
+    if (background->manifest_failed) {
+        env_mark(engine->env, ENV_MARK_FLUSH_LEFT);
+        leave_sstable(background->table, background->generation);
+    }
+    background->manifest_failed = false;
+    if (removing != NULL) engine_removal_done(engine, removing, status);
+    sstable_unref(background->reader);
+    background->reader = NULL;
+    manifest_deinit(&background->manifest);
+    if (status != STATUS_OK) {
+        background_failed(engine, status);
+    } else {
+        engine_finish_flushes(engine, STATUS_OK);
+        engine_background_start(engine);
+    }
+    engine_go_on_closing(engine);
+}
+
+static void begin_work(struct commit_log_waiter *waiter, enum status status)
+{
+    struct engine *engine = CONTAINER_OF(waiter, struct engine, background.waiter);
+    struct engine_background *background = &engine->background;
+    if (status != STATUS_OK) {
+        // The log has failed for good: nothing more is written by this run.
+        background->status = status;
+        struct engine_removal *removing = background->removing;
+        background->flushing = NULL;
+        background->removing = NULL;
+        background->state = ENGINE_BACKGROUND_RETRYING;
+        if (removing != NULL) engine_removal_done(engine, removing, status);
+        engine_finish_flushes(engine, status);
+        engine_go_on_closing(engine);
+        return;
+    }
+    struct engine_table *table = background->flushing != NULL    ? background->flushing->table
+                                 : background->removing->dropped ? background->removing->dropped
+                                                                 : background->removing->table;
+    background->state = ENGINE_BACKGROUND_RUNNING;
+    background->table = table;
+    manifest_copy(&background->manifest, &table->manifest);
+    if (background->flushing != NULL) {
+        env_mark(engine->env, ENV_MARK_FLUSH_STARTED);
+        background->generation = table->next_generation;
+        table->next_generation += 64;
+    }
+    env_offload(engine->env, &background->job, ENV_LANE_BACKGROUND, background_work,
+                background_done);
+}
+
+void engine_background_start(struct engine *engine)
+{
+    struct engine_background *background = &engine->background;
+    if (background->state != ENGINE_BACKGROUND_IDLE) return;
+    uint64_t position;
+    if (engine->removals != NULL) {
+        background->removing = engine->removals;
+        engine->removals = background->removing->next;
+        if (engine->removals == NULL) engine->removals_end = &engine->removals;
+        position = background->removing->log_position;
+    } else if (engine->queue != NULL && !engine->is_closing) {
+        background->flushing = engine->queue;
+        position = background->flushing->log_position;
+    } else {
+        return;
+    }
+    background->state = ENGINE_BACKGROUND_SYNCING;
+    commit_log_wait_durable(engine->log, &background->waiter, position, begin_work);
+}

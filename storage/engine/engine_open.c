@@ -1,0 +1,198 @@
+// The start of an engine: directories, tables, the log's replay, the counter id, in this order.
+#include "base/assert.h"
+#include "base/env_marks.h"
+#include "storage/engine/engine_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SCRATCH_BLOCK_SIZE = 16 * 1024 };
+
+static enum status make_directory(struct env *env, const char *path, struct error *error)
+{
+    enum status status = env_make_dir(env, path, error);
+    return status == STATUS_EXISTS ? STATUS_OK : status;
+}
+
+// The names in DIR become durable with the counter id, which every start but one after a clean stop
+// writes into DIR (counter_id.h), and before which nothing is promised. DIR itself is its maker's.
+static enum status make_directories(struct engine *engine, struct error *error)
+{
+    static const char *const names[] = {"data", "manifest", "commitlog"};
+    enum status status = make_directory(engine->env, engine->directory, error);
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && status == STATUS_OK; i++) {
+        char path[ENGINE_PATH_MAX];
+        (void)snprintf(path, sizeof path, "%s/%s", engine->directory, names[i]);
+        status = make_directory(engine->env, path, error);
+    }
+    return status;
+}
+
+static enum status open_tables(struct engine *engine, const struct schema *schema,
+                               struct error *error)
+{
+    const struct keyspace *keyspace;
+    for (size_t k = 0; (keyspace = schema_keyspace_at(schema, k)) != NULL; k++) {
+        const struct table *table;
+        for (size_t t = 0; (table = schema_table_at(schema, keyspace->name, t)) != NULL; t++) {
+            if (table->is_virtual) continue;
+            enum status status = engine_open_table(engine, table, error);
+            if (status != STATUS_OK) return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+// ---- Replay ------------------------------------------------------------------------------------
+
+static enum status replay_mutation(struct engine *engine, uint64_t position, struct slice bytes,
+                                   struct error *error)
+{
+    struct uuid id;
+    if (mutation_decode_table_id(bytes, &id) != STATUS_OK)
+        return error_set(error, STATUS_CORRUPT, "commit log: a mutation of an unknown version");
+    struct engine_table *table = engine_find_table(engine, id);
+    if (table == NULL || position <= table->manifest.flushed_position ||
+        position <= table->truncated_position)
+        return STATUS_OK;
+    arena_reset(&engine->scratch);
+    struct mutation mutation;
+    enum status status = mutation_decode(bytes, table->table, &engine->scratch, &mutation, error);
+    if (status != STATUS_OK) return status;
+    (void)memtable_apply(table->active, &mutation, position);
+    table->active_position = position;
+    if (table->replay_first == 0) table->replay_first = position;
+    table->replay_last = position;
+    return STATUS_OK;
+}
+
+static void replay_truncation(struct engine *engine, uint64_t position, struct slice bytes)
+{
+    struct uuid id;
+    if (bytes.size != sizeof id.bytes) return;
+    memcpy(id.bytes, bytes.data, sizeof id.bytes);
+    struct engine_table *table = engine_find_table(engine, id);
+    if (table == NULL || position <= table->truncated_position) return;
+    memtable_unref(table->active);
+    table->active = memtable_create(table->table);
+    table->active_position = table->replay_first = table->replay_last = 0;
+    table->truncated_position = position;
+}
+
+static enum status replay_record(void *context, uint64_t position, struct slice record,
+                                 struct error *error)
+{
+    struct engine *engine = context;
+    if (record.size == 0) return error_set(error, STATUS_CORRUPT, "commit log: an empty record");
+    struct slice bytes = slice_make(record.data + 1, record.size - 1);
+    switch (record.data[0]) {
+    case ENGINE_RECORD_MUTATION:
+        return replay_mutation(engine, position, bytes, error);
+    case ENGINE_RECORD_TRUNCATION:
+        replay_truncation(engine, position, bytes);
+        return STATUS_OK;
+    default:
+        return error_set(error, STATUS_CORRUPT, "commit log: a record of an unknown kind");
+    }
+}
+
+// A truncation whose record was synced, but whose files a crash left.
+static enum status finish_truncation(struct engine_table *table, struct error *error)
+{
+    if (table->truncated_position <= table->manifest.truncated_position) return STATUS_OK;
+    struct env *env = table->engine->env;
+    env_mark(env, ENV_MARK_TRUNCATION_REPLAYED);
+    engine_forget_data(table, table->truncated_position);
+    char directory[ENGINE_PATH_MAX];
+    (void)snprintf(directory, sizeof directory, "%s/manifest", table->engine->directory);
+    enum status status =
+        manifest_store(env, directory, table->manifest_path, &table->manifest, error);
+    return status == STATUS_OK ? engine_remove_gone(env, &table->manifest, error) : status;
+}
+
+static uint64_t newest_position(const struct engine *engine)
+{
+    uint64_t newest = 0;
+    for (size_t i = 0; i < ENGINE_TABLE_BUCKETS; i++) {
+        for (const struct engine_table *t = engine->buckets[i]; t != NULL; t = t->next) {
+            const struct manifest *manifest = &t->manifest;
+            if (manifest->flushed_position > newest) newest = manifest->flushed_position;
+            if (manifest->truncated_position > newest) newest = manifest->truncated_position;
+        }
+    }
+    return newest;
+}
+
+static enum status open_log(struct engine *engine, const struct engine_options *options,
+                            struct error *error)
+{
+    char directory[ENGINE_PATH_MAX];
+    (void)snprintf(directory, sizeof directory, "%s/commitlog", engine->directory);
+    struct commit_log_options log_options = {
+        .directory = directory,
+        .sync = options->commit_log_sync,
+        .period_ns = options->commit_log_period_ns,
+        .position_min = newest_position(engine),
+    };
+    return commit_log_open(engine->env, &log_options, replay_record, engine, &engine->log, error);
+}
+
+// After the replay: sizes anew, and the log told whose records it still holds.
+static enum status settle_tables(struct engine *engine, struct error *error)
+{
+    engine->active_size = 0;
+    for (size_t i = 0; i < ENGINE_TABLE_BUCKETS; i++) {
+        for (struct engine_table *table = engine->buckets[i]; table != NULL; table = table->next) {
+            enum status status = finish_truncation(table, error);
+            if (status != STATUS_OK) return status;
+            engine->active_size += memtable_size(table->active);
+            if (table->replay_last > 0)
+                commit_log_mark_dirty(engine->log, table->table->id, table->replay_first,
+                                      table->replay_last);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status open_all(struct engine *engine, const struct engine_options *options,
+                            const struct schema *schema, struct error *error)
+{
+    char path[ENGINE_PATH_MAX];
+    enum status status = make_directories(engine, error);
+    if (status != STATUS_OK) return status;
+    (void)snprintf(path, sizeof path, "%s/lock", engine->directory);
+    status = env_lock(engine->env, path, &engine->lock, error);
+    if (status == STATUS_OK) status = engine_finish_drops(engine, error);
+    if (status == STATUS_OK) status = open_tables(engine, schema, error);
+    if (status == STATUS_OK) status = open_log(engine, options, error);
+    if (status == STATUS_OK) status = settle_tables(engine, error);
+    if (status == STATUS_OK)
+        status = counter_id_take(engine->env, engine->directory,
+                                 commit_log_last_position(engine->log), &engine->counter_id, error);
+    return status;
+}
+
+enum status engine_open(struct env *env, const struct engine_options *options,
+                        const struct schema *schema, struct engine **engine, struct error *error)
+{
+    struct engine *opened = calloc(1, sizeof *opened);
+    ASSERT(opened != NULL);
+    opened->env = env;
+    opened->directory = strdup(options->directory);
+    ASSERT(opened->directory != NULL);
+    opened->memtable_space_max =
+        options->memtable_space_max == 0 ? MEMTABLE_SPACE_MAX : options->memtable_space_max;
+    opened->chunk_cache = chunk_cache_create(
+        options->chunk_cache_size_max == 0 ? CHUNK_CACHE_SIZE_MAX : options->chunk_cache_size_max);
+    opened->counter_cache = counter_cache_create(COUNTER_CACHE_SIZE_MAX);
+    opened->removals_end = &opened->removals;
+    buffer_init(&opened->record, MUTATION_SIZE_MAX);
+    arena_init(&opened->scratch, SCRATCH_BLOCK_SIZE);
+    enum status status = open_all(opened, options, schema, error);
+    if (status != STATUS_OK) {
+        engine_abandon(opened);
+        return status;
+    }
+    *engine = opened;
+    return STATUS_OK;
+}

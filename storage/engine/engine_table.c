@@ -1,0 +1,284 @@
+// The tables of an engine: their directories, their SSTables, and which version is the present one.
+#include "base/assert.h"
+#include "storage/engine/engine_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+// SSTables of this shard have ids of 64 × n + shard.
+enum { GENERATION_STEP = 64, HEX_SIZE = 33 };
+
+static void put_hex(struct uuid id, char hex[HEX_SIZE])
+{
+    for (size_t i = 0; i < sizeof id.bytes; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", id.bytes[i]);
+}
+
+static char *copy_text(const char *text)
+{
+    char *copy = strdup(text);
+    ASSERT(copy != NULL);
+    return copy;
+}
+
+// Makes DIR/data/<keyspace>/<table>-<id> if it is missing; its name is durable then.
+static enum status make_directories(struct engine *engine, const struct table *table, char *path,
+                                    struct error *error)
+{
+    char data[ENGINE_PATH_MAX - 256], keyspace[ENGINE_PATH_MAX - 128], hex[HEX_SIZE];
+    put_hex(table->id, hex);
+    (void)snprintf(data, sizeof data, "%s/data", engine->directory);
+    int length = snprintf(keyspace, sizeof keyspace, "%s/%.*s", data, (int)table->keyspace.size,
+                          (const char *)table->keyspace.data);
+    if (length < 0 || (size_t)length >= sizeof keyspace)
+        return error_set(error, STATUS_INVALID, "%s: too long a path", data);
+    length = snprintf(path, ENGINE_PATH_MAX, "%s/%.*s-%s", keyspace, (int)table->name.size,
+                      (const char *)table->name.data, hex);
+    if (length < 0 || length >= ENGINE_PATH_MAX)
+        return error_set(error, STATUS_INVALID, "%s: too long a path", keyspace);
+
+    // EXISTS may mean: made by a run that died before it synced. So the parent is synced all the
+    // same, unless the table's directory was there, which is made after that sync.
+    enum status status = env_make_dir(engine->env, path, NULL);
+    if (status == STATUS_EXISTS) return env_sync_dir(engine->env, keyspace, error);
+    status = env_make_dir(engine->env, keyspace, error);
+    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
+    status = env_sync_dir(engine->env, data, error);
+    if (status != STATUS_OK) return status;
+    status = env_make_dir(engine->env, path, error);
+    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
+    return env_sync_dir(engine->env, keyspace, error);
+}
+
+// ---- SSTables ----------------------------------------------------------------------------------
+
+// The newest timestamp stays first: a read that has seen a deletion may stop early.
+void engine_add_sstable(struct engine_table *table, struct sstable_reader *reader,
+                        uint64_t log_position)
+{
+    if (table->sstable_count == table->sstable_capacity) {
+        table->sstable_capacity = table->sstable_capacity == 0 ? 4 : table->sstable_capacity * 2;
+        table->sstables =
+            realloc(table->sstables, table->sstable_capacity * sizeof *table->sstables);
+        ASSERT(table->sstables != NULL);
+    }
+    size_t at = table->sstable_count++;
+    int64_t timestamp = sstable_max_timestamp(reader);
+    while (at > 0 && sstable_max_timestamp(table->sstables[at - 1].reader) < timestamp) {
+        table->sstables[at] = table->sstables[at - 1];
+        at--;
+    }
+    table->sstables[at] = (struct engine_sstable){reader, log_position};
+}
+
+static void use_generation(struct engine_table *table, uint64_t generation)
+{
+    uint64_t next = (generation / GENERATION_STEP + 1) * GENERATION_STEP;
+    if (next > table->next_generation) table->next_generation = next;
+}
+
+static bool listing_has(const struct sstable_listing *listing, uint64_t generation)
+{
+    for (size_t i = 0; i < listing->count; i++) {
+        if (listing->generations[i] == generation) return true;
+    }
+    return false;
+}
+
+static enum status open_sstables(struct engine_table *table, const struct sstable_listing *listing,
+                                 struct error *error)
+{
+    struct manifest *manifest = &table->manifest;
+    for (size_t i = 0; i < manifest->count; i++) {
+        use_generation(table, manifest->entries[i].generation);
+        if (!listing_has(listing, manifest->entries[i].generation))
+            return error_set(error, STATUS_CORRUPT,
+                             "%s: SSTable %" PRIu64 " is missing, but the manifest %s names it",
+                             manifest->directory, manifest->entries[i].generation,
+                             table->manifest_path);
+    }
+    for (size_t i = 0; i < listing->count; i++) {
+        use_generation(table, listing->generations[i]);
+        const struct manifest_entry *entry = manifest_find(manifest, listing->generations[i]);
+        struct sstable_reader *reader;
+        enum status status =
+            sstable_open(table->engine->env, manifest->directory, listing->generations[i],
+                         table->table, entry == NULL ? NULL : &entry->check, &reader, error);
+        if (status != STATUS_OK) return status;
+        engine_add_sstable(table, reader, entry == NULL ? 0 : entry->log_position);
+    }
+    return STATUS_OK;
+}
+
+enum status engine_remove_gone(struct env *env, struct manifest *manifest, struct error *error)
+{
+    size_t i = 0;
+    while (i < manifest->count) {
+        if (!manifest->entries[i].gone) {
+            i++;
+            continue;
+        }
+        uint64_t generation = manifest->entries[i].generation;
+        enum status status = sstable_remove(env, manifest->directory, generation, error);
+        if (status != STATUS_OK) return status;
+        manifest_remove(manifest, generation);
+    }
+    return STATUS_OK;
+}
+
+// The manifest's table is in this directory, wherever it was when the manifest was written: the
+// whole may have been moved, or copied.
+static void settle_manifest(struct manifest *manifest, const char *directory)
+{
+    free(manifest->directory);
+    manifest->directory = copy_text(directory);
+}
+
+static enum status load_table(struct engine_table *table, const char *directory,
+                              struct error *error)
+{
+    struct env *env = table->engine->env;
+    enum status status = manifest_load(env, table->manifest_path, &table->manifest, error);
+    if (status == STATUS_NOT_FOUND) {
+        manifest_init(&table->manifest, directory);
+        status = STATUS_OK;
+    }
+    if (status != STATUS_OK) return status;
+    settle_manifest(&table->manifest, directory);
+    table->truncated_position = table->manifest.truncated_position;
+    for (size_t i = 0; i < table->manifest.count; i++)
+        use_generation(table, table->manifest.entries[i].generation);
+    status = engine_remove_gone(env, &table->manifest, error);
+    if (status != STATUS_OK) return status;
+    struct sstable_listing listing;
+    status = sstable_recover_directory(env, directory, &listing, error);
+    if (status != STATUS_OK) return status;
+    status = open_sstables(table, &listing, error);
+    free(listing.generations);
+    return status;
+}
+
+enum status engine_open_table(struct engine *engine, const struct table *table, struct error *error)
+{
+    char directory[ENGINE_PATH_MAX], manifest_path[ENGINE_PATH_MAX], hex[HEX_SIZE];
+    enum status status = make_directories(engine, table, directory, error);
+    if (status != STATUS_OK) return status;
+    put_hex(table->id, hex);
+    (void)snprintf(manifest_path, sizeof manifest_path, "%s/manifest/%s", engine->directory, hex);
+
+    struct engine_table *opened = calloc(1, sizeof *opened);
+    ASSERT(opened != NULL);
+    opened->engine = engine;
+    opened->table = table;
+    table_ref(table);
+    opened->manifest_path = copy_text(manifest_path);
+    opened->active = memtable_create(table);
+    opened->next_generation = GENERATION_STEP;
+    opened->counter_life.id = table->id;
+    status = load_table(opened, directory, error);
+    if (status != STATUS_OK) {
+        engine_free_table(opened);
+        return status;
+    }
+    engine_link_table(engine, opened);
+    return STATUS_OK;
+}
+
+// ---- Changes of the schema ---------------------------------------------------------------------
+
+enum status engine_put_table(struct engine *engine, const struct table *table, struct error *error)
+{
+    struct engine_table *existing = engine_find_table(engine, table->id);
+    if (existing == NULL) return engine_open_table(engine, table, error);
+    if (existing->table == table) return STATUS_OK;
+    // What is in memory stays under the version that it was written with.
+    engine_freeze(existing);
+    engine->active_size -= memtable_size(existing->active);
+    memtable_unref(existing->active);
+    table_unref(existing->table);
+    existing->table = table;
+    table_ref(table);
+    existing->active = memtable_create(table);
+    engine->active_size += memtable_size(existing->active);
+    for (size_t i = 0; i < existing->sstable_count; i++)
+        sstable_set_table(existing->sstables[i].reader, table);
+    // The cache knows columns by their index, which may be another one now.
+    existing->counter_life.life++;
+    engine_background_start(engine);
+    return STATUS_OK;
+}
+
+// ---- Drops that a crash interrupted ------------------------------------------------------------
+
+struct name_list {
+    char **names;
+    size_t count, capacity;
+};
+
+static void add_name(void *context, const char *name, bool is_dir)
+{
+    struct name_list *list = context;
+    if (is_dir) return;
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity == 0 ? 16 : list->capacity * 2;
+        list->names = realloc(list->names, list->capacity * sizeof *list->names);
+        ASSERT(list->names != NULL);
+    }
+    list->names[list->count++] = copy_text(name);
+}
+
+// The last three names of a table's directory, "data/<keyspace>/<table>-<id>".
+static const char *last_names(const char *path)
+{
+    const char *at = path + strlen(path);
+    for (int names = 0; at > path; at--) {
+        if (at[-1] == '/' && ++names == 3) break;
+    }
+    return at;
+}
+
+// A manifest that says "dropped": its files, its directory, then itself.
+static enum status finish_drop(struct engine *engine, const char *path, struct error *error)
+{
+    struct manifest manifest;
+    enum status status = manifest_load(engine->env, path, &manifest, error);
+    if (status != STATUS_OK) return status;
+    if (manifest.dropped) {
+        char directory[2 * ENGINE_PATH_MAX];
+        (void)snprintf(directory, sizeof directory, "%s/%s", engine->directory,
+                       last_names(manifest.directory));
+        settle_manifest(&manifest, directory);
+        status = engine_remove_gone(engine->env, &manifest, error);
+        // Kept if something else is in it: snapshots, files that are not ours.
+        if (status == STATUS_OK) (void)!env_remove_dir(engine->env, manifest.directory, NULL);
+        if (status == STATUS_OK) status = env_remove(engine->env, path, error);
+    }
+    manifest_deinit(&manifest);
+    return status;
+}
+
+static bool is_temporary(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 4 && strcmp(name + length - 4, ".tmp") == 0;
+}
+
+enum status engine_finish_drops(struct engine *engine, struct error *error)
+{
+    char directory[ENGINE_PATH_MAX - 256], path[ENGINE_PATH_MAX];
+    (void)snprintf(directory, sizeof directory, "%s/manifest", engine->directory);
+    struct name_list list = {0};
+    // Manifests are acted on from here on: they must be those that a crash would leave, too.
+    enum status status = env_sync_dir(engine->env, directory, error);
+    if (status == STATUS_OK) status = env_list_dir(engine->env, directory, add_name, &list, error);
+    for (size_t i = 0; i < list.count; i++) {
+        (void)snprintf(path, sizeof path, "%s/%.200s", directory, list.names[i]);
+        if (status == STATUS_OK)
+            status = is_temporary(list.names[i]) ? env_remove(engine->env, path, error)
+                                                 : finish_drop(engine, path, error);
+        free(list.names[i]);
+    }
+    free(list.names);
+    return status;
+}

@@ -1,0 +1,123 @@
+#include "storage/memtable/memtable.h"
+
+#include "base/assert.h"
+#include "storage/memtable/memtable_internal.h"
+
+#include <stdlib.h>
+
+// The arena begins small, as there may be thousands of tables, and grows with what it holds.
+enum { BLOCK_SIZE_MIN = 4096, BLOCK_SIZE_MAX = 1 << 20, BLOCKS_PER_SIZE = 8 };
+
+struct memtable *memtable_create(const struct table *table)
+{
+    struct memtable *memtable = calloc(1, sizeof *memtable);
+    ASSERT(memtable != NULL);
+    memtable->references = 1;
+    memtable->table = table;
+    table_ref(table);
+    arena_init(&memtable->arena, BLOCK_SIZE_MIN);
+    return memtable;
+}
+
+void memtable_ref(struct memtable *memtable)
+{
+    (void)__atomic_fetch_add(&memtable->references, 1, __ATOMIC_RELAXED);
+}
+
+void memtable_unref(struct memtable *memtable)
+{
+    if (memtable == NULL) return;
+    if (__atomic_fetch_sub(&memtable->references, 1, __ATOMIC_ACQ_REL) > 1) return;
+    memtable_index_deinit(&memtable->index);
+    arena_deinit(&memtable->arena);
+    table_unref(memtable->table);
+    free(memtable);
+}
+
+void memtable_freeze(struct memtable *memtable)
+{
+    memtable->frozen = true;
+}
+
+const struct table *memtable_table(const struct memtable *memtable)
+{
+    return memtable->table;
+}
+
+size_t memtable_size(const struct memtable *memtable)
+{
+    return arena_size(&memtable->arena) + memtable_index_size(&memtable->index);
+}
+
+size_t memtable_partition_count(const struct memtable *memtable)
+{
+    return memtable->index.count;
+}
+
+static int compare_keys(const void *context, const void *key, const void *item)
+{
+    (void)context;
+    const struct partition_key *wanted = key;
+    const struct memtable_partition *partition = item;
+    return partition_key_compare(wanted, &partition->key);
+}
+
+uint64_t memtable_token_prefix(struct token token)
+{
+    return (uint64_t)token.value ^ 1ull << 63;
+}
+
+struct memtable_partition *memtable_find_partition(const struct memtable *memtable,
+                                                   const struct partition_key *key)
+{
+    return memtable_index_find(&memtable->index, memtable_index_hash(key->bytes), key->bytes);
+}
+
+static struct memtable_partition *find_or_make_partition(struct memtable *memtable,
+                                                         const struct partition_key *key)
+{
+    uint64_t hash = memtable_index_hash(key->bytes);
+    struct memtable_partition *partition = memtable_index_find(&memtable->index, hash, key->bytes);
+    if (partition != NULL) return partition;
+    partition = ARENA_NEW(&memtable->arena, struct memtable_partition);
+    partition->key.token = key->token;
+    partition->key.bytes = arena_copy(&memtable->arena, key->bytes);
+    partition->deletion = DELETION_NONE;
+
+    struct memtable_order_path path;
+    uint64_t prefix = memtable_token_prefix(key->token);
+    void *found =
+        memtable_order_find(&memtable->partitions, prefix, key, compare_keys, NULL, &path);
+    ASSERT(found == NULL);
+    memtable_order_insert(&memtable->partitions, &memtable->arena, &path, prefix, partition);
+    memtable_index_insert(&memtable->index, hash, partition);
+    return partition;
+}
+
+bool memtable_apply(struct memtable *memtable, const struct mutation *mutation,
+                    uint64_t log_position)
+{
+    ASSERT(!memtable->frozen);
+    ASSERT(mutation->table == memtable->table);
+    struct memtable_partition *partition = find_or_make_partition(memtable, &mutation->key);
+    if (log_position > partition->log_position) partition->log_position = log_position;
+    bool is_clean = memtable_partition_apply(partition, mutation, &memtable->arena);
+    if (memtable->arena.block_size < BLOCK_SIZE_MAX &&
+        memtable->arena.size > memtable->arena.block_size * BLOCKS_PER_SIZE)
+        memtable->arena.block_size *= 2;
+    return is_clean;
+}
+
+const struct cell *memtable_find_cell(const struct memtable *memtable,
+                                      const struct partition_key *key,
+                                      const struct clustering *clustering, uint16_t column)
+{
+    const struct memtable_partition *partition = memtable_find_partition(memtable, key);
+    if (partition == NULL) return NULL;
+    const struct row *row = memtable_partition_find_row(partition, memtable->table, clustering);
+    if (row == NULL) return NULL;
+    for (uint32_t i = 0; i < row->cell_count; i++) {
+        if (row->cells[i].column == column) return &row->cells[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,231 @@
+#include "storage/schema/schema_codec.h"
+
+#include "base/limits.h"
+
+enum { VERSION = 1, FLAG_COUNTER = 1, FLAG_VIRTUAL = 2, TEXT_SIZE_MAX = 1 << 20 };
+enum { PARAM_AUTO_SNAPSHOT = 1, PARAM_CDC = 2, PARAM_INCREMENTAL_BACKUPS = 4 };
+
+// ---- Writing ------------------------------------------------------------------------------------
+
+static void put_options(struct buffer *bytes, const struct options *options)
+{
+    buffer_put_vint(bytes, options->count);
+    for (size_t i = 0; i < options->count; i++) {
+        buffer_put_vint_bytes(bytes, options->items[i].key);
+        buffer_put_vint_bytes(bytes, options->items[i].value);
+    }
+}
+
+static void put_type(struct buffer *bytes, const struct type *type)
+{
+    struct buffer text;
+    buffer_init(&text, TEXT_SIZE_MAX);
+    type_put_java(type, false, &text);
+    buffer_put_vint_bytes(bytes, buffer_slice(&text));
+    buffer_deinit(&text);
+}
+
+static void put_params(struct buffer *bytes, const struct table_params *params)
+{
+    const struct slice texts[] = {params->comment, params->additional_write_policy,
+                                  params->speculative_retry, params->read_repair, params->memtable};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        buffer_put_vint_bytes(bytes, texts[i]);
+    put_options(bytes, &params->caching);
+    put_options(bytes, &params->compaction);
+    put_options(bytes, &params->compression);
+    put_options(bytes, &params->extensions);
+    buffer_put_f64(bytes, params->bloom_filter_fp_chance);
+    buffer_put_f64(bytes, params->crc_check_chance);
+    const int32_t numbers[] = {params->default_time_to_live, params->gc_grace_seconds,
+                               params->max_index_interval, params->min_index_interval,
+                               params->memtable_flush_period_in_ms};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        buffer_put_u32(bytes, (uint32_t)numbers[i]);
+    buffer_put_u8(bytes, (uint8_t)((params->allow_auto_snapshot ? PARAM_AUTO_SNAPSHOT : 0) |
+                                   (params->cdc ? PARAM_CDC : 0) |
+                                   (params->incremental_backups ? PARAM_INCREMENTAL_BACKUPS : 0)));
+}
+
+void schema_codec_put_keyspace(struct buffer *bytes, const struct keyspace *keyspace)
+{
+    buffer_put_u8(bytes, VERSION);
+    buffer_put_vint_bytes(bytes, keyspace->name);
+    put_options(bytes, &keyspace->replication);
+    buffer_put_u8(bytes, keyspace->durable_writes);
+    buffer_put_u8(bytes, keyspace->is_virtual);
+}
+
+void schema_codec_put_table(struct buffer *bytes, const struct table *table)
+{
+    buffer_put_u8(bytes, VERSION);
+    buffer_put(bytes, table->id.bytes, sizeof table->id.bytes);
+    buffer_put_vint_bytes(bytes, table->keyspace);
+    buffer_put_vint_bytes(bytes, table->name);
+    buffer_put_u8(bytes, (uint8_t)((table->is_counter ? FLAG_COUNTER : 0) |
+                                   (table->is_virtual ? FLAG_VIRTUAL : 0)));
+    put_params(bytes, &table->params);
+    for (int kind = 0; kind < COLUMN_KIND_COUNT; kind++) {
+        buffer_put_vint(bytes, table->column_counts[kind]);
+        for (uint16_t i = 0; i < table->column_counts[kind]; i++) {
+            const struct column *column = &table->columns[kind][i];
+            buffer_put_vint_bytes(bytes, column->name);
+            put_type(bytes, column->type);
+            buffer_put_u8(bytes, column->reversed);
+        }
+    }
+    buffer_put_vint(bytes, table->dropped_column_count);
+    for (size_t i = 0; i < table->dropped_column_count; i++) {
+        const struct dropped_column *dropped = &table->dropped_columns[i];
+        buffer_put_vint_bytes(bytes, dropped->name);
+        put_type(bytes, dropped->type);
+        buffer_put_u8(bytes, (uint8_t)dropped->kind);
+        buffer_put_signed_vint(bytes, dropped->dropped_time_us);
+    }
+}
+
+// ---- Reading ------------------------------------------------------------------------------------
+
+static enum status corrupt(struct error *error, const char *what)
+{
+    return error_set(error, STATUS_CORRUPT, "Schema record: %s", what);
+}
+
+// A count of things that have `size_min` bytes each at least.
+static size_t take_count(struct cursor *cursor, size_t size_min)
+{
+    uint64_t count = cursor_vint(cursor);
+    if (cursor->failed) return 0;
+    if (count <= cursor_left(cursor) / size_min) return (size_t)count;
+    cursor->failed = true;
+    return 0;
+}
+
+static struct options take_options(struct cursor *cursor, struct arena *arena)
+{
+    size_t count = take_count(cursor, 2);
+    struct option *items = ARENA_NEW_ARRAY(arena, struct option, count);
+    for (size_t i = 0; i < count; i++) {
+        items[i].key = cursor_vint_bytes(cursor);
+        items[i].value = cursor_vint_bytes(cursor);
+    }
+    return (struct options){items, count};
+}
+
+static void take_params(struct cursor *cursor, struct arena *arena, struct table_params *params)
+{
+    struct slice *const texts[] = {&params->comment, &params->additional_write_policy,
+                                   &params->speculative_retry, &params->read_repair,
+                                   &params->memtable};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        *texts[i] = cursor_vint_bytes(cursor);
+    params->caching = take_options(cursor, arena);
+    params->compaction = take_options(cursor, arena);
+    params->compression = take_options(cursor, arena);
+    params->extensions = take_options(cursor, arena);
+    params->bloom_filter_fp_chance = cursor_f64(cursor);
+    params->crc_check_chance = cursor_f64(cursor);
+    int32_t *const numbers[] = {&params->default_time_to_live, &params->gc_grace_seconds,
+                                &params->max_index_interval, &params->min_index_interval,
+                                &params->memtable_flush_period_in_ms};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        *numbers[i] = (int32_t)cursor_u32(cursor);
+    uint8_t flags = cursor_u8(cursor);
+    params->allow_auto_snapshot = flags & PARAM_AUTO_SNAPSHOT;
+    params->cdc = flags & PARAM_CDC;
+    params->incremental_backups = flags & PARAM_INCREMENTAL_BACKUPS;
+}
+
+enum status schema_codec_get_keyspace(struct cursor *cursor, const struct keyspace **keyspace,
+                                      struct error *error)
+{
+    if (cursor_u8(cursor) != VERSION) return corrupt(error, "unknown version of a keyspace");
+    struct arena arena;
+    arena_init(&arena, 1024);
+    struct slice name = cursor_vint_bytes(cursor);
+    struct options replication = take_options(cursor, &arena);
+    bool durable_writes = cursor_u8(cursor) != 0, is_virtual = cursor_u8(cursor) != 0;
+    bool whole = !cursor->failed && name.size > 0;
+    if (whole) *keyspace = keyspace_make(name, &replication, durable_writes, is_virtual);
+    arena_deinit(&arena);
+    return whole ? STATUS_OK : corrupt(error, "a keyspace is cut short");
+}
+
+static enum status take_type(struct cursor *cursor, struct arena *arena, const struct type **type,
+                             struct error *error)
+{
+    struct slice text = cursor_vint_bytes(cursor);
+    bool reversed;
+    if (cursor->failed) return corrupt(error, "a column is cut short");
+    enum status status = type_parse_java(arena, text, type, &reversed, error);
+    return status == STATUS_OK ? STATUS_OK : STATUS_CORRUPT;
+}
+
+static enum status take_columns(struct cursor *cursor, struct table_builder *builder,
+                                enum column_kind kind, size_t *total, struct error *error)
+{
+    size_t count = take_count(cursor, 3);
+    *total += count;
+    if (*total > TABLE_COLUMNS_MAX) return corrupt(error, "too many columns");
+    for (size_t i = 0; i < count; i++) {
+        const struct type *type;
+        struct slice name = cursor_vint_bytes(cursor);
+        enum status status = take_type(cursor, table_builder_arena(builder), &type, error);
+        if (status != STATUS_OK) return status;
+        bool reversed = cursor_u8(cursor) != 0;
+        if (cursor->failed) return corrupt(error, "a column is cut short");
+        table_builder_add_column(builder, name, type, kind, reversed);
+    }
+    return STATUS_OK;
+}
+
+static enum status take_dropped(struct cursor *cursor, struct table_builder *builder,
+                                struct error *error)
+{
+    size_t count = take_count(cursor, 4);
+    for (size_t i = 0; i < count; i++) {
+        const struct type *type;
+        struct slice name = cursor_vint_bytes(cursor);
+        enum status status = take_type(cursor, table_builder_arena(builder), &type, error);
+        if (status != STATUS_OK) return status;
+        uint8_t kind = cursor_u8(cursor);
+        int64_t time_us = cursor_signed_vint(cursor);
+        if (cursor->failed || (kind != COLUMN_STATIC && kind != COLUMN_REGULAR))
+            return corrupt(error, "bad dropped column");
+        table_builder_add_dropped(builder, name, type, (enum column_kind)kind, time_us);
+    }
+    return STATUS_OK;
+}
+
+static enum status take_table_body(struct cursor *cursor, struct table_builder *builder,
+                                   struct error *error)
+{
+    uint8_t flags = cursor_u8(cursor);
+    table_builder_set_counter(builder, flags & FLAG_COUNTER);
+    table_builder_set_virtual(builder, flags & FLAG_VIRTUAL);
+    take_params(cursor, table_builder_arena(builder), table_builder_params(builder));
+    size_t total = 0;
+    for (int kind = 0; kind < COLUMN_KIND_COUNT; kind++) {
+        enum status status = take_columns(cursor, builder, (enum column_kind)kind, &total, error);
+        if (status != STATUS_OK) return status;
+    }
+    enum status status = take_dropped(cursor, builder, error);
+    if (status != STATUS_OK) return status;
+    return cursor->failed ? corrupt(error, "a table is cut short") : STATUS_OK;
+}
+
+enum status schema_codec_get_table(struct cursor *cursor, const struct table **table,
+                                   struct error *error)
+{
+    if (cursor_u8(cursor) != VERSION) return corrupt(error, "unknown version of a table");
+    struct slice id = cursor_take(cursor, sizeof(struct uuid));
+    struct slice keyspace = cursor_vint_bytes(cursor), name = cursor_vint_bytes(cursor);
+    if (cursor->failed || name.size == 0) return corrupt(error, "a table is cut short");
+    struct table_builder *builder = table_builder_create(keyspace, name, uuid_from_bytes(id.data));
+    enum status status = take_table_body(cursor, builder, error);
+    if (status == STATUS_OK)
+        *table = table_builder_finish(builder);
+    else
+        table_builder_destroy(builder);
+    return status;
+}

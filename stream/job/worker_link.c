@@ -1,0 +1,528 @@
+#include "stream/job/worker_link.h"
+
+#include "base/assert.h"
+#include "base/container_of.h"
+#include "base/env_marks.h"
+#include "base/limits.h"
+#include "ring/transport.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+// PARTs on their way at a time. Batches recorded ahead of what is done.
+enum { WORKER_LINK_WINDOW = 4, WORKER_LINK_DEPTH = 1 };
+
+#define WORKER_LINK_PAUSE_MIN_NS (20 * (uint64_t)1000000)
+#define WORKER_LINK_PAUSE_MAX_NS (1000 * (uint64_t)1000000)
+#define WORKER_LINK_TICK_NS      (500 * (uint64_t)1000000)
+
+enum worker_link_state {
+    LINK_CONNECTING,
+    LINK_SUBMITTING,
+    LINK_IDLE,
+    LINK_RECORDING,
+    LINK_SENDING,
+    LINK_SETTLING,
+    LINK_MARKING, // DONE is on its way: a checkpoint, or the end.
+    LINK_ENDED
+};
+
+struct worker_link_slot {
+    struct transport_request request;
+    struct worker_link *link;
+};
+
+struct worker_link {
+    struct env *env;
+    struct worker_link_options options;
+    struct worker_link_events events;
+    void *context;
+    enum worker_link_state state;
+    struct transport_client *client;
+    struct worker_link_slot slots[WORKER_LINK_WINDOW]; // [0] also for all that is no PART.
+    struct buffer message;
+
+    struct job job;
+    struct job_batch batches[JOB_BATCHES_MAX];
+    bool was_submitted; // The owner knows the job.
+    uint64_t done_through, grand_total, sums_hash;
+    uint64_t marked_through; // What the log has been told.
+    bool is_finishing;
+
+    struct mapper_batch *batch;
+    size_t next_part, parts_waiting;
+
+    uint64_t last_answer_ns, pause_ns;
+    struct env_timer pause, tick;
+    struct error trouble;
+    bool is_in_trouble;
+};
+
+static void worker_link_connect(struct worker_link *link);
+static void worker_link_go_on(struct worker_link *link);
+
+// ---- Faults ------------------------------------------------------------------------------------
+
+static void worker_link_stop(struct worker_link *link)
+{
+    link->state = LINK_ENDED;
+    env_timer_stop(link->env, &link->pause);
+    env_timer_stop(link->env, &link->tick);
+    transport_client_destroy(link->client);
+    link->client = NULL;
+}
+
+static void worker_link_fail(struct worker_link *link, const struct error *error)
+{
+    struct error copy = *error;
+    worker_link_stop(link);
+    link->events.failed(link->context, &copy);
+}
+
+static bool worker_link_may_pass(enum status status)
+{
+    switch (status) {
+    case STATUS_IO:
+    case STATUS_REFUSED:
+    case STATUS_CLOSED:
+    case STATUS_TIMED_OUT:
+    case STATUS_OVERLOADED:
+    case STATUS_IN_USE:
+    case STATUS_NOT_FOUND:
+    case STATUS_CORRUPT: // A frame that was damaged on its way.
+    case STATUS_NO_SPACE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void worker_link_paused(struct env_timer *timer)
+{
+    worker_link_connect(CONTAINER_OF(timer, struct worker_link, pause));
+}
+
+// Something went wrong: begins again with a new connection, unless that is of no use.
+static void worker_link_begin_again(struct worker_link *link, const struct error *error)
+{
+    if (!worker_link_may_pass(error->status)) {
+        worker_link_fail(link, error);
+        return;
+    }
+    transport_client_destroy(link->client);
+    link->client = NULL;
+    link->state = LINK_CONNECTING;
+    env_mark(link->env, ENV_MARK_LINK_BEGAN_AGAIN);
+    link->trouble = *error;
+    if (!link->is_in_trouble) link->events.trouble(link->context, link->trouble.text);
+    link->is_in_trouble = true;
+    env_timer_start(link->env, &link->pause, link->pause_ns, worker_link_paused);
+    link->pause_ns = link->pause_ns * 2 > WORKER_LINK_PAUSE_MAX_NS ? WORKER_LINK_PAUSE_MAX_NS
+                                                                   : link->pause_ns * 2;
+}
+
+static void worker_link_tick(struct env_timer *timer)
+{
+    struct worker_link *link = CONTAINER_OF(timer, struct worker_link, tick);
+    uint64_t now = env_monotonic_ns(link->env);
+    bool waits = link->state != LINK_IDLE;
+    if (!waits) link->last_answer_ns = now;
+    if (waits && now - link->last_answer_ns > link->options.timeout_ns) {
+        char address[ENV_ADDRESS_TEXT_SIZE];
+        env_address_format(&link->options.ring, address);
+        struct error error;
+        (void)error_set(&error, STATUS_TIMED_OUT, "%s: no answer for %" PRIu64 " s%s%s", address,
+                        link->options.timeout_ns / 1000000000, link->is_in_trouble ? ": " : "",
+                        link->is_in_trouble ? link->trouble.text : "");
+        worker_link_fail(link, &error);
+        return;
+    }
+    env_timer_start(link->env, &link->tick, WORKER_LINK_TICK_NS, worker_link_tick);
+}
+
+// An answer came that moves the job on.
+static void worker_link_made_progress(struct worker_link *link)
+{
+    link->last_answer_ns = env_monotonic_ns(link->env);
+    link->pause_ns = WORKER_LINK_PAUSE_MIN_NS;
+    if (!link->is_in_trouble) return;
+    link->is_in_trouble = false;
+    link->events.trouble(link->context, "");
+}
+
+// What an answer says; begins again when it is no good.
+static bool worker_link_is_good(struct worker_link *link, enum status status, uint8_t type,
+                                struct cursor *answer)
+{
+    struct error error;
+    if (status != STATUS_OK)
+        (void)error_set(&error, status, "the connection broke: %s", status_text(status));
+    else if (type != JOB_ANSWER)
+        status = error_set(&error, STATUS_MALFORMED, "the node answered something else");
+    else
+        status = job_take_answer(answer, &error);
+    if (status == STATUS_OK) return true;
+    worker_link_begin_again(link, &error);
+    return false;
+}
+
+static void worker_link_send(struct worker_link *link, size_t slot, uint8_t type,
+                             void (*done)(struct transport_request *, enum status, uint8_t,
+                                          struct slice))
+{
+    ASSERT(!link->message.overflow);
+    transport_client_send(link->client, &link->slots[slot].request, type,
+                          buffer_slice(&link->message), done);
+}
+
+static struct worker_link *worker_link_of(struct transport_request *request)
+{
+    return CONTAINER_OF(request, struct worker_link_slot, request)->link;
+}
+
+// ---- DONE --------------------------------------------------------------------------------------
+
+static void worker_link_marked(struct transport_request *request, enum status status, uint8_t type,
+                               struct slice payload)
+{
+    struct worker_link *link = worker_link_of(request);
+    struct cursor answer = cursor_make(payload);
+    if (!worker_link_is_good(link, status, type, &answer)) return;
+    worker_link_made_progress(link);
+    link->marked_through = link->done_through;
+    link->state = LINK_IDLE;
+    if (!link->is_finishing) {
+        worker_link_go_on(link);
+        return;
+    }
+    worker_link_stop(link);
+    link->events.finished(link->context);
+}
+
+static void worker_link_mark(struct worker_link *link)
+{
+    link->state = LINK_MARKING;
+    buffer_clear(&link->message);
+    job_put_uuid(&link->message, link->job.id);
+    buffer_put_vint(&link->message, link->done_through);
+    buffer_put_u64(&link->message, link->grand_total);
+    buffer_put_u8(&link->message, link->is_finishing ? JOB_FINISHED : JOB_OPEN);
+    worker_link_send(link, 0, JOB_DONE, worker_link_marked);
+}
+
+// ---- A batch -----------------------------------------------------------------------------------
+
+static void worker_link_reported(struct transport_request *request, enum status status,
+                                 uint8_t type, struct slice payload)
+{
+    struct worker_link *link = worker_link_of(request);
+    struct cursor answer = cursor_make(payload);
+    if (!worker_link_is_good(link, status, type, &answer)) return;
+    (void)cursor_vint(&answer);
+    uint64_t hash = cursor_u64(&answer);
+    worker_link_made_progress(link);
+    struct mapper_batch *batch = link->batch;
+    ASSERT(batch->record.number == link->done_through + 1);
+    env_mark(link->env, ENV_MARK_BATCH_DONE);
+    link->done_through = batch->record.number;
+    link->grand_total += batch->sum;
+    link->sums_hash = hash;
+    link->batch = NULL;
+    link->state = LINK_IDLE;
+    link->events.settled(link->context, batch);
+}
+
+static void worker_link_send_task(struct worker_link *link)
+{
+    link->state = LINK_SETTLING;
+    struct job_task task = {
+        .job = link->job.id,
+        .number = link->batch->record.number,
+        .cut = link->batch->cut,
+        .timestamp_us = link->batch->record.timestamp_us,
+        .done_through = link->done_through,
+        .part_count = link->batch->part_count,
+    };
+    buffer_clear(&link->message);
+    job_put_task(&link->message, &task);
+    worker_link_send(link, 0, JOB_TASK, worker_link_reported);
+}
+
+static void worker_link_part_taken(struct transport_request *request, enum status status,
+                                   uint8_t type, struct slice payload);
+
+static void worker_link_send_part(struct worker_link *link, size_t slot)
+{
+    const struct mapper_part *from = &link->batch->parts[link->next_part];
+    struct job_part part = {
+        .job = link->job.id,
+        .number = link->batch->record.number,
+        .cut = link->batch->cut,
+        .map_index = link->next_part,
+        .output = from->output,
+        .cells = from->cells,
+    };
+    link->next_part++;
+    link->parts_waiting++;
+    buffer_clear(&link->message);
+    job_put_part(&link->message, &part);
+    worker_link_send(link, slot, JOB_PART, worker_link_part_taken);
+}
+
+static void worker_link_part_taken(struct transport_request *request, enum status status,
+                                   uint8_t type, struct slice payload)
+{
+    struct worker_link_slot *slot = CONTAINER_OF(request, struct worker_link_slot, request);
+    struct worker_link *link = slot->link;
+    if (link->state != LINK_SENDING) return; // Another part's fault came first.
+    struct cursor answer = cursor_make(payload);
+    if (!worker_link_is_good(link, status, type, &answer)) return;
+    link->parts_waiting--; // No progress yet: only the report is.
+    if (link->next_part < link->batch->part_count)
+        worker_link_send_part(link, (size_t)(slot - link->slots));
+    else if (link->parts_waiting == 0)
+        worker_link_send_task(link);
+}
+
+static void worker_link_send_parts(struct worker_link *link)
+{
+    link->state = LINK_SENDING;
+    link->next_part = link->parts_waiting = 0;
+    if (link->batch->part_count == 0) {
+        worker_link_send_task(link);
+        return;
+    }
+    for (size_t i = 0; i < WORKER_LINK_WINDOW && link->next_part < link->batch->part_count; i++)
+        worker_link_send_part(link, i);
+}
+
+static void worker_link_recorded(struct transport_request *request, enum status status,
+                                 uint8_t type, struct slice payload)
+{
+    struct worker_link *link = worker_link_of(request);
+    struct cursor answer = cursor_make(payload);
+    if (!worker_link_is_good(link, status, type, &answer)) return;
+    worker_link_made_progress(link);
+    link->marked_through = link->done_through;
+    link->batch->is_recorded = true;
+    env_mark(link->env, ENV_MARK_BATCH_RECORDED);
+    worker_link_send_parts(link);
+}
+
+// Rule 1: a batch runs only from a record that was applied.
+static void worker_link_record(struct worker_link *link)
+{
+    link->state = LINK_RECORDING;
+    struct job_batch *record = &link->batch->record;
+    record->sums_hash_done = link->sums_hash;
+    buffer_clear(&link->message);
+    job_put_uuid(&link->message, link->job.id);
+    job_put_batch(&link->message, record, link->options.submission->source_count);
+    buffer_put_vint(&link->message, link->done_through);
+    buffer_put_u64(&link->message, link->grand_total);
+    buffer_put_vint(&link->message, WORKER_LINK_DEPTH);
+    worker_link_send(link, 0, JOB_BATCH, worker_link_recorded);
+}
+
+// What is to be done next, with a job that stands as `link->job` says.
+static void worker_link_go_on(struct worker_link *link)
+{
+    if (link->batch == NULL) {
+        link->state = LINK_IDLE;
+        if (link->is_finishing)
+            worker_link_mark(link);
+        else
+            link->events.idle(link->context);
+    } else if (link->batch->is_recorded) {
+        env_mark(link->env, ENV_MARK_BATCH_SENT_AGAIN);
+        worker_link_send_parts(link);
+    } else {
+        worker_link_record(link);
+    }
+}
+
+// ---- Connecting, submitting --------------------------------------------------------------------
+
+// The log after a fault: a batch in hand may be recorded though the answer was lost. Anything else
+// that is not as we left it was another worker's doing.
+static bool worker_link_look_at_job(struct worker_link *link)
+{
+    const struct job *job = &link->job;
+    uint64_t ours = link->done_through + (link->batch != NULL);
+    if (link->batch != NULL && !link->batch->is_recorded) {
+        const struct job_batch *record = &link->batch->record;
+        for (size_t i = 0; i < job->batch_count; i++) {
+            const struct job_batch *at = &job->batches[i];
+            if (at->number == record->number && at->timestamp_us == record->timestamp_us &&
+                at->offsets[0].from == record->offsets[0].from &&
+                at->offsets[0].to == record->offsets[0].to && at->input_hash == record->input_hash)
+                link->batch->is_recorded = true;
+        }
+        if (!link->batch->is_recorded) ours--;
+    }
+    // Batches that are to be run again stand behind the one in hand.
+    return job->last_batch >= ours && job->done_through <= link->done_through &&
+           (job->last_batch == ours || link->batch == NULL || link->batch->is_recorded);
+}
+
+static bool worker_link_take_columns(struct worker_link *link, struct cursor *answer,
+                                     struct output_column *columns)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < link->options.submission->target_count; i++) {
+        for (size_t j = 0; j < link->options.submission->targets[i].column_count; j++) {
+            struct output_column *column = &columns[count++];
+            uint8_t role = cursor_u8(answer);
+            column->index = cursor_u16(answer);
+            uint8_t type = cursor_u8(answer);
+            if (role > OUTPUT_COUNTER || type >= TYPE_KIND_COUNT) return false;
+            column->role = (enum output_role)role;
+            column->type = (enum type_kind)type;
+        }
+    }
+    return !answer->failed;
+}
+
+static void worker_link_was_submitted(struct worker_link *link, struct cursor *answer)
+{
+    struct output_column columns[OUTPUTS_MAX * OUTPUT_COLUMNS_MAX];
+    struct error error;
+    if (!job_take_job(answer, &link->job, link->batches, JOB_BATCHES_MAX) ||
+        !worker_link_take_columns(link, answer, columns)) {
+        (void)error_set(&error, STATUS_MALFORMED, "the node's answer makes no sense");
+        worker_link_fail(link, &error);
+        return;
+    }
+    bool is_first = !link->was_submitted;
+    if (is_first) {
+        link->done_through = link->marked_through = link->job.done_through;
+        link->grand_total = link->job.grand_total;
+        link->was_submitted = true;
+    } else if (link->is_finishing && link->job.state == JOB_FINISHED) {
+        env_mark(link->env, ENV_MARK_LINK_FINISHED_BEFORE);
+        worker_link_stop(link);
+        link->events.finished(link->context);
+        return;
+    } else if (link->job.state != JOB_OPEN || !worker_link_look_at_job(link)) {
+        (void)error_set(&error, STATUS_CONFLICT, "%s%s",
+                        link->job.state == JOB_OPEN ? "another worker runs this job"
+                                                    : "the job is ",
+                        link->job.state == JOB_OPEN ? "" : jobs_state_text(link->job.state));
+        worker_link_fail(link, &error);
+        return;
+    }
+    link->state = LINK_IDLE;
+    if (is_first) {
+        worker_link_made_progress(link);
+        link->events.submitted(link->context, &link->job, columns);
+    } else {
+        worker_link_go_on(link);
+    }
+}
+
+static void worker_link_submit_answered(struct transport_request *request, enum status status,
+                                        uint8_t type, struct slice payload)
+{
+    struct worker_link *link = worker_link_of(request);
+    struct cursor answer = cursor_make(payload);
+    if (worker_link_is_good(link, status, type, &answer)) worker_link_was_submitted(link, &answer);
+}
+
+static void worker_link_connected(void *context)
+{
+    struct worker_link *link = context;
+    link->state = LINK_SUBMITTING;
+    buffer_clear(&link->message);
+    // Who has its job asks for that one, also if it resumed a job that another submission made, and
+    // whatever has become of it: by its name alone a finished one would begin anew.
+    struct job_submission submission = *link->options.submission;
+    if (link->was_submitted) submission.id = link->job.submission_id;
+    job_put_submission(&link->message, &submission);
+    worker_link_send(link, 0, JOB_SUBMIT, worker_link_submit_answered);
+}
+
+// The client's requests have been answered before, and one of them began again already, unless none
+// was under way.
+static void worker_link_disconnected(void *context, enum status status)
+{
+    struct worker_link *link = context;
+    if (link->client == NULL || link->state == LINK_ENDED) return;
+    char address[ENV_ADDRESS_TEXT_SIZE];
+    env_address_format(&link->options.ring, address);
+    struct error error;
+    (void)error_set(&error, status, "%s: %s", address, status_text(status));
+    // An idle link has nothing to lose; it connects again before its next batch is due.
+    worker_link_begin_again(link, &error);
+}
+
+static void worker_link_connect(struct worker_link *link)
+{
+    static const struct transport_client_events events = {worker_link_connected,
+                                                          worker_link_disconnected};
+    link->state = LINK_CONNECTING;
+    link->client = transport_client_create(link->env, &link->options.ring, link->options.timeout_ns,
+                                           &events, link);
+}
+
+// ---- For the owner -----------------------------------------------------------------------------
+
+struct worker_link *worker_link_create(struct env *env, const struct worker_link_options *options,
+                                       const struct worker_link_events *events, void *context)
+{
+    struct worker_link *link = calloc(1, sizeof *link);
+    ASSERT(link != NULL);
+    link->env = env;
+    link->options = *options;
+    link->events = *events;
+    link->context = context;
+    link->pause_ns = WORKER_LINK_PAUSE_MIN_NS;
+    link->last_answer_ns = env_monotonic_ns(env);
+    buffer_init(&link->message, TRANSPORT_MESSAGE_SIZE_MAX);
+    for (size_t i = 0; i < WORKER_LINK_WINDOW; i++)
+        link->slots[i].link = link;
+    env_timer_start(env, &link->tick, WORKER_LINK_TICK_NS, worker_link_tick);
+    worker_link_connect(link);
+    return link;
+}
+
+void worker_link_destroy(struct worker_link *link)
+{
+    if (link == NULL) return;
+    worker_link_stop(link);
+    mapper_batch_destroy(link->batch);
+    buffer_deinit(&link->message);
+    free(link);
+}
+
+bool worker_link_is_idle(const struct worker_link *link)
+{
+    return link->state == LINK_IDLE && link->batch == NULL;
+}
+
+void worker_link_settle(struct worker_link *link, struct mapper_batch *batch)
+{
+    ASSERT(worker_link_is_idle(link));
+    ASSERT(batch->record.number == link->done_through + 1);
+    link->batch = batch;
+    link->last_answer_ns = env_monotonic_ns(link->env);
+    worker_link_go_on(link);
+}
+
+void worker_link_finish(struct worker_link *link)
+{
+    ASSERT(worker_link_is_idle(link));
+    link->is_finishing = true;
+    link->last_answer_ns = env_monotonic_ns(link->env);
+    worker_link_mark(link);
+}
+
+void worker_link_checkpoint(struct worker_link *link)
+{
+    if (!worker_link_is_idle(link) || link->marked_through == link->done_through) return;
+    worker_link_mark(link);
+}
+
+uint64_t worker_link_grand_total(const struct worker_link *link)
+{
+    return link->grand_total;
+}

@@ -1,0 +1,456 @@
+// A worker and a node on one loop: the driver runs real scripts over files, the job service settles
+// their batches in a real engine. The node may restart under the worker, and a worker may leave its
+// job unfinished.
+#include "stream/job/driver.h"
+
+#include "base/container_of.h"
+#include "base/env_uv.h"
+#include "base/limits.h"
+#include "storage/counter_context.h"
+#include "stream/job/job_service.h"
+#include "stream/job/reducer.h"
+#include "tests/stream/support/stream_fixture.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct stream_fixture fixture;
+static struct job_service *service;
+static struct env_address address;
+
+static void start_service(void)
+{
+    struct error error = {.text = ""};
+    struct job_service_options options = {
+        .address = address,
+        .metadata = fixture.metadata,
+        .coordinator = fixture.coordinator,
+        .engine = fixture.engine,
+    };
+    ck_assert_msg(job_service_create(fixture.env, &options, &service, &error) == STATUS_OK, "%s",
+                  error.text);
+    address = job_service_address(service);
+}
+
+static void set_flag(void *context)
+{
+    *(bool *)context = true;
+}
+
+static void stop_service(void)
+{
+    bool closed = false;
+    job_service_close(service, set_flag, &closed);
+    stream_fixture_run_until(&fixture, &closed);
+}
+
+static void setup(void)
+{
+    stream_fixture_setup(&fixture);
+    ck_assert_int_eq(env_address_parse("127.0.0.1", 0, &address), STATUS_OK);
+    start_service();
+}
+
+static void teardown(void)
+{
+    stop_service();
+    stream_fixture_teardown(&fixture);
+}
+
+#define SCRIPT                                                                                     \
+    "local ssc = StreamingContext('t', Seconds(1)) "                                               \
+    "ssc:textFileStream(arg[1]):flatMap(words(1)):map(columns(1, 'ALL')):countByValue()"           \
+    ":saveToCassandra('ks', 't', SomeColumns('a', 'b', 'n')) "                                     \
+    "ssc:start() ssc:awaitTermination()"
+
+struct run {
+    struct driver *driver;
+    struct driver_result result;
+    bool done;
+    char script[300], input[300];
+    const char *arguments[1];
+};
+
+static void ended(void *context, const struct driver_result *result)
+{
+    struct run *run = context;
+    run->result = *result;
+    run->done = true;
+}
+
+struct limits {
+    uint64_t size, records; // Of a batch.
+};
+
+static void start_limited_run(struct run *run, const char *script, const char *name,
+                              const struct limits *limits)
+{
+    *run = (struct run){.done = false};
+    (void)snprintf(run->script, sizeof run->script, "%s",
+                   stream_fixture_write(&fixture, "job.lua", script));
+    (void)snprintf(run->input, sizeof run->input, "%s/input", fixture.directory);
+    run->arguments[0] = run->input;
+    struct stream_run_options options = {
+        .script_path = run->script,
+        .arguments = run->arguments,
+        .argument_count = 1,
+        .name = name,
+        .ring = address,
+        .spool_directory = fixture.directory,
+        .batch_size = limits->size,
+        .batch_records = limits->records,
+        .timeout_ns = 10 * (uint64_t)1000000000,
+        .call_timeout_ns = 300 * (uint64_t)1000000,
+        .quiet = true,
+    };
+    run->driver = driver_start(fixture.env, &options, ended, run);
+}
+
+static void start_run(struct run *run, const char *script, const char *name)
+{
+    static const struct limits limits = {2 * MIB, 0};
+    start_limited_run(run, script, name, &limits);
+}
+
+struct pause {
+    struct env_timer timer;
+    bool done;
+};
+
+static void pause_over(struct env_timer *timer)
+{
+    CONTAINER_OF(timer, struct pause, timer)->done = true;
+}
+
+static void finish_run(struct run *run, enum status expected)
+{
+    stream_fixture_run_until(&fixture, &run->done);
+    ck_assert_msg(run->result.status == expected, "%s", run->result.error.text);
+    // A thread may still map a block of a job that failed.
+    for (int i = 0; i < 5000 && driver_is_busy(run->driver); i++) {
+        struct pause pause = {.done = false};
+        env_timer_start(fixture.env, &pause.timer, 1000000, pause_over);
+        stream_fixture_run_until(&fixture, &pause.done);
+    }
+    driver_destroy(run->driver);
+}
+
+// `count` lines of some 40 bytes: enough for several blocks and batches when there are many.
+static void write_input(int count)
+{
+    char path[300];
+    (void)snprintf(path, sizeof path, "%s/input", fixture.directory);
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    for (int i = 0; i < count; i++)
+        (void)fprintf(file, "apple pear%d and some more words of filling\n", i % 10);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+enum { MANY = 200000 }; // 8 MB: four blocks, so four batches.
+
+START_TEST(a_job_counts_its_input)
+{
+    struct run run;
+    write_input(10);
+    start_run(&run, SCRIPT, NULL);
+    finish_run(&run, STATUS_OK);
+    ck_assert_uint_eq(run.result.records, 10);
+    ck_assert_int_eq(stream_fixture_read(&fixture, "apple", "ALL"), 10);
+    ck_assert_int_eq(stream_fixture_read(&fixture, "pear3", "ALL"), 1);
+    ck_assert_uint_eq(stream_fixture_count(&fixture), 17);
+}
+END_TEST
+
+START_TEST(batches_are_as_small_as_wanted)
+{
+    static const struct {
+        struct limits limits;
+        int lines;
+        uint64_t batches;
+    } cases[] = {{{2 * MIB, 1}, 20, 20},        {{2 * MIB, 100}, 1000, 10},
+                 {{2 * MIB, 100}, 1001, 11},    {{2 * MIB, 3000}, 60000, 20},
+                 {{64 * MIB, 150000}, MANY, 2}, {{16 * KIB, 0}, 4000, 11}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct run run;
+        write_input(cases[i].lines);
+        int64_t before = stream_fixture_read(&fixture, "apple", "ALL");
+        start_limited_run(&run, SCRIPT, NULL, &cases[i].limits);
+        finish_run(&run, STATUS_OK);
+        ck_assert_int_eq(stream_fixture_read(&fixture, "apple", "ALL"), before + cases[i].lines);
+        ck_assert_msg(run.result.batches == cases[i].batches, "case %zu: %llu batches", i,
+                      (unsigned long long)run.result.batches);
+    }
+}
+END_TEST
+
+START_TEST(an_empty_input_is_a_job_without_batches)
+{
+    struct run run;
+    write_input(0);
+    start_run(&run, SCRIPT, "empty");
+    finish_run(&run, STATUS_OK);
+    ck_assert_uint_eq(run.result.batches, 0);
+    ck_assert_uint_eq(stream_fixture_count(&fixture), 0);
+}
+END_TEST
+
+START_TEST(a_finished_or_unnamed_job_starts_anew)
+{
+    struct run run;
+    write_input(10);
+    for (int i = 1; i <= 4; i++) {
+        start_run(&run, SCRIPT, i % 2 == 0 ? "name" : NULL);
+        finish_run(&run, STATUS_OK);
+        ck_assert_int_eq(stream_fixture_read(&fixture, "apple", "ALL"), 10 * i);
+    }
+}
+END_TEST
+
+START_TEST(a_node_that_restarts_under_a_job_loses_and_doubles_nothing)
+{
+    struct run run;
+    write_input(MANY);
+    start_run(&run, SCRIPT, "restarts");
+    for (int i = 0; i < 5; i++) {
+        struct pause pause = {.done = false};
+        env_timer_start(fixture.env, &pause.timer, (uint64_t)(3 + 10 * i) * 1000000, pause_over);
+        stream_fixture_run_until(&fixture, &pause.done);
+        stop_service();
+        stream_fixture_restart(&fixture);
+        start_service();
+    }
+    finish_run(&run, STATUS_OK);
+    ck_assert_int_eq(stream_fixture_read(&fixture, "apple", "ALL"), MANY);
+    ck_assert_int_eq(stream_fixture_read(&fixture, "pear3", "ALL"), MANY / 10);
+}
+END_TEST
+
+// A worker in a process of its own, killed after so many milliseconds. The node stays here.
+static void run_and_kill_worker(int after_ms)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct error error;
+        struct run run;
+        if (env_uv_create(&fixture.env, &error) != STATUS_OK) _exit(1);
+        start_run(&run, SCRIPT, "again");
+        env_uv_run(fixture.env);
+        _exit(0);
+    }
+    struct pause pause = {.done = false};
+    env_timer_start(fixture.env, &pause.timer, (uint64_t)after_ms * 1000000, pause_over);
+    stream_fixture_run_until(&fixture, &pause.done);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+
+START_TEST(a_job_whose_worker_is_killed_goes_on_under_its_name)
+{
+    struct run run;
+    write_input(MANY);
+    for (int i = 0; i < 8; i++)
+        run_and_kill_worker(5 + 7 * i);
+    start_run(&run, SCRIPT, "again");
+    finish_run(&run, STATUS_OK);
+    // Unless it had come to its end already, and this was another run of all.
+    int64_t apples = stream_fixture_read(&fixture, "apple", "ALL");
+    ck_assert(apples > 0 && apples % MANY == 0);
+    ck_assert_int_eq(stream_fixture_read(&fixture, "pear3", "ALL"), apples / 10);
+}
+END_TEST
+
+// ---- A job whose sums are not repeatable --------------------------------------------------------
+
+struct planting {
+    struct env_timer timer;
+    struct coordinator_write write;
+    bool done;
+};
+
+static void planted(struct coordinator_write *write, const struct coordinator_result *result)
+{
+    ck_assert_int_eq(result->outcome, COORDINATOR_OK);
+    CONTAINER_OF(write, struct planting, write)->done = true;
+}
+
+// As soon as the job is there: the shard that its batch 150 would write, with another count, as a
+// run of the same batch with other sums would have left it.
+static void plant(struct env_timer *timer)
+{
+    struct planting *planting = CONTAINER_OF(timer, struct planting, timer);
+    const struct job *job = jobs_at(metadata_jobs(fixture.metadata), 0);
+    if (job == NULL) {
+        env_timer_start(fixture.env, timer, 1000000, plant);
+        return;
+    }
+    uint8_t context[COUNTER_SINGLE_SHARD_SIZE];
+    counter_context_make_global(reducer_counter_id(job->id, 0), 150, 1000000, context);
+    struct cell cell = {.ttl = TTL_NONE,
+                        .local_time = LOCAL_TIME_NONE,
+                        .timestamp = 1,
+                        .value = slice_make(context, sizeof context),
+                        .path = slice_null()};
+    struct slice clustering = slice_of_text("ALL");
+    struct row row = {.clustering = {1, &clustering},
+                      .liveness = LIVENESS_NONE,
+                      .deletion = DELETION_NONE,
+                      .cell_count = 1,
+                      .cells = &cell};
+    struct mutation mutation = {.table = schema_find_table(metadata_schema(fixture.metadata),
+                                                           slice_of_text("ks"), slice_of_text("t")),
+                                .key = partition_key_make(slice_of_text("apple")),
+                                .deletion = DELETION_NONE,
+                                .rows = &row,
+                                .row_count = 1};
+    coordinator_write_start(fixture.coordinator, &planting->write, &mutation, 1, CONSISTENCY_QUORUM,
+                            planted);
+}
+
+START_TEST(a_batch_that_had_other_sums_breaks_its_job)
+{
+    static const struct limits limits = {2 * MIB, 1000};
+    struct run run;
+    struct planting planting = {.done = false};
+    write_input(MANY); // 200 batches.
+    start_limited_run(&run, SCRIPT, "name", &limits);
+    env_timer_start(fixture.env, &planting.timer, 1000000, plant);
+    finish_run(&run, STATUS_INVALID);
+    ck_assert(planting.done);
+    ck_assert_ptr_nonnull(strstr(run.result.error.text, "batch 150: it gave other sums"));
+    const struct job *job = jobs_at(metadata_jobs(fixture.metadata), 0);
+    ck_assert_uint_eq(job->last_batch, 150);
+    // It is so for good, and does not begin anew under its name.
+    bool is_broken = job->state == JOB_BROKEN;
+    for (int i = 0; i < 100 && !is_broken; i++) {
+        struct pause pause = {.done = false};
+        env_timer_start(fixture.env, &pause.timer, 1000000, pause_over);
+        stream_fixture_run_until(&fixture, &pause.done);
+        is_broken = jobs_at(metadata_jobs(fixture.metadata), 0)->state == JOB_BROKEN;
+    }
+    ck_assert(is_broken);
+    write_input(10);
+    start_run(&run, SCRIPT, "name");
+    finish_run(&run, STATUS_INVALID);
+    ck_assert_ptr_nonnull(strstr(run.result.error.text, "the job of this name is broken"));
+    start_run(&run, SCRIPT, "another name");
+    finish_run(&run, STATUS_OK);
+}
+END_TEST
+
+static const struct {
+    const char *script, *text;
+} faults[] = {
+    {"local ssc = StreamingContext('t') ssc:textFileStream(arg[1]):map(columns(1, 1, 1))"
+     ":saveToCassandra('ks', 'nosuch', SomeColumns('a', 'b', 'n')) ssc:start()",
+     "table ks.nosuch does not exist"},
+    {"local ssc = StreamingContext('t') ssc:textFileStream(arg[1]):map(columns(1, 1, 1))"
+     ":saveToCassandra('ks', 't', SomeColumns('a', 'c', 'n')) ssc:start()",
+     "has no column c"},
+    {"local ssc = StreamingContext('t') ssc:textFileStream(arg[1]):map(columns(1, 1))"
+     ":saveToCassandra('ks', 't', SomeColumns('a', 'n')) ssc:start()",
+     "whole primary key"},
+    {"local ssc = StreamingContext('t') ssc:textFileStream(arg[1] .. 'x'):print() ssc:start()",
+     "inputx"},
+    {"local ssc = StreamingContext('t') ssc:textFileStream('ftp://x'):print() ssc:start()",
+     "only http://"},
+    {"print('nothing')", "no StreamingContext was started"},
+    {"oh no", "job.lua:1:"},
+};
+
+START_TEST(a_job_that_can_not_run_says_why)
+{
+    struct run run;
+    write_input(1);
+    start_run(&run, faults[_i].script, NULL);
+    stream_fixture_run_until(&fixture, &run.done);
+    ck_assert_int_ne(run.result.status, STATUS_OK);
+    ck_assert_msg(strstr(run.result.error.text, faults[_i].text) != NULL, "%s",
+                  run.result.error.text);
+    driver_destroy(run.driver);
+}
+END_TEST
+
+START_TEST(another_script_does_not_go_on_with_an_unfinished_job)
+{
+    struct run run;
+    write_input(1);
+    // Its function fails, so the job stays open.
+    start_run(&run,
+              "local ssc = StreamingContext('t') ssc:textFileStream(arg[1])"
+              ":map(function() error('no') end):print() ssc:start() ssc:awaitTermination()",
+              "mine");
+    finish_run(&run, STATUS_INVALID);
+    start_run(&run, SCRIPT, "mine");
+    stream_fixture_run_until(&fixture, &run.done);
+    ck_assert_ptr_nonnull(strstr(run.result.error.text, "another script"));
+    driver_destroy(run.driver);
+}
+END_TEST
+
+// In a process of its own, since the thread that loops for ever can not be ended.
+#define ENDLESS_HEAD "local ssc = StreamingContext('t') local lines = ssc:textFileStream(arg[1]) "
+
+static const char *const endless[] = {
+    "while true do end",
+    ENDLESS_HEAD "lines:map(function() while true do end end):print() ssc:start()",
+    // In C, in a call within a call, and after the stream's end.
+    ENDLESS_HEAD "lines:map(function() return (('a'):rep(40):find(('a?'):rep(40) .. ('a'):rep(40)))"
+                 " end):print() ssc:start()",
+    ENDLESS_HEAD "lines:foreachRDD(function(rdd) rdd:foreach(function() while true do end end) end)"
+                 " ssc:start()",
+    ENDLESS_HEAD "lines:print() ssc:start() while true do coroutine.yield() end",
+};
+
+START_TEST(a_function_without_an_end_is_noticed)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct stream_fixture own;
+        stream_fixture_setup(&own);
+        fixture = own;
+        ck_assert_int_eq(env_address_parse("127.0.0.1", 0, &address), STATUS_OK);
+        start_service();
+        struct run run;
+        write_input(1);
+        start_run(&run, endless[_i], NULL);
+        stream_fixture_run_until(&fixture, &run.done);
+        _exit(run.result.status == STATUS_TIMED_OUT && driver_is_busy(run.driver) ? 0 : 1);
+    }
+    int code;
+    ck_assert_int_eq(waitpid(child, &code, 0), child);
+    ck_assert_int_eq(code, 0);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *driver = tcase_create("driver");
+    tcase_set_timeout(driver, 60);
+    tcase_add_checked_fixture(driver, setup, teardown);
+    tcase_add_test(driver, a_job_counts_its_input);
+    tcase_add_test(driver, a_batch_that_had_other_sums_breaks_its_job);
+    tcase_add_test(driver, batches_are_as_small_as_wanted);
+    tcase_add_test(driver, an_empty_input_is_a_job_without_batches);
+    tcase_add_test(driver, a_finished_or_unnamed_job_starts_anew);
+    tcase_add_test(driver, a_node_that_restarts_under_a_job_loses_and_doubles_nothing);
+    tcase_add_test(driver, a_job_whose_worker_is_killed_goes_on_under_its_name);
+    tcase_add_loop_test(driver, a_job_that_can_not_run_says_why, 0, sizeof faults / sizeof *faults);
+    tcase_add_test(driver, another_script_does_not_go_on_with_an_unfinished_job);
+    TCase *watchdog = tcase_create("watchdog");
+    tcase_set_timeout(watchdog, 60);
+    tcase_add_loop_test(watchdog, a_function_without_an_end_is_noticed, 0,
+                        sizeof endless / sizeof *endless);
+    Suite *suite = suite_create("driver");
+    suite_add_tcase(suite, driver);
+    suite_add_tcase(suite, watchdog);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count != 0;
+}
