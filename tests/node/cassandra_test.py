@@ -6,12 +6,15 @@ import shutil
 import subprocess
 import tempfile
 
-from support import ring, run, shared, truth
+from support import Skip, ring, run, shared, truth
 
 JOB = "examples/hashtags.lua"
 
 
 def peer(*arguments, **options):
+    for program in ["java", "mvn"]:
+        if shutil.which(program) is None:
+            raise Skip(f"no {program}, which a Cassandra needs")
     return run(shared("peers/cassandra/cassandra"), *arguments, **options)
 
 
@@ -42,6 +45,7 @@ def cassandra_counts(session, keyspace):
 
 def test_cassandra_dumps_and_imports_what_we_flushed():
     data, counts = shared("data/btc/tweets.jsonl.gz"), truth(shared("data/btc/counts.tsv"))
+    peer("data")
     from cassandra.cluster import Cluster
     with ring("127.0.77.10", schema=True) as r, tempfile.TemporaryDirectory() as d:
         r.job(JOB, data)
