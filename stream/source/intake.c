@@ -5,8 +5,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { INTAKE_PATH_SIZE = 4096 };
+enum { INTAKE_PATH_SIZE = 4096, SETTLE_SIZE = 1 << 20 };
 
 struct intake {
     struct env *env;
@@ -40,6 +41,63 @@ static enum status intake_segment_size(struct intake *intake, uint64_t segment, 
     return status;
 }
 
+// The directory, with a durable name.
+static enum status intake_make_directory(struct env *env, const char *directory,
+                                         struct error *error)
+{
+    enum status status = env_make_dir(env, directory, error);
+    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
+    char parent[INTAKE_PATH_SIZE];
+    (void)snprintf(parent, sizeof parent, "%s", directory);
+    char *slash = strrchr(parent, '/');
+    if (slash != NULL) slash[slash == parent ? 1 : 0] = '\0';
+    return env_sync_dir(env, slash == NULL ? "." : parent, error);
+}
+
+// Writes the bytes of one segment again, from `from` on, and syncs them: if a run died between a
+// write and its sync, or after a sync that failed, nothing else proves that they are on the disk.
+static enum status intake_settle_segment(struct intake *intake, uint64_t segment, uint64_t from,
+                                         uint64_t size, struct error *error)
+{
+    char path[INTAKE_PATH_SIZE + 64];
+    intake_path(intake, segment, path);
+    struct env_file *file;
+    unsigned flags = ENV_OPEN_READ | ENV_OPEN_WRITE;
+    enum status status = env_file_open(intake->env, path, flags, &file, error);
+    if (status != STATUS_OK) return status;
+    uint8_t *bytes = malloc(SETTLE_SIZE);
+    ASSERT(bytes != NULL);
+    while (status == STATUS_OK && from < size) {
+        size_t part = size - from < SETTLE_SIZE ? (size_t)(size - from) : SETTLE_SIZE, taken = 0;
+        status = env_file_read(file, from, bytes, part, &taken, error);
+        if (status == STATUS_OK && taken < part)
+            status = error_set(error, STATUS_IO, "%s: became shorter while it was read", path);
+        if (status == STATUS_OK) status = env_file_write(file, from, bytes, part, error);
+        from += part;
+    }
+    if (status == STATUS_OK) status = env_file_sync(file, error);
+    free(bytes);
+    env_file_close(file);
+    return status;
+}
+
+// All that is shown from now on is durable, since a batch may name it: bytes and names.
+static enum status intake_settle(struct intake *intake, uint64_t done, struct error *error)
+{
+    enum status status = STATUS_OK;
+    uint64_t at = done;
+    while (status == STATUS_OK && at < intake->size) {
+        uint64_t segment = at / INTAKE_SEGMENT_SIZE, begin = segment * INTAKE_SEGMENT_SIZE;
+        uint64_t left = intake->size - begin;
+        uint64_t size = left < INTAKE_SEGMENT_SIZE ? left : INTAKE_SEGMENT_SIZE;
+        status = intake_settle_segment(intake, segment, at - begin, size, error);
+        at = begin + size;
+    }
+    if (status == STATUS_OK && at > done)
+        status = env_sync_dir(intake->env, intake->directory, error);
+    return status;
+}
+
 enum status intake_open(struct env *env, const char *directory, struct uuid job, uint64_t done,
                         struct intake **made, struct error *error)
 {
@@ -49,8 +107,7 @@ enum status intake_open(struct env *env, const char *directory, struct uuid job,
     (void)snprintf(intake->directory, sizeof intake->directory, "%s", directory);
     uuid_format(job, intake->name);
     intake->first = done / INTAKE_SEGMENT_SIZE;
-    enum status status = env_make_dir(env, directory, error);
-    if (status == STATUS_EXISTS) status = STATUS_OK;
+    enum status status = intake_make_directory(env, directory, error);
     for (uint64_t segment = intake->first; status == STATUS_OK; segment++) {
         bool exists = false;
         uint64_t size = 0;
@@ -68,6 +125,7 @@ enum status intake_open(struct env *env, const char *directory, struct uuid job,
                                "directory that it was started with",
                                directory);
     }
+    if (status == STATUS_OK) status = intake_settle(intake, done, error);
     if (status == STATUS_OK)
         *made = intake;
     else

@@ -14,7 +14,8 @@
 
 struct intake;
 
-// Blocks. Takes up what a former run left; `done`: bytes before it are of no use any more.
+// Blocks. Takes up what a former run left and makes it durable; `done`: bytes before it are of no
+// use any more.
 MUST_USE enum status intake_open(struct env *env, const char *directory, struct uuid job,
                                  uint64_t done, struct intake **intake, struct error *error);
 void intake_close(struct intake *intake);
