@@ -384,7 +384,8 @@ static size_t functions_find(struct analysis *analysis, struct slice word,
                                  ? arguments[0].type
                                  : type_of_kind(TYPE_BLOB);
     struct function *function = functions_make(analysis, name, &any, 1);
-    if (functions_any_make(function, word, any)) {
+    if (functions_any_make(function, word, any) ||
+        functions_collection_make(analysis, function, word, any)) {
         candidates[0] = function;
         return 1;
     }

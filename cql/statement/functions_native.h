@@ -22,6 +22,9 @@ extern const struct function_definition functions_time_table[];
 bool functions_numeric_make(struct function *function, struct slice name, const struct type *type);
 // "min", "max", "count", "to_json" of any type.
 bool functions_any_make(struct function *function, struct slice name, const struct type *type);
+// "collection_count", "map_keys", … of a collection. False when there is none of this name for it.
+bool functions_collection_make(struct analysis *analysis, struct function *function,
+                               struct slice name, const struct type *type);
 // CAST between scalars.
 bool functions_cast_make(struct function *function, const struct type *from, const struct type *to);
 

@@ -344,6 +344,21 @@ START_TEST(brackets_around_a_term_are_no_tuple)
 }
 END_TEST
 
+START_TEST(functions_of_collections)
+{
+    make_keyspace();
+    world_make("CREATE TABLE c (k int PRIMARY KEY, l list<int>, s set<text>, m map<text, int>)");
+    world_make("INSERT INTO c (k, l, s, m) VALUES (1, [10, 20, 31], {'b', 'a'}, {'y': 2, 'x': 1})");
+    world_make("INSERT INTO c (k) VALUES (2)");
+    CHECK_CQL("SELECT collection_count(l), collection_count(m), collection_min(s), "
+              "collection_max(l), collection_sum(l), collection_avg(l) FROM c",
+              "(3, 2, 'a', 31, 61, 20) (null, null, null, null, null, null)");
+    CHECK_CQL("SELECT map_keys(m), map_values(m) FROM c WHERE k = 1", "({'x', 'y'}, [1, 2])");
+    CHECK_CQL("SELECT map_keys(l) FROM c", "ERROR 2200 Unknown function 'map_keys'");
+    CHECK_CQL("SELECT collection_sum(s) FROM c", "ERROR 2200 Unknown function 'collection_sum'");
+}
+END_TEST
+
 START_TEST(many_values_are_matched_to_markers_by_name)
 {
     enum { COUNT = 60000 };
@@ -411,6 +426,7 @@ int main(void)
     tcase_add_test(tests, describe_and_system_tables);
     tcase_add_test(tests, what_a_client_makes_long_or_deep_ends);
     tcase_add_test(tests, brackets_around_a_term_are_no_tuple);
+    tcase_add_test(tests, functions_of_collections);
     tcase_add_test(tests, many_values_are_matched_to_markers_by_name);
     tcase_add_test(tests, large_batches_of_several_partitions_are_refused);
     suite_add_tcase(suite, tests);
