@@ -202,11 +202,37 @@ static struct function *functions_make(struct analysis *analysis, const char *na
     return function;
 }
 
+static bool functions_concatenate(const struct function_call *call, const struct slice *arguments,
+                                  struct slice *result)
+{
+    *result = slice_null();
+    if (slice_is_null(arguments[0]) || slice_is_null(arguments[1])) return true;
+    size_t size = arguments[0].size + arguments[1].size;
+    uint8_t *bytes = arena_alloc(call->arena, size + 1);
+    if (arguments[0].size > 0) memcpy(bytes, arguments[0].data, arguments[0].size);
+    if (arguments[1].size > 0)
+        memcpy(bytes + arguments[0].size, arguments[1].data, arguments[1].size);
+    *result = slice_make(bytes, size);
+    return true;
+}
+
+static bool functions_is_text(const struct type *type)
+{
+    return type->kind == TYPE_TEXT || type->kind == TYPE_ASCII;
+}
+
 const struct function *functions_resolve_operation(struct analysis *analysis,
                                                    const struct cql_term *raw,
                                                    const struct type *left,
                                                    const struct type *right)
 {
+    const struct type *types[2] = {left, right};
+    if (raw->operator== '+' && functions_is_text(left) && functions_is_text(right)) {
+        struct function *function = functions_make(analysis, "_operation", types, 2);
+        function->result = left->kind == TYPE_TEXT ? left : right;
+        function->call = functions_concatenate;
+        return function;
+    }
     bool is_big = left->kind == TYPE_VARINT || left->kind == TYPE_DECIMAL ||
                   right->kind == TYPE_VARINT || right->kind == TYPE_DECIMAL;
     bool numbers[2] = {functions_is_whole(left->kind) || functions_is_real(left->kind),
@@ -223,7 +249,6 @@ const struct function *functions_resolve_operation(struct analysis *analysis,
                           analysis_term_text(analysis, raw->items[1]));
         return NULL;
     }
-    const struct type *types[2] = {left, right};
     struct function *function = functions_make(analysis, "_operation", types, 2);
     size_t size = functions_number_size(left->kind);
     if (functions_number_size(right->kind) > size) size = functions_number_size(right->kind);

@@ -344,6 +344,17 @@ START_TEST(brackets_around_a_term_are_no_tuple)
 }
 END_TEST
 
+START_TEST(texts_are_added)
+{
+    make_keyspace();
+    world_make("CREATE TABLE x (k int PRIMARY KEY, a ascii, t text, i int)");
+    world_make("INSERT INTO x (k, a, t, i) VALUES (1, 'a' + 'b', 'c' + 'd', 1)");
+    CHECK_CQL("SELECT a + t, t + t, a + a, t + 'é' FROM x", "('abcd', 'cdcd', 'abab', 'cdé')");
+    CHECK_CQL("SELECT t - t FROM x",
+              "ERROR 2200 the '-' operation is not supported between t and t");
+}
+END_TEST
+
 START_TEST(functions_of_collections)
 {
     make_keyspace();
@@ -426,6 +437,7 @@ int main(void)
     tcase_add_test(tests, describe_and_system_tables);
     tcase_add_test(tests, what_a_client_makes_long_or_deep_ends);
     tcase_add_test(tests, brackets_around_a_term_are_no_tuple);
+    tcase_add_test(tests, texts_are_added);
     tcase_add_test(tests, functions_of_collections);
     tcase_add_test(tests, many_values_are_matched_to_markers_by_name);
     tcase_add_test(tests, large_batches_of_several_partitions_are_refused);
