@@ -686,9 +686,13 @@ START_TEST(requests_outlive_a_client_that_goes_away)
         put_query(&peer, stream, "LATER");
     put_query(&peer, 10, "VOID");
     (void)peer_wait(&peer, 1);
+    for (size_t i = 0; i < 10; i++)
+        ck_assert(!fake_waiting[i]->is_canceled);
     peer_close(&peer);
     peer_start(&other, 4, false);
     ck_assert_uint_eq(fake_waiting_count, 10);
+    for (size_t i = 0; i < 10; i++)
+        ck_assert(fake_waiting[i]->is_canceled);
     fake_end_waiting();
     ck_assert_int_eq(decode(peer_query(&other, "VOID")).kind, RESULT_VOID);
     struct cql_server_statistics statistics;

@@ -168,7 +168,7 @@ static inline void fake_begin(struct execution *execution, const struct query_op
     struct buffer rows = execution->result.rows;
     buffer_clear(&rows);
     execution->result = (struct result){.kind = RESULT_VOID, .rows = rows};
-    execution->failed = false;
+    execution->failed = execution->is_canceled = false;
     execution->options = options;
     execution->done = done;
 }
