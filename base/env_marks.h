@@ -38,6 +38,7 @@
     X(FLUSH_DONE,                    "flush: done")                                     \
     X(FLUSH_FAILED,                  "flush: failed, to be repeated")                   \
     X(FLUSH_LEFT,                    "flush: an sstable left to a later manifest")      \
+    X(FLUSH_GIVEN_UP,                "flush: failed, truncated meanwhile")              \
     X(TRUNCATED,                     "truncate: done")                                  \
     X(TRUNCATION_REPLAYED,           "truncate: ended by a replay")                     \
     X(DROPPED,                       "drop table: files removed")                       \

@@ -286,6 +286,14 @@ static void background_done(struct env_job *job)
     background->state = ENGINE_BACKGROUND_IDLE;
     if (status == STATUS_OK) background->retry_delay_ns = 0;
     if (flushing != NULL && status == STATUS_OK) take_sstable(engine, flushing);
+    // Not again what a truncation or a drop has hidden meanwhile: their removal has been or will
+    // be, and would leave a file that is written after it.
+    if (flushing != NULL && status != STATUS_OK &&
+        (flushing->table->manifest.dropped ||
+         flushing->table->truncated_position >= flushing->log_position)) {
+        env_mark(engine->env, ENV_MARK_FLUSH_GIVEN_UP);
+        engine_drop_frozen(flushing->table, flushing);
+    }
     if (background->manifest_failed) {
         env_mark(engine->env, ENV_MARK_FLUSH_LEFT);
         leave_sstable(background->table, background->generation);
