@@ -57,9 +57,17 @@ struct job_world {
     struct driver *driver;
     uint64_t batch_size;
     struct sim_call worker_call;
-    bool job_is_done;
+    bool worker_started, job_is_done;
 
     uint64_t lives; // Of both.
+
+    bool is_planned, plan_struck;
+    struct job_world_plan plan;
+    struct { // First lives.
+        uint64_t first_step, steps;
+        struct env *env; // NULL when it is over.
+    } watched[JOB_WORLD_PROCESS_COUNT];
+    uint64_t batch_count; // Of the last worker.
 
     struct env *client_env;
     struct cql_client *client;
@@ -117,9 +125,28 @@ static uint64_t below(struct job_world *world, uint64_t count)
 
 // ---- The node ----------------------------------------------------------------------------------
 
+// The steps of this life of a process count from here on.
+static void watch(struct job_world *world, enum job_world_process process, struct env *env)
+{
+    world->watched[process].env = env;
+    world->watched[process].first_step = sim_process_steps(env);
+    if (world->is_planned && world->plan.process == process)
+        sim_process_crash_at(env, world->plan.step, world->plan.power);
+}
+
+static void watch_ends(struct job_world *world, enum job_world_process process, struct env *env)
+{
+    if (world->watched[process].env != env) return;
+    world->watched[process].steps = sim_process_steps(env) - world->watched[process].first_step;
+    world->watched[process].env = NULL;
+    if (world->plan.process == process && world->plan.step > 0)
+        world->plan_struck = world->watched[process].steps == world->plan.step;
+}
+
 // How the life of a process is going to end.
 static void plan_end(struct job_world *world, struct env *process)
 {
+    if (world->is_planned) return;
     if (world->job_is_done || world->ends || chance(world, 0.15)) return;
     if (chance(world, 0.2)) {
         sim_process_crash_at_sync_dir(process, 1 + below(world, 12), chance(world, 0.4));
@@ -141,6 +168,7 @@ static void start_node(struct sim_call *call);
 static void node_died(void *context, struct env *env)
 {
     struct job_world *world = context;
+    watch_ends(world, JOB_WORLD_NODE, env);
     if (world->node != NULL) node_abandon(world->node);
     world->node = NULL;
     world->node_env = NULL;
@@ -176,6 +204,7 @@ static void start_worker(struct sim_call *call);
 static void worker_died(void *context, struct env *env)
 {
     struct job_world *world = context;
+    watch_ends(world, JOB_WORLD_WORKER, env);
     if (world->driver != NULL) driver_abandon(world->driver);
     world->driver = NULL;
     world->worker_env = NULL;
@@ -189,6 +218,9 @@ static void worker_is_done(void *context, const struct driver_result *result)
     struct job_world *world = context;
     sim_world_note(world->sim, "worker: %s",
                    result->status == STATUS_OK ? "done" : result->error.text);
+    world->batch_count = result->batches;
+    if (world->is_planned && result->status != STATUS_OK)
+        fail(world, "the worker gives up: %s", result->error.text);
     switch (result->status) {
     case STATUS_OK:
         world->job_is_done = true;
@@ -224,6 +256,11 @@ static void start_worker(struct sim_call *call)
     }
     if (!count_life(world)) return;
     world->worker_env = sim_process_start(world->worker_machine, "worker", worker_died, world);
+    if (!world->worker_started) {
+        world->worker_started = true;
+        watch(world, JOB_WORLD_NODE, world->node_env);
+        watch(world, JOB_WORLD_WORKER, world->worker_env);
+    }
     plan_end(world, world->worker_env);
     struct stream_run_options options = {
         .script_path = "/work/job.lua",
@@ -232,6 +269,7 @@ static void start_worker(struct sim_call *call)
         .name = "simulated",
         .spool_directory = "/work",
         .batch_size = world->batch_size,
+        .batch_records = world->plan.batch_records,
         .timeout_ns = 2000 * NS_PER_MS,
         .quiet = true,
     };
@@ -312,6 +350,7 @@ static void was_answered(struct cql_client_request *request, enum status status,
 {
     struct job_world *world = CONTAINER_OF(request, struct job_world, request);
     if (status != STATUS_OK || answer->opcode == OPCODE_ERROR) {
+        if (world->is_planned && status == STATUS_OK) fail(world, "the client is told of a fault");
         if (status == STATUS_OK && world->node_env != NULL) sim_process_crash(world->node_env);
         connect_later(world);
         return;
@@ -426,6 +465,30 @@ struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_
     world->client_env =
         sim_process_start(sim_machine_create(sim, "clients"), "client", nobody_dies, world);
     return world;
+}
+
+void job_world_set_plan(struct job_world *world, const struct job_world_plan *plan)
+{
+    world->is_planned = true;
+    world->plan = *plan;
+    world->batch_size = 0; // Lines count.
+}
+
+uint64_t job_world_steps(const struct job_world *world, enum job_world_process process)
+{
+    struct env *env = world->watched[process].env;
+    if (env == NULL) return world->watched[process].steps;
+    return sim_process_steps(env) - world->watched[process].first_step;
+}
+
+bool job_world_plan_struck(const struct job_world *world)
+{
+    return world->plan_struck;
+}
+
+uint64_t job_world_batch_count(const struct job_world *world)
+{
+    return world->batch_count;
 }
 
 void job_world_begin(struct job_world *world)

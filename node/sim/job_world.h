@@ -14,9 +14,28 @@
 
 struct job_world;
 
+enum job_world_process { JOB_WORLD_NODE, JOB_WORLD_WORKER, JOB_WORLD_PROCESS_COUNT };
+
+// In place of deaths by chance: one at a step, or none. Steps (sim_process_steps()) are counted
+// from 1, in the first life of the process, from the moment the first worker starts.
+struct job_world_plan {
+    enum job_world_process process;
+    uint64_t step; // 0: nobody dies.
+    bool power;    // All the machine.
+    uint64_t batch_records;
+};
+
 // With as many lines of input.
 struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_t line_count);
+// Before the beginning. Nothing else may go wrong then: a worker or a client that is told of a
+// fault is one too.
+void job_world_set_plan(struct job_world *world, const struct job_world_plan *plan);
 void job_world_begin(struct job_world *world);
+// Steps of the first life of a process until now or its death.
+uint64_t job_world_steps(const struct job_world *world, enum job_world_process process);
+// The planned death came, at its step.
+bool job_world_plan_struck(const struct job_world *world);
+uint64_t job_world_batch_count(const struct job_world *world);
 bool job_world_is_over(const struct job_world *world);
 // What is wrong, or NULL.
 const char *job_world_fault(const struct job_world *world);

@@ -34,7 +34,8 @@ static void choose_chances(struct sim_options *options, struct random *random)
         double *chance = &options->chances[fault];
         uint64_t kind = random_below(random, 8);
         if (kind == 0) *chance = 0;
-        if (kind == 1) *chance = *chance * 4 < 0.9 ? *chance * 4 : 0.9;
+        double more = *chance * (kind == 1 ? 4 : kind == 2 ? 20 : 1);
+        if (kind > 0) *chance = more < 0.9 ? more : 0.9;
     }
 }
 
