@@ -151,11 +151,58 @@ START_TEST(a_spool_directory_that_was_made_survives_a_power_loss)
 }
 END_TEST
 
+static uint64_t size_of_intake(struct fixture *fixture, const char *directory, char bytes[64])
+{
+    const struct uuid job = {{1, 2, 3}};
+    struct intake *intake;
+    size_t size;
+    ck_assert_int_eq(intake_open(fixture->env, directory, job, 0, &intake, NULL), STATUS_OK);
+    uint64_t all = intake_size(intake);
+    ck_assert_uint_le(all, 64);
+    ck_assert_int_eq(intake_read(intake, 0, bytes, (size_t)all, &size, NULL), STATUS_OK);
+    ck_assert_uint_eq(size, all);
+    intake_close(intake);
+    return all;
+}
+
+// A batch may name whatever an intake shows. So that must be durable, also when the run before was
+// killed between its write and its sync, or was told that a sync had failed.
+START_TEST(what_an_intake_shows_when_it_is_opened_survives_a_power_loss)
+{
+    const struct uuid job = {{1, 2, 3}};
+    for (int step = 1; step < 9; step++) {
+        struct fixture fixture;
+        struct intake *intake;
+        char before[64], after[64];
+        begin(&fixture, 1);
+        sim_process_crash_at(fixture.env, (uint64_t)step % 8, false);
+        if (intake_open(fixture.env, "/d/spool", job, 0, &intake, NULL) == STATUS_OK) {
+            enum status status = intake_append(intake, slice_of_text("one\n"), NULL);
+            if (step == 8) sim_world_set_chance(fixture.world, SIM_FAULT_SYNC_ERROR, 1);
+            if (status == STATUS_OK) status = intake_append(intake, slice_of_text("two\n"), NULL);
+            ck_assert_int_ne(status, step == 8 ? STATUS_OK : STATUS_END);
+            sim_world_set_chance(fixture.world, SIM_FAULT_SYNC_ERROR, 0);
+            intake_close(intake);
+        }
+        if (sim_process_is_alive(fixture.env)) sim_process_crash(fixture.env);
+        while (fixture.env != NULL)
+            ck_assert(sim_world_step(fixture.world));
+        start(&fixture);
+        uint64_t size = size_of_intake(&fixture, "/d/spool", before);
+        lose_power(&fixture);
+        ck_assert_uint_eq(size_of_intake(&fixture, "/d/spool", after), size);
+        ck_assert_mem_eq(before, after, (size_t)size);
+        end(&fixture);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("sync");
     tcase_add_test(tests, the_mark_of_a_clean_stop_is_gone_for_good_before_the_id_is_used_again);
     tcase_add_test(tests, what_the_intake_has_taken_survives_a_power_loss);
+    tcase_add_test(tests, what_an_intake_shows_when_it_is_opened_survives_a_power_loss);
     tcase_add_test(tests, what_an_intake_shows_when_opened_survives_a_power_loss);
     tcase_add_test(tests, a_spool_directory_that_was_made_survives_a_power_loss);
 
