@@ -258,6 +258,13 @@ void transport_client_destroy(struct transport_client *client)
     if (!client->is_connecting) env_task_post(client->env, &client->free, transport_client_free);
 }
 
+void transport_client_abandon(struct transport_client *client)
+{
+    if (client == NULL) return;
+    if (client->has_stream) transport_link_close(&client->link, false);
+    transport_client_free(&client->free);
+}
+
 void transport_client_send(struct transport_client *client, struct transport_request *request,
                            uint8_t type, struct slice payload,
                            void (*done)(struct transport_request *request, enum status status,

@@ -64,6 +64,8 @@ struct transport_client *transport_client_create(struct env *env, const struct e
                                                  void *context);
 // No event and no answer comes any more.
 void transport_client_destroy(struct transport_client *client);
+// Frees the memory at once, of a process that is dead (simulator).
+void transport_client_abandon(struct transport_client *client);
 
 // Lives in its owner's memory until `done`. `payload` of the answer is valid during the call.
 struct transport_request {

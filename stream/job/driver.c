@@ -541,6 +541,8 @@ bool driver_is_busy(const struct driver *driver)
 void driver_abandon(struct driver *driver)
 {
     driver->thread_is_busy = driver->is_reading = false;
+    worker_link_abandon(driver->link);
+    driver->link = NULL;
     driver_destroy(driver);
 }
 

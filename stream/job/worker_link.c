@@ -485,6 +485,14 @@ struct worker_link *worker_link_create(struct env *env, const struct worker_link
     return link;
 }
 
+void worker_link_abandon(struct worker_link *link)
+{
+    if (link == NULL) return;
+    transport_client_abandon(link->client); // No task of a dead process would come to free it.
+    link->client = NULL;
+    worker_link_destroy(link);
+}
+
 void worker_link_destroy(struct worker_link *link)
 {
     if (link == NULL) return;

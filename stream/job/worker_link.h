@@ -36,6 +36,8 @@ struct worker_link *worker_link_create(struct env *env, const struct worker_link
                                        const struct worker_link_events *events, void *context);
 // A batch in hand goes with it.
 void worker_link_destroy(struct worker_link *link);
+// Frees the memory alone: what a crash leaves (simulator).
+void worker_link_abandon(struct worker_link *link);
 // Is it ready for the next batch?
 bool worker_link_is_idle(const struct worker_link *link);
 // In the order of their numbers, when idle.
