@@ -61,11 +61,13 @@ struct job_world {
 
     uint64_t lives; // Of both.
 
-    bool is_planned, plan_struck;
+    bool is_planned;
     struct job_world_plan plan;
-    struct { // First lives.
+    size_t death_count; // Of the plan, until now.
+    struct watched {
+        struct env *env; // NULL: there is none yet, or it is over.
+        bool is_over;
         uint64_t first_step, steps;
-        struct env *env; // NULL when it is over.
     } watched[JOB_WORLD_PROCESS_COUNT];
     uint64_t batch_count; // Of the last worker.
 
@@ -128,19 +130,35 @@ static uint64_t below(struct job_world *world, uint64_t count)
 // The steps of this life of a process count from here on.
 static void watch(struct job_world *world, enum job_world_process process, struct env *env)
 {
-    world->watched[process].env = env;
-    world->watched[process].first_step = sim_process_steps(env);
-    if (world->is_planned && world->plan.process == process)
-        sim_process_crash_at(env, world->plan.step, world->plan.power);
+    struct watched *watched = &world->watched[process];
+    if (!world->worker_started || watched->is_over || watched->env != NULL || env == NULL) return;
+    watched->env = env;
+    watched->first_step = sim_process_steps(env);
+    if (world->death_count == world->plan.death_count) return;
+    const struct job_world_death *death = &world->plan.deaths[world->death_count];
+    if (death->process == process) sim_process_crash_at(env, death->step, death->power);
 }
 
+static void watch_all(struct job_world *world)
+{
+    memset(world->watched, 0, sizeof world->watched);
+    watch(world, JOB_WORLD_NODE, world->node_env);
+    watch(world, JOB_WORLD_WORKER, world->worker_env);
+}
+
+// When it is dead.
 static void watch_ends(struct job_world *world, enum job_world_process process, struct env *env)
 {
-    if (world->watched[process].env != env) return;
-    world->watched[process].steps = sim_process_steps(env) - world->watched[process].first_step;
-    world->watched[process].env = NULL;
-    if (world->plan.process == process && world->plan.step > 0)
-        world->plan_struck = world->watched[process].steps == world->plan.step;
+    struct watched *watched = &world->watched[process];
+    if (watched->env != env) return;
+    watched->steps = sim_process_steps(env) - watched->first_step;
+    watched->env = NULL;
+    watched->is_over = true;
+    if (world->death_count == world->plan.death_count) return;
+    const struct job_world_death *death = &world->plan.deaths[world->death_count];
+    if (death->process != process || death->step != watched->steps) return;
+    world->death_count++;
+    watch_all(world);
 }
 
 // How the life of a process is going to end.
@@ -168,10 +186,10 @@ static void start_node(struct sim_call *call);
 static void node_died(void *context, struct env *env)
 {
     struct job_world *world = context;
-    watch_ends(world, JOB_WORLD_NODE, env);
     if (world->node != NULL) node_abandon(world->node);
     world->node = NULL;
     world->node_env = NULL;
+    watch_ends(world, JOB_WORLD_NODE, env);
     sim_process_destroy(env);
     if (!world->ends)
         sim_world_call(world->sim, &world->node_call, below(world, 20 * NS_PER_MS), start_node);
@@ -184,6 +202,7 @@ static void start_node(struct sim_call *call)
     struct node *node;
     if (!count_life(world)) return;
     world->node_env = sim_process_start(world->node_machine, "node", node_died, world);
+    watch(world, JOB_WORLD_NODE, world->node_env);
     plan_end(world, world->node_env);
     enum status status = node_start(world->node_env, DIRECTORY, &world->config, &node, &error);
     sim_world_note(world->sim, "node: %s", status == STATUS_OK ? "ok" : error.text);
@@ -204,10 +223,10 @@ static void start_worker(struct sim_call *call);
 static void worker_died(void *context, struct env *env)
 {
     struct job_world *world = context;
-    watch_ends(world, JOB_WORLD_WORKER, env);
     if (world->driver != NULL) driver_abandon(world->driver);
     world->driver = NULL;
     world->worker_env = NULL;
+    watch_ends(world, JOB_WORLD_WORKER, env);
     sim_process_destroy(env);
     if (!world->ends && !world->job_is_done)
         sim_world_call(world->sim, &world->worker_call, below(world, 20 * NS_PER_MS), start_worker);
@@ -256,11 +275,9 @@ static void start_worker(struct sim_call *call)
     }
     if (!count_life(world)) return;
     world->worker_env = sim_process_start(world->worker_machine, "worker", worker_died, world);
-    if (!world->worker_started) {
-        world->worker_started = true;
-        watch(world, JOB_WORLD_NODE, world->node_env);
-        watch(world, JOB_WORLD_WORKER, world->worker_env);
-    }
+    world->worker_started = true;
+    watch(world, JOB_WORLD_NODE, world->node_env);
+    watch(world, JOB_WORLD_WORKER, world->worker_env);
     plan_end(world, world->worker_env);
     struct stream_run_options options = {
         .script_path = "/work/job.lua",
@@ -476,14 +493,14 @@ void job_world_set_plan(struct job_world *world, const struct job_world_plan *pl
 
 uint64_t job_world_steps(const struct job_world *world, enum job_world_process process)
 {
-    struct env *env = world->watched[process].env;
-    if (env == NULL) return world->watched[process].steps;
-    return sim_process_steps(env) - world->watched[process].first_step;
+    const struct watched *watched = &world->watched[process];
+    if (watched->env == NULL) return watched->steps;
+    return sim_process_steps(watched->env) - watched->first_step;
 }
 
-bool job_world_plan_struck(const struct job_world *world)
+bool job_world_plan_is_done(const struct job_world *world)
 {
-    return world->plan_struck;
+    return world->death_count == world->plan.death_count;
 }
 
 uint64_t job_world_batch_count(const struct job_world *world)

@@ -16,12 +16,18 @@ struct job_world;
 
 enum job_world_process { JOB_WORLD_NODE, JOB_WORLD_WORKER, JOB_WORLD_PROCESS_COUNT };
 
-// In place of deaths by chance: one at a step, or none. Steps (sim_process_steps()) are counted
-// from 1, in the first life of the process, from the moment the first worker starts.
-struct job_world_plan {
+// In place of deaths by chance: some at given steps (sim_process_steps()), one after the other.
+// Steps are counted from 1: for the first death from the moment the first worker starts, for each
+// other one from the death before it, in the life that its process has then or else in its next.
+enum { JOB_WORLD_DEATHS_MAX = 2 };
+struct job_world_death {
     enum job_world_process process;
-    uint64_t step; // 0: nobody dies.
-    bool power;    // All the machine.
+    bool power; // All the machine.
+    uint64_t step;
+};
+struct job_world_plan {
+    struct job_world_death deaths[JOB_WORLD_DEATHS_MAX];
+    size_t death_count;
     uint64_t batch_records;
 };
 
@@ -31,10 +37,10 @@ struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_
 // fault is one too.
 void job_world_set_plan(struct job_world *world, const struct job_world_plan *plan);
 void job_world_begin(struct job_world *world);
-// Steps of the first life of a process until now or its death.
+// Steps since the last death of the plan, in a life as above.
 uint64_t job_world_steps(const struct job_world *world, enum job_world_process process);
-// The planned death came, at its step.
-bool job_world_plan_struck(const struct job_world *world);
+// All deaths of the plan came, each at its step.
+bool job_world_plan_is_done(const struct job_world *world);
 uint64_t job_world_batch_count(const struct job_world *world);
 bool job_world_is_over(const struct job_world *world);
 // What is wrong, or NULL.
