@@ -220,7 +220,11 @@ static enum status replay_segment(struct replay *replay, uint64_t id)
                              replay->is_cut, file);
     free(bytes);
     env_file_close(file);
-    if (status == STATUS_OK) {
+    // A segment without a record may be the new name of a file that has its old one too, when a
+    // crash cut a renaming in two. Used again, it would be written over the other's records.
+    bool is_empty = status == STATUS_OK && segment->size == 0 && !replay->is_cut;
+    if (is_empty) status = env_remove(replay->env, path, replay->error);
+    if (status == STATUS_OK && !is_empty) {
         *replay->segments_end = segment;
         replay->segments_end = &segment->next;
     } else {
