@@ -259,7 +259,7 @@ static void worker_is_done(void *context, const struct driver_result *result)
 
 static void start_worker(struct sim_call *call)
 {
-    static const char *const arguments[] = {"/work/input"};
+    static const char *const arguments[] = {"/worker/input"};
     struct job_world *world = CONTAINER_OF(call, struct job_world, worker_call);
     if (world->node == NULL) {
         sim_world_call(world->sim, call, below(world, 4 * NS_PER_MS), start_worker);
@@ -280,11 +280,11 @@ static void start_worker(struct sim_call *call)
     watch(world, JOB_WORLD_WORKER, world->worker_env);
     plan_end(world, world->worker_env);
     struct stream_run_options options = {
-        .script_path = "/work/job.lua",
+        .script_path = "/worker/job.lua",
         .arguments = arguments,
         .argument_count = 1,
         .name = "simulated",
-        .spool_directory = "/work",
+        .spool_directory = "/worker",
         .batch_size = world->batch_size,
         .batch_records = world->plan.batch_records,
         .timeout_ns = 2000 * NS_PER_MS,
@@ -453,7 +453,7 @@ static void put_input(struct job_world *world, struct env *env, uint64_t line_co
         }
         buffer_put_u8(&input, '\n');
     }
-    put_file(env, "/work/input", buffer_slice(&input));
+    put_file(env, "/worker/input", buffer_slice(&input));
     buffer_deinit(&input);
 }
 
@@ -472,8 +472,8 @@ struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_
     sim_process_destroy(env);
     world->worker_machine = sim_machine_create(sim, "workers");
     env = sim_process_start(world->worker_machine, "operator", nobody_dies, world);
-    ASSERT(env_make_dir(env, "/work", NULL) == STATUS_OK);
-    put_file(env, "/work/job.lua", slice_of_text(script));
+    ASSERT(env_make_dir(env, "/worker", NULL) == STATUS_OK);
+    put_file(env, "/worker/job.lua", slice_of_text(script));
     put_input(world, env, line_count);
     sim_process_destroy(env);
     sim_machine_sync(world->worker_machine);
