@@ -137,9 +137,10 @@ struct env *sim_process_start(struct sim_machine *machine, const char *name,
 void sim_process_crash(struct env *env);
 // The same at the n-th I/O step from now, with all the machine if `power`. 0: never.
 void sim_process_crash_at(struct env *env, uint64_t steps, bool power);
-// The same when it is about to do its n-th env_sync_dir() from now: names are there to be seen and
-// not durable, a moment that random steps seldom hit.
+// The same when it is about to do its n-th env_sync_dir(), or env_file_sync(), from now: names or
+// bytes are there to be seen and not durable, moments that random steps seldom hit.
 void sim_process_crash_at_sync_dir(struct env *env, uint64_t count, bool power);
+void sim_process_crash_at_sync_file(struct env *env, uint64_t count, bool power);
 // False as soon as it crashed, even while its code still runs.
 bool sim_process_is_alive(const struct env *env);
 struct sim_machine *sim_process_machine(const struct env *env);

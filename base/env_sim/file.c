@@ -195,6 +195,8 @@ enum status sim_file_sync(struct env_file *base, struct error *error)
     struct sim_process *process = file->process;
     struct sim_world *world = process->world;
     if (process->state != SIM_PROCESS_RUNNING) return fail_dead(error, file->path);
+    if (process->file_syncs_left > 0 && --process->file_syncs_left == 0)
+        process->crash_at = process->steps + 1;
     // Killed before the system began with it.
     if (!sim_process_step(process)) return fail_dead(error, file->path);
     bool works = !sim_world_strikes(world, SIM_FAULT_SYNC_ERROR);

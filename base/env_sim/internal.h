@@ -153,8 +153,8 @@ struct sim_process {
     bool died_is_told;
     void (*died)(void *context, struct env *env);
     void *died_context;
-    uint64_t steps, crash_at; // crash_at: 0 or the step that crashes.
-    uint64_t dir_syncs_left;  // The one that crashes, counted down; 0: none.
+    uint64_t steps, crash_at;                 // crash_at: 0 or the step that crashes.
+    uint64_t dir_syncs_left, file_syncs_left; // The one that crashes, counted down; 0: none.
     bool crash_with_power;
     struct timer_heap timers;
     struct task_list tasks;

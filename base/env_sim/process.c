@@ -138,6 +138,13 @@ void sim_process_crash_at_sync_dir(struct env *env, uint64_t count, bool power)
     process->crash_with_power = power;
 }
 
+void sim_process_crash_at_sync_file(struct env *env, uint64_t count, bool power)
+{
+    struct sim_process *process = sim_process_of(env);
+    process->file_syncs_left = count;
+    process->crash_with_power = power;
+}
+
 bool sim_process_step(struct sim_process *process)
 {
     if (process->state != SIM_PROCESS_RUNNING) return false;

@@ -39,6 +39,7 @@ struct workload {
     bool truncates;
     bool kills_soon;
     bool much_ddl, much_truncation;
+    bool shows_unsynced; // The life before ended just before a sync.
     size_t checks_left;
     bool lost_power_at_the_end;
     struct workload_operation check; // The operation of the end.
@@ -569,8 +570,18 @@ void workload_plan_end(struct workload *workload, struct env *process)
         // A stop may be cut short, too.
         if (chance(workload, 0.5)) return;
     }
-    if (chance(workload, 0.2)) {
-        sim_process_crash_at_sync_dir(process, 1 + below(workload, 12), chance(workload, 0.3));
+    if (workload->shows_unsynced && chance(workload, 0.5)) {
+        // What the life before left unsynced was seen by now, and goes.
+        workload->shows_unsynced = false;
+        sim_process_crash_at(process, 1 + below(workload, 120), true);
+        return;
+    }
+    workload->shows_unsynced = chance(workload, 0.35);
+    if (workload->shows_unsynced) {
+        if (chance(workload, 0.5))
+            sim_process_crash_at_sync_dir(process, 1 + below(workload, 12), chance(workload, 0.2));
+        else
+            sim_process_crash_at_sync_file(process, 1 + below(workload, 60), false);
         return;
     }
     uint64_t steps = 1 + (chance(workload, 0.3) ? below(workload, 60) : below(workload, 1200));
