@@ -99,7 +99,7 @@ void sim_world_observe(struct sim_world *world, const struct sim_observer *obser
 uint64_t sim_world_faults(const struct sim_world *world, enum sim_fault fault);
 uint64_t sim_world_marks(const struct sim_world *world, enum env_mark mark);
 void sim_world_set_chance(struct sim_world *world, enum sim_fault fault, double chance);
-// A line for the trace, from whoever drives the world; it goes into the hash too.
+// A line for the trace, from whoever drives the world.
 void sim_world_note(struct sim_world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -151,14 +151,13 @@ void sim_world_event(struct sim_world *world, const char *what, const char *who,
 
 void sim_world_note(struct sim_world *world, const char *format, ...)
 {
+    if (world->options.trace == NULL) return;
     char line[512];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    world->hash = mix_text(mix(world->hash, world->now_ns), line);
-    if (world->options.trace != NULL)
-        world->options.trace(world->options.trace_context, world->now_ns, line);
+    world->options.trace(world->options.trace_context, world->now_ns, line);
 }
 
 // ---- Events ------------------------------------------------------------------------------------
