@@ -6,26 +6,33 @@
 
 // ---- One unfiltered at a time -------------------------------------------------------------------
 
+// Decodes the head at the stream's place, asking for bytes until it is whole; CORRUPT, called
+// `what`.
+static enum status decode_head(struct partition_reader *partition, const char *what)
+{
+    struct stream *data = &partition->data;
+    struct slice bytes;
+    enum status status = stream_peek(data, 1, &bytes);
+    while (status == STATUS_OK) {
+        struct cursor cursor = cursor_make(bytes);
+        bool is_sound = row_decoder_head(&partition->decoder, &cursor, &partition->head);
+        if (!cursor.failed) {
+            partition->head_size = (size_t)(cursor.next - bytes.data);
+            return is_sound ? STATUS_OK : stream_corrupt(data, what);
+        }
+        status = stream_peek_more(data, bytes.size, HEAD_SIZE_MAX, &bytes);
+    }
+    return status;
+}
+
 // Decodes the head that stands at the stream's place, unless it is decoded already.
 static enum status fetch_head(struct partition_reader *partition)
 {
     if (partition->has_head || partition->is_at_end) return STATUS_OK;
     struct stream *data = &partition->data;
-    struct slice bytes;
-    enum status status = stream_peek(data, 1, &bytes);
-    for (;;) {
-        if (status != STATUS_OK) return status;
-        struct cursor cursor = cursor_make(bytes);
-        bool is_sound = row_decoder_head(&partition->decoder, &cursor, &partition->head);
-        if (cursor.failed) {
-            status = stream_peek_more(data, bytes.size, HEAD_SIZE_MAX, &bytes);
-            continue;
-        }
-        if (!is_sound || partition->head.extended & EXTENDED_IS_STATIC)
-            return stream_corrupt(data, "bad row");
-        partition->head_size = (size_t)(cursor.next - bytes.data);
-        break;
-    }
+    enum status status = decode_head(partition, "bad row");
+    if (status != STATUS_OK) return status;
+    if (partition->head.extended & EXTENDED_IS_STATIC) return stream_corrupt(data, "bad row");
     if (partition->head.flags & UNFILTERED_END_OF_PARTITION) {
         partition->is_at_end = true;
         return STATUS_OK;
@@ -504,24 +511,13 @@ void partition_reader_deinit(struct partition_reader *partition)
 static enum status read_static_row(struct partition_reader *partition)
 {
     struct stream *data = &partition->data;
-    struct slice bytes;
-    enum status status = stream_peek(data, 1, &bytes);
-    for (;;) {
-        if (status != STATUS_OK) return status;
-        struct cursor cursor = cursor_make(bytes);
-        bool is_sound = row_decoder_head(&partition->decoder, &cursor, &partition->head);
-        if (cursor.failed) {
-            status = stream_peek_more(data, bytes.size, HEAD_SIZE_MAX, &bytes);
-            continue;
-        }
-        partition->head_size = (size_t)(cursor.next - bytes.data);
-        if (!is_sound || !(partition->head.extended & EXTENDED_IS_STATIC) ||
-            partition->head.flags & UNFILTERED_IS_MARKER ||
-            partition->head.body_size > data->end - data->position - partition->head_size ||
-            partition->head.body_size > ROW_SIZE_MAX)
-            return stream_corrupt(data, "bad static row");
-        break;
-    }
+    enum status status = decode_head(partition, "bad static row");
+    if (status != STATUS_OK) return status;
+    if (!(partition->head.extended & EXTENDED_IS_STATIC) ||
+        partition->head.flags & UNFILTERED_IS_MARKER ||
+        partition->head.body_size > data->end - data->position - partition->head_size ||
+        partition->head.body_size > ROW_SIZE_MAX)
+        return stream_corrupt(data, "bad static row");
     if (!partition->filter->with_static) {
         skip_unfiltered(partition);
         return STATUS_OK;
