@@ -4,7 +4,7 @@
 #define CQL_CQL_ERROR_H
 
 #include "base/slice.h"
-#include "ring/coordinator.h"
+#include "ring/coordinator/coordinator.h"
 
 // clang-format off
 #define CQL_ERROR_MAP(X)                 \

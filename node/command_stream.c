@@ -4,7 +4,7 @@
 #include "base/env_uv.h"
 #include "base/limits.h"
 #include "node/options.h"
-#include "ring/jobs.h"
+#include "ring/metadata/jobs.h"
 #include "stream/job/driver.h"
 #include "stream/job/job_client.h"
 

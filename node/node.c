@@ -6,8 +6,8 @@
 #include "cql/statement/statement.h"
 #include "cql/system/system_tables.h"
 #include "node/identity.h"
-#include "ring/coordinator.h"
-#include "ring/metadata.h"
+#include "ring/coordinator/coordinator.h"
+#include "ring/metadata/metadata.h"
 #include "storage/engine/engine.h"
 #include "stream/job/job_service.h"
 
@@ -50,7 +50,8 @@ static enum status open_storage(struct node *node, struct error *error)
 {
     char path[PATH_SIZE + 16];
     (void)snprintf(path, sizeof path, "%s/metadata", node->directory);
-    enum status status = metadata_open(node->env, path, &node->metadata, error);
+    enum status status = metadata_open(node->env, &(struct metadata_options){.directory = path},
+                                       &node->metadata, error);
     if (status != STATUS_OK) return status;
     const struct engine_options options = {
         .directory = node->directory,
@@ -95,8 +96,9 @@ static enum status open_services(struct node *node, struct error *error)
         .tokens = node->identity.tokens,
         .token_count = node->identity.token_count,
     };
-    node->coordinator =
-        coordinator_create(node->env, node->engine, metadata_schema(node->metadata));
+    const struct coordinator_options coordinator_options = {
+        .engine = node->engine, .schema = metadata_schema(node->metadata)};
+    node->coordinator = coordinator_create(node->env, &coordinator_options);
     node->system_tables = system_tables_create(node->env, node->metadata, &node->self);
     node->processor = (struct query_processor){
         .env = node->env,

@@ -1,7 +1,8 @@
 // One node: every layer put together on one env (org.apache.cassandra.service.CassandraDaemon).
 //
 //     DIR/identity       host id and tokens (identity.h)
-//        /metadata/      schema and jobs (ring/metadata.h)
+//        /members        the ring's, if it is not alone (members.h)
+//        /metadata/      schema and jobs (ring/metadata/metadata.h)
 //        /data/ …        tables, commit log, manifest (storage/engine/engine.h)
 //
 //     clients --CQL--> cql server --> query processor --> coordinator --> engine
@@ -14,7 +15,11 @@
 #include "base/env.h"
 #include "node/config.h"
 
+#include <stdbool.h>
+
 struct node;
+struct liveness;
+struct messaging;
 
 // Opens everything in DIR, which exists, and listens. Blocks: for start-up only. IN_USE: another
 // process has the directory or a port; CORRUPT, IO, NO_SPACE with what and where.
@@ -26,8 +31,16 @@ void node_stop(struct node *node, void (*stopped)(void *context), void *context)
 // Frees it as a crash would leave it: nothing is written or sent any more (simulator).
 void node_abandon(struct node *node);
 
+// Clients are served. A node of a ring first asks the others for what it missed, for a bounded
+// time.
+bool node_is_ready(const struct node *node);
+// Calls `ready` once, in a later turn, when it is.
+void node_when_ready(struct node *node, void (*ready)(void *context), void *context);
+
 // For the simulator's checks and for flushes by hand.
 struct engine *node_engine(struct node *node);
 struct metadata *node_metadata(struct node *node);
+struct messaging *node_messaging(struct node *node); // NULL in a ring of one.
+struct liveness *node_liveness(struct node *node);
 
 #endif

@@ -1,7 +1,7 @@
 #include "cql/execution/job_guard.h"
 
 #include "cql/statement/analysis.h"
-#include "ring/metadata.h"
+#include "ring/metadata/metadata.h"
 
 static const struct job *job_guard_writer(const struct query_processor *processor,
                                           const struct table *table)

@@ -10,8 +10,8 @@
 #include "base/arena.h"
 #include "base/env.h"
 #include "cql/cql_error.h"
-#include "ring/coordinator.h"
-#include "ring/metadata.h"
+#include "ring/coordinator/coordinator.h"
+#include "ring/metadata/metadata.h"
 #include "storage/schema/schema.h"
 
 struct system_tables; // cql/system/system_tables.h

@@ -7,7 +7,7 @@
 #define CQL_SYSTEM_SYSTEM_TABLES_H
 
 #include "base/env.h"
-#include "ring/metadata.h"
+#include "ring/metadata/metadata.h"
 #include "storage/memtable/memtable.h"
 #include "storage/schema/schema.h"
 

@@ -8,7 +8,7 @@
 #include "cql/client/client.h"
 #include "node/node.h"
 #include "node/ring_directory.h"
-#include "ring/metadata.h"
+#include "ring/metadata/metadata.h"
 #include "stream/job/driver.h"
 
 #include <inttypes.h>

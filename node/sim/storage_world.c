@@ -4,7 +4,7 @@
 #include "base/bytes.h"
 #include "base/container_of.h"
 #include "base/limits.h"
-#include "ring/coordinator.h"
+#include "ring/coordinator/coordinator.h"
 #include "storage/counter_context.h"
 #include "storage/engine/engine.h"
 #include "storage/merge/live_rows.h"
@@ -443,7 +443,9 @@ static enum status start(void *context, struct error *error)
         sim_process_crash(world->env);
         return status;
     }
-    world->coordinator = coordinator_create(world->env, world->engine, world->schema);
+    const struct coordinator_options coordinator_options = {.engine = world->engine,
+                                                            .schema = world->schema};
+    world->coordinator = coordinator_create(world->env, &coordinator_options);
     return STATUS_OK;
 }
 

@@ -3,7 +3,7 @@
 #include "base/container_of.h"
 #include "base/env_uv.h"
 #include "base/limits.h"
-#include "ring/transport.h"
+#include "ring/transport/transport.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// What workers and nodes say to each other about jobs, over ring/transport.h.
+// What workers and nodes say to each other about jobs, over ring/transport/transport.h.
 //
 //     SUBMIT  submission 16 bytes | name vbytes | code u64 | sources uv | source hash u64 |
 //             outputs uv × (keyspace vbytes | table vbytes | columns uv × vbytes)
@@ -19,7 +19,7 @@
 
 #include "base/buffer.h"
 #include "base/cursor.h"
-#include "ring/jobs.h"
+#include "ring/metadata/jobs.h"
 #include "stream/dataset/output.h"
 
 enum job_message {

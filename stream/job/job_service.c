@@ -5,7 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "ring/transport.h"
+#include "ring/transport/transport.h"
 #include "stream/job/job_protocol.h"
 #include "stream/job/reducer.h"
 

@@ -7,8 +7,8 @@
 #define STREAM_JOB_SERVICE_H
 
 #include "base/env.h"
-#include "ring/coordinator.h"
-#include "ring/metadata.h"
+#include "ring/coordinator/coordinator.h"
+#include "ring/metadata/metadata.h"
 
 enum { JOB_TABLE_NAME_SIZE = 512 }; // "ks.table" with its NUL; longer ones are cut in lists.
 

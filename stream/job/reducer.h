@@ -24,8 +24,8 @@
 #ifndef STREAM_REDUCER_H
 #define STREAM_REDUCER_H
 
-#include "ring/coordinator.h"
-#include "ring/metadata.h"
+#include "ring/coordinator/coordinator.h"
+#include "ring/metadata/metadata.h"
 #include "stream/job/gather.h"
 #include "stream/job/job_protocol.h"
 

@@ -4,7 +4,7 @@
 #include "base/container_of.h"
 #include "base/env_marks.h"
 #include "base/limits.h"
-#include "ring/transport.h"
+#include "ring/transport/transport.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

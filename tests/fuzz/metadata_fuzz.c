@@ -5,7 +5,7 @@
 //     else                u16 size | state | { u8 lag | u16 size | record }*, with right checksums;
 //                         bit 1 of how: the state is there (the file is not the first one)
 #include "base/checksum.h"
-#include "ring/metadata.h"
+#include "ring/metadata/metadata.h"
 #include "tests/fuzz/support/fuzz_sim.h"
 #include "tests/fuzz/targets.h"
 
@@ -36,7 +36,8 @@ static bool open_metadata(struct fuzz_sim *sim, struct uuid *version)
 {
     struct metadata *metadata;
     struct error error;
-    enum status status = metadata_open(sim->env, "/metadata", &metadata, &error);
+    enum status status = metadata_open(
+        sim->env, &(struct metadata_options){.directory = "/metadata"}, &metadata, &error);
     ASSERT(status == STATUS_OK || status == STATUS_CORRUPT);
     if (status != STATUS_OK) return false;
     *version = schema_version(metadata_schema(metadata));

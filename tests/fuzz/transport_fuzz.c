@@ -2,7 +2,7 @@
 //
 //     u8 how | …     how bit 0: raw bytes follow; else the hello and { u8 type | u8 id | u16 size |
 //                    payload }* with right checksums. Bit 1: we are the client.
-#include "ring/transport.h"
+#include "ring/transport/transport.h"
 #include "tests/fuzz/support/fuzz_sim.h"
 #include "tests/fuzz/support/fuzz_transport.h"
 #include "tests/fuzz/targets.h"

@@ -10,14 +10,14 @@ Mutant = collections.namedtuple("Mutant", "name world file old new")
 
 MUTANTS = [
     # -- Durability ---------------------------------------------------------------------------------
-    Mutant("acknowledge_before_sync", "node", "ring/coordinator.c",
+    Mutant("acknowledge_before_sync", "node", "ring/coordinator/coordinator_write.c",
            "engine_wait_synced(coordinator->engine, &write->waiter, position, write_synced);",
            "write->result.received = 1, env_task_post(coordinator->env, &write->task, write_task_run);"),
-    Mutant("acknowledge_increment_before_sync", "storage", "ring/coordinator.c",
+    Mutant("acknowledge_increment_before_sync", "storage", "ring/coordinator/coordinator_increment.c",
            "engine_wait_synced(coordinator->engine, &increment->waiter, increment->position,\n"
            "                       increment_synced);",
            "env_task_post(coordinator->env, &increment->task, increment_task_run);"),
-    Mutant("read_does_not_wait_for_sync", "storage", "ring/coordinator.c",
+    Mutant("read_does_not_wait_for_sync", "storage", "ring/coordinator/coordinator_read.c",
            "if (read->position > engine_synced_position(coordinator->engine)) {", "if (false) {"),
     Mutant("failed_sync_is_forgotten", "storage", "storage/commit_log/commit_log.c",
            "log->failed = log->job_status;", ""),
@@ -32,11 +32,11 @@ MUTANTS = [
            "return env_sync_dir(writer->env, writer->options->directory, writer->error);", "return STATUS_OK;"),
     Mutant("small_files_names_not_synced", "node", "storage/whole_file.c",
            "if (status == STATUS_OK) status = env_sync_dir(env, directory, error);", ""),
-    Mutant("metadata_acknowledged_before_sync", "node", "ring/metadata_log.c",
+    Mutant("metadata_acknowledged_before_sync", "node", "ring/metadata/metadata_log.c",
            "if (log->job_status == STATUS_OK) log->job_status = env_file_sync(log->file, &log->job_error);", ""),
-    Mutant("metadata_file_name_not_synced", "node", "ring/metadata_log.c",
+    Mutant("metadata_file_name_not_synced", "node", "ring/metadata/metadata_log.c",
            "if (status == STATUS_OK) status = env_sync_dir(env, log->directory, error);", ""),
-    Mutant("metadata_shown_before_sync", "node", "ring/metadata_log.c",
+    Mutant("metadata_shown_before_sync", "node", "ring/metadata/metadata_log.c",
            "if (status == STATUS_OK) status = settle(log, buffer_slice(&bytes), error);",
            "if (status == STATUS_OK && log->file_size < bytes.size)\n"
            "        status = env_file_truncate(log->file, log->file_size, error);"),
@@ -79,7 +79,7 @@ MUTANTS = [
            "driver->replay_count = job->batch_count;", "driver->replay_count = 0;"),
     Mutant("a_lost_answer_begins_the_job_anew", "job", "stream/job/worker_link.c",
            "if (link->was_submitted) submission.id = link->job.submission_id;", ""),
-    Mutant("batch_reported_before_its_sync", "job", "ring/coordinator.c",
+    Mutant("batch_reported_before_its_sync", "job", "ring/coordinator/coordinator_write.c",
            "engine_wait_synced(coordinator->engine, &write->waiter, position, write_synced);",
            "write->result.received = 1, env_task_post(coordinator->env, &write->task, write_task_run);"),
 ]

@@ -43,15 +43,17 @@ static inline void world_open(void)
     struct error error;
     (void)snprintf(path, sizeof path, "%s/metadata", world.directory);
     ck_assert_int_eq(env_uv_create(&world.env, &error), STATUS_OK);
-    ck_assert_msg(metadata_open(world.env, path, &world.metadata, &error) == STATUS_OK, "%s",
-                  error.text);
+    ck_assert_msg(metadata_open(world.env, &(struct metadata_options){.directory = path},
+                                &world.metadata, &error) == STATUS_OK,
+                  "%s", error.text);
     const struct engine_options options = {.directory = world.directory};
     ck_assert_msg(engine_open(world.env, &options, metadata_schema(world.metadata), &world.engine,
                               &error) == STATUS_OK,
                   "%s", error.text);
     metadata_set_engine(world.metadata, world.engine);
-    world.coordinator =
-        coordinator_create(world.env, world.engine, metadata_schema(world.metadata));
+    world.coordinator = coordinator_create(
+        world.env, &(struct coordinator_options){.engine = world.engine,
+                                                 .schema = metadata_schema(world.metadata)});
     world.tables = system_tables_create(world.env, world.metadata, &world_identity);
     world.processor = (struct query_processor){.env = world.env,
                                                .metadata = world.metadata,

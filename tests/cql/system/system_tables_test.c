@@ -33,7 +33,9 @@ static void setup(void)
     (void)snprintf(path, sizeof path, "%s/metadata", directory);
     struct error error;
     ck_assert_int_eq(env_uv_create(&env, &error), STATUS_OK);
-    ck_assert_int_eq(metadata_open(env, path, &metadata, &error), STATUS_OK);
+    ck_assert_int_eq(
+        metadata_open(env, &(struct metadata_options){.directory = path}, &metadata, &error),
+        STATUS_OK);
     ck_assert_int_eq(env_address_parse("127.0.0.9", 7000, &identity.broadcast_address), STATUS_OK);
     ck_assert_int_eq(env_address_parse("127.0.0.9", 7000, &identity.listen_address), STATUS_OK);
     ck_assert_int_eq(env_address_parse("127.0.0.9", 9042, &identity.rpc_address), STATUS_OK);

@@ -42,12 +42,15 @@ void fuzz_node_open(struct fuzz_node *node, double segmented)
     fuzz_sim_open(&node->sim, segmented);
     struct env *env = node->sim.env;
     struct error error;
-    ASSERT(metadata_open(env, "/metadata", &node->metadata, &error) == STATUS_OK);
+    ASSERT(metadata_open(env, &(struct metadata_options){.directory = "/metadata"}, &node->metadata,
+                         &error) == STATUS_OK);
     const struct engine_options options = {.directory = "/"};
     ASSERT(engine_open(env, &options, metadata_schema(node->metadata), &node->engine, &error) ==
            STATUS_OK);
     metadata_set_engine(node->metadata, node->engine);
-    node->coordinator = coordinator_create(env, node->engine, metadata_schema(node->metadata));
+    const struct coordinator_options coordinator_options = {
+        .engine = node->engine, .schema = metadata_schema(node->metadata)};
+    node->coordinator = coordinator_create(env, &coordinator_options);
     node->tables = system_tables_create(env, node->metadata, &identity);
     node->processor = (struct query_processor){.env = env,
                                                .metadata = node->metadata,

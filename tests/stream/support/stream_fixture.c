@@ -42,15 +42,18 @@ static void start(struct stream_fixture *fixture)
     struct error error = {.text = ""};
     char path[300];
     (void)snprintf(path, sizeof path, "%s/metadata", fixture->directory);
-    ck_assert_msg(metadata_open(fixture->env, path, &fixture->metadata, &error) == STATUS_OK, "%s",
-                  error.text);
+    ck_assert_msg(metadata_open(fixture->env, &(struct metadata_options){.directory = path},
+                                &fixture->metadata, &error) == STATUS_OK,
+                  "%s", error.text);
     struct engine_options options = {.directory = fixture->directory};
     const struct schema *schema = metadata_schema(fixture->metadata);
     ck_assert_msg(engine_open(fixture->env, &options, schema, &fixture->engine, &error) ==
                       STATUS_OK,
                   "%s", error.text);
     metadata_set_engine(fixture->metadata, fixture->engine);
-    fixture->coordinator = coordinator_create(fixture->env, fixture->engine, schema);
+    const struct coordinator_options coordinator_options = {.engine = fixture->engine,
+                                                            .schema = schema};
+    fixture->coordinator = coordinator_create(fixture->env, &coordinator_options);
 }
 
 static void set_flag(void *context)

@@ -4,8 +4,8 @@
 #ifndef TESTS_STREAM_SUPPORT_STREAM_FIXTURE_H
 #define TESTS_STREAM_SUPPORT_STREAM_FIXTURE_H
 
-#include "ring/coordinator.h"
-#include "ring/metadata.h"
+#include "ring/coordinator/coordinator.h"
+#include "ring/metadata/metadata.h"
 #include "storage/engine/engine.h"
 
 struct stream_fixture {

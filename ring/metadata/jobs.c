@@ -1,4 +1,4 @@
-#include "ring/jobs.h"
+#include "ring/metadata/jobs.h"
 
 #include "base/assert.h"
 #include "base/checksum.h"

@@ -1,6 +1,6 @@
 // The metadata log on real files: what was acknowledged comes back, a torn tail does not, damage to
 // what was acknowledged is said.
-#include "ring/metadata_log.h"
+#include "ring/metadata/metadata_log.h"
 
 #include "base/container_of.h"
 #include "base/env_uv.h"

@@ -2,14 +2,22 @@
 // replicas of a key, sends, waits for as many as the consistency level says.
 //
 // Operations are structs in the caller's memory: started by a function, ended by one call of
-// `done`, which never comes inside the starting call. A node alone is a ring of one: every key's
-// only live replica is the local engine, and levels that RF replicas of it can not reach are
-// UNAVAILABLE.
+// `done`, which never comes inside the starting call. Without messaging a node is a ring of one:
+// every key's only live replica is the local engine, and levels that RF replicas of it can not
+// reach are UNAVAILABLE.
+//
+//     coordinator_write.c      every replica gets it; hints for those that are down
+//     coordinator_increment.c  one leader, which replicates the shard
+//     coordinator_read.c       data of one replica, digests of others; read_repair.c when they
+//     differ replica_write.c, replica_read.c   the other end: what a member does that is asked
 #ifndef RING_COORDINATOR_H
 #define RING_COORDINATOR_H
 
 #include "base/env.h"
 #include "ring/consistency.h"
+#include "ring/coordinator/batch_log.h"
+#include "ring/coordinator/hints.h"
+#include "ring/topology/placement.h"
 #include "storage/engine/engine.h"
 
 enum coordinator_outcome {
@@ -26,12 +34,26 @@ struct coordinator_result {
     enum consistency consistency;
     int required, received, alive;
     int failures;
+    bool data_present; // Of a read that timed out or failed: the data came, digests are missing.
+};
+
+// What a node's ring is made of. All outlive the coordinator. The last four are NULL in a ring of
+// one, as `placement` may be.
+struct coordinator_options {
+    struct engine *engine;
+    const struct schema *schema;
+    struct placement *placement;
+    struct liveness *liveness;
+    struct messaging *messaging; // It takes the verbs of writes and reads.
+    struct hints *hints;
+    struct batch_log *batch_log;
+    // As in cassandra.yaml; 0: Cassandra's defaults (5, 10, 2, 5 and 60 s).
+    uint64_t read_timeout_ns, range_timeout_ns, write_timeout_ns, counter_write_timeout_ns,
+        truncate_timeout_ns;
 };
 
 struct coordinator;
-// `schema` tells a keyspace's replication. Both outlive the coordinator.
-struct coordinator *coordinator_create(struct env *env, struct engine *engine,
-                                       const struct schema *schema);
+struct coordinator *coordinator_create(struct env *env, const struct coordinator_options *options);
 void coordinator_destroy(struct coordinator *coordinator); // No operation may be under way.
 
 // A write of mutations that are not counters, or of ready counter shards. All of them are applied
@@ -53,6 +75,14 @@ void coordinator_write_start(struct coordinator *coordinator, struct coordinator
                              enum consistency consistency,
                              void (*done)(struct coordinator_write *write,
                                           const struct coordinator_result *result));
+
+// The same for a BATCH that was logged: when any of it is written, all of it will be, whoever dies
+// (batch_log.h). More than one partition, or it is as above.
+void coordinator_write_logged(struct coordinator *coordinator, struct coordinator_write *write,
+                              const struct mutation *mutations, size_t count,
+                              enum consistency consistency,
+                              void (*done)(struct coordinator_write *write,
+                                           const struct coordinator_result *result));
 
 // Increments, each sent to one leader, once (exactly-once.md §3).
 //
@@ -94,6 +124,8 @@ struct coordinator_read {
                            bool *enough);
     const struct table *table;
     const struct partition_key *keys; // In the order wanted; NULL: a scan of `range`.
+    uint32_t
+        row_max; // About how many rows `consume` will want, so that replicas send no more; 0: all.
     size_t key_count;
     struct scan_range range;
     struct partition_filter filter;
@@ -121,9 +153,27 @@ MUST_USE bool coordinator_read_try(struct coordinator *coordinator, struct coord
                                    void (*done)(struct coordinator_read *read,
                                                 const struct coordinator_result *result));
 
+// Removes all data of a table on every member: all must be alive.
+struct coordinator_truncate {
+    void (*done)(struct coordinator_truncate *truncate, const struct coordinator_result *result);
+    // The rest is the coordinator's.
+    struct coordinator *coordinator;
+    struct coordinator_result result;
+    struct uuid table;
+    struct engine_flush local;
+    struct messaging_request *requests;
+    uint16_t request_count, waits_for;
+    struct env_task task;
+};
+void coordinator_truncate_start(struct coordinator *coordinator,
+                                struct coordinator_truncate *truncate, struct uuid table,
+                                void (*done)(struct coordinator_truncate *truncate,
+                                             const struct coordinator_result *result));
+
 // What operations hold, when the process around them is gone: the end of a simulated crash. Also
 // after their end.
 void coordinator_read_abandon(struct coordinator_read *read);
+void coordinator_write_abandon(struct coordinator_write *write);
 void coordinator_increment_abandon(struct coordinator_increment *increment);
 
 // Replicas of each partition of a keyspace, over all data centres; 1 for LocalStrategy.

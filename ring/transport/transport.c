@@ -1,8 +1,8 @@
-#include "ring/transport.h"
+#include "ring/transport/transport.h"
 
 #include "base/assert.h"
 #include "base/container_of.h"
-#include "ring/transport_link.h"
+#include "ring/transport/transport_link.h"
 
 #include <stdlib.h>
 

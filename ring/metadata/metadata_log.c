@@ -1,4 +1,4 @@
-#include "ring/metadata_log.h"
+#include "ring/metadata/metadata_log.h"
 
 #include "base/assert.h"
 #include "base/container_of.h"

@@ -1,11 +1,11 @@
-#include "ring/transport_link.h"
+#include "ring/transport/transport_link.h"
 
 #include "base/assert.h"
 #include "base/checksum.h"
 #include "base/container_of.h"
 #include "base/cursor.h"
 #include "base/limits.h"
-#include "ring/transport.h"
+#include "ring/transport/transport.h"
 
 enum { TRANSPORT_HELLO_SIZE = 8, TRANSPORT_HEADER_SIZE = 4 + 1 + 8 + 8 };
 

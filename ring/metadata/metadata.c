@@ -1,4 +1,4 @@
-#include "ring/metadata.h"
+#include "ring/metadata/metadata.h"
 
 #include "base/assert.h"
 #include "base/container_of.h"
@@ -219,15 +219,15 @@ static void metadata_free(struct metadata *metadata)
     free(metadata);
 }
 
-enum status metadata_open(struct env *env, const char *directory, struct metadata **metadata,
-                          struct error *error)
+enum status metadata_open(struct env *env, const struct metadata_options *options,
+                          struct metadata **metadata, struct error *error)
 {
     struct metadata *opened = calloc(1, sizeof *opened);
     ASSERT(opened != NULL);
     opened->schema = schema_create();
     opened->jobs = jobs_create();
     enum status status =
-        metadata_log_open(env, directory, &log_events, opened, &opened->log, error);
+        metadata_log_open(env, options->directory, &log_events, opened, &opened->log, error);
     if (status != STATUS_OK) {
         metadata_free(opened);
         return status;

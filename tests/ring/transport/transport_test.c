@@ -1,5 +1,5 @@
 // Both ends on one loop, and a peer that speaks raw bytes: whatever it says, the server lives.
-#include "ring/transport.h"
+#include "ring/transport/transport.h"
 
 #include "base/container_of.h"
 #include "base/env_uv.h"

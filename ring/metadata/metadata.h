@@ -1,31 +1,65 @@
-// What the metadata log says: the schema and the stream jobs, as of its newest record.
+// What the metadata log says: the members, the schema and the stream jobs, as of its newest record.
 //
 // Records are made here (metadata_record_…), appended by whoever wants the change, and applied here
 // when they are durable; listeners hear of each change after it took effect.
 #ifndef RING_METADATA_H
 #define RING_METADATA_H
 
-#include "ring/jobs.h"
-#include "ring/metadata_log.h"
+#include "ring/metadata/jobs.h"
+#include "ring/metadata/metadata_log.h"
+#include "ring/topology/topology.h"
 #include "storage/engine/engine.h"
 #include "storage/schema/schema.h"
 
 struct metadata;
+struct messaging;
+struct liveness;
 
 // What a listener hears, after the state has changed.
 struct metadata_change {
     enum { METADATA_CREATED, METADATA_UPDATED, METADATA_DROPPED } change;
-    enum { METADATA_KEYSPACE, METADATA_TABLE } target;
+    enum { METADATA_KEYSPACE, METADATA_TABLE, METADATA_MEMBER } target;
     struct slice keyspace, table; // Valid during the call.
+    uint16_t member;
 };
 struct metadata_listener {
     void (*changed)(struct metadata_listener *listener, const struct metadata_change *change);
     struct metadata_listener *next;
 };
 
-// Opens the log in DIR/metadata and replays it. Blocks: for start-up only.
-MUST_USE enum status metadata_open(struct env *env, const char *directory,
+struct metadata_options {
+    const char *directory; // Of the log: DIR/metadata.
+    // The ring's members, which a log that is new begins with, and our number among them. NULL: a
+    // ring of one that has no topology.
+    const struct topology *topology;
+    uint16_t self;
+};
+// Opens the log and replays it. Blocks: for start-up only. INVALID: the log is of another ring.
+MUST_USE enum status metadata_open(struct env *env, const struct metadata_options *options,
                                    struct metadata **metadata, struct error *error);
+// From now on a change is agreed with the other members, and is done when all that live have
+// applied it. A ring of one needs none of this.
+void metadata_join(struct metadata *metadata, struct messaging *messaging,
+                   struct liveness *liveness);
+// The number of the newest applied record.
+uint64_t metadata_number(const struct metadata *metadata);
+// A member is at `number`: fetch what we miss. messaging_log_moved() is called when we have more.
+void metadata_catch_up(struct metadata *metadata, uint16_t member, uint64_t number);
+// Asks live members whether we miss something; `done` when we have it all or nobody answers in
+// time.
+void metadata_catch_up_all(struct metadata *metadata, uint64_t timeout_ns,
+                           void (*done)(void *context), void *context);
+// NULL in a ring of one that was given none. Valid for this turn.
+const struct topology *metadata_topology(const struct metadata *metadata);
+// Our own addresses, when they are no longer those that the topology has.
+struct metadata_member_change {
+    void (*done)(struct metadata_member_change *change, enum status status);
+    struct metadata_log_append append; // The rest is metadata's.
+    struct buffer record;
+};
+void metadata_put_member(struct metadata *metadata, struct metadata_member_change *change,
+                         uint16_t member, const struct member *value,
+                         void (*done)(struct metadata_member_change *, enum status));
 // Calls `drained` in a later turn, once nothing is under way.
 void metadata_drain(struct metadata *metadata, void (*drained)(void *context), void *context);
 // Only when drained, or before the first change.

@@ -1,6 +1,6 @@
 // The job records as a state machine: what follows is taken, whatever does not is a conflict that
 // changes nothing.
-#include "ring/jobs.h"
+#include "ring/metadata/jobs.h"
 
 #include <check.h>
 

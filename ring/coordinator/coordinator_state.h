@@ -1,0 +1,33 @@
+// The coordinator among its own files: what coordinator_*.c share.
+#ifndef RING_COORDINATOR_STATE_H
+#define RING_COORDINATOR_STATE_H
+
+#include "ring/coordinator/coordinator.h"
+
+enum {
+    COORDINATOR_ARENA_BLOCK_SIZE = 16384,
+    FREE_ARENAS_MAX = 16,
+    KEPT_ARENA_SIZE_MAX = 65536, // A larger one is not kept for the next operation.
+};
+
+struct coordinator {
+    struct env *env;
+    struct coordinator_options options;
+    struct engine *engine;
+    const struct schema *schema;
+    // An operation needs its arena only while it reads or applies, so one or two serve for all.
+    struct arena free_arenas[FREE_ARENAS_MAX];
+    size_t free_arena_count;
+};
+
+void coordinator_take_arena(struct coordinator *coordinator, struct arena *arena);
+// The arena is empty afterwards, and may be given back again.
+void coordinator_give_arena(struct coordinator *coordinator, struct arena *arena);
+
+// Sets `*result` and tells whether enough replicas of the table are alive.
+bool coordinator_replicas_suffice(const struct coordinator *coordinator, const struct table *table,
+                                  enum consistency consistency, struct coordinator_result *result);
+// How a fault of the local engine looks from outside. WOULD_BLOCK never comes here.
+void coordinator_result_fail(struct coordinator_result *result, enum status status);
+
+#endif
