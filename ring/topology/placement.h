@@ -29,9 +29,14 @@ struct replicas placement_find(struct placement *placement, const struct keyspac
 // The same for a place of the ring, an index into the topology's.
 struct replicas placement_at(struct placement *placement, const struct keyspace *keyspace,
                              size_t place);
-// How many copies the options ask for, over all data centres, and in one: more than there are nodes
-// is possible, as in Cassandra.
-int placement_factor(const struct placement *placement, const struct keyspace *keyspace);
+// Works out the replicas of a place anew, into `members` (room for all members): what the above
+// keep. Not for LocalStrategy. The result is their number.
+uint16_t placement_choose(const struct topology *topology, const struct keyspace *keyspace,
+                          size_t place, uint16_t *members);
+// How many copies the options ask for, over all data centres, in this node's and in another: more
+// than there are nodes is possible, as in Cassandra.
+int placement_factor(struct placement *placement, const struct keyspace *keyspace);
+int placement_local_factor(struct placement *placement, const struct keyspace *keyspace);
 int placement_factor_in(const struct placement *placement, const struct keyspace *keyspace,
                         const char *data_center);
 // Same data centre as this node.
