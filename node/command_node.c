@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STARTER_DESCRIPTOR = 3, KEYS_MAX = 32, SPECS_MAX = KEYS_MAX + 3 };
+enum { STARTER_DESCRIPTOR = 3, KEYS_MAX = 64, SPECS_MAX = KEYS_MAX + 3 };
 
 // Own options first, then one text for each key of the configuration.
 struct node_options {

@@ -35,6 +35,15 @@ static const struct config_key keys[] = {
     NUMBER(commitlog_sync_period_ms, 1, 3600000, "Of periodic: how long a write may be unsynced"),
     NUMBER(memtable_space_mib, 1, 1 << 20, "Memory for data that is not in SSTables yet"),
     NUMBER(file_cache_size_mib, 1, 1 << 20, "Memory for pieces of SSTables that were read"),
+    NUMBER(read_request_timeout_in_ms, 1, 3600000, "How long a read of keys waits for replicas"),
+    NUMBER(range_request_timeout_in_ms, 1, 3600000, "The same of a read of many partitions"),
+    NUMBER(write_request_timeout_in_ms, 1, 3600000, "The same of a write"),
+    NUMBER(counter_write_request_timeout_in_ms, 1, 3600000, "The same of an increment"),
+    NUMBER(truncate_request_timeout_in_ms, 1, 3600000, "The same of TRUNCATE"),
+    NUMBER(cas_contention_timeout_in_ms, 1, 3600000, "How long a statement with IF tries"),
+    TEXT(hinted_handoff_enabled, "Are writes kept for nodes that are down: true or false"),
+    NUMBER(max_hint_window_in_ms, 1, 604800000, "For how long a node may be down for that"),
+    NUMBER(hinted_handoff_throttle_in_kb, 1, 1 << 30, "How fast they are sent later, in a second"),
 };
 
 #undef TEXT
@@ -60,6 +69,15 @@ void config_set_defaults(struct config *config)
         .commitlog_sync_period_ms = 10000,
         .memtable_space_mib = MEMTABLE_SPACE_MAX / MIB,
         .file_cache_size_mib = CHUNK_CACHE_SIZE_MAX / MIB,
+        .read_request_timeout_in_ms = 5000,
+        .range_request_timeout_in_ms = 10000,
+        .write_request_timeout_in_ms = 2000,
+        .counter_write_request_timeout_in_ms = 5000,
+        .truncate_request_timeout_in_ms = 60000,
+        .cas_contention_timeout_in_ms = 1000,
+        .hinted_handoff_enabled = "true",
+        .max_hint_window_in_ms = 3 * 3600 * 1000,
+        .hinted_handoff_throttle_in_kb = 16 * 1024,
     };
 }
 
@@ -79,6 +97,12 @@ static enum status check_sync(const char *value, struct error *error)
                      value);
 }
 
+static enum status check_switch(const char *key, const char *value, struct error *error)
+{
+    if (strcmp(value, "true") == 0 || strcmp(value, "false") == 0) return STATUS_OK;
+    return error_set(error, STATUS_INVALID, "%s is true or false, not '%s'", key, value);
+}
+
 enum status config_set(struct config *config, const char *key, const char *value,
                        struct error *error)
 {
@@ -92,6 +116,9 @@ enum status config_set(struct config *config, const char *key, const char *value
             return error_set(error, STATUS_INVALID, "%s: longer than %d bytes", key,
                              CONFIG_TEXT_SIZE - 1);
         if (strcmp(key, "commitlog_sync") == 0 && check_sync(value, error) != STATUS_OK)
+            return STATUS_INVALID;
+        if (strcmp(key, "hinted_handoff_enabled") == 0 &&
+            check_switch(key, value, error) != STATUS_OK)
             return STATUS_INVALID;
         (void)snprintf(target, CONFIG_TEXT_SIZE, "%s", value);
         return STATUS_OK;
@@ -174,6 +201,11 @@ enum status config_read_file(struct env *env, struct config *config, const char 
     }
     buffer_deinit(&text);
     return status;
+}
+
+bool config_hints_are_enabled(const struct config *config)
+{
+    return strcmp(config->hinted_handoff_enabled, "true") == 0;
 }
 
 enum commit_log_sync config_commit_log_sync(const struct config *config)

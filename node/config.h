@@ -25,6 +25,14 @@ struct config {
     int64_t commitlog_sync_period_ms;
     int64_t memtable_space_mib;
     int64_t file_cache_size_mib;
+    // How long a coordinator waits for replicas.
+    int64_t read_request_timeout_in_ms, range_request_timeout_in_ms;
+    int64_t write_request_timeout_in_ms, counter_write_request_timeout_in_ms;
+    int64_t truncate_request_timeout_in_ms;
+    int64_t cas_contention_timeout_in_ms;
+    char hinted_handoff_enabled[CONFIG_TEXT_SIZE]; // true, false
+    int64_t max_hint_window_in_ms;
+    int64_t hinted_handoff_throttle_in_kb; // In a second.
 };
 
 // One key: its name in the file, on the command line with dashes for underscores.
@@ -45,6 +53,8 @@ MUST_USE enum status config_set(struct config *config, const char *key, const ch
 // error too: a typo would else pass unseen.
 MUST_USE enum status config_read_file(struct env *env, struct config *config, const char *path,
                                       struct error *error);
+// Are hints kept for members that are down?
+bool config_hints_are_enabled(const struct config *config);
 // The sync mode that `commitlog_sync` names.
 enum commit_log_sync config_commit_log_sync(const struct config *config);
 
