@@ -24,6 +24,10 @@ struct env;
 
 // Microseconds since 1970. May jump, in either direction.
 int64_t env_wall_us(struct env *env);
+// What a test does to this process's wall clock: from now on it is this much ahead of the
+// machine's (behind it, if negative). Nothing happens in the simulator, whose machines have clocks
+// of their own.
+void env_shift_wall(struct env *env, int64_t offset_us);
 // Nanoseconds since some moment. Never goes back.
 uint64_t env_monotonic_ns(struct env *env);
 // Unpredictable bytes (ids, seeds).

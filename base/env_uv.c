@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -47,10 +48,15 @@ enum status env_uv_status(int code)
 
 static int64_t env_uv_wall_us(struct env *env)
 {
-    (void)env;
     struct timespec now;
     ASSERT(clock_gettime(CLOCK_REALTIME, &now) == 0);
-    return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US;
+    int64_t offset_us = atomic_load_explicit(&env_uv_of(env)->wall_offset_us, memory_order_relaxed);
+    return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US + offset_us;
+}
+
+static void env_uv_shift_wall(struct env *env, int64_t offset_us)
+{
+    atomic_store_explicit(&env_uv_of(env)->wall_offset_us, offset_us, memory_order_relaxed);
 }
 
 static uint64_t env_uv_monotonic_ns(struct env *env)
@@ -159,6 +165,7 @@ static void env_uv_after_wait(uv_check_t *handle)
 
 static const struct env_ops env_uv_ops = {
     .wall_us = env_uv_wall_us,
+    .shift_wall = env_uv_shift_wall,
     .monotonic_ns = env_uv_monotonic_ns,
     .random_bytes = env_uv_random_bytes,
     .timer_start = env_uv_timer_start,

@@ -52,7 +52,8 @@ struct env_uv {
     uv_mutex_t jobs_done_mutex;
     struct env_job *jobs_done, **jobs_done_last; // Guarded by jobs_done_mutex.
     bool destroying;
-    int accepted_descriptor_end; // From here on descriptors are for files: see stream.c.
+    _Atomic int64_t wall_offset_us; // The clock may be read on any thread.
+    int accepted_descriptor_end;    // From here on descriptors are for files: see stream.c.
     uint8_t *read_buffer; // Of all streams: what arrived is handed over before the next read.
 };
 

@@ -105,6 +105,9 @@ void message_put_prepared(struct buffer *buffer, int version, const struct state
 void message_put_schema_change_event(struct buffer *buffer, const char *change, const char *target,
                                      struct slice keyspace, struct slice table);
 // "UP" or "DOWN".
+// "NEW_NODE", "REMOVED_NODE", "MOVED_NODE".
+void message_put_topology_change_event(struct buffer *buffer, const char *change,
+                                       const struct env_address *address);
 void message_put_status_change_event(struct buffer *buffer, const char *change,
                                      const struct env_address *address);
 void message_put_type(struct buffer *buffer, int version, const struct type *type);

@@ -342,6 +342,14 @@ void message_put_schema_change_event(struct buffer *buffer, const char *change, 
     put_schema_change(buffer, change, target, keyspace, table);
 }
 
+void message_put_topology_change_event(struct buffer *buffer, const char *change,
+                                       const struct env_address *address)
+{
+    put_text(buffer, "TOPOLOGY_CHANGE");
+    put_text(buffer, change);
+    put_address(buffer, address);
+}
+
 void message_put_status_change_event(struct buffer *buffer, const char *change,
                                      const struct env_address *address)
 {

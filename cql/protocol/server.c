@@ -11,7 +11,7 @@
 struct cql_server {
     struct connection_shared shared;
     struct env_listener *listener; // NULL once it closes.
-    struct metadata_listener schema_listener;
+    struct metadata_listener metadata_listener;
     struct env_task closed_task;
     bool is_closing, is_abandoned;
     void (*closed)(void *context);
@@ -32,11 +32,10 @@ static void accepted(void *context, struct env_stream *stream)
 
 // ---- Events ------------------------------------------------------------------------------------
 
-static void schema_changed(struct metadata_listener *listener, const struct metadata_change *change)
+static void announce_schema(struct cql_server *server, const struct metadata_change *change)
 {
     static const char *const changes[] = {"CREATED", "UPDATED", "DROPPED"};
     static const char *const targets[] = {"KEYSPACE", "TABLE"};
-    struct cql_server *server = CONTAINER_OF(listener, struct cql_server, schema_listener);
     prepared_cache_drop_stale(server->shared.prepared, server->shared.processor);
     for (struct connection *c = server->shared.first; c != NULL; c = c->next) {
         struct buffer *body = connection_begin_event(c, MESSAGE_SCHEMA_CHANGE);
@@ -47,13 +46,20 @@ static void schema_changed(struct metadata_listener *listener, const struct meta
     }
 }
 
-static void announce_down(struct cql_server *server)
+static void metadata_changed(struct metadata_listener *listener,
+                             const struct metadata_change *change)
 {
-    struct env_address address = env_listener_address(server->listener);
+    struct cql_server *server = CONTAINER_OF(listener, struct cql_server, metadata_listener);
+    if (change->target != METADATA_MEMBER) announce_schema(server, change);
+}
+
+void cql_server_announce_status(struct cql_server *server, const struct env_address *address,
+                                bool is_up)
+{
     for (struct connection *c = server->shared.first; c != NULL; c = c->next) {
         struct buffer *body = connection_begin_event(c, MESSAGE_STATUS_CHANGE);
         if (body == NULL) continue;
-        message_put_status_change_event(body, "DOWN", &address);
+        message_put_status_change_event(body, is_up ? "UP" : "DOWN", address);
         (void)connection_end_response(c);
     }
 }
@@ -65,7 +71,7 @@ static void destroy(struct cql_server *server)
     ASSERT(server->shared.first == NULL);
     env_task_cancel(server->shared.env, &server->closed_task);
     if (server->shared.processor->metadata != NULL)
-        metadata_unlisten(server->shared.processor->metadata, &server->schema_listener);
+        metadata_unlisten(server->shared.processor->metadata, &server->metadata_listener);
     request_pool_deinit(&server->shared);
     prepared_cache_destroy(server->shared.prepared);
     free(server);
@@ -102,9 +108,9 @@ enum status cql_server_create(struct env *env, struct query_processor *processor
         return status;
     }
     created->shared.prepared = prepared_cache_create();
-    created->schema_listener.changed = schema_changed;
+    created->metadata_listener.changed = metadata_changed;
     if (processor->metadata != NULL)
-        metadata_listen(processor->metadata, &created->schema_listener);
+        metadata_listen(processor->metadata, &created->metadata_listener);
     *server = created;
     return STATUS_OK;
 }
@@ -141,7 +147,8 @@ void cql_server_close(struct cql_server *server, void (*closed)(void *context), 
     server->is_closing = true;
     server->closed = closed;
     server->context = context;
-    announce_down(server);
+    struct env_address address = env_listener_address(server->listener);
+    cql_server_announce_status(server, &address, false);
     env_listener_close(server->listener);
     server->listener = NULL;
     for (struct connection *c = server->shared.first; c != NULL; c = c->next)

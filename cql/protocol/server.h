@@ -31,6 +31,11 @@ struct cql_server_statistics {
 void cql_server_statistics(const struct cql_server *server,
                            struct cql_server_statistics *statistics);
 
+// Tells clients who registered for it that a node of the ring serves clients now, or no more.
+// `address` is the one for clients.
+void cql_server_announce_status(struct cql_server *server, const struct env_address *address,
+                                bool is_up);
+
 // Tells clients that the node goes down, takes no more connections, lets go of those there are when
 // their requests have ended, and frees the server. `closed` comes once, never inside this call. The
 // parts below still work until then.
