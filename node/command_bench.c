@@ -20,7 +20,8 @@ struct bench_options {
 #define TARGET(member) offsetof(struct bench_options, member)
 
 static const struct option_spec specs[] = {
-    {"host", OPTION_TEXT, TARGET(host), "IP", "The server's address (127.0.0.1)", 0, 0},
+    {"host", OPTION_TEXT, TARGET(host), "IP,IP…",
+     "The server's address, or several: IP,IP… (127.0.0.1)", 0, 0},
     {"port", OPTION_NUMBER, TARGET(port), "PORT", "Its CQL port (9042)", 1, 65535},
     {"connections", OPTION_NUMBER, TARGET(connections), "C", "Connections (8)", 1,
      CQL_BENCH_CONNECTIONS_MAX},
@@ -70,6 +71,27 @@ static enum status take_pids(const char *text, struct cql_bench_options *bench, 
     return STATUS_OK;
 }
 
+static enum status take_hosts(const char *text, uint16_t port, struct cql_bench_options *bench,
+                              struct error *error)
+{
+    while (*text != '\0') {
+        char host[ENV_ADDRESS_TEXT_SIZE];
+        size_t size = strcspn(text, ",");
+        (void)snprintf(host, sizeof host, "%.*s", (int)(size < sizeof host ? size : 0), text);
+        if (bench->host_count == CQL_BENCH_HOSTS_MAX || bench->host_count == bench->connections)
+            return error_set(error, STATUS_INVALID,
+                             "--host takes at most %d addresses, and --connections as many",
+                             CQL_BENCH_HOSTS_MAX);
+        if (env_address_parse(host, port, &bench->hosts[bench->host_count]) != STATUS_OK)
+            return error_set(error, STATUS_INVALID,
+                             "--host wants addresses such as 127.0.0.1, not '%s'", host);
+        bench->host_count++;
+        text += size + (text[size] == ',');
+    }
+    return bench->host_count > 0 ? STATUS_OK
+                                 : error_set(error, STATUS_INVALID, "--host names no address");
+}
+
 static enum status take_consistency(const char *text, enum consistency *consistency,
                                     struct error *error)
 {
@@ -94,10 +116,9 @@ static enum status take_options(const struct bench_options *options,
         .count = (uint64_t)options->count,
         .seed = (uint64_t)options->seed,
     };
-    if (env_address_parse(options->host, (uint16_t)options->port, &bench->address) != STATUS_OK)
-        return error_set(error, STATUS_INVALID,
-                         "--host wants an address such as 127.0.0.1, not '%s'", options->host);
-    enum status status = take_consistency(options->consistency, &bench->consistency, error);
+    enum status status = take_hosts(options->host, (uint16_t)options->port, bench, error);
+    if (status == STATUS_OK)
+        status = take_consistency(options->consistency, &bench->consistency, error);
     return status != STATUS_OK ? status : take_pids(options->pids, bench, error);
 }
 

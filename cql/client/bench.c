@@ -33,7 +33,7 @@ struct cql_bench {
     struct cql_client *clients[CQL_BENCH_CONNECTIONS_MAX];
     size_t ready_count;
     struct slot *slots;
-    size_t step; // Of setting up or preparing.
+    size_t step; // Of setting up, or of preparing: every statement at every host.
     struct prepared_id ids[BENCH_STATEMENTS_MAX];
     struct arena arena;         // Of the ids.
     struct arena request_arena; // Of the values of one request.
@@ -207,8 +207,10 @@ static void step_done(struct cql_client_request *request, enum status status,
             fail(bench, STATUS_MALFORMED, "a statement", slice_of_text("it was not prepared"));
             return;
         }
-        bench->ids[bench->step].id = arena_copy(&bench->arena, answer->id);
-        bench->ids[bench->step].metadata_id = arena_copy(&bench->arena, answer->metadata_id);
+        // All hosts of a ring give a statement the same id.
+        struct prepared_id *id = &bench->ids[bench->step % bench->workload->statement_count];
+        id->id = arena_copy(&bench->arena, answer->id);
+        id->metadata_id = arena_copy(&bench->arena, answer->metadata_id);
     }
     bench->step++;
     next_step(bench);
@@ -216,20 +218,25 @@ static void step_done(struct cql_client_request *request, enum status status,
 
 static void next_step(struct cql_bench *bench)
 {
-    struct slot *slot = &bench->slots[0];
+    size_t count = bench->workload->statement_count;
     enum status status = STATUS_OK;
     if (bench->phase == BENCH_SETTING_UP && bench->step == bench->workload->setup_count) {
         bench->phase = BENCH_PREPARING;
         bench->step = 0;
     }
+    size_t host = bench->phase == BENCH_PREPARING && count > 0 ? bench->step / count : 0;
+    if (host == bench->options.host_count) {
+        start_running(bench);
+        return;
+    }
+    struct slot *slot = &bench->slots[host * bench->options.in_flight];
     if (bench->phase == BENCH_SETTING_UP)
         status = cql_client_query(slot->client, &slot->request, bench->workload->setup[bench->step],
                                   NULL, step_done);
-    else if (bench->step < bench->workload->statement_count)
-        status = cql_client_prepare(slot->client, &slot->request,
-                                    bench->workload->statements[bench->step].text, step_done);
     else
-        start_running(bench);
+        status =
+            cql_client_prepare(slot->client, &slot->request,
+                               bench->workload->statements[bench->step % count].text, step_done);
     if (status != STATUS_OK)
         fail(bench, status, "a statement could not be sent", slice_of_text(status_text(status)));
 }
@@ -257,6 +264,7 @@ struct cql_bench *cql_bench_start(struct env *env, const struct cql_bench_option
                                   void *context)
 {
     ASSERT(options->connections >= 1 && options->connections <= CQL_BENCH_CONNECTIONS_MAX);
+    ASSERT(options->host_count >= 1 && options->host_count <= options->connections);
     ASSERT(options->in_flight >= 1 && options->in_flight <= CQL_BENCH_IN_FLIGHT_MAX);
     struct cql_bench *bench = calloc(1, sizeof *bench);
     ASSERT(bench != NULL);
@@ -272,12 +280,12 @@ struct cql_bench *cql_bench_start(struct env *env, const struct cql_bench_option
     bench->slots = calloc(options->connections * options->in_flight, sizeof *bench->slots);
     ASSERT(bench->slots != NULL);
     struct cql_client_options client_options = {
-        .address = options->address,
         .version = options->version,
         .lz4 = options->lz4,
         .in_flight_max = options->in_flight,
     };
     for (size_t i = 0; i < options->connections; i++) {
+        client_options.address = options->hosts[i % options->host_count];
         bench->clients[i] = cql_client_create(env, &client_options, client_connected, bench);
         for (size_t j = 0; j < options->in_flight; j++) {
             struct slot *slot = &bench->slots[i * options->in_flight + j];

@@ -16,10 +16,18 @@
 #include "cql/client/bench_workload.h"
 #include "ring/consistency.h"
 
-enum { CQL_BENCH_PIDS_MAX = 16, CQL_BENCH_CONNECTIONS_MAX = 1024, CQL_BENCH_IN_FLIGHT_MAX = 4096 };
+enum {
+    CQL_BENCH_PIDS_MAX = 64,
+    CQL_BENCH_HOSTS_MAX = 64,
+    CQL_BENCH_CONNECTIONS_MAX = 1024,
+    CQL_BENCH_IN_FLIGHT_MAX = 4096
+};
 
 struct cql_bench_options {
-    struct env_address address;
+    // Connections go to them in turn; there are at least as many as hosts. Setup statements run at
+    // the first.
+    struct env_address hosts[CQL_BENCH_HOSTS_MAX];
+    size_t host_count;
     int version; // 3, 4 or 5.
     bool lz4;
     size_t connections, in_flight; // In flight on each connection.

@@ -244,7 +244,8 @@ static void run_bench(const char *file, uint64_t count)
     struct error error;
     ck_assert_msg(bench_workload_parse(&workload, slice_of_text(file), &error) == STATUS_OK, "%s",
                   error.text);
-    const struct cql_bench_options options = {.address = cql_server_address(server),
+    const struct cql_bench_options options = {.hosts = {cql_server_address(server)},
+                                              .host_count = 1,
                                               .version = 5,
                                               .connections = 3,
                                               .in_flight = 5,
