@@ -318,7 +318,8 @@ static void refuse_oversize(struct connection *connection, const struct frame *f
 
 static bool has_room(const struct connection *connection)
 {
-    return connection->request_count < CQL_REQUESTS_PER_CONNECTION_MAX &&
+    return !connection->shared->is_held &&
+           connection->request_count < CQL_REQUESTS_PER_CONNECTION_MAX &&
            connection->shared->request_size < CQL_REQUESTS_SIZE_MAX &&
            (connection->stream == NULL ||
             env_stream_queued(connection->stream) < CQL_OUTPUT_QUEUED_MAX);
@@ -420,6 +421,11 @@ void connection_create(struct connection_shared *shared, struct env_stream *stre
     frame_writer_init(&connection->writer, 0x80 | VERSION_CURRENT,
                       (size_t)CQL_RESPONSE_SIZE_MAX + CQL_OUTPUT_QUEUED_MAX);
     env_stream_start(stream, &events, connection);
+}
+
+void connection_read_on(struct connection *connection)
+{
+    if (connection->is_paused) post(connection);
 }
 
 void connection_close(struct connection *connection)

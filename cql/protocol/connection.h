@@ -44,6 +44,7 @@ struct connection_shared {
     size_t open_count;        // Those not CLOSED.
     size_t request_size;      // Bytes of all requests that wait.
     size_t request_count;
+    bool is_held;                  // Nothing is read yet: the node is not ready.
     bool is_full;                  // It was too much; until half is free.
     struct request *free_requests; // request.c's pool.
     size_t free_request_count;
@@ -73,6 +74,8 @@ struct connection {
 
 // Takes the stream over.
 void connection_create(struct connection_shared *shared, struct env_stream *stream);
+// There may be room again: it is looked at in this turn.
+void connection_read_on(struct connection *connection);
 // Sends what waits and closes; it is freed when its requests have ended.
 void connection_close(struct connection *connection);
 // Frees it and its requests as they stand: the end of a simulated crash.

@@ -115,6 +115,18 @@ enum status cql_server_create(struct env *env, struct query_processor *processor
     return STATUS_OK;
 }
 
+void cql_server_hold(struct cql_server *server)
+{
+    server->shared.is_held = true;
+}
+
+void cql_server_serve(struct cql_server *server)
+{
+    server->shared.is_held = false;
+    for (struct connection *c = server->shared.first; c != NULL; c = c->next)
+        connection_read_on(c);
+}
+
 struct env_address cql_server_address(const struct cql_server *server)
 {
     return env_listener_address(server->listener);

@@ -18,6 +18,10 @@ struct cql_server;
 MUST_USE enum status cql_server_create(struct env *env, struct query_processor *processor,
                                        const struct env_address *address,
                                        struct cql_server **server, struct error *error);
+// Connections are taken, but nothing is read from them, until the node has what it missed. Only
+// right after the server was made.
+void cql_server_hold(struct cql_server *server);
+void cql_server_serve(struct cql_server *server);
 struct env_address cql_server_address(const struct cql_server *server);
 
 struct cql_server_statistics {
