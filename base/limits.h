@@ -72,8 +72,20 @@
 #define CQL_MARKERS_MAX 65535u
 
 // ---- ring and stream -------------------------------------------------------------------------
-// A message between processes of a ring.
-#define TRANSPORT_MESSAGE_SIZE_MAX (16 * MIB)
+// A message between processes of a ring: a mutation, and what goes with it. A larger answer is
+// OVERLOADED.
+#define TRANSPORT_MESSAGE_SIZE_MAX (MUTATION_SIZE_MAX + MIB)
+// Connections that others make to the storage port; the next is closed at once.
+#define TRANSPORT_CONNECTIONS_MAX 2048u
+// Requests that wait for answers of one member. More get OVERLOADED.
+#define REQUEST_TABLE_COUNT_MAX (256 * 1024u)
+// Bytes that wait to leave for one member. At the limit requests to it get OVERLOADED.
+#define MESSAGING_QUEUED_MAX (64 * MIB)
+// Requests of members whose metadata log is ahead of ours, and their bytes. More get OVERLOADED.
+#define MESSAGING_PARKED_MAX      4096u
+#define MESSAGING_PARKED_SIZE_MAX (32 * MIB)
+// Bytes that messaging_set_fault() holds back. More are lost.
+#define MESSAGING_HELD_SIZE_MAX (64 * MIB)
 // The metadata log's file; it is rewritten as a snapshot when half of it is history.
 #define METADATA_LOG_SIZE_MAX (64 * MIB)
 // A line of input; a longer one is counted as malformed and skipped.

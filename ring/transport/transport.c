@@ -2,12 +2,11 @@
 
 #include "base/assert.h"
 #include "base/container_of.h"
+#include "base/limits.h"
+#include "ring/transport/request_table.h"
 #include "ring/transport/transport_link.h"
 
 #include <stdlib.h>
-
-// Connections of one server; the next is closed at once.
-enum { TRANSPORT_CONNECTIONS_MAX = 1024 };
 
 // ---- Server ------------------------------------------------------------------------------------
 
@@ -16,6 +15,7 @@ struct transport_connection {
     struct transport_server *server;
     struct transport_connection *next, **place;
     void *data;
+    uint32_t tag;
 };
 
 struct transport_server {
@@ -23,6 +23,7 @@ struct transport_server {
     struct env_listener *listener;
     struct transport_server_events events;
     void *context;
+    struct uuid host_id;
     struct transport_connection *connections;
     struct transport_connection *ended; // Freed at the end of the turn.
     struct env_task free_ended;
@@ -95,7 +96,7 @@ static void transport_accepted(void *context, struct env_stream *stream)
     if (connection->next != NULL) connection->next->place = &connection->next;
     server->connections = connection;
     server->count++;
-    transport_link_init(&connection->link, server->env, stream, true, &events);
+    transport_link_init(&connection->link, server->env, stream, true, server->host_id, &events);
 }
 
 enum status transport_listen(struct env *env, const struct env_address *address,
@@ -118,6 +119,11 @@ enum status transport_listen(struct env *env, const struct env_address *address,
 struct env_address transport_server_address(const struct transport_server *server)
 {
     return env_listener_address(server->listener);
+}
+
+void transport_server_set_host_id(struct transport_server *server, struct uuid host_id)
+{
+    server->host_id = host_id;
 }
 
 void transport_server_close(struct transport_server *server)
@@ -147,7 +153,35 @@ void transport_server_each(struct transport_server *server,
 void transport_reply(struct transport_connection *connection, uint64_t id, uint8_t type,
                      struct slice payload)
 {
-    transport_link_send(&connection->link, type, id, payload);
+    transport_link_send(&connection->link, type, id, payload, slice_make("", 0));
+}
+
+void transport_reply_parts(struct transport_connection *connection, uint64_t id, uint8_t type,
+                           struct slice head, struct slice body)
+{
+    transport_link_send(&connection->link, type, id, head, body);
+}
+
+void transport_connection_end(struct transport_connection *connection)
+{
+    if (connection->link.stream == NULL) return;
+    transport_link_close(&connection->link, false);
+    transport_server_ended(&connection->link, STATUS_CLOSED);
+}
+
+struct uuid transport_connection_host_id(const struct transport_connection *connection)
+{
+    return connection->link.peer_id;
+}
+
+uint32_t transport_connection_tag(const struct transport_connection *connection)
+{
+    return connection->tag;
+}
+
+void transport_connection_set_tag(struct transport_connection *connection, uint32_t tag)
+{
+    connection->tag = tag;
 }
 
 void *transport_connection_data(const struct transport_connection *connection)
@@ -169,24 +203,22 @@ struct transport_client {
     void *context;
     struct env_task free;
     bool has_stream, is_connecting, is_destroyed;
-    uint64_t last_id;
-    struct transport_request *waiting;
+    struct request_table waiting;
 };
 
 static void transport_client_free(struct env_task *task)
 {
     struct transport_client *client = CONTAINER_OF(task, struct transport_client, free);
     if (client->has_stream) transport_link_deinit(&client->link);
+    request_table_deinit(&client->waiting);
     free(client);
 }
 
 static void transport_client_end(struct transport_client *client, enum status status)
 {
-    while (client->waiting != NULL && !client->is_destroyed) {
-        struct transport_request *request = client->waiting;
-        client->waiting = request->next;
+    struct transport_request *request = NULL;
+    while (!client->is_destroyed && (request = request_table_take_first(&client->waiting)) != NULL)
         request->done(request, status, 0, slice_make("", 0));
-    }
     if (!client->is_destroyed) client->events.ended(client->context, status);
 }
 
@@ -200,13 +232,8 @@ static void transport_client_frame(struct transport_link *link, uint8_t type, ui
                                    struct slice payload)
 {
     struct transport_client *client = CONTAINER_OF(link, struct transport_client, link);
-    // Answers mostly come in the order of the requests, so the search is short.
-    struct transport_request **place = &client->waiting;
-    while (*place != NULL && (*place)->id != id)
-        place = &(*place)->next;
-    struct transport_request *request = *place;
+    struct transport_request *request = request_table_take(&client->waiting, id);
     if (request == NULL) return;
-    *place = request->next;
     request->done(request, STATUS_OK, type, payload);
 }
 
@@ -228,7 +255,7 @@ static void transport_client_connected(void *context, enum status status, struct
     }
     if (status == STATUS_OK) {
         client->has_stream = true;
-        transport_link_init(&client->link, client->env, stream, false, &events);
+        transport_link_init(&client->link, client->env, stream, false, (struct uuid){0}, &events);
         return;
     }
     transport_client_end(client, status);
@@ -243,6 +270,7 @@ struct transport_client *transport_client_create(struct env *env, const struct e
     ASSERT(client != NULL);
     *client = (struct transport_client){
         .env = env, .events = *events, .context = context, .is_connecting = true};
+    request_table_init(&client->waiting);
     env_connect(env, address, timeout_ns, transport_client_connected, client);
     return client;
 }
@@ -252,7 +280,6 @@ void transport_client_destroy(struct transport_client *client)
     if (client == NULL) return;
     if (client->has_stream) transport_link_close(&client->link, false);
     client->is_destroyed = true;
-    client->waiting = NULL;
     // This may be inside one of its events: the memory goes at the end of the turn, or, while it
     // connects, with the answer to that.
     if (!client->is_connecting) env_task_post(client->env, &client->free, transport_client_free);
@@ -271,13 +298,9 @@ void transport_client_send(struct transport_client *client, struct transport_req
                                         uint8_t type, struct slice payload))
 {
     request->done = done;
-    request->id = ++client->last_id;
-    request->next = NULL;
-    struct transport_request **place = &client->waiting;
-    while (*place != NULL)
-        place = &(*place)->next;
-    *place = request;
-    transport_link_send(&client->link, type, request->id, payload);
+    request->id = request_table_add(&client->waiting, request);
+    ASSERT(request->id != 0);
+    transport_link_send(&client->link, type, request->id, payload, slice_make("", 0));
 }
 
 size_t transport_client_queued(const struct transport_client *client)

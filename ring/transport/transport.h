@@ -1,7 +1,9 @@
 // Messages between the processes of a ring: requests and their answers over one TCP connection.
 //
-//     hello   "HLNS" | u16 version | u16 0                                 from both sides, first
+//     hello   "HLNS" | u16 version | u16 0 | 16 bytes host id              from both sides, first
 //     frame   u32 size of payload | u8 type | u64 request id | u64 XXH3 of payload | payload
+//
+// The host id is zeros where no member of a ring speaks: a worker, a tool, a node alone.
 //
 // The checksum is seeded with id and type, so a frame can not pass for another one. What one turn
 // of the loop sends leaves with one write. A peer that sends anything else is disconnected; no
@@ -14,8 +16,9 @@
 
 #include "base/env.h"
 #include "base/error.h"
+#include "storage/uuid.h"
 
-enum { TRANSPORT_VERSION = 1 };
+enum { TRANSPORT_VERSION = 2 };
 
 struct transport_connection; // A server's end.
 struct transport_server;
@@ -34,12 +37,24 @@ MUST_USE enum status transport_listen(struct env *env, const struct env_address 
                                       const struct transport_server_events *events, void *context,
                                       struct transport_server **server, struct error *error);
 struct env_address transport_server_address(const struct transport_server *server);
-// Answers that were given still leave. No event comes any more.
+// What its hello says from now on.
+void transport_server_set_host_id(struct transport_server *server, struct uuid host_id);
+// Answers that were given still leave. No event comes any more. Not inside of an event.
 void transport_server_close(struct transport_server *server);
 // Frees the memory alone: what a crash leaves (simulator).
 void transport_server_abandon(struct transport_server *server);
 void transport_reply(struct transport_connection *connection, uint64_t id, uint8_t type,
                      struct slice payload);
+// The same with a payload in two parts.
+void transport_reply_parts(struct transport_connection *connection, uint64_t id, uint8_t type,
+                           struct slice head, struct slice body);
+// As if the peer had gone: `ended` follows at once.
+void transport_connection_end(struct transport_connection *connection);
+// Of the peer's hello; zeros before it came.
+struct uuid transport_connection_host_id(const struct transport_connection *connection);
+// A number that the owner of the server keeps with it; 0 at first.
+uint32_t transport_connection_tag(const struct transport_connection *connection);
+void transport_connection_set_tag(struct transport_connection *connection, uint32_t tag);
 // Calls `each` for every connection: before close, for what hangs on them.
 void transport_server_each(struct transport_server *server,
                            void (*each)(void *context, struct transport_connection *connection),
@@ -71,10 +86,9 @@ void transport_client_abandon(struct transport_client *client);
 struct transport_request {
     void (*done)(struct transport_request *request, enum status status, uint8_t type,
                  struct slice payload);
-    uint64_t id; // The rest is the client's.
-    struct transport_request *next;
+    uint64_t id; // The client's.
 };
-// Once connected. The payload is copied.
+// Once connected. The payload is copied. At most REQUEST_TABLE_COUNT_MAX may wait.
 void transport_client_send(struct transport_client *client, struct transport_request *request,
                            uint8_t type, struct slice payload,
                            void (*done)(struct transport_request *request, enum status status,

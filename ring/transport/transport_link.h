@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/env.h"
+#include "storage/uuid.h"
 
 struct transport_link;
 
@@ -21,22 +22,33 @@ struct transport_link {
     const struct transport_link_events *events;
     struct env *env;
     struct env_stream *stream; // NULL: ended.
-    struct buffer input, output;
+    struct buffer input;       // What came of a frame that is not whole.
+    struct buffer output;
     struct env_task flush;
+    struct uuid peer_id; // Of the hello: zeros for a worker or a tool.
     bool is_open, is_paused;
     // A server's end does not read while its answers pile up. A client's end always reads: were
     // both to stop, each would wait for the other.
     bool is_server;
 };
 
+// Sends the hello, with our id in it.
 void transport_link_init(struct transport_link *link, struct env *env, struct env_stream *stream,
-                         bool is_server, const struct transport_link_events *events);
+                         bool is_server, struct uuid self_id,
+                         const struct transport_link_events *events);
 // No event comes any more.
 void transport_link_close(struct transport_link *link, bool flush);
 // Frees the buffers.
 void transport_link_deinit(struct transport_link *link);
-void transport_link_send(struct transport_link *link, uint8_t type, uint64_t id,
-                         struct slice payload);
+// The payload in two parts, so that nobody has to put them together before.
+void transport_link_send(struct transport_link *link, uint8_t type, uint64_t id, struct slice head,
+                         struct slice body);
+// Frames that transport_link_put_frame() made before there was a link.
+void transport_link_send_frames(struct transport_link *link, struct slice frames);
 size_t transport_link_queued(const struct transport_link *link);
+
+// Adds a frame to the bytes. The payload is at most TRANSPORT_MESSAGE_SIZE_MAX.
+void transport_link_put_frame(struct buffer *bytes, uint8_t type, uint64_t id, struct slice head,
+                              struct slice body);
 
 #endif

@@ -5,7 +5,8 @@
 
 void fuzz_transport_put(struct buffer *wire, struct cursor *input)
 {
-    buffer_put(wire, "HLNS\0\1\0\0", 8);
+    buffer_put(wire, "HLNS\0\2\0\0", 8);
+    buffer_put(wire, (uint8_t[16]){0}, 16); // A worker or a tool.
     while (fuzz_goes_on(input)) {
         uint8_t type = cursor_u8(input);
         uint64_t id = cursor_u8(input);

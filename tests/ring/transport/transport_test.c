@@ -206,7 +206,8 @@ static void raw_connected(void *context, enum status status, struct env_stream *
     env_uv_stop(env);
 }
 
-#define HELLO "HLNS\0\1\0\0"
+#define HELLO "HLNS\0\2\0\0" ID
+#define ID    "0123456789abcdef"
 
 static const struct {
     const char *bytes;
@@ -217,7 +218,7 @@ static const struct {
         text, sizeof(text) - 1                                                                     \
     }
     BYTES("GET / HTTP/1.1\r\n\r\n"),
-    BYTES("HLNS\0\2\0\0"),                                             // Another version.
+    BYTES("HLNS\0\1\0\0" ID),                                          // Another version.
     BYTES(HELLO "\xff\xff\xff\xff\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0"), // Too long.
     BYTES(HELLO "\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0"),         // A wrong checksum.
 };
