@@ -126,6 +126,17 @@ uint64_t engine_synced_position(const struct engine *engine)
     return commit_log_synced_position(engine->log);
 }
 
+uint64_t engine_last_position(const struct engine *engine)
+{
+    return commit_log_last_position(engine->log);
+}
+
+uint64_t engine_truncated_position(const struct engine *engine, struct uuid id)
+{
+    const struct engine_table *table = engine_find_table(engine, id);
+    return table == NULL ? 0 : table->truncated_position;
+}
+
 uint64_t engine_conflict_count(const struct engine *engine)
 {
     return engine->conflict_count;

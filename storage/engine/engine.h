@@ -23,6 +23,10 @@ struct engine_options {
     size_t memtable_space_max, chunk_cache_size_max; // 0: the defaults of limits.h
     enum commit_log_sync commit_log_sync;
     uint64_t commit_log_period_ns;
+    // Tables of the node's own, beside those of the schema: opened and replayed like them, but no
+    // client sees them there (ring/paxos/internal_tables.h). Borrowed during engine_open() only.
+    const struct table *const *internal_tables;
+    size_t internal_table_count;
 };
 
 struct engine;
@@ -120,6 +124,11 @@ void engine_flush(struct engine *engine, const struct uuid *table, struct engine
 // Removes all data of a table: durable when `done` comes.
 void engine_truncate(struct engine *engine, struct uuid table, struct engine_flush *truncation,
                      void (*done)(struct engine_flush *truncation, enum status status));
+
+// The position of the newest change of all, and that of the table's last truncation (0: none): what
+// was noted beside a change tells later whether a truncation came after it.
+uint64_t engine_last_position(const struct engine *engine);
+uint64_t engine_truncated_position(const struct engine *engine, struct uuid table);
 
 // This node's counter id (its shards' owner): new after each stop that was not clean.
 struct uuid engine_counter_id(const struct engine *engine);

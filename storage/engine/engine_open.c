@@ -28,8 +28,8 @@ static enum status make_directories(struct engine *engine, struct error *error)
     return status;
 }
 
-static enum status open_tables(struct engine *engine, const struct schema *schema,
-                               struct error *error)
+static enum status open_tables(struct engine *engine, const struct engine_options *options,
+                               const struct schema *schema, struct error *error)
 {
     const struct keyspace *keyspace;
     for (size_t k = 0; (keyspace = schema_keyspace_at(schema, k)) != NULL; k++) {
@@ -39,6 +39,10 @@ static enum status open_tables(struct engine *engine, const struct schema *schem
             enum status status = engine_open_table(engine, table, error);
             if (status != STATUS_OK) return status;
         }
+    }
+    for (size_t i = 0; i < options->internal_table_count; i++) {
+        enum status status = engine_open_table(engine, options->internal_tables[i], error);
+        if (status != STATUS_OK) return status;
     }
     return STATUS_OK;
 }
@@ -163,7 +167,7 @@ static enum status open_all(struct engine *engine, const struct engine_options *
     (void)snprintf(path, sizeof path, "%s/lock", engine->directory);
     status = env_lock(engine->env, path, &engine->lock, error);
     if (status == STATUS_OK) status = engine_finish_drops(engine, error);
-    if (status == STATUS_OK) status = open_tables(engine, schema, error);
+    if (status == STATUS_OK) status = open_tables(engine, options, schema, error);
     if (status == STATUS_OK) status = open_log(engine, options, error);
     if (status == STATUS_OK) status = settle_tables(engine, error);
     if (status == STATUS_OK)
