@@ -21,6 +21,14 @@ uint64_t checksum_xxh3(struct slice bytes, uint64_t seed)
     return XXH3_64bits_withSeed(bytes.size == 0 ? "" : (const void *)bytes.data, bytes.size, seed);
 }
 
+void checksum_xxh128(struct slice bytes, uint8_t digest[static CHECKSUM_XXH128_SIZE])
+{
+    XXH128_hash_t hash = XXH3_128bits(bytes.size == 0 ? "" : (const void *)bytes.data, bytes.size);
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, hash);
+    memcpy(digest, canonical.digest, CHECKSUM_XXH128_SIZE);
+}
+
 // The library's own state, whose type its header keeps hidden, under our name.
 static XXH3_state_t *checksum_xxh3_state(const struct checksum_xxh3 *checksum)
 {

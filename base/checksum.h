@@ -14,6 +14,9 @@ uint32_t checksum_crc32_more(uint32_t crc, struct slice bytes);
 // XXH3, 64 bits. Another seed gives another function: bytes that are right elsewhere are wrong
 // here.
 uint64_t checksum_xxh3(struct slice bytes, uint64_t seed);
+// XXH3, 128 bits, in its canonical order of bytes: equal only for equal bytes, for all we care.
+enum { CHECKSUM_XXH128_SIZE = 16 };
+void checksum_xxh128(struct slice bytes, uint8_t digest[static CHECKSUM_XXH128_SIZE]);
 
 struct checksum_xxh3; // XXH3 of bytes that come in parts.
 struct checksum_xxh3 *checksum_xxh3_create(uint64_t seed);

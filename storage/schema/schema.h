@@ -68,6 +68,9 @@ struct table {
     struct slice keyspace, name;
     struct column *columns[COLUMN_KIND_COUNT];
     uint16_t column_counts[COLUMN_KIND_COUNT];
+    // Of all columns but the partition key's, in order: names and types. Where it is equal, a
+    // column's index means the same.
+    uint64_t layout_hash;
     bool is_counter;
     bool is_virtual; // Not stored: rows are made for each read (system tables).
     const struct dropped_column *dropped_columns;

@@ -2,6 +2,8 @@
 #include "storage/schema/schema.h"
 
 #include "base/assert.h"
+#include "base/buffer.h"
+#include "base/checksum.h"
 #include "storage/schema/options.h"
 
 #include <stdlib.h>
@@ -282,6 +284,23 @@ static int compare_dropped(const void *left, const void *right)
     return slice_compare(a->name, b->name);
 }
 
+static uint64_t hash_layout(const struct table *table)
+{
+    struct buffer text;
+    buffer_init(&text, SIZE_MAX);
+    for (int kind = COLUMN_CLUSTERING; kind < COLUMN_KIND_COUNT; kind++) {
+        buffer_put_vint(&text, table->column_counts[kind]);
+        for (uint16_t i = 0; i < table->column_counts[kind]; i++) {
+            const struct column *column = &table->columns[kind][i];
+            buffer_put_vint_bytes(&text, column->name);
+            type_put_java(column->type, column->reversed, &text);
+        }
+    }
+    uint64_t hash = checksum_xxh3(buffer_slice(&text), 0);
+    buffer_deinit(&text);
+    return hash;
+}
+
 const struct table *table_builder_finish(struct table_builder *builder)
 {
     struct table *table = builder->table;
@@ -296,6 +315,7 @@ const struct table *table_builder_finish(struct table_builder *builder)
     }
     table->dropped_columns = dropped;
     table->dropped_column_count = builder->dropped_count;
+    table->layout_hash = hash_layout(table);
     free_lists(builder);
     return table;
 }
