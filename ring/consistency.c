@@ -38,3 +38,9 @@ int consistency_required(enum consistency consistency, int replication_factor)
     }
     ASSERT(false);
 }
+
+bool consistency_is_local(enum consistency consistency)
+{
+    return consistency == CONSISTENCY_LOCAL_ONE || consistency == CONSISTENCY_LOCAL_QUORUM ||
+           consistency == CONSISTENCY_LOCAL_SERIAL;
+}

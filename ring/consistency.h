@@ -31,4 +31,7 @@ const char *consistency_text(enum consistency consistency);
 // How many of `replication_factor` replicas must answer.
 int consistency_required(enum consistency consistency, int replication_factor);
 
+// Only replicas of the coordinator's data centre count (ConsistencyLevel.isDatacenterLocal).
+bool consistency_is_local(enum consistency consistency);
+
 #endif

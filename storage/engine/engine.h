@@ -59,6 +59,16 @@ void engine_drop_table(struct engine *engine, struct uuid id);
 MUST_USE enum status engine_apply(struct engine *engine, const struct mutation *mutation,
                                   uint64_t *position);
 
+// A record of the log: a mutation's bytes as the log keeps them and replicas exchange them, so that
+// they are made once.
+void engine_put_record(const struct mutation *mutation, struct buffer *bytes);
+// That of the newest mutation that engine_apply() or engine_increment() applied. Valid until the
+// next.
+struct slice engine_last_record(const struct engine *engine);
+// engine_apply() of a record that another node made: decoded once, logged as it is. Also CORRUPT.
+MUST_USE enum status engine_apply_record(struct engine *engine, struct slice record,
+                                         uint64_t *position);
+
 // Increments of one partition by a client, at the leader (CounterMutation). One turn of the loop
 // (invariant 8): read own shards, add, log, apply.
 struct counter_increment {

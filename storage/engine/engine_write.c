@@ -39,19 +39,19 @@ enum status engine_check_room(struct engine *engine)
                : STATUS_OK;
 }
 
-enum status engine_log_and_apply(struct engine_table *table, const struct mutation *mutation,
-                                 uint64_t *position)
+void engine_put_record(const struct mutation *mutation, struct buffer *bytes)
+{
+    buffer_put_u8(bytes, ENGINE_RECORD_MUTATION);
+    mutation_encode(mutation, bytes);
+}
+
+// Logs the bytes as they are and applies the mutation, which is what they say.
+static enum status log_and_apply_record(struct engine_table *table, const struct mutation *mutation,
+                                        struct slice record, uint64_t *position)
 {
     struct engine *engine = table->engine;
-    buffer_clear(&engine->record);
-    buffer_put_u8(&engine->record, ENGINE_RECORD_MUTATION);
-    mutation_encode(mutation, &engine->record);
-    if (engine->record.overflow) return STATUS_INVALID;
     uint64_t given;
-    enum status status = commit_log_append_for(engine->log, mutation->table->id,
-                                               buffer_slice(&engine->record), &given);
-    // The memory of one large mutation is not kept for the small ones.
-    if (engine->record.capacity > MIB) buffer_deinit(&engine->record);
+    enum status status = commit_log_append_for(engine->log, mutation->table->id, record, &given);
     if (status != STATUS_OK) return status;
 
     size_t size_before = memtable_size(table->active);
@@ -60,6 +60,41 @@ enum status engine_log_and_apply(struct engine_table *table, const struct mutati
     table->active_position = given;
     *position = given;
     return STATUS_OK;
+}
+
+enum status engine_log_and_apply(struct engine_table *table, const struct mutation *mutation,
+                                 uint64_t *position)
+{
+    struct buffer *record = &table->engine->record;
+    // The memory of one large mutation is not kept for the small ones.
+    if (record->capacity > MIB) buffer_deinit(record);
+    buffer_clear(record);
+    engine_put_record(mutation, record);
+    if (record->overflow) return STATUS_INVALID;
+    return log_and_apply_record(table, mutation, buffer_slice(record), position);
+}
+
+struct slice engine_last_record(const struct engine *engine)
+{
+    return buffer_slice(&engine->record);
+}
+
+enum status engine_apply_record(struct engine *engine, struct slice record, uint64_t *position)
+{
+    ASSERT(!engine->is_closing);
+    struct uuid id;
+    if (record.size == 0 || record.data[0] != ENGINE_RECORD_MUTATION) return STATUS_CORRUPT;
+    struct slice bytes = slice_make(record.data + 1, record.size - 1);
+    if (mutation_decode_table_id(bytes, &id) != STATUS_OK) return STATUS_CORRUPT;
+    struct engine_table *table = engine_find_table(engine, id);
+    if (table == NULL) return STATUS_NOT_FOUND;
+    enum status status = engine_check_room(engine);
+    if (status != STATUS_OK) return status;
+    arena_reset(&engine->scratch);
+    struct mutation mutation;
+    status = mutation_decode(bytes, table->table, &engine->scratch, &mutation, NULL);
+    if (status != STATUS_OK) return status;
+    return log_and_apply_record(table, &mutation, record, position);
 }
 
 // The same change under the table's present version. The bytes of the log are read back, as a
