@@ -48,7 +48,14 @@
     X(CLOCK_JUMP,       "wall clock jumped")                                   \
     X(RESET,            "connection reset")                                    \
     X(SEGMENTED,        "bytes delivered in pieces")                           \
-    X(REFUSED,          "connection refused")
+    X(REFUSED,          "connection refused")                                  \
+    X(CUT,              "network cut between two machines")                    \
+    X(CUT_ONE_WAY,      "network cut in one direction")                        \
+    X(HELD,             "bytes held back by a cut")                            \
+    X(CONNECT_LOST,     "connecting timed out")                                \
+    X(SLOW_LINK,        "slow link between two machines")                      \
+    X(SLOW_MACHINE,     "disk slow for a while")                               \
+    X(PAUSED,           "process stopped for a while")
 // clang-format on
 
 #define X(fault, text) SIM_FAULT_##fault,
@@ -127,10 +134,34 @@ void sim_machine_sync(struct sim_machine *machine);
 void sim_machine_jump_clock(struct sim_machine *machine, int64_t delta_us);
 // A full disk refuses writes that need new space.
 void sim_machine_set_full(struct sim_machine *machine, bool full);
+// For so long every job of its lanes takes long.
+void sim_machine_set_slow(struct sim_machine *machine, uint64_t duration_ns);
 // Bytes in files as processes see them.
 uint64_t sim_machine_used_space(const struct sim_machine *machine);
 
-// A process that does nothing yet. `died` comes in a turn of the world after it crashed.
+// ---- The network between two machines ----------------------------------------------------------
+//
+// A cut holds back what is sent, in one direction or both, until it heals; who
+// connects waits for his timeout. A slow link delays each direction by itself,
+// so that what goes over one connection overtakes what goes over another.
+// Machines of one world: at most SIM_MACHINES_MAX.
+
+enum { SIM_MACHINES_MAX = 32 };
+
+void sim_network_cut(struct sim_machine *from, struct sim_machine *to, bool both_ways);
+// `delay_ns`, and up to `jitter_ns` more, for each piece of bytes, of which
+// `bytes_per_s` pass (0: any number).
+void sim_network_slow(struct sim_machine *from, struct sim_machine *to, uint64_t delay_ns,
+                      uint64_t jitter_ns, uint64_t bytes_per_s);
+// Both directions are as at first.
+void sim_network_heal(struct sim_machine *a, struct sim_machine *b);
+bool sim_network_is_cut(const struct sim_machine *from, const struct sim_machine *to);
+// Breaks every connection between the two: both ends hear of it, also through a
+// cut.
+void sim_network_reset(struct sim_machine *a, struct sim_machine *b);
+
+// A process that does nothing yet. `died` comes in a turn of the world after it
+// crashed.
 struct env *sim_process_start(struct sim_machine *machine, const char *name,
                               void (*died)(void *context, struct env *env), void *context);
 // kill -9, now or (if code of this process is running) as soon as it returns. `died` follows.
@@ -141,6 +172,9 @@ void sim_process_crash_at(struct env *env, uint64_t steps, bool power);
 // bytes are there to be seen and not durable, moments that random steps seldom hit.
 void sim_process_crash_at_sync_dir(struct env *env, uint64_t count, bool power);
 void sim_process_crash_at_sync_file(struct env *env, uint64_t count, bool power);
+// SIGSTOP, and SIGCONT after a time: nothing of it runs; the system still takes
+// connections for it.
+void sim_process_pause(struct env *env, uint64_t duration_ns);
 // False as soon as it crashed, even while its code still runs.
 bool sim_process_is_alive(const struct env *env);
 struct sim_machine *sim_process_machine(const struct env *env);

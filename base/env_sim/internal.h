@@ -23,6 +23,13 @@
 
 // ---- Events ------------------------------------------------------------------------------------
 
+// One direction between two machines.
+struct sim_link {
+    bool is_cut;
+    uint64_t delay_ns, jitter_ns, bytes_per_s;
+    uint64_t free_ns; // When what was sent before has passed a slow link.
+};
+
 struct sim_world {
     struct sim_options options;
     struct sim_observer observer;
@@ -30,6 +37,8 @@ struct sim_world {
     uint64_t now_ns, turn, hash;
     struct timer_heap events;
     struct sim_machine *machines;
+    size_t machine_count;
+    struct sim_link links[SIM_MACHINES_MAX][SIM_MACHINES_MAX]; // [from][to]
     struct sim_listener *listeners;
     uint64_t last_stream_id;
     uint16_t last_port;
@@ -98,12 +107,15 @@ struct sim_name {
 struct sim_machine {
     struct sim_world *world;
     struct sim_machine *next;
+    size_t index; // In the world's links.
     char name[32];
+    // Where its first process listened: connections to that address lead here.
+    struct env_address address;
     int64_t wall_offset_us;
     struct sim_inode *root;
     struct sim_process *processes;
     bool is_full, power_lost;
-    uint64_t full_until_ns;
+    uint64_t full_until_ns, slow_until_ns;
     uint64_t used_pages;
 };
 
@@ -153,6 +165,7 @@ struct sim_process {
     bool died_is_told;
     void (*died)(void *context, struct env *env);
     void *died_context;
+    uint64_t paused_until_ns;
     uint64_t steps, crash_at;                 // crash_at: 0 or the step that crashes.
     uint64_t dir_syncs_left, file_syncs_left; // The one that crashes, counted down; 0: none.
     bool crash_with_power;
@@ -177,12 +190,37 @@ static inline struct sim_process *sim_process_of(const struct env *env)
 // more, or a part of it.
 bool sim_process_step(struct sim_process *process);
 void sim_process_doom(struct sim_process *process);
+// True when the process is stopped; the event comes again when it goes on.
+bool sim_process_defers(struct sim_process *process, struct sim_event *event,
+                        void (*run)(struct sim_event *event));
 
 // Of the files of env_sim, for the table of functions and for processes that die.
 void sim_lanes_init(struct sim_process *process);
 void sim_lanes_drop(struct sim_process *process);
 void sim_streams_drop(struct sim_process *process);
 void sim_streams_free(struct sim_process *process);
+// A cut from or to its machine healed: what was held goes on.
+void sim_streams_arm(struct sim_process *process);
+void sim_streams_reset(struct sim_process *process, const struct sim_machine *other);
+void sim_connects_drop(struct sim_process *process);
+void sim_listeners_free(struct sim_process *process);
+
+#define SIM_LATENCY_MIN_NS (10 * NS_PER_US)
+#define SIM_LATENCY_MAX_NS (150 * NS_PER_US)
+// How long `size` bytes are under way, beyond what the world's network takes
+// anyway.
+uint64_t sim_network_delay(struct sim_world *world, const struct sim_machine *from,
+                           const struct sim_machine *to, size_t size);
+// Two ends of a connection; the listener's process has not heard of it.
+struct sim_stream *sim_stream_connect(struct sim_process *near, struct sim_process *far,
+                                      const struct env_address *address);
+struct env_stream *sim_stream_base(struct sim_stream *stream);
+// Hands the far end to its listener, now or when its process runs again.
+void sim_stream_accept(struct sim_stream *near);
+// The listener there, if it lives.
+struct sim_listener *sim_listener_find(struct sim_world *world, const struct env_address *address);
+void sim_listener_accept(struct sim_listener *listener, struct env_stream *stream);
+struct sim_process *sim_listener_process(const struct sim_listener *listener);
 void sim_files_free(struct sim_process *process);
 
 void sim_offload(struct env *env, struct env_job *job);

@@ -65,6 +65,7 @@ static void slot_is_done(struct sim_event *event)
     struct sim_process *process = slot->lane->process;
     struct env_job *job = slot->job;
     if (process->state != SIM_PROCESS_RUNNING) return;
+    if (sim_process_defers(process, event, slot_is_done)) return;
     remove_slot(slot);
     sim_world_event(process->world, "job done", process->name, job->lane, 0);
     job->done(job);
@@ -77,6 +78,7 @@ static void slot_works(struct sim_event *event)
     struct sim_process *process = lane->process;
     struct sim_world *world = process->world;
     if (process->state != SIM_PROCESS_RUNNING) return;
+    if (sim_process_defers(process, event, slot_works)) return;
     sim_world_event(world, "job works", process->name, slot->job->lane, 0);
     slot->job->work(slot->job);
     if (process->state != SIM_PROCESS_RUNNING) return;
@@ -105,7 +107,8 @@ static void start_jobs(struct sim_lane *lane)
         lane->running_count++;
         uint64_t delay_ns = sim_world_between(world, lane_traits[job->lane].delay_min_ns,
                                               lane_traits[job->lane].delay_max_ns);
-        if (sim_world_strikes(world, SIM_FAULT_SLOW_DISK))
+        bool is_slow = lane->process->machine->slow_until_ns > world->now_ns;
+        if (is_slow || sim_world_strikes(world, SIM_FAULT_SLOW_DISK))
             delay_ns = sim_world_between(world, SLOW_MIN_NS, SLOW_MAX_NS);
         sim_event_start(world, &slot->event, delay_ns, slot_works);
     }

@@ -22,6 +22,8 @@ struct sim_machine *sim_machine_create(struct sim_world *world, const char *name
     ASSERT(machine != NULL);
     machine->world = world;
     machine->root = sim_inode_create(true);
+    ASSERT(world->machine_count < SIM_MACHINES_MAX);
+    machine->index = world->machine_count++;
     (void)snprintf(machine->name, sizeof machine->name, "%s", name);
     machine->next = world->machines;
     world->machines = machine;
@@ -43,6 +45,12 @@ void sim_machine_set_full(struct sim_machine *machine, bool full)
 {
     machine->is_full = full;
     machine->full_until_ns = 0;
+}
+
+void sim_machine_set_slow(struct sim_machine *machine, uint64_t duration_ns)
+{
+    sim_world_count(machine->world, SIM_FAULT_SLOW_MACHINE);
+    machine->slow_until_ns = machine->world->now_ns + duration_ns;
 }
 
 uint64_t sim_machine_used_space(const struct sim_machine *machine)
@@ -143,6 +151,23 @@ void sim_process_crash_at_sync_file(struct env *env, uint64_t count, bool power)
     struct sim_process *process = sim_process_of(env);
     process->file_syncs_left = count;
     process->crash_with_power = power;
+}
+
+void sim_process_pause(struct env *env, uint64_t duration_ns)
+{
+    struct sim_process *process = sim_process_of(env);
+    if (process->state != SIM_PROCESS_RUNNING) return;
+    sim_world_count(process->world, SIM_FAULT_PAUSED);
+    process->paused_until_ns = process->world->now_ns + duration_ns;
+}
+
+bool sim_process_defers(struct sim_process *process, struct sim_event *event,
+                        void (*run)(struct sim_event *event))
+{
+    uint64_t now_ns = process->world->now_ns;
+    if (process->paused_until_ns <= now_ns) return false;
+    sim_event_start(process->world, event, process->paused_until_ns - now_ns, run);
+    return true;
 }
 
 bool sim_process_step(struct sim_process *process)
@@ -247,6 +272,7 @@ static void timers_fire(struct sim_event *event)
     struct sim_process *process = CONTAINER_OF(event, struct sim_process, timers_event);
     struct env_timer *first = timer_heap_first(&process->timers);
     if (process->state != SIM_PROCESS_RUNNING) return;
+    if (sim_process_defers(process, event, timers_fire)) return;
     ASSERT(first != NULL && first->deadline_ns <= process->world->now_ns);
     timer_heap_remove(&process->timers, first);
     arm_timers(process);
@@ -278,6 +304,7 @@ static void tasks_run(struct sim_event *event)
 {
     struct sim_process *process = CONTAINER_OF(event, struct sim_process, tasks_event);
     if (process->state != SIM_PROCESS_RUNNING) return;
+    if (sim_process_defers(process, event, tasks_run)) return;
     sim_world_event(process->world, "tasks", process->name, 0, 0);
     task_list_run(&process->tasks);
 }

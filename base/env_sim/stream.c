@@ -2,10 +2,11 @@
 //
 //     write ──▶ queue (env_stream_queued) ──the window has room──▶ pieces in flight ──later──▶ data
 //
-// Each direction keeps its order. Pieces lie in a list at the receiver, each with the moment from
-// which it may be taken; an end of the connection is a piece of its own, behind what was sent
-// before it. A receiver that is paused, or has no events yet, leaves them there: the window closes,
-// and the sender's queue grows.
+// Each direction keeps its order. Pieces lie in a list at the receiver, each
+// with the moment from which it may be taken; an end of the connection is a
+// piece of its own, behind what was sent before it. A receiver that is paused,
+// or has no events yet, leaves them there: the window closes, and the sender's
+// queue grows. The same while the network between the two machines is cut.
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/env_sim/internal.h"
@@ -13,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LATENCY_MIN_NS  (10 * NS_PER_US)
-#define LATENCY_MAX_NS  (150 * NS_PER_US)
 #define PIECE_DELAY_NS  (2 * NS_PER_MS)
 #define POWER_LOSS_NS   (300 * NS_PER_MS)
 #define WINDOW_SIZE_MIN 4096
@@ -24,6 +23,7 @@ struct sim_piece {
     struct sim_piece *next;
     uint64_t arrival_ns, sent_turn;
     enum status end; // OK: bytes.
+    bool is_local;   // Needs no network: the system says that the connection is broken.
     size_t size;
     uint8_t bytes[];
 };
@@ -34,7 +34,8 @@ struct sim_stream {
     struct sim_process *process;
     struct sim_stream *next, **place; // In the process's list.
     struct sim_stream *peer;          // NULL once it is freed.
-    struct env_address peer_address;
+    const struct sim_machine *peer_machine;
+    struct env_address peer_address, listener_address;
     const struct env_stream_events *events; // NULL before env_stream_start() and after the end.
     void *context;
     bool started, paused;
@@ -44,7 +45,7 @@ struct sim_stream {
     // What goes.
     uint8_t *queue;
     size_t queue_start, queued, queue_capacity, in_flight, window;
-    struct sim_event drained_event;
+    struct sim_event drained_event, accept_event;
 };
 
 static struct sim_stream *sim_stream_of(const struct env_stream *stream)
@@ -72,6 +73,16 @@ static struct sim_stream *create_stream(struct sim_process *process, uint64_t id
     return stream;
 }
 
+static void free_pieces(struct sim_stream *stream)
+{
+    while (stream->first != NULL) {
+        struct sim_piece *piece = stream->first;
+        stream->first = piece->next;
+        free(piece);
+    }
+    stream->last = NULL;
+}
+
 static void free_stream(struct sim_stream *stream)
 {
     struct sim_world *world = stream->process->world;
@@ -80,11 +91,8 @@ static void free_stream(struct sim_stream *stream)
     if (stream->next != NULL) stream->next->place = stream->place;
     sim_event_stop(world, &stream->event);
     sim_event_stop(world, &stream->drained_event);
-    while (stream->first != NULL) {
-        struct sim_piece *piece = stream->first;
-        stream->first = piece->next;
-        free(piece);
-    }
+    sim_event_stop(world, &stream->accept_event);
+    free_pieces(stream);
     free(stream->queue);
     free(stream);
 }
@@ -122,6 +130,7 @@ static void take_piece(struct sim_event *event)
 {
     struct sim_stream *stream = CONTAINER_OF(event, struct sim_stream, event);
     if (stream->process->state != SIM_PROCESS_RUNNING) return;
+    if (sim_process_defers(stream->process, event, take_piece)) return;
     struct sim_piece *piece = stream->first;
     ASSERT(piece != NULL && stream->events != NULL && !stream->paused);
     stream->first = piece->next;
@@ -133,10 +142,16 @@ static void take_piece(struct sim_event *event)
     free(piece);
 }
 
+static bool is_held(const struct sim_stream *stream)
+{
+    return !stream->first->is_local &&
+           sim_network_is_cut(stream->peer_machine, stream->process->machine);
+}
+
 static void arm(struct sim_stream *stream)
 {
     struct sim_world *world = stream->process->world;
-    if (stream->first == NULL || stream->paused || stream->events == NULL) {
+    if (stream->first == NULL || stream->paused || stream->events == NULL || is_held(stream)) {
         sim_event_stop(world, &stream->event);
         return;
     }
@@ -149,12 +164,17 @@ static void arm(struct sim_stream *stream)
 static void add_piece(struct sim_stream *stream, struct slice bytes, enum status end,
                       uint64_t delay_ns)
 {
+    const struct sim_machine *from = stream->peer_machine, *to = stream->process->machine;
+    struct sim_world *world = stream->process->world;
+    delay_ns += sim_network_delay(world, from, to, bytes.size);
+    if (sim_network_is_cut(from, to)) sim_world_count(world, SIM_FAULT_HELD);
     struct sim_piece *piece = malloc(sizeof *piece + bytes.size);
     ASSERT(piece != NULL);
     piece->next = NULL;
-    piece->sent_turn = stream->process->world->turn;
-    piece->arrival_ns = stream->process->world->now_ns + delay_ns;
+    piece->sent_turn = world->turn;
+    piece->arrival_ns = world->now_ns + delay_ns;
     piece->end = end;
+    piece->is_local = false;
     piece->size = bytes.size;
     if (bytes.size > 0) memcpy(piece->bytes, bytes.data, bytes.size);
     if (stream->last != NULL && stream->last->arrival_ns > piece->arrival_ns)
@@ -202,10 +222,10 @@ static void transmit(struct sim_stream *stream, struct slice bytes)
     struct sim_world *world = stream->process->world;
     while (bytes.size > 0) {
         size_t size = bytes.size;
-        uint64_t delay_ns = sim_world_between(world, LATENCY_MIN_NS, LATENCY_MAX_NS);
+        uint64_t delay_ns = sim_world_between(world, SIM_LATENCY_MIN_NS, SIM_LATENCY_MAX_NS);
         if (size > 1 && sim_world_strikes(world, SIM_FAULT_SEGMENTED)) {
             size = (size_t)sim_world_between(world, 1, size - 1);
-            delay_ns = sim_world_between(world, LATENCY_MIN_NS, PIECE_DELAY_NS);
+            delay_ns = sim_world_between(world, SIM_LATENCY_MIN_NS, PIECE_DELAY_NS);
         }
         add_piece(stream->peer, slice_make(bytes.data, size), STATUS_OK, delay_ns);
         stream->in_flight += size;
@@ -217,6 +237,7 @@ static void tell_drained(struct sim_event *event)
 {
     struct sim_stream *stream = CONTAINER_OF(event, struct sim_stream, drained_event);
     if (stream->process->state != SIM_PROCESS_RUNNING || stream->events == NULL) return;
+    if (sim_process_defers(stream->process, event, tell_drained)) return;
     stream->events->drained(stream->context);
 }
 
@@ -250,12 +271,22 @@ static void put_queue(struct sim_stream *stream, struct slice bytes)
     stream->queued += bytes.size;
 }
 
-// Both ends hear of it; what is under way is lost.
+// The end of a connection that the system tells of. What a cut holds back never
+// comes.
+static void add_reset(struct sim_stream *stream, uint64_t delay_ns)
+{
+    if (stream->first != NULL && is_held(stream)) free_pieces(stream);
+    add_piece(stream, slice_null(), STATUS_IO, delay_ns);
+    stream->last->is_local = true;
+    if (stream->first == stream->last) arm(stream);
+}
+
+// Both ends hear of it; what is queued is lost.
 static void reset(struct sim_stream *stream)
 {
     stream_event(stream, "connection reset", 0);
-    add_piece(stream->peer, slice_null(), STATUS_IO, LATENCY_MAX_NS);
-    add_piece(stream, slice_null(), STATUS_IO, LATENCY_MIN_NS);
+    add_reset(stream->peer, SIM_LATENCY_MAX_NS);
+    add_reset(stream, SIM_LATENCY_MIN_NS);
     stream->peer->peer = NULL;
     stream->peer = NULL;
     stream->queued = 0;
@@ -298,8 +329,9 @@ void sim_stream_close(struct env_stream *base, bool flush)
             transmit(stream, slice_make(stream->queue + stream->queue_start, stream->queued));
         // The system resets a connection that is closed with bytes unread.
         enum status end = unread && !flush ? STATUS_IO : STATUS_CLOSED;
-        add_piece(stream->peer, slice_null(), end,
-                  sim_world_between(stream->process->world, LATENCY_MIN_NS, LATENCY_MAX_NS));
+        add_piece(
+            stream->peer, slice_null(), end,
+            sim_world_between(stream->process->world, SIM_LATENCY_MIN_NS, SIM_LATENCY_MAX_NS));
         stream_event(stream, "close", end);
     }
     free_stream(stream);
@@ -319,168 +351,81 @@ static void lose_stream(struct sim_stream *stream)
     sim_event_stop(world, &stream->drained_event);
     stream->events = NULL;
     if (peer == NULL) return;
-    uint64_t delay_ns = random_chance(&world->random, 0.5) ? LATENCY_MAX_NS : POWER_LOSS_NS;
-    add_piece(peer, slice_null(), STATUS_IO, sim_world_between(world, LATENCY_MIN_NS, delay_ns));
+    uint64_t delay_ns = random_chance(&world->random, 0.5) ? SIM_LATENCY_MAX_NS : POWER_LOSS_NS;
+    add_piece(peer, slice_null(), STATUS_IO,
+              sim_world_between(world, SIM_LATENCY_MIN_NS, delay_ns));
     peer->peer = NULL;
     stream->peer = NULL;
 }
 
-// ---- Listening and connecting ------------------------------------------------------------------
+// ---- Beginnings --------------------------------------------------------------------------------
 
-struct sim_listener {
-    struct env_listener base;
-    struct sim_process *process;
-    struct sim_listener *next; // In the world's list.
-    struct env_address address;
-    void (*accepted)(void *context, struct env_stream *stream);
-    void *context;
-};
-
-struct sim_connect {
-    struct sim_event event;
-    struct sim_connect *next, **place; // In the process's list.
-    struct sim_process *process;
-    struct env_address address;
-    enum status status;
-    struct sim_stream *stream;
-    void (*connected)(void *context, enum status status, struct env_stream *stream);
-    void *context;
-};
-
-static bool address_equals(const struct env_address *a, const struct env_address *b)
+struct sim_stream *sim_stream_connect(struct sim_process *near_process,
+                                      struct sim_process *far_process,
+                                      const struct env_address *address)
 {
-    return a->size == b->size && a->port == b->port && memcmp(a->bytes, b->bytes, a->size) == 0;
+    struct sim_world *world = near_process->world;
+    uint64_t id = ++world->last_stream_id;
+    struct sim_stream *near = create_stream(near_process, id);
+    struct sim_stream *far = create_stream(far_process, id);
+    near->peer = far;
+    near->peer_address = *address;
+    near->peer_machine = far_process->machine;
+    far->peer = near;
+    // A process that listens is known by its machine's address.
+    const struct env_address *known = &near_process->machine->address;
+    far->peer_address = known->size > 0 ? *known : *address;
+    far->peer_address.port = ++world->last_port;
+    far->peer_machine = near_process->machine;
+    return near;
 }
 
-static struct sim_listener *find_listener(struct sim_world *world,
-                                          const struct env_address *address)
+struct env_stream *sim_stream_base(struct sim_stream *stream)
 {
-    struct sim_listener *listener = world->listeners;
-    while (listener != NULL && !(listener->process->state == SIM_PROCESS_RUNNING &&
-                                 address_equals(&listener->address, address)))
-        listener = listener->next;
-    return listener;
+    return stream == NULL ? NULL : &stream->base;
 }
 
-enum status sim_listen(struct env *env, const struct env_address *address,
-                       void (*accepted)(void *context, struct env_stream *stream), void *context,
-                       struct env_listener **created, struct error *error)
+static void accept_now(struct sim_event *event)
 {
-    struct sim_process *process = sim_process_of(env);
-    struct sim_world *world = process->world;
-    if (process->state != SIM_PROCESS_RUNNING)
-        return error_set(error, STATUS_IO, "this process is being killed");
-    struct env_address taken = *address;
-    if (taken.port == 0) taken.port = ++world->last_port;
-    if (find_listener(world, &taken) != NULL)
-        return error_set(error, STATUS_IN_USE, "the port %u is taken", taken.port);
-    struct sim_listener *listener = calloc(1, sizeof *listener);
-    ASSERT(listener != NULL);
-    *listener = (struct sim_listener){.base = {env},
-                                      .process = process,
-                                      .next = world->listeners,
-                                      .address = taken,
-                                      .accepted = accepted,
-                                      .context = context};
-    world->listeners = listener;
-    sim_world_event(world, "listen", process->name, taken.port, 0);
-    *created = &listener->base;
-    return STATUS_OK;
-}
-
-struct env_address sim_listener_address(const struct env_listener *base)
-{
-    return ((const struct sim_listener *)(const void *)base)->address;
-}
-
-static void free_listener(struct sim_listener *listener)
-{
-    struct sim_listener **place = &listener->process->world->listeners;
-    while (*place != listener)
-        place = &(*place)->next;
-    *place = listener->next;
-    free(listener);
-}
-
-void sim_listener_close(struct env_listener *base)
-{
-    free_listener(CONTAINER_OF(base, struct sim_listener, base));
-}
-
-static void free_connect(struct sim_connect *connect)
-{
-    sim_event_stop(connect->process->world, &connect->event);
-    *connect->place = connect->next;
-    if (connect->next != NULL) connect->next->place = connect->place;
-    free(connect);
-}
-
-// The answer is back.
-static void connect_ends(struct sim_event *event)
-{
-    struct sim_connect *connect = CONTAINER_OF(event, struct sim_connect, event);
-    if (connect->process->state != SIM_PROCESS_RUNNING) return;
-    struct sim_connect ended = *connect;
-    free_connect(connect);
-    sim_world_event(ended.process->world, "connected", ended.process->name, ended.status, 0);
-    ended.connected(ended.context, ended.status, ended.stream == NULL ? NULL : &ended.stream->base);
-}
-
-// At the other side.
-static void connect_arrives(struct sim_event *event)
-{
-    struct sim_connect *connect = CONTAINER_OF(event, struct sim_connect, event);
-    struct sim_process *process = connect->process;
-    struct sim_world *world = process->world;
+    struct sim_stream *stream = CONTAINER_OF(event, struct sim_stream, accept_event);
+    struct sim_process *process = stream->process;
     if (process->state != SIM_PROCESS_RUNNING) return;
-    struct sim_listener *listener = find_listener(world, &connect->address);
-    uint64_t delay_ns = sim_world_between(world, LATENCY_MIN_NS, LATENCY_MAX_NS);
-    sim_event_start(world, &connect->event, delay_ns, connect_ends);
-    if (listener == NULL || sim_world_strikes(world, SIM_FAULT_REFUSED)) {
-        connect->status = STATUS_REFUSED;
+    if (sim_process_defers(process, event, accept_now)) return;
+    struct sim_listener *listener = sim_listener_find(process->world, &stream->listener_address);
+    if (listener == NULL || sim_listener_process(listener) != process) {
+        sim_stream_close(&stream->base, false);
         return;
     }
-    uint64_t id = ++world->last_stream_id;
-    struct sim_stream *near = create_stream(process, id);
-    struct sim_stream *far = create_stream(listener->process, id);
-    near->peer = far;
-    near->peer_address = connect->address;
-    far->peer = near;
-    far->peer_address = connect->address;
-    far->peer_address.port = ++world->last_port;
-    connect->stream = near;
-    stream_event(far, "accept", 0);
-    listener->accepted(listener->context, &far->base);
+    stream_event(stream, "accept", 0);
+    sim_listener_accept(listener, &stream->base);
 }
 
-void sim_connect(struct env *env, const struct env_address *address, uint64_t timeout_ns,
-                 void (*connected)(void *context, enum status status, struct env_stream *stream),
-                 void *context)
+void sim_stream_accept(struct sim_stream *near)
 {
-    struct sim_process *process = sim_process_of(env);
-    (void)timeout_ns; // Every answer comes long before.
-    if (process->state == SIM_PROCESS_DEAD) return;
-    struct sim_connect *connect = calloc(1, sizeof *connect);
-    ASSERT(connect != NULL);
-    connect->process = process;
-    connect->address = *address;
-    connect->connected = connected;
-    connect->context = context;
-    connect->next = process->connects;
-    connect->place = &process->connects;
-    if (connect->next != NULL) connect->next->place = &connect->next;
-    process->connects = connect;
-    sim_event_start(process->world, &connect->event,
-                    sim_world_between(process->world, LATENCY_MIN_NS, LATENCY_MAX_NS),
-                    connect_arrives);
+    struct sim_stream *far = near->peer;
+    far->listener_address = near->peer_address;
+    accept_now(&far->accept_event);
+}
+
+// ---- Cuts --------------------------------------------------------------------------------------
+
+void sim_streams_arm(struct sim_process *process)
+{
+    for (struct sim_stream *stream = process->streams; stream != NULL; stream = stream->next)
+        arm(stream);
+}
+
+void sim_streams_reset(struct sim_process *process, const struct sim_machine *other)
+{
+    for (struct sim_stream *stream = process->streams; stream != NULL; stream = stream->next)
+        if (stream->peer != NULL && stream->peer_machine == other) reset(stream);
 }
 
 // ---- The end of a process ----------------------------------------------------------------------
 
 void sim_streams_drop(struct sim_process *process)
 {
-    while (process->connects != NULL)
-        free_connect(process->connects);
+    sim_connects_drop(process);
     for (struct sim_stream *stream = process->streams; stream != NULL; stream = stream->next)
         lose_stream(stream);
 }
@@ -489,9 +434,5 @@ void sim_streams_free(struct sim_process *process)
 {
     while (process->streams != NULL)
         free_stream(process->streams);
-    struct sim_listener *listener = process->world->listeners, *next;
-    for (; listener != NULL; listener = next) {
-        next = listener->next;
-        if (listener->process == process) free_listener(listener);
-    }
+    sim_listeners_free(process);
 }

@@ -518,6 +518,103 @@ START_TEST(the_other_side_of_a_killed_process_hears_of_it)
 }
 END_TEST
 
+static struct sim_machine *client_machine(const struct net *net)
+{
+    return sim_process_machine(net->client);
+}
+
+static void net_end(struct net *net)
+{
+    sim_process_destroy(net->client);
+    end(&net->fixture);
+}
+
+// Until half of it is back.
+static void net_run_half(struct net *net)
+{
+    while (net->client_side.received < MESSAGE_SIZE / 2)
+        ck_assert(sim_world_step(net->fixture.world));
+}
+
+START_TEST(a_cut_holds_bytes_back_until_it_heals)
+{
+    for (int way = 0; way < 3; way++) {
+        struct net net = {0};
+        net_begin(&net, 5, false);
+        net_run_half(&net);
+        struct sim_machine *server = net.fixture.machine, *client = client_machine(&net);
+        sim_network_cut(way == 0 ? server : client, way == 0 ? client : server, way == 2);
+        ck_assert_int_eq(sim_network_is_cut(server, client), way != 1);
+        run(&net.fixture);
+        uint64_t received = net.client_side.received;
+        ck_assert_uint_lt(received, MESSAGE_SIZE);
+        ck_assert_ptr_nonnull(net.client_side.stream);
+        sim_network_heal(server, client);
+        run(&net.fixture);
+        ck_assert_uint_eq(net.client_side.received, MESSAGE_SIZE);
+        ck_assert_uint_eq(net.client_side.wrong + net.server_side.wrong, 0);
+        net_end(&net);
+    }
+}
+END_TEST
+
+START_TEST(a_reset_is_heard_of_through_a_cut_and_new_connections_time_out)
+{
+    struct net net = {0};
+    net_begin(&net, 6, false);
+    net_run_half(&net);
+    struct sim_machine *server = net.fixture.machine, *client = client_machine(&net);
+    sim_network_cut(server, client, true);
+    sim_network_reset(server, client);
+    run(&net.fixture);
+    ck_assert_int_eq(net.client_side.ended, STATUS_IO);
+    ck_assert_int_eq(net.server_side.ended, STATUS_IO);
+    struct env_address address;
+    ck_assert_int_eq(env_address_parse("10.0.0.1", 9042, &address), STATUS_OK);
+    uint64_t begin_ns = sim_world_now(net.fixture.world);
+    env_connect(net.client, &address, 1000000000, connected, &net);
+    run(&net.fixture);
+    ck_assert_int_eq(net.connected, STATUS_TIMED_OUT);
+    ck_assert_uint_eq(sim_world_now(net.fixture.world), begin_ns + 1000000000);
+    sim_network_heal(server, client);
+    env_connect(net.client, &address, 1000000000, connected, &net);
+    run(&net.fixture);
+    ck_assert_int_eq(net.connected, STATUS_OK);
+    net_end(&net);
+}
+END_TEST
+
+START_TEST(a_paused_process_takes_connections_and_does_nothing)
+{
+    struct net net = {0};
+    net_begin(&net, 7, false);
+    sim_process_pause(net.fixture.env, 3000000000);
+    while (net.connected == STATUS_WOULD_BLOCK)
+        ck_assert(sim_world_step(net.fixture.world));
+    ck_assert_int_eq(net.connected, STATUS_OK);
+    ck_assert_uint_lt(sim_world_now(net.fixture.world), 1000000000);
+    ck_assert_ptr_null(net.server_side.stream);
+    while (net.client_side.received == 0)
+        ck_assert(sim_world_step(net.fixture.world));
+    ck_assert_uint_ge(sim_world_now(net.fixture.world), 3000000000);
+    run(&net.fixture);
+    ck_assert_uint_eq(net.client_side.received, MESSAGE_SIZE);
+    net_end(&net);
+}
+END_TEST
+
+START_TEST(a_slow_link_takes_its_time)
+{
+    struct net net = {0};
+    net_begin(&net, 8, false);
+    sim_network_slow(net.fixture.machine, client_machine(&net), 1000000, 1000000, 100000);
+    run(&net.fixture);
+    ck_assert_uint_eq(net.client_side.received, MESSAGE_SIZE);
+    ck_assert_uint_ge(sim_world_now(net.fixture.world), UINT64_C(5000000000));
+    net_end(&net);
+}
+END_TEST
+
 // ---- Repeating ---------------------------------------------------------------------------------
 
 static uint64_t hash_of_run(uint64_t seed)
@@ -561,6 +658,10 @@ int main(void)
     tcase_add_test(tests, a_lane_keeps_its_order_and_a_dead_process_gets_no_call);
     tcase_add_test(tests, bytes_arrive_whole_and_in_order_in_any_pieces);
     tcase_add_test(tests, the_other_side_of_a_killed_process_hears_of_it);
+    tcase_add_test(tests, a_cut_holds_bytes_back_until_it_heals);
+    tcase_add_test(tests, a_reset_is_heard_of_through_a_cut_and_new_connections_time_out);
+    tcase_add_test(tests, a_paused_process_takes_connections_and_does_nothing);
+    tcase_add_test(tests, a_slow_link_takes_its_time);
     tcase_add_test(tests, the_same_seed_gives_the_same_run);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
