@@ -12,6 +12,7 @@ struct coordinator *coordinator_create(struct env *env, const struct coordinator
     coordinator->options = *options;
     coordinator->engine = options->engine;
     coordinator->schema = options->schema;
+    if (options->placement != NULL) coordinator->self = placement_self(options->placement);
     return coordinator;
 }
 

@@ -15,6 +15,7 @@ struct coordinator {
     struct coordinator_options options;
     struct engine *engine;
     const struct schema *schema;
+    uint16_t self; // Our number; 0 in a ring of one.
     // An operation needs its arena only while it reads or applies, so one or two serve for all.
     struct arena free_arenas[FREE_ARENAS_MAX];
     size_t free_arena_count;
