@@ -46,7 +46,8 @@ struct topology {
     size_t place_count;
 };
 
-// Copies all. INVALID: too many, two of one host id, address or token, or none with a token.
+// Copies all. INVALID: too many, two of one host id, address or token, tokens that do not ascend,
+// or none with a token.
 MUST_USE enum status topology_make(const struct member *members, size_t count,
                                    struct topology **topology, struct error *error);
 void topology_destroy(struct topology *topology);
@@ -61,6 +62,10 @@ uint16_t topology_find_address(const struct topology *topology, const struct env
 void topology_put(struct buffer *bytes, const struct topology *topology);
 MUST_USE enum status topology_get(struct cursor *bytes, struct topology **topology,
                                   struct error *error);
+// One member. False: it can not be read. Its tokens lie in the arena.
+void topology_put_member(struct buffer *bytes, const struct member *member);
+MUST_USE bool topology_take_member(struct cursor *bytes, struct arena *arena,
+                                   struct member *member);
 
 // Tokens of member `member` of `member_count`, `num_tokens` each: all together spread evenly over
 // the ring, neighbours of different members, so that each member has an equal share at every
