@@ -223,6 +223,7 @@ struct env_process_usage {
     uint64_t resident_bytes; // VmRSS
     uint64_t cpu_ns;         // User and system.
 };
+// Of ourselves, when `pid` is 0.
 MUST_USE enum status env_process_usage(struct env *env, int pid, struct env_process_usage *usage,
                                        struct error *error);
 

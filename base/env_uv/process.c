@@ -171,6 +171,7 @@ enum status env_uv_process_usage(struct env *env, int pid, struct env_process_us
     (void)env;
     char path[64];
     (void)snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    if (pid == 0) (void)snprintf(path, sizeof path, "/proc/self/statm");
     unsigned long long total_pages, resident_pages;
     clockid_t clock;
     struct timespec used;

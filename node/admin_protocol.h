@@ -1,0 +1,66 @@
+// What tools ask a node beside CQL: `helenus status` and its like (org.apache.cassandra.tools
+// .nodetool), and what the tests of a ring do to one.
+//
+//     VERB_ADMIN, body = u8 kind | what the kind has
+//     answer, body     = what the kind answers; a text when the status is not OK
+//
+// Texts are vbytes, members their numbers (u16).
+#ifndef NODE_ADMIN_PROTOCOL_H
+#define NODE_ADMIN_PROTOCOL_H
+
+#include "base/buffer.h"
+#include "base/cursor.h"
+#include "ring/transport/messaging.h"
+
+enum admin_kind {
+    ADMIN_INFO = 1,  // text keyspace, or empty          -> struct admin_info
+    ADMIN_AWAIT,     // u32 ms, u16 count, members       -> nothing; TIMED_OUT
+    ADMIN_ENDPOINTS, // text keyspace, table, key        -> u16 count, members
+    ADMIN_FLUSH,     // text keyspace, table, or empty   -> nothing
+    ADMIN_DRAIN,     //                                  -> nothing
+    // Only of a node that listens on a loopback address.
+    ADMIN_FAULT, // member or MEMBER_NONE for all, fault -> nothing
+    ADMIN_SKEW,  // i64 us                               -> nothing
+};
+
+enum admin_member_state {
+    ADMIN_MEMBER_UNKNOWN,
+    ADMIN_MEMBER_UP,
+    ADMIN_MEMBER_SUSPECT,
+    ADMIN_MEMBER_DOWN,
+};
+
+enum { ADMIN_TEXT_SIZE = 256 };
+
+// A node as it sees itself and its ring.
+struct admin_info {
+    char cluster_name[ADMIN_TEXT_SIZE], release_version[ADMIN_TEXT_SIZE];
+    uint16_t self;
+    bool is_ready, serves_clients;
+    struct uuid schema_version;
+    uint64_t log_number;
+    int64_t started_us, wall_us; // Microseconds since 1970, by its own clock.
+    uint64_t load_bytes, memtable_bytes, resident_bytes;
+    uint64_t cpu_ns;
+    // Of the keyspace that was asked for; of all users' when all are replicated alike; else false.
+    bool owns_is_effective;
+    struct topology *topology; // admin_info_deinit() frees it.
+    // For each member.
+    double *owns; // Its part of the ring, 0 to 1; with copies, if effective.
+    uint8_t *states;
+    // Users' keyspaces with their replication, as nodetool prints it: "name -> …".
+    char *keyspaces; // Lines.
+};
+
+void admin_info_put(struct buffer *bytes, const struct admin_info *info);
+// MALFORMED. What it fills belongs to the caller.
+MUST_USE enum status admin_info_get(struct cursor *bytes, struct admin_info *info);
+void admin_info_deinit(struct admin_info *info);
+
+void admin_fault_put(struct buffer *bytes, const struct messaging_fault *fault);
+void admin_fault_get(struct cursor *bytes, struct messaging_fault *fault);
+
+// Reads a text into a fixed buffer; false when it does not fit or has a NUL.
+MUST_USE bool admin_text_get(struct cursor *bytes, char *text, size_t size);
+
+#endif
