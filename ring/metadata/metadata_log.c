@@ -308,10 +308,11 @@ static enum status open_newest(struct metadata_log *log, struct error *error)
     return env_list_dir(log->env, log->directory, remove_leftover, &leftovers, error);
 }
 
-enum status metadata_log_open(struct env *env, const char *directory,
+enum status metadata_log_open(struct env *env, const struct metadata_log_options *options,
                               const struct metadata_log_events *events, void *context,
                               struct metadata_log **log, struct error *error)
 {
+    const char *directory = options->directory;
     if (strlen(directory) >= PATH_SIZE - 64)
         return error_set(error, STATUS_INVALID, "%s: the path is too long", directory);
     struct metadata_log *opened = calloc(1, sizeof *opened);
@@ -336,6 +337,41 @@ static void run_drained(struct env_task *task)
 {
     struct metadata_log *log = CONTAINER_OF(task, struct metadata_log, drained_task);
     log->drained(log->drained_context);
+}
+
+void metadata_log_join(struct metadata_log *log, struct messaging *messaging,
+                       struct liveness *liveness)
+{
+    (void)log, (void)messaging, (void)liveness;
+}
+
+void metadata_log_catch_up(struct metadata_log *log, uint16_t member, uint64_t number)
+{
+    (void)log, (void)member, (void)number;
+}
+
+struct caught_up {
+    struct env_task task;
+    void (*done)(void *context);
+    void *context;
+};
+
+static void run_caught_up(struct env_task *task)
+{
+    struct caught_up *caught_up = CONTAINER_OF(task, struct caught_up, task);
+    caught_up->done(caught_up->context);
+    free(caught_up);
+}
+
+void metadata_log_catch_up_all(struct metadata_log *log, uint64_t timeout_ns,
+                               void (*done)(void *context), void *context)
+{
+    (void)timeout_ns;
+    struct caught_up *caught_up = calloc(1, sizeof *caught_up);
+    ASSERT(caught_up != NULL);
+    caught_up->done = done;
+    caught_up->context = context;
+    env_task_post(log->env, &caught_up->task, run_caught_up);
 }
 
 static void tell_if_drained(struct metadata_log *log)

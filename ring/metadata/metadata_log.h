@@ -19,6 +19,8 @@
 #include "base/env.h"
 
 struct metadata_log;
+struct messaging;
+struct liveness;
 
 struct metadata_log_events {
     // Called in order for each record: at open for those on disk, later for each that became
@@ -26,14 +28,32 @@ struct metadata_log_events {
     enum status (*applied)(void *context, uint64_t number, struct slice record);
     // Writes the whole state so that it can stand in place of the records up to now.
     void (*snapshot)(void *context, struct buffer *state);
-    // The opposite, at open.
+    // The opposite: at open, and later when we have missed so much that another member sends the
+    // whole state. All of it, or a fault and nothing.
     enum status (*restore)(void *context, struct slice state, struct error *error);
+    // Whether restore() could read it.
+    enum status (*check)(void *context, struct slice state, struct error *error);
+};
+
+struct metadata_log_options {
+    const char *directory;
+    uint16_t self, member_count; // 0 or 1: alone.
+    // A new log begins with the state that the owner has now.
+    bool begins_with_state;
 };
 
 // Makes the directory if it is missing. Blocks: for start-up only. CORRUPT, IO, NO_SPACE.
-MUST_USE enum status metadata_log_open(struct env *env, const char *directory,
+MUST_USE enum status metadata_log_open(struct env *env, const struct metadata_log_options *options,
                                        const struct metadata_log_events *events, void *context,
                                        struct metadata_log **log, struct error *error);
+// From now on with the others. NULL: no more; appends under way end TIMED_OUT, later ones too, and
+// neither is touched again. An append of a member of several waits to be joined.
+void metadata_log_join(struct metadata_log *log, struct messaging *messaging,
+                       struct liveness *liveness);
+// See metadata.h.
+void metadata_log_catch_up(struct metadata_log *log, uint16_t member, uint64_t number);
+void metadata_log_catch_up_all(struct metadata_log *log, uint64_t timeout_ns,
+                               void (*done)(void *context), void *context);
 // Calls `drained` in a later turn, once nothing is under way, neither an append nor a new file.
 void metadata_log_drain(struct metadata_log *log, void (*drained)(void *context), void *context);
 // Only when drained, or before the first append.

@@ -40,7 +40,8 @@ static enum status sum_restore(void *context, struct slice state, struct error *
     return STATUS_OK;
 }
 
-static const struct metadata_log_events sum_events = {sum_applied, sum_snapshot, sum_restore};
+static const struct metadata_log_events sum_events = {
+    .applied = sum_applied, .snapshot = sum_snapshot, .restore = sum_restore};
 
 static struct env *env;
 static char directory[] = "/tmp/helenus-metadata-log-XXXXXX";
@@ -97,7 +98,8 @@ static void append_many(struct metadata_log *log, size_t count, size_t size)
 static enum status open_log(struct sum *sum, struct metadata_log **log, struct error *error)
 {
     *sum = (struct sum){0};
-    return metadata_log_open(env, log_directory, &sum_events, sum, log, error);
+    const struct metadata_log_options options = {.directory = log_directory, .member_count = 1};
+    return metadata_log_open(env, &options, &sum_events, sum, log, error);
 }
 
 static void drained(void *context)

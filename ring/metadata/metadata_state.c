@@ -1,0 +1,404 @@
+#include "ring/metadata/metadata_state.h"
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "storage/schema/schema_codec.h"
+
+enum { RESTORE_ARENA_BLOCK_SIZE = 1024 };
+
+static void tell_of(struct metadata *metadata, const struct metadata_change *heard)
+{
+    for (struct metadata_listener *listener = metadata->listeners; listener != NULL;
+         listener = listener->next)
+        listener->changed(listener, heard);
+}
+
+static void tell(struct metadata *metadata, int change, int target, struct slice keyspace,
+                 struct slice table)
+{
+    struct metadata_change heard = {.keyspace = keyspace, .table = table, .member = MEMBER_NONE};
+    heard.change = change;
+    heard.target = target;
+    tell_of(metadata, &heard);
+}
+
+static void tell_of_member(struct metadata *metadata, uint16_t member)
+{
+    struct metadata_change heard = {
+        .keyspace = slice_null(), .table = slice_null(), .member = member};
+    heard.change = METADATA_UPDATED;
+    heard.target = METADATA_MEMBER;
+    tell_of(metadata, &heard);
+}
+
+// ---- Applying the schema ------------------------------------------------------------------------
+
+static enum status apply_put_keyspace(struct metadata *metadata, struct cursor *record)
+{
+    const struct keyspace *keyspace;
+    if (schema_codec_get_keyspace(record, &keyspace, NULL) != STATUS_OK) return STATUS_CONFLICT;
+    bool known = schema_find_keyspace(metadata->schema, keyspace->name) != NULL;
+    enum status status = schema_put_keyspace(metadata->schema, keyspace);
+    if (status == STATUS_OK)
+        tell(metadata, known ? METADATA_UPDATED : METADATA_CREATED, METADATA_KEYSPACE,
+             keyspace->name, slice_null());
+    keyspace_unref(keyspace);
+    return status == STATUS_OK ? STATUS_OK : STATUS_CONFLICT;
+}
+
+static enum status apply_drop_keyspace(struct metadata *metadata, struct cursor *record)
+{
+    struct slice name = cursor_vint_bytes(record);
+    if (record->failed || schema_find_keyspace(metadata->schema, name) == NULL)
+        return STATUS_CONFLICT;
+    const struct table *table;
+    for (size_t i = 0; (table = schema_table_at(metadata->schema, name, i)) != NULL; i++)
+        if (metadata->engine != NULL) engine_drop_table(metadata->engine, table->id);
+    schema_remove_keyspace(metadata->schema, name);
+    tell(metadata, METADATA_DROPPED, METADATA_KEYSPACE, name, slice_null());
+    return STATUS_OK;
+}
+
+static enum status apply_put_table(struct metadata *metadata, struct cursor *record)
+{
+    const struct table *table;
+    if (schema_codec_get_table(record, &table, NULL) != STATUS_OK) return STATUS_CONFLICT;
+    bool known = schema_find_table(metadata->schema, table->keyspace, table->name) != NULL;
+    enum status status = STATUS_CONFLICT;
+    if (schema_find_keyspace(metadata->schema, table->keyspace) != NULL)
+        status = schema_put_table(metadata->schema, table);
+    // A directory that can not be made now is made at the next start; until then writes to the
+    // table get the engine's error. The schema itself must not depend on this node's disk.
+    if (status == STATUS_OK && metadata->engine != NULL)
+        (void)!engine_put_table(metadata->engine, table, NULL);
+    if (status == STATUS_OK)
+        tell(metadata, known ? METADATA_UPDATED : METADATA_CREATED, METADATA_TABLE, table->keyspace,
+             table->name);
+    table_unref(table);
+    return status == STATUS_OK ? STATUS_OK : STATUS_CONFLICT;
+}
+
+static enum status apply_drop_table(struct metadata *metadata, struct cursor *record)
+{
+    struct slice keyspace = cursor_vint_bytes(record);
+    struct slice name = cursor_vint_bytes(record);
+    const struct table *table =
+        record->failed ? NULL : schema_find_table(metadata->schema, keyspace, name);
+    if (table == NULL) return STATUS_CONFLICT;
+    if (metadata->engine != NULL) engine_drop_table(metadata->engine, table->id);
+    schema_remove_table(metadata->schema, keyspace, name);
+    tell(metadata, METADATA_DROPPED, METADATA_TABLE, keyspace, name);
+    return STATUS_OK;
+}
+
+static enum status apply_schema_record(struct metadata *metadata, uint64_t number,
+                                       enum record_kind kind, struct cursor *record)
+{
+    uint64_t made_from = cursor_u64(record);
+    if (record->failed || made_from != metadata->schema_number) return STATUS_CONFLICT;
+    enum status status = STATUS_CONFLICT;
+    if (kind == RECORD_PUT_KEYSPACE) status = apply_put_keyspace(metadata, record);
+    if (kind == RECORD_DROP_KEYSPACE) status = apply_drop_keyspace(metadata, record);
+    if (kind == RECORD_PUT_TABLE) status = apply_put_table(metadata, record);
+    if (kind == RECORD_DROP_TABLE) status = apply_drop_table(metadata, record);
+    if (status == STATUS_OK) metadata->schema_number = number;
+    return status;
+}
+
+// ---- Applying a member --------------------------------------------------------------------------
+
+// Members are fixed: what may change is where one is found. Host id, tokens and place stay.
+static bool member_is_same(const struct member *a, const struct member *b)
+{
+    return uuid_equals(a->host_id, b->host_id) && a->token_count == b->token_count &&
+           (a->token_count == 0 ||
+            memcmp(a->tokens, b->tokens, a->token_count * sizeof *a->tokens) == 0) &&
+           strcmp(a->data_center, b->data_center) == 0 && strcmp(a->rack, b->rack) == 0;
+}
+
+static enum status replace_member(struct metadata *metadata, uint16_t number,
+                                  const struct member *member, struct arena *arena)
+{
+    const struct topology *old = metadata->topology;
+    if (old == NULL || number >= old->member_count ||
+        !member_is_same(&old->members[number], member))
+        return STATUS_CONFLICT;
+    struct member *members = ARENA_NEW_ARRAY(arena, struct member, old->member_count);
+    memcpy(members, old->members, old->member_count * sizeof *members);
+    members[number] = *member;
+    struct topology *made;
+    if (topology_make(members, old->member_count, &made, NULL) != STATUS_OK) return STATUS_CONFLICT;
+    topology_destroy(metadata->topology);
+    metadata->topology = made;
+    tell_of_member(metadata, number);
+    return STATUS_OK;
+}
+
+static enum status apply_put_member(struct metadata *metadata, struct cursor *record)
+{
+    uint16_t number = cursor_u16(record);
+    struct arena arena;
+    arena_init(&arena, RESTORE_ARENA_BLOCK_SIZE);
+    struct member member;
+    enum status status = STATUS_CONFLICT;
+    if (topology_take_member(record, &arena, &member))
+        status = replace_member(metadata, number, &member, &arena);
+    arena_deinit(&arena);
+    return status;
+}
+
+static enum status log_applied(void *context, uint64_t number, struct slice bytes)
+{
+    struct metadata *metadata = context;
+    struct cursor record = cursor_make(bytes);
+    uint8_t kind = cursor_u8(&record);
+    switch (kind) {
+    case RECORD_PUT_KEYSPACE:
+    case RECORD_DROP_KEYSPACE:
+    case RECORD_PUT_TABLE:
+    case RECORD_DROP_TABLE:
+        return apply_schema_record(metadata, number, (enum record_kind)kind, &record);
+    case RECORD_SUBMIT_JOB:
+        return jobs_apply_submission(metadata->jobs, &record);
+    case RECORD_BATCH:
+        return jobs_apply_batch(metadata->jobs, &record);
+    case RECORD_DONE:
+        return jobs_apply_done(metadata->jobs, &record);
+    case RECORD_PUT_MEMBER:
+        return apply_put_member(metadata, &record);
+    default:
+        return STATUS_CONFLICT; // Of a later release: nothing that this one knows.
+    }
+}
+
+// ---- The whole state ----------------------------------------------------------------------------
+
+static void log_snapshot(void *context, struct buffer *state)
+{
+    struct metadata *metadata = context;
+    buffer_put_u64(state, metadata->schema_number);
+    size_t keyspace_count = 0;
+    while (schema_keyspace_at(metadata->schema, keyspace_count) != NULL)
+        keyspace_count++;
+    buffer_put_vint(state, keyspace_count);
+    for (size_t k = 0; k < keyspace_count; k++) {
+        const struct keyspace *keyspace = schema_keyspace_at(metadata->schema, k);
+        schema_codec_put_keyspace(state, keyspace);
+        size_t table_count = 0;
+        while (schema_table_at(metadata->schema, keyspace->name, table_count) != NULL)
+            table_count++;
+        buffer_put_vint(state, table_count);
+        for (size_t t = 0; t < table_count; t++)
+            schema_codec_put_table(state, schema_table_at(metadata->schema, keyspace->name, t));
+    }
+    jobs_put_all(state, metadata->jobs);
+    // States of rings of one may end here.
+    if (metadata->topology != NULL) topology_put(state, metadata->topology);
+}
+
+// What a state holds, while it is read: nothing of the metadata changes before all of it was.
+struct restored {
+    uint64_t schema_number;
+    struct schema *schema;
+    struct jobs *jobs;
+    struct topology *topology; // NULL: the state has none.
+};
+
+static enum status restore_table(struct restored *restored, struct cursor *state,
+                                 struct error *error)
+{
+    const struct table *table;
+    enum status status = schema_codec_get_table(state, &table, error);
+    if (status != STATUS_OK) return status;
+    status = schema_put_table(restored->schema, table);
+    table_unref(table);
+    // No state that was written has more than there may be, or a table of no keyspace.
+    if (status != STATUS_OK)
+        return error_set(error, STATUS_CORRUPT, "metadata: too many tables, or one of no keyspace");
+    return status;
+}
+
+static enum status restore_keyspace(struct restored *restored, struct cursor *state,
+                                    struct error *error)
+{
+    const struct keyspace *keyspace;
+    enum status status = schema_codec_get_keyspace(state, &keyspace, error);
+    if (status != STATUS_OK) return status;
+    status = schema_put_keyspace(restored->schema, keyspace);
+    keyspace_unref(keyspace);
+    if (status != STATUS_OK)
+        return error_set(error, STATUS_CORRUPT, "metadata: too many keyspaces");
+    uint64_t table_count = cursor_vint(state);
+    for (uint64_t t = 0; t < table_count && status == STATUS_OK; t++)
+        status = restore_table(restored, state, error);
+    return status;
+}
+
+static void restored_free(struct restored *restored)
+{
+    schema_destroy(restored->schema);
+    jobs_destroy(restored->jobs);
+    topology_destroy(restored->topology);
+}
+
+static enum status restored_read(struct restored *restored, struct slice bytes, struct error *error)
+{
+    struct cursor state = cursor_make(bytes);
+    *restored = (struct restored){.schema_number = cursor_u64(&state)};
+    restored->schema = schema_create();
+    restored->jobs = jobs_create();
+    uint64_t keyspace_count = cursor_vint(&state);
+    enum status status = STATUS_OK;
+    for (uint64_t k = 0; k < keyspace_count && status == STATUS_OK; k++)
+        status = restore_keyspace(restored, &state, error);
+    if (status == STATUS_OK) status = jobs_get_all(restored->jobs, &state, error);
+    if (status == STATUS_OK && cursor_left(&state) > 0)
+        status = topology_get(&state, &restored->topology, error);
+    if (status != STATUS_OK) restored_free(restored);
+    return status;
+}
+
+// ---- A state in place of another ----------------------------------------------------------------
+
+static void remove_table(struct metadata *metadata, const struct table *table)
+{
+    table_ref(table);
+    if (metadata->engine != NULL) engine_drop_table(metadata->engine, table->id);
+    schema_remove_table(metadata->schema, table->keyspace, table->name);
+    tell(metadata, METADATA_DROPPED, METADATA_TABLE, table->keyspace, table->name);
+    table_unref(table);
+}
+
+// Tables that are gone, or are others under the same names.
+static void remove_tables(struct metadata *metadata, const struct schema *schema,
+                          struct slice keyspace)
+{
+    const struct table *table;
+    for (size_t i = 0; (table = schema_table_at(metadata->schema, keyspace, i)) != NULL;) {
+        const struct table *stays = schema_find_table(schema, keyspace, table->name);
+        if (stays != NULL && uuid_equals(stays->id, table->id))
+            i++;
+        else
+            remove_table(metadata, table);
+    }
+}
+
+static void remove_what_is_gone(struct metadata *metadata, const struct schema *schema)
+{
+    const struct keyspace *keyspace;
+    for (size_t k = 0; (keyspace = schema_keyspace_at(metadata->schema, k)) != NULL;) {
+        remove_tables(metadata, schema, keyspace->name);
+        if (schema_find_keyspace(schema, keyspace->name) != NULL) {
+            k++;
+            continue;
+        }
+        keyspace_ref(keyspace);
+        schema_remove_keyspace(metadata->schema, keyspace->name);
+        tell(metadata, METADATA_DROPPED, METADATA_KEYSPACE, keyspace->name, slice_null());
+        keyspace_unref(keyspace);
+    }
+}
+
+static bool keyspaces_equal(const struct keyspace *a, const struct keyspace *b)
+{
+    struct buffer left, right;
+    buffer_init(&left, METADATA_LOG_SIZE_MAX);
+    buffer_init(&right, METADATA_LOG_SIZE_MAX);
+    schema_codec_put_keyspace(&left, a);
+    schema_codec_put_keyspace(&right, b);
+    bool equal = slice_equals(buffer_slice(&left), buffer_slice(&right));
+    buffer_deinit(&left);
+    buffer_deinit(&right);
+    return equal;
+}
+
+static bool tables_equal(const struct table *a, const struct table *b)
+{
+    struct buffer left, right;
+    buffer_init(&left, METADATA_LOG_SIZE_MAX);
+    buffer_init(&right, METADATA_LOG_SIZE_MAX);
+    schema_codec_put_table(&left, a);
+    schema_codec_put_table(&right, b);
+    bool equal = slice_equals(buffer_slice(&left), buffer_slice(&right));
+    buffer_deinit(&left);
+    buffer_deinit(&right);
+    return equal;
+}
+
+static void take_table(struct metadata *metadata, const struct table *table)
+{
+    const struct table *old = schema_find_table(metadata->schema, table->keyspace, table->name);
+    if (old != NULL && tables_equal(old, table)) return;
+    int change = old == NULL ? METADATA_CREATED : METADATA_UPDATED;
+    // There is room: the state that it comes from has no more than there may be.
+    if (schema_put_table(metadata->schema, table) != STATUS_OK) return;
+    if (metadata->engine != NULL) (void)!engine_put_table(metadata->engine, table, NULL);
+    tell(metadata, change, METADATA_TABLE, table->keyspace, table->name);
+}
+
+static void take_keyspace(struct metadata *metadata, const struct schema *schema,
+                          const struct keyspace *keyspace)
+{
+    const struct keyspace *old = schema_find_keyspace(metadata->schema, keyspace->name);
+    int change = old == NULL ? METADATA_CREATED : METADATA_UPDATED;
+    if (old == NULL || !keyspaces_equal(old, keyspace)) {
+        if (schema_put_keyspace(metadata->schema, keyspace) != STATUS_OK) return;
+        tell(metadata, change, METADATA_KEYSPACE, keyspace->name, slice_null());
+    }
+    const struct table *table;
+    for (size_t t = 0; (table = schema_table_at(schema, keyspace->name, t)) != NULL; t++)
+        take_table(metadata, table);
+}
+
+static bool members_equal(const struct member *a, const struct member *b)
+{
+    return member_is_same(a, b) && memcmp(&a->address, &b->address, sizeof a->address) == 0 &&
+           memcmp(&a->rpc_address, &b->rpc_address, sizeof a->rpc_address) == 0;
+}
+
+static void take_topology(struct metadata *metadata, struct restored *restored)
+{
+    if (restored->topology == NULL) return;
+    struct topology *old = metadata->topology, *taken = restored->topology;
+    metadata->topology = taken;
+    restored->topology = NULL;
+    for (uint16_t m = 0; old != NULL && m < taken->member_count; m++)
+        if (m >= old->member_count || !members_equal(&old->members[m], &taken->members[m]))
+            tell_of_member(metadata, m);
+    topology_destroy(old);
+}
+
+static enum status log_check(void *context, struct slice bytes, struct error *error)
+{
+    (void)context;
+    struct restored restored;
+    enum status status = restored_read(&restored, bytes, error);
+    if (status == STATUS_OK) restored_free(&restored);
+    return status;
+}
+
+static enum status log_restore(void *context, struct slice bytes, struct error *error)
+{
+    struct metadata *metadata = context;
+    struct restored restored;
+    enum status status = restored_read(&restored, bytes, error);
+    if (status != STATUS_OK) return status;
+    take_topology(metadata, &restored);
+    remove_what_is_gone(metadata, restored.schema);
+    const struct keyspace *keyspace;
+    for (size_t k = 0; (keyspace = schema_keyspace_at(restored.schema, k)) != NULL; k++)
+        take_keyspace(metadata, restored.schema, keyspace);
+    metadata->schema_number = restored.schema_number;
+    struct jobs *old_jobs = metadata->jobs;
+    metadata->jobs = restored.jobs;
+    restored.jobs = old_jobs;
+    restored_free(&restored);
+    return STATUS_OK;
+}
+
+const struct metadata_log_events metadata_state_events = {
+    .applied = log_applied,
+    .snapshot = log_snapshot,
+    .restore = log_restore,
+    .check = log_check,
+};
