@@ -13,8 +13,8 @@
 // Each ring request carries the sender's number in the metadata log (invariant 11). One that is
 // ahead of ours waits here, bounded, until we have caught up; then it is handled.
 //
-//     payload = uv number of the metadata log | body           requests and answers, verbs >=
-//     VERB_RING
+//     request   uv number of the metadata log | body                        verbs >= VERB_RING
+//     answer    uv number of the metadata log | u8 status | body            VERB_ANSWER
 #ifndef RING_MESSAGING_H
 #define RING_MESSAGING_H
 
@@ -57,7 +57,8 @@ struct messaging_options {
     const struct topology *(*topology)(void *context);
     // Our number in the metadata log.
     uint64_t (*log_number)(void *context);
-    // A member is at `number`, beyond ours: catch up. messaging_log_moved() follows.
+    // A member is at `number`, beyond ours: catch up. messaging_log_moved() follows. Called with
+    // each of its messages until then, except for requests of the metadata log itself.
     void (*behind)(void *context, uint16_t member, uint64_t number);
     void *context;
 };
@@ -65,7 +66,8 @@ struct messaging_options {
 // IN_USE: the port is taken. No connection is made before the first request.
 MUST_USE enum status messaging_create(struct env *env, const struct messaging_options *options,
                                       struct messaging **messaging, struct error *error);
-// No event and no `done` comes any more. Answers that were given still leave.
+// No event and no `done` comes any more. Answers that were given still leave. Not inside of one of
+// its events.
 void messaging_close(struct messaging *messaging);
 void messaging_abandon(struct messaging *messaging); // The end of a simulated crash.
 struct env_address messaging_address(const struct messaging *messaging);
@@ -111,16 +113,22 @@ struct message_handler {
     void (*handle)(struct message_handler *handler, const struct message *message);
     struct messaging *messaging; // Set by messaging_handle().
 };
-// Each verb has at most one handler; a request without one is answered UNSUPPORTED.
+// Each verb has at most one handler; a request without one is answered UNSUPPORTED. NULL takes it
+// away. Who is no member (a tool) may only ask VERB_ADMIN.
 void messaging_handle(struct messaging *messaging, enum verb verb, struct message_handler *handler);
 // Now or later, once for each request: every answer begins with a status (u8). `body` follows it.
 // What `done` of the sender gets is this status and this body.
 void messaging_answer(struct messaging *messaging, struct message_origin origin, enum status status,
                       struct slice body);
 
-// Requests whose type is below VERB_RING, of workers: handed over as they are.
+// Requests whose type is below VERB_RING, of workers: handed over as they are. `ended` comes for
+// every connection of who is no member. NULL: nobody; whoever asks is disconnected.
 void messaging_set_workers(struct messaging *messaging,
                            const struct transport_server_events *events, void *context);
+// Calls `each` for every connection that was made to us, members' too.
+void messaging_each_connection(struct messaging *messaging,
+                               void (*each)(void *context, struct transport_connection *connection),
+                               void *context);
 
 // ---- Connections --------------------------------------------------------------------------------
 
@@ -134,6 +142,7 @@ struct messaging_listener {
     struct messaging_listener *next;
 };
 void messaging_listen(struct messaging *messaging, struct messaging_listener *listener);
+void messaging_unlisten(struct messaging *messaging, struct messaging_listener *listener);
 // Makes a connection if there is none.
 void messaging_connect(struct messaging *messaging, uint16_t member);
 
