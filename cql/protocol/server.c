@@ -46,11 +46,27 @@ static void announce_schema(struct cql_server *server, const struct metadata_cha
     }
 }
 
+// A member has other addresses now: clients look at all of them again.
+static void announce_member(struct cql_server *server, uint16_t member)
+{
+    const struct topology *topology = metadata_topology(server->shared.processor->metadata);
+    if (topology == NULL || member >= topology->member_count) return;
+    for (struct connection *c = server->shared.first; c != NULL; c = c->next) {
+        struct buffer *body = connection_begin_event(c, MESSAGE_TOPOLOGY_CHANGE);
+        if (body == NULL) continue;
+        message_put_topology_change_event(body, "NEW_NODE", &topology->members[member].rpc_address);
+        (void)connection_end_response(c);
+    }
+}
+
 static void metadata_changed(struct metadata_listener *listener,
                              const struct metadata_change *change)
 {
     struct cql_server *server = CONTAINER_OF(listener, struct cql_server, metadata_listener);
-    if (change->target != METADATA_MEMBER) announce_schema(server, change);
+    if (change->target == METADATA_MEMBER)
+        announce_member(server, change->member);
+    else
+        announce_schema(server, change);
 }
 
 void cql_server_announce_status(struct cql_server *server, const struct env_address *address,

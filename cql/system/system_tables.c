@@ -51,11 +51,11 @@ static void set_address(struct system_row *row, const char *name, const char *po
     system_row_set_int(row, port_name, address->port);
 }
 
-static void set_tokens(struct system_row *row, const struct node_identity *identity)
+static void set_tokens(struct system_row *row, const struct token *tokens, size_t count)
 {
-    for (size_t i = 0; i < identity->token_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         char text[24];
-        int size = snprintf(text, sizeof text, "%" PRId64, identity->tokens[i].value);
+        int size = snprintf(text, sizeof text, "%" PRId64, tokens[i].value);
         system_row_add_element(row, "tokens", slice_make(text, (size_t)size));
     }
 }
@@ -78,8 +78,45 @@ static void fill_local(const struct system_tables *tables, struct system_row *ro
     system_row_set_text(row, "release_version", SYSTEM_TABLES_RELEASE_VERSION);
     set_address(row, "rpc_address", "rpc_port", &identity->rpc_address);
     system_row_set_uuid(row, "schema_version", schema_version(metadata_schema(tables->metadata)));
-    set_tokens(row, identity);
+    set_tokens(row, identity->tokens, identity->token_count);
     system_row_end(row);
+}
+
+// ---- system.peers, system.peers_v2 --------------------------------------------------------------
+
+static void fill_peer(const struct system_tables *tables, const struct member *member, bool is_v2,
+                      struct system_row *row)
+{
+    const struct env_address *address = &member->address, *rpc = &member->rpc_address;
+    system_row_set(row, "peer", slice_make(address->bytes, address->size));
+    if (is_v2) {
+        system_row_set_int(row, "peer_port", address->port);
+        set_address(row, "native_address", "native_port", rpc);
+    } else {
+        system_row_set(row, "rpc_address", slice_make(rpc->bytes, rpc->size));
+    }
+    system_row_set_text(row, "data_center", member->data_center);
+    system_row_set_uuid(row, "host_id", member->host_id);
+    system_row_set_text(row, "rack", member->rack);
+    system_row_set_text(row, "release_version", SYSTEM_TABLES_RELEASE_VERSION);
+    // A change of the schema is done when all who live have it, and who comes back gets it before
+    // it serves anybody: ours is theirs, and drivers need not wait for agreement.
+    system_row_set_uuid(row, "schema_version", schema_version(metadata_schema(tables->metadata)));
+    set_tokens(row, member->tokens, member->token_count);
+    system_row_end(row);
+}
+
+// Members that are down too, as in Cassandra.
+static void fill_peers(const struct system_tables *tables, bool is_v2,
+                       const struct system_row *empty)
+{
+    const struct topology *topology = metadata_topology(tables->metadata);
+    if (topology == NULL) return;
+    for (uint16_t i = 0; i < topology->member_count; i++) {
+        if (uuid_equals(topology->members[i].host_id, tables->identity->host_id)) continue;
+        struct system_row row = *empty;
+        fill_peer(tables, &topology->members[i], is_v2, &row);
+    }
 }
 
 // ---- system_views.settings ---------------------------------------------------------------------
@@ -150,6 +187,8 @@ void system_tables_fill(const struct system_tables *tables, const struct table *
     system_row_begin(&row, table, memtable, &arena, now);
     if (is_table(table, "system", "local")) {
         fill_local(tables, &row);
+    } else if (is_table(table, "system", "peers") || is_table(table, "system", "peers_v2")) {
+        fill_peers(tables, is_table(table, "system", "peers_v2"), &row);
     } else if (is_table(table, "system_views", "settings")) {
         fill_settings(tables, &row);
     } else if (slice_equals(table->keyspace, slice_of_text("system_schema"))) {
