@@ -16,9 +16,32 @@
     X(INCREMENT_STARTED,             "coordinator increment: started")                  \
     X(INCREMENT_LOADING,             "coordinator increment: loading")                  \
     X(INCREMENT_SYNCING,             "coordinator increment: syncing")                  \
+    X(INCREMENT_FORWARDED,           "coordinator increment: sent to a leader")         \
+    X(INCREMENT_LED,                 "coordinator increment: led for another member")   \
+    X(INCREMENT_LOST,                "coordinator increment: no answer of its leader")  \
+    X(DELIVERY_GROUP,                "delivery: several mutations in one message")      \
+    X(DELIVERY_HINTED,               "delivery: hint kept")                             \
+    X(DELIVERY_HINTED_LATE,          "delivery: hint for what did not answer")          \
+    X(DELIVERY_LATE,                 "delivery: answer after the end")                  \
+    X(DELIVERY_TIMED_OUT,            "delivery: timed out")                             \
+    X(REPLICA_WRITE_APPLIED,         "replica write: applied")                          \
+    X(REPLICA_WRITE_REFUSED,         "replica write: refused")                          \
+    X(REPLICA_HINT_VOID,             "replica write: hint of before a truncation")      \
     X(READ_STARTED,                  "coordinator read: started")                       \
     X(READ_LOADING,                  "coordinator read: loading")                       \
     X(READ_SYNCING,                  "coordinator read: waits for a sync")              \
+    X(PAXOS_LOADING,                 "paxos acceptor: loading")                         \
+    X(PAXOS_REFUSED,                 "paxos acceptor: refused a ballot")                \
+    X(PAXOS_STARTED,                 "paxos: started")                                  \
+    X(PAXOS_QUEUED,                  "paxos: waits for another one of its partition")   \
+    X(PAXOS_REPAIRING,               "paxos: a replica missed a commit")                \
+    X(PAXOS_FINISHING,               "paxos: finishes another's proposal")              \
+    X(PAXOS_PROPOSING,               "paxos: proposing")                                \
+    X(PAXOS_COMMITTING,              "paxos: committing")                               \
+    X(PAXOS_BACKING_OFF,             "paxos: contention, backs off")                    \
+    X(PAXOS_FOUND_OWN,               "paxos: own proposal found decided")               \
+    X(PAXOS_UNCERTAIN,               "paxos: nobody knows whether it was decided")      \
+    X(PAXOS_TIMED_OUT,               "paxos: timed out")                                \
     X(SHARD_IN_MEMTABLE,             "increment: own shard in the memtable")            \
     X(SHARD_IN_FROZEN,               "increment: own shard in a frozen memtable")       \
     X(SHARD_IN_CACHE,                "increment: own shard in the cache")               \
@@ -53,6 +76,11 @@
     X(BATCH_DONE,                    "job: batch done")                                 \
     X(LINK_BEGAN_AGAIN,              "job: worker connects anew")                       \
     X(LINK_FINISHED_BEFORE,          "job: its end was recorded, the answer lost")      \
+    X(LINK_CONFLICT,                 "job: a record came too late, looks again")        \
+    X(LINK_HOME_CHANGED,             "job: worker goes on at another member")           \
+    X(CUT_CHANGED,                   "job: batch begun again with another cut")         \
+    X(SHUFFLE_PAUSED,                "shuffle: a reducer could not do it then")         \
+    X(SHUFFLE_SILENT,                "shuffle: a reducer said nothing for too long")    \
     X(CELL_COMPUTED,                 "reducer: shard computed")                         \
     X(CELL_WRITTEN_BACK,             "reducer: found shard written back")               \
     X(CELL_IN_MEMORY,                "reducer: total in memory")                        \

@@ -86,8 +86,16 @@
 #define MESSAGING_PARKED_SIZE_MAX (32 * MIB)
 // Bytes that messaging_set_fault() holds back. More are lost.
 #define MESSAGING_HELD_SIZE_MAX (64 * MIB)
+// Requests of Paxos that a node works at for others; one more gets OVERLOADED.
+#define PAXOS_ACCEPTANCES_MAX 16384u
+// What one conditional statement changes: two of them fit one message. More is an INVALID request.
+#define PAXOS_CHANGE_SIZE_MAX (8 * MIB)
 // The metadata log's file; it is rewritten as a snapshot when half of it is history.
 #define METADATA_LOG_SIZE_MAX (64 * MIB)
+// Mutations whose replicas have not all answered. More writes are OVERLOADED.
+#define COORDINATOR_DELIVERIES_MAX 262144u
+// Bytes of mutations that wait for one replica's answers. Above, it gets hints instead.
+#define COORDINATOR_MEMBER_WAITING_MAX (16 * MIB)
 // A line of input; a longer one is counted as malformed and skipped.
 #define STREAM_LINE_SIZE_MAX (16 * MIB)
 

@@ -116,6 +116,12 @@ void engine_wait_synced(struct engine *engine, struct commit_log_waiter *waiter,
     commit_log_wait(engine->log, waiter, position, done);
 }
 
+void engine_wait_durable(struct engine *engine, struct commit_log_waiter *waiter, uint64_t position,
+                         void (*done)(struct commit_log_waiter *waiter, enum status status))
+{
+    commit_log_wait_durable(engine->log, waiter, position, done);
+}
+
 void engine_cancel_wait(struct engine *engine, struct commit_log_waiter *waiter)
 {
     commit_log_cancel_wait(engine->log, waiter);

@@ -91,6 +91,9 @@ MUST_USE enum status engine_increment(struct engine *engine, const struct counte
 
 void engine_wait_synced(struct engine *engine, struct commit_log_waiter *waiter, uint64_t position,
                         void (*done)(struct commit_log_waiter *waiter, enum status status));
+// The same in every sync mode: PERIODIC too waits for the disk.
+void engine_wait_durable(struct engine *engine, struct commit_log_waiter *waiter, uint64_t position,
+                         void (*done)(struct commit_log_waiter *waiter, enum status status));
 void engine_cancel_wait(struct engine *engine, struct commit_log_waiter *waiter);
 uint64_t engine_synced_position(const struct engine *engine);
 
