@@ -15,21 +15,15 @@ struct uuid job_take_uuid(struct cursor *bytes)
     return uuid_from_bytes(taken.data);
 }
 
-void job_put_submission(struct buffer *bytes, const struct job_submission *submission)
+void job_put_targets(struct buffer *bytes, const struct job_target *targets, size_t count)
 {
-    job_put_uuid(bytes, submission->id);
-    buffer_put_vint_bytes(bytes, submission->name);
-    buffer_put_u64(bytes, submission->code_hash);
-    buffer_put_vint(bytes, submission->source_count);
-    buffer_put_u64(bytes, submission->source_hash);
-    buffer_put_vint(bytes, submission->target_count);
-    for (size_t i = 0; i < submission->target_count; i++) {
-        const struct job_target *target = &submission->targets[i];
-        buffer_put_vint_bytes(bytes, target->keyspace);
-        buffer_put_vint_bytes(bytes, target->table);
-        buffer_put_vint(bytes, target->column_count);
-        for (size_t j = 0; j < target->column_count; j++)
-            buffer_put_vint_bytes(bytes, target->columns[j]);
+    buffer_put_vint(bytes, count);
+    for (size_t i = 0; i < count; i++) {
+        buffer_put_vint_bytes(bytes, targets[i].keyspace);
+        buffer_put_vint_bytes(bytes, targets[i].table);
+        buffer_put_vint(bytes, targets[i].column_count);
+        for (size_t j = 0; j < targets[i].column_count; j++)
+            buffer_put_vint_bytes(bytes, targets[i].columns[j]);
     }
 }
 
@@ -45,6 +39,26 @@ static bool job_take_target(struct cursor *bytes, struct job_target *target)
     return !bytes->failed;
 }
 
+bool job_take_targets(struct cursor *bytes, struct job_target *targets, size_t *count)
+{
+    uint64_t taken = cursor_vint(bytes);
+    if (bytes->failed || taken > OUTPUTS_MAX) return false;
+    *count = (size_t)taken;
+    for (size_t i = 0; i < *count; i++)
+        if (!job_take_target(bytes, &targets[i])) return false;
+    return true;
+}
+
+void job_put_submission(struct buffer *bytes, const struct job_submission *submission)
+{
+    job_put_uuid(bytes, submission->id);
+    buffer_put_vint_bytes(bytes, submission->name);
+    buffer_put_u64(bytes, submission->code_hash);
+    buffer_put_vint(bytes, submission->source_count);
+    buffer_put_u64(bytes, submission->source_hash);
+    job_put_targets(bytes, submission->targets, submission->target_count);
+}
+
 bool job_take_submission(struct cursor *bytes, struct job_submission *submission)
 {
     submission->id = job_take_uuid(bytes);
@@ -52,15 +66,12 @@ bool job_take_submission(struct cursor *bytes, struct job_submission *submission
     submission->code_hash = cursor_u64(bytes);
     uint64_t sources = cursor_vint(bytes);
     submission->source_hash = cursor_u64(bytes);
-    uint64_t targets = cursor_vint(bytes);
-    if (bytes->failed || sources == 0 || sources > JOB_SOURCES_MAX || targets > OUTPUTS_MAX ||
+    if (bytes->failed || sources == 0 || sources > JOB_SOURCES_MAX ||
         submission->name.size >= JOB_NAME_SIZE_MAX)
         return false;
     submission->source_count = (uint32_t)sources;
-    submission->target_count = (size_t)targets;
-    for (size_t i = 0; i < submission->target_count; i++)
-        if (!job_take_target(bytes, &submission->targets[i])) return false;
-    return cursor_left(bytes) == 0;
+    return job_take_targets(bytes, submission->targets, &submission->target_count) &&
+           cursor_left(bytes) == 0;
 }
 
 void job_put_batch(struct buffer *bytes, const struct job_batch *batch, uint32_t source_count)
@@ -101,6 +112,60 @@ void job_put_task(struct buffer *bytes, const struct job_task *task)
     buffer_put_signed_vint(bytes, task->timestamp_us);
     buffer_put_vint(bytes, task->done_through);
     buffer_put_vint(bytes, task->part_count);
+    buffer_put_vint(bytes, task->home);
+    buffer_put_vint(bytes, task->log_number);
+    buffer_put_vint_bytes(bytes, task->ranges);
+}
+
+static struct token job_range_end(struct slice ranges, size_t index, size_t offset)
+{
+    const uint8_t *at = ranges.data + index * JOB_RANGE_SIZE + offset;
+    return (struct token){(int64_t)bytes_get_u64(at)};
+}
+
+static struct token job_range_after(struct slice ranges, size_t index)
+{
+    return job_range_end(ranges, index, 0);
+}
+
+static struct token job_range_through(struct slice ranges, size_t index)
+{
+    return job_range_end(ranges, index, JOB_RANGE_SIZE / 2);
+}
+
+static bool job_ranges_are_sound(struct slice ranges)
+{
+    if (ranges.size % JOB_RANGE_SIZE != 0) return false;
+    size_t count = ranges.size / JOB_RANGE_SIZE;
+    if (count > JOB_PLACES_MAX) return false;
+    for (size_t i = 0; i < count; i++) {
+        struct token after = job_range_after(ranges, i), through = job_range_through(ranges, i);
+        if (i > 0 && token_compare(after, job_range_through(ranges, i - 1)) < 0) return false;
+        if (i > 0 && token_compare(through, after) <= 0) return false;
+    }
+    if (count == 0) return true;
+    // The first may go round the end; then it begins at or behind the last one's end.
+    struct token after = job_range_after(ranges, 0), last = job_range_through(ranges, count - 1);
+    return token_compare(after, job_range_through(ranges, 0)) < 0 ||
+           token_compare(after, last) >= 0;
+}
+
+bool job_ranges_have(struct slice ranges, struct token token)
+{
+    size_t count = ranges.size / JOB_RANGE_SIZE, low = 0, high = count;
+    if (count == 0) return true;
+    while (low < high) { // The first that ends at the token or behind it.
+        size_t middle = low + (high - low) / 2;
+        if (token_compare(job_range_through(ranges, middle), token) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool goes_round = token_compare(job_range_after(ranges, 0), job_range_through(ranges, 0)) >= 0;
+    if (low == 0 && goes_round) return true;
+    size_t index = low == count ? 0 : low;
+    if (low == count && !goes_round) return false;
+    return token_compare(job_range_after(ranges, index), token) < 0;
 }
 
 bool job_take_task(struct cursor *bytes, struct job_task *task)
@@ -111,7 +176,11 @@ bool job_take_task(struct cursor *bytes, struct job_task *task)
     task->timestamp_us = cursor_signed_vint(bytes);
     task->done_through = cursor_vint(bytes);
     task->part_count = cursor_vint(bytes);
-    return !bytes->failed && cursor_left(bytes) == 0;
+    uint64_t home = cursor_vint(bytes);
+    task->home = (uint16_t)home;
+    task->log_number = cursor_vint(bytes);
+    task->ranges = cursor_vint_bytes(bytes);
+    return !bytes->failed && home <= UINT16_MAX && job_ranges_are_sound(task->ranges);
 }
 
 void job_put_part(struct buffer *bytes, const struct job_part *part)
@@ -175,6 +244,59 @@ bool job_take_job(struct cursor *bytes, struct job *job, struct job_batch *batch
     for (size_t i = 0; i < job->batch_count; i++) {
         uint32_t source_count;
         if (!job_take_batch(bytes, &batches[i], &source_count)) return false;
+    }
+    return !bytes->failed;
+}
+
+void job_put_ring(struct buffer *bytes, const struct job_ring *ring)
+{
+    buffer_put_vint(bytes, ring->log_number);
+    buffer_put_vint(bytes, ring->self);
+    buffer_put_vint(bytes, ring->member_count);
+    for (uint16_t i = 0; i < ring->member_count; i++) {
+        const struct env_address *address = &ring->members[i].address;
+        buffer_put_vint_bytes(bytes, slice_make(address->bytes, address->size));
+        buffer_put_u16(bytes, address->port);
+        buffer_put_u8(bytes, ring->members[i].is_up);
+    }
+    buffer_put_vint(bytes, ring->place_count);
+    for (size_t i = 0; i < ring->place_count; i++) {
+        buffer_put_u64(bytes, (uint64_t)ring->places[i].token.value);
+        buffer_put_vint(bytes, ring->places[i].member);
+    }
+}
+
+static bool job_take_member(struct cursor *bytes, struct job_member *member)
+{
+    struct slice address = cursor_vint_bytes(bytes);
+    if (address.size != 4 && address.size != sizeof member->address.bytes) return false;
+    *member = (struct job_member){.is_up = false};
+    memcpy(member->address.bytes, address.data, address.size);
+    member->address.size = (uint8_t)address.size;
+    member->address.port = cursor_u16(bytes);
+    member->is_up = cursor_u8(bytes) != 0;
+    return !bytes->failed;
+}
+
+bool job_take_ring(struct cursor *bytes, struct job_ring *ring)
+{
+    ring->log_number = cursor_vint(bytes);
+    uint64_t self = cursor_vint(bytes), members = cursor_vint(bytes);
+    if (bytes->failed || members > JOB_MEMBERS_MAX || (members > 0 && self >= members))
+        return false;
+    ring->self = (uint16_t)self;
+    ring->member_count = (uint16_t)members;
+    for (uint16_t i = 0; i < ring->member_count; i++)
+        if (!job_take_member(bytes, &ring->members[i])) return false;
+    uint64_t places = cursor_vint(bytes);
+    if (bytes->failed || places > JOB_PLACES_MAX || (members > 0 && places == 0)) return false;
+    ring->place_count = (size_t)places;
+    for (size_t i = 0; i < ring->place_count; i++) {
+        struct token token = {(int64_t)cursor_u64(bytes)};
+        uint64_t member = cursor_vint(bytes);
+        if (member >= members) return false;
+        if (i > 0 && token_compare(ring->places[i - 1].token, token) >= 0) return false;
+        ring->places[i] = (struct job_place){token, (uint16_t)member};
     }
     return !bytes->failed;
 }

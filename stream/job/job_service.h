@@ -8,6 +8,7 @@
 
 #include "base/env.h"
 #include "ring/coordinator/coordinator.h"
+#include "ring/liveness/liveness.h"
 #include "ring/metadata/metadata.h"
 
 enum { JOB_TABLE_NAME_SIZE = 512 }; // "ks.table" with its NUL; longer ones are cut in lists.
@@ -16,6 +17,9 @@ struct job_service;
 
 // All outlive the service.
 struct job_service_options {
+    struct messaging *messaging; // Whose port it serves; NULL: it listens at `address` itself.
+    struct liveness *liveness;   // NULL in a ring of one.
+    uint16_t self;               // Our number among the members.
     struct env_address address;
     struct metadata *metadata;
     struct coordinator *coordinator;

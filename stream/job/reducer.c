@@ -42,10 +42,12 @@ struct reducer {
     bool is_broken;
     struct reducer_output outputs[OUTPUTS_MAX];
     size_t output_count;
+    // Of the totals: their ranges, and how far they are right.
+    struct buffer ranges;
     uint64_t valid_through;
     bool complete;
     uint64_t last_used_ns;
-    // The last report, to be given again (rule 6).
+    // The last report, of the same ranges, to be given again (rule 6).
     uint64_t reported;
     struct job_report report;
 
@@ -111,6 +113,7 @@ struct reducer *reducer_create(struct env *env, struct coordinator *coordinator,
     reducer->job = job;
     reducer->valid_through = UINT64_MAX; // Nothing is valid.
     arena_init(&reducer->arena, 1024);
+    buffer_init(&reducer->ranges, (size_t)JOB_PLACES_MAX * JOB_RANGE_SIZE);
     for (size_t i = 0; i < OUTPUTS_MAX; i++) {
         totals_init(&reducer->outputs[i].totals);
         combine_init(&reducer->outputs[i].cells.sums);
@@ -140,6 +143,7 @@ void reducer_abandon(struct reducer *reducer)
         free(slice);
     }
     arena_deinit(&reducer->arena);
+    buffer_deinit(&reducer->ranges);
     free(reducer);
 }
 
@@ -182,12 +186,28 @@ static void reducer_drop_totals(struct reducer *reducer)
     reducer->complete = false;
 }
 
-// Rule 6, on TASK n.
-static void reducer_begin_totals(struct reducer *reducer, uint64_t number)
+static bool reducer_has_same_ranges(const struct reducer *reducer, const struct job_task *task)
 {
-    if (reducer->valid_through != number - 1) {
+    return reducer->ranges.size == task->ranges.size &&
+           (task->ranges.size == 0 ||
+            memcmp(reducer->ranges.data, task->ranges.data, task->ranges.size) == 0);
+}
+
+// Rule 6, on TASK n. For each set of ranges, not for each node (H2b): batch n - 1 of other ranges
+// was none of these.
+static void reducer_begin_totals(struct reducer *reducer, const struct job_task *task)
+{
+    uint64_t number = task->number;
+    bool same_ranges = reducer_has_same_ranges(reducer, task);
+    if (reducer->valid_through != number - 1 || !same_ranges) {
         reducer_drop_totals(reducer);
         reducer->complete = number == 1;
+    }
+    if (!same_ranges) {
+        reducer->reported = 0;
+        buffer_clear(&reducer->ranges);
+        if (task->ranges.size > 0)
+            buffer_put(&reducer->ranges, task->ranges.data, task->ranges.size);
     }
     size_t size = 0;
     for (size_t i = 0; i < reducer->output_count; i++)
@@ -461,7 +481,9 @@ static bool reducer_read_key(struct reducer_slice *slice, struct reducer_cell *c
     }
     cell->partition = partition_key_make(key);
     cell->clustering = (struct clustering){count, values};
-    return !cursor.failed && cursor_left(&cursor) == 0;
+    // Rule 4: a cell that is another reducer's would be computed twice.
+    return !cursor.failed && cursor_left(&cursor) == 0 &&
+           job_ranges_have(slice->reducer->task.ranges, cell->partition.token);
 }
 
 // The next cells of the present output.
@@ -615,9 +637,11 @@ enum status reducer_run(struct reducer *reducer, const struct job_task *task, st
 {
     if (reducer->is_running)
         return error_set(error, STATUS_IN_USE, "another task of this job is still under way");
-    if (reducer->reported != 0 && reducer->reported == task->number) {
+    if (reducer->reported != 0 && reducer->reported == task->number &&
+        reducer_has_same_ranges(reducer, task)) {
         reducer->is_running = true;
         reducer->task = *task;
+        reducer->task.ranges = buffer_slice(&reducer->ranges);
         reducer->done = done;
         reducer->context = context;
         reducer_run_again(reducer, gather);
@@ -631,9 +655,10 @@ enum status reducer_run(struct reducer *reducer, const struct job_task *task, st
         if (gather->sums[i].count > 0)
             return error_set(error, STATUS_INVALID, "sums of an output that the job has not");
 
-    reducer_begin_totals(reducer, task->number);
+    reducer_begin_totals(reducer, task);
     reducer->is_running = true;
     reducer->task = *task;
+    reducer->task.ranges = buffer_slice(&reducer->ranges);
     reducer->output = 0;
     reducer->sum = (struct job_report){0, 0};
     reducer->status = STATUS_OK;

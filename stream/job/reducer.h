@@ -1,5 +1,5 @@
-// Turns the sums of a batch into counter shards: the reducer of exactly-once.md §2, for a node that
-// owns the whole ring.
+// Turns the sums of a batch into counter shards: the reducer of exactly-once.md §2, for the ranges
+// of the ring that a task names (cut.h).
 //
 //     counter id = f(job, output)    clock = n    count = running total of the cell
 //
@@ -11,7 +11,8 @@
 //
 // 4.  A cell is computed once in a batch, from all parts of one cut.
 // 5.  Batch n begins when n - 1 is done everywhere.
-// 6.  A total in memory is used in batch n only if this process itself ran batch n - 1.
+// 6.  A total in memory is used in batch n only if this process itself ran batch n - 1 of the same
+//     ranges.
 // 8.  A shard found at clock n or beyond is not added to,
 // 9.  but is written back, and is settled when that write is synced.
 // 11. The report follows the last cell.

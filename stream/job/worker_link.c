@@ -5,31 +5,30 @@
 #include "base/env_marks.h"
 #include "base/limits.h"
 #include "ring/transport/transport.h"
+#include "stream/job/shuffle.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-// PARTs on their way at a time. Batches recorded ahead of what is done.
-enum { WORKER_LINK_WINDOW = 4, WORKER_LINK_DEPTH = 1 };
+// Batches recorded ahead of what is done. Records that came too late, one after the other.
+enum { WORKER_LINK_DEPTH = 1, WORKER_LINK_CONFLICTS_MAX = 5 };
 
 #define WORKER_LINK_PAUSE_MIN_NS (20 * (uint64_t)1000000)
 #define WORKER_LINK_PAUSE_MAX_NS (1000 * (uint64_t)1000000)
-#define WORKER_LINK_TICK_NS      (500 * (uint64_t)1000000)
+#define WORKER_LINK_TICK_NS      (250 * (uint64_t)1000000)
+// A home that says nothing for so long is left, if there is another; a member that could not be
+// reached gets no range for so long.
+#define WORKER_LINK_SILENCE_NS (4000 * (uint64_t)1000000)
+#define WORKER_LINK_SHUN_NS    (1000 * (uint64_t)1000000)
 
 enum worker_link_state {
     LINK_CONNECTING,
     LINK_SUBMITTING,
     LINK_IDLE,
     LINK_RECORDING,
-    LINK_SENDING,
     LINK_SETTLING,
     LINK_MARKING, // DONE is on its way: a checkpoint, or the end.
     LINK_ENDED
-};
-
-struct worker_link_slot {
-    struct transport_request request;
-    struct worker_link *link;
 };
 
 struct worker_link {
@@ -38,19 +37,30 @@ struct worker_link {
     struct worker_link_events events;
     void *context;
     enum worker_link_state state;
-    struct transport_client *client;
-    struct worker_link_slot slots[WORKER_LINK_WINDOW]; // [0] also for all that is no PART.
+    struct transport_client *client; // To the home.
+    struct env_address home;
+    struct transport_request request, ring_request;
+    uint64_t asked_ns, ring_asked_ns; // 0: nothing is under way.
     struct buffer message;
+
+    struct job_ring ring; // As the home saw it last.
+    bool has_ring;
+    uint64_t shunned_until_ns[JOB_MEMBERS_MAX];
+    uint16_t tried_count; // Members that were tried since one answered.
+    struct shuffle *shuffle;
+    struct cut cut; // Of the batch that settles.
 
     struct job job;
     struct job_batch batches[JOB_BATCHES_MAX];
     bool was_submitted; // The owner knows the job.
+    bool has_recorded;  // A batch of our own.
+    uint32_t conflict_count;
+    uint64_t log_number; // Of the last record of ours.
     uint64_t done_through, grand_total, sums_hash;
     uint64_t marked_through; // What the log has been told.
     bool is_finishing;
 
     struct mapper_batch *batch;
-    size_t next_part, parts_waiting;
 
     uint64_t last_answer_ns, pause_ns;
     struct env_timer pause, tick;
@@ -63,13 +73,20 @@ static void worker_link_go_on(struct worker_link *link);
 
 // ---- Faults ------------------------------------------------------------------------------------
 
+static void worker_link_disconnect(struct worker_link *link)
+{
+    transport_client_destroy(link->client);
+    link->client = NULL;
+    link->asked_ns = link->ring_asked_ns = 0;
+}
+
 static void worker_link_stop(struct worker_link *link)
 {
     link->state = LINK_ENDED;
     env_timer_stop(link->env, &link->pause);
     env_timer_stop(link->env, &link->tick);
-    transport_client_destroy(link->client);
-    link->client = NULL;
+    shuffle_forget(link->shuffle);
+    worker_link_disconnect(link);
 }
 
 static void worker_link_fail(struct worker_link *link, const struct error *error)
@@ -91,6 +108,7 @@ static bool worker_link_may_pass(enum status status)
     case STATUS_NOT_FOUND:
     case STATUS_CORRUPT: // A frame that was damaged on its way.
     case STATUS_NO_SPACE:
+    case STATUS_CANCELED: // The node stops.
         return true;
     default:
         return false;
@@ -102,6 +120,46 @@ static void worker_link_paused(struct env_timer *timer)
     worker_link_connect(CONTAINER_OF(timer, struct worker_link, pause));
 }
 
+// The next member in the list, one that was up before one that was not.
+static void worker_link_change_home(struct worker_link *link)
+{
+    const struct job_ring *ring = &link->ring;
+    if (!link->has_ring || ring->member_count < 2) return;
+    uint16_t at = 0;
+    for (uint16_t i = 0; i < ring->member_count; i++)
+        if (memcmp(&ring->members[i].address, &link->home, sizeof link->home) == 0) at = i;
+    uint16_t next = (uint16_t)((at + 1) % ring->member_count);
+    for (uint16_t i = 1; i < ring->member_count && link->tried_count < ring->member_count; i++) {
+        uint16_t member = (uint16_t)((at + i) % ring->member_count);
+        if (!ring->members[member].is_up) continue;
+        next = member;
+        break;
+    }
+    env_mark(link->env, ENV_MARK_LINK_HOME_CHANGED);
+    link->home = ring->members[next].address;
+}
+
+// At once while there are members that were not tried, else after a pause.
+static void worker_link_connect_later(struct worker_link *link)
+{
+    link->state = LINK_CONNECTING;
+    link->tried_count++;
+    uint64_t delay_ns = link->pause_ns;
+    if (link->has_ring && link->tried_count < link->ring.member_count)
+        delay_ns = 0;
+    else
+        link->pause_ns = link->pause_ns * 2 > WORKER_LINK_PAUSE_MAX_NS ? WORKER_LINK_PAUSE_MAX_NS
+                                                                       : link->pause_ns * 2;
+    env_timer_start(link->env, &link->pause, delay_ns, worker_link_paused);
+}
+
+static void worker_link_tell_trouble(struct worker_link *link, const char *text)
+{
+    (void)error_set(&link->trouble, STATUS_TIMED_OUT, "%s", text);
+    if (!link->is_in_trouble) link->events.trouble(link->context, link->trouble.text);
+    link->is_in_trouble = true;
+}
+
 // Something went wrong: begins again with a new connection, unless that is of no use.
 static void worker_link_begin_again(struct worker_link *link, const struct error *error)
 {
@@ -109,16 +167,35 @@ static void worker_link_begin_again(struct worker_link *link, const struct error
         worker_link_fail(link, error);
         return;
     }
-    transport_client_destroy(link->client);
-    link->client = NULL;
-    link->state = LINK_CONNECTING;
+    worker_link_disconnect(link);
     env_mark(link->env, ENV_MARK_LINK_BEGAN_AGAIN);
-    link->trouble = *error;
-    if (!link->is_in_trouble) link->events.trouble(link->context, link->trouble.text);
-    link->is_in_trouble = true;
-    env_timer_start(link->env, &link->pause, link->pause_ns, worker_link_paused);
-    link->pause_ns = link->pause_ns * 2 > WORKER_LINK_PAUSE_MAX_NS ? WORKER_LINK_PAUSE_MAX_NS
-                                                                   : link->pause_ns * 2;
+    worker_link_tell_trouble(link, error->text);
+    worker_link_change_home(link);
+    worker_link_connect_later(link);
+}
+
+// The log has another record than ours, or had ours before: the same node tells what it is.
+static void worker_link_look_again(struct worker_link *link, const struct error *error)
+{
+    if (++link->conflict_count > WORKER_LINK_CONFLICTS_MAX) {
+        worker_link_fail(link, error);
+        return;
+    }
+    env_mark(link->env, ENV_MARK_LINK_CONFLICT);
+    worker_link_disconnect(link);
+    link->state = LINK_CONNECTING;
+    env_timer_start(link->env, &link->pause, link->conflict_count > 1 ? link->pause_ns : 0,
+                    worker_link_paused);
+}
+
+static void worker_link_ask_ring(struct worker_link *link);
+
+// A home that says nothing, where another may.
+static bool worker_link_is_silent(const struct worker_link *link, uint64_t now)
+{
+    if (!link->has_ring || link->ring.member_count < 2) return false;
+    return (link->asked_ns != 0 && now - link->asked_ns > WORKER_LINK_SILENCE_NS) ||
+           (link->ring_asked_ns != 0 && now - link->ring_asked_ns > WORKER_LINK_SILENCE_NS);
 }
 
 static void worker_link_tick(struct env_timer *timer)
@@ -127,10 +204,10 @@ static void worker_link_tick(struct env_timer *timer)
     uint64_t now = env_monotonic_ns(link->env);
     bool waits = link->state != LINK_IDLE;
     if (!waits) link->last_answer_ns = now;
+    char address[ENV_ADDRESS_TEXT_SIZE];
+    struct error error;
+    env_address_format(&link->home, address);
     if (waits && now - link->last_answer_ns > link->options.timeout_ns) {
-        char address[ENV_ADDRESS_TEXT_SIZE];
-        env_address_format(&link->options.ring, address);
-        struct error error;
         (void)error_set(&error, STATUS_TIMED_OUT, "%s: no answer for %" PRIu64 " s%s%s", address,
                         link->options.timeout_ns / 1000000000, link->is_in_trouble ? ": " : "",
                         link->is_in_trouble ? link->trouble.text : "");
@@ -138,6 +215,13 @@ static void worker_link_tick(struct env_timer *timer)
         return;
     }
     env_timer_start(link->env, &link->tick, WORKER_LINK_TICK_NS, worker_link_tick);
+    shuffle_tick(link->shuffle);
+    if (worker_link_is_silent(link, now)) {
+        (void)error_set(&error, STATUS_TIMED_OUT, "%s: no answer", address);
+        worker_link_begin_again(link, &error);
+    } else if (link->client != NULL && link->state >= LINK_IDLE) {
+        worker_link_ask_ring(link);
+    }
 }
 
 // An answer came that moves the job on.
@@ -145,6 +229,8 @@ static void worker_link_made_progress(struct worker_link *link)
 {
     link->last_answer_ns = env_monotonic_ns(link->env);
     link->pause_ns = WORKER_LINK_PAUSE_MIN_NS;
+    link->tried_count = 0;
+    link->conflict_count = 0;
     if (!link->is_in_trouble) return;
     link->is_in_trouble = false;
     link->events.trouble(link->context, "");
@@ -155,6 +241,7 @@ static bool worker_link_is_good(struct worker_link *link, enum status status, ui
                                 struct cursor *answer)
 {
     struct error error;
+    link->asked_ns = 0;
     if (status != STATUS_OK)
         (void)error_set(&error, status, "the connection broke: %s", status_text(status));
     else if (type != JOB_ANSWER)
@@ -162,22 +249,25 @@ static bool worker_link_is_good(struct worker_link *link, enum status status, ui
     else
         status = job_take_answer(answer, &error);
     if (status == STATUS_OK) return true;
-    worker_link_begin_again(link, &error);
+    if (status == STATUS_CONFLICT)
+        worker_link_look_again(link, &error);
+    else
+        worker_link_begin_again(link, &error);
     return false;
 }
 
-static void worker_link_send(struct worker_link *link, size_t slot, uint8_t type,
+static void worker_link_send(struct worker_link *link, uint8_t type,
                              void (*done)(struct transport_request *, enum status, uint8_t,
                                           struct slice))
 {
     ASSERT(!link->message.overflow);
-    transport_client_send(link->client, &link->slots[slot].request, type,
-                          buffer_slice(&link->message), done);
+    link->asked_ns = env_monotonic_ns(link->env);
+    transport_client_send(link->client, &link->request, type, buffer_slice(&link->message), done);
 }
 
 static struct worker_link *worker_link_of(struct transport_request *request)
 {
-    return CONTAINER_OF(request, struct worker_link_slot, request)->link;
+    return CONTAINER_OF(request, struct worker_link, request);
 }
 
 // ---- DONE --------------------------------------------------------------------------------------
@@ -206,94 +296,131 @@ static void worker_link_mark(struct worker_link *link)
     job_put_uuid(&link->message, link->job.id);
     buffer_put_vint(&link->message, link->done_through);
     buffer_put_u64(&link->message, link->grand_total);
+    buffer_put_u64(&link->message, link->sums_hash);
     buffer_put_u8(&link->message, link->is_finishing ? JOB_FINISHED : JOB_OPEN);
-    worker_link_send(link, 0, JOB_DONE, worker_link_marked);
+    worker_link_send(link, JOB_DONE, worker_link_marked);
+}
+
+// ---- The ring ----------------------------------------------------------------------------------
+
+// Members that a range may go to, by bit.
+static uint64_t worker_link_usable(const struct worker_link *link)
+{
+    uint64_t now = env_monotonic_ns(link->env), usable = 0;
+    for (uint16_t i = 0; i < link->ring.member_count; i++)
+        if (link->ring.members[i].is_up && now >= link->shunned_until_ns[i])
+            usable |= UINT64_C(1) << i;
+    // Somebody must have it; there will be answers, or the time is up.
+    return usable != 0 ? usable : UINT64_C(1) << link->ring.self;
+}
+
+static void worker_link_send_batch(struct worker_link *link);
+
+// What the home says of the ring. A member that is gone and has not reported the batch in hand will
+// not: then the others do it. One that is back waits for the next batch.
+static void worker_link_see_ring(struct worker_link *link)
+{
+    if (link->state != LINK_SETTLING) return;
+    uint64_t usable = worker_link_usable(link);
+    for (uint16_t i = 0; i < link->ring.member_count; i++) {
+        if ((usable >> i & 1) != 0 || !shuffle_waits_for(link->shuffle, i)) continue;
+        env_mark(link->env, ENV_MARK_CUT_CHANGED);
+        worker_link_send_batch(link);
+        return;
+    }
+}
+
+static bool worker_link_take_ring(struct worker_link *link, struct cursor *answer)
+{
+    struct job_ring *ring = malloc(sizeof *ring);
+    ASSERT(ring != NULL);
+    bool is_sound = job_take_ring(answer, ring);
+    if (is_sound && ring->member_count == 0) ring->members[0].address = link->home;
+    if (is_sound) link->ring = *ring;
+    link->has_ring = link->has_ring || is_sound;
+    free(ring);
+    return is_sound;
+}
+
+static void worker_link_ring_came(struct transport_request *request, enum status status,
+                                  uint8_t type, struct slice payload)
+{
+    struct worker_link *link = CONTAINER_OF(request, struct worker_link, ring_request);
+    struct cursor answer = cursor_make(payload);
+    struct error error;
+    link->ring_asked_ns = 0;
+    if (status != STATUS_OK || type != JOB_ANSWER) return; // The connection's end follows.
+    if (job_take_answer(&answer, &error) != STATUS_OK) return;
+    if (worker_link_take_ring(link, &answer)) worker_link_see_ring(link);
+}
+
+static void worker_link_ask_ring(struct worker_link *link)
+{
+    if (link->ring.member_count < 2 || link->ring_asked_ns != 0) return;
+    link->ring_asked_ns = env_monotonic_ns(link->env);
+    transport_client_send(link->client, &link->ring_request, JOB_RING, slice_make("", 0),
+                          worker_link_ring_came);
 }
 
 // ---- A batch -----------------------------------------------------------------------------------
 
-static void worker_link_reported(struct transport_request *request, enum status status,
-                                 uint8_t type, struct slice payload)
+static void worker_link_reported(void *context, const struct job_report *report)
 {
-    struct worker_link *link = worker_link_of(request);
-    struct cursor answer = cursor_make(payload);
-    if (!worker_link_is_good(link, status, type, &answer)) return;
-    (void)cursor_vint(&answer);
-    uint64_t hash = cursor_u64(&answer);
+    struct worker_link *link = context;
+    if (link->state != LINK_SETTLING) return; // The home is being looked for: it is sent again.
     worker_link_made_progress(link);
     struct mapper_batch *batch = link->batch;
     ASSERT(batch->record.number == link->done_through + 1);
     env_mark(link->env, ENV_MARK_BATCH_DONE);
     link->done_through = batch->record.number;
     link->grand_total += batch->sum;
-    link->sums_hash = hash;
+    link->sums_hash = report->hash;
     link->batch = NULL;
     link->state = LINK_IDLE;
     link->events.settled(link->context, batch);
 }
 
-static void worker_link_send_task(struct worker_link *link)
+static void worker_link_send_batch(struct worker_link *link)
 {
     link->state = LINK_SETTLING;
-    struct job_task task = {
+    cut_make(&link->cut, &link->ring, worker_link_usable(link));
+    struct shuffle_task task = {
         .job = link->job.id,
-        .number = link->batch->record.number,
-        .cut = link->batch->cut,
-        .timestamp_us = link->batch->record.timestamp_us,
         .done_through = link->done_through,
-        .part_count = link->batch->part_count,
+        .log_number = link->log_number,
+        .home = link->ring.self,
+        .targets = link->options.submission->targets,
+        .target_count = link->options.submission->target_count,
     };
-    buffer_clear(&link->message);
-    job_put_task(&link->message, &task);
-    worker_link_send(link, 0, JOB_TASK, worker_link_reported);
+    shuffle_start(link->shuffle, &task, link->batch, &link->ring, &link->cut);
 }
 
-static void worker_link_part_taken(struct transport_request *request, enum status status,
-                                   uint8_t type, struct slice payload);
-
-static void worker_link_send_part(struct worker_link *link, size_t slot)
+// A reducer is lost: the others take its ranges. Where there is none, or where it refuses, the
+// home says what is the matter.
+static void worker_link_reducer_failed(void *context, uint16_t member, bool is_lost,
+                                       const struct error *error)
 {
-    const struct mapper_part *from = &link->batch->parts[link->next_part];
-    struct job_part part = {
-        .job = link->job.id,
-        .number = link->batch->record.number,
-        .cut = link->batch->cut,
-        .map_index = link->next_part,
-        .output = from->output,
-        .cells = from->cells,
-    };
-    link->next_part++;
-    link->parts_waiting++;
-    buffer_clear(&link->message);
-    job_put_part(&link->message, &part);
-    worker_link_send(link, slot, JOB_PART, worker_link_part_taken);
-}
-
-static void worker_link_part_taken(struct transport_request *request, enum status status,
-                                   uint8_t type, struct slice payload)
-{
-    struct worker_link_slot *slot = CONTAINER_OF(request, struct worker_link_slot, request);
-    struct worker_link *link = slot->link;
-    if (link->state != LINK_SENDING) return; // Another part's fault came first.
-    struct cursor answer = cursor_make(payload);
-    if (!worker_link_is_good(link, status, type, &answer)) return;
-    link->parts_waiting--; // No progress yet: only the report is.
-    if (link->next_part < link->batch->part_count)
-        worker_link_send_part(link, (size_t)(slot - link->slots));
-    else if (link->parts_waiting == 0)
-        worker_link_send_task(link);
-}
-
-static void worker_link_send_parts(struct worker_link *link)
-{
-    link->state = LINK_SENDING;
-    link->next_part = link->parts_waiting = 0;
-    if (link->batch->part_count == 0) {
-        worker_link_send_task(link);
+    struct worker_link *link = context;
+    if (is_lost && link->ring.member_count > 1)
+        link->shunned_until_ns[member] = env_monotonic_ns(link->env) + WORKER_LINK_SHUN_NS;
+    if (link->state != LINK_SETTLING) return;
+    if (!is_lost && error->status == STATUS_CONFLICT) {
+        worker_link_look_again(link, error);
         return;
     }
-    for (size_t i = 0; i < WORKER_LINK_WINDOW && link->next_part < link->batch->part_count; i++)
-        worker_link_send_part(link, i);
+    bool has_other = (worker_link_usable(link) >> member & 1) == 0;
+    if (!is_lost || !has_other) {
+        worker_link_begin_again(link, error);
+        return;
+    }
+    worker_link_tell_trouble(link, error->text);
+    env_mark(link->env, ENV_MARK_CUT_CHANGED);
+    worker_link_send_batch(link);
+}
+
+static void worker_link_reducer_waits(void *context, const char *text)
+{
+    worker_link_tell_trouble(context, text);
 }
 
 static void worker_link_recorded(struct transport_request *request, enum status status,
@@ -303,10 +430,11 @@ static void worker_link_recorded(struct transport_request *request, enum status 
     struct cursor answer = cursor_make(payload);
     if (!worker_link_is_good(link, status, type, &answer)) return;
     worker_link_made_progress(link);
+    link->log_number = cursor_vint(&answer);
     link->marked_through = link->done_through;
-    link->batch->is_recorded = true;
+    link->batch->is_recorded = link->has_recorded = true;
     env_mark(link->env, ENV_MARK_BATCH_RECORDED);
-    worker_link_send_parts(link);
+    worker_link_send_batch(link);
 }
 
 // Rule 1: a batch runs only from a record that was applied.
@@ -321,7 +449,7 @@ static void worker_link_record(struct worker_link *link)
     buffer_put_vint(&link->message, link->done_through);
     buffer_put_u64(&link->message, link->grand_total);
     buffer_put_vint(&link->message, WORKER_LINK_DEPTH);
-    worker_link_send(link, 0, JOB_BATCH, worker_link_recorded);
+    worker_link_send(link, JOB_BATCH, worker_link_recorded);
 }
 
 // What is to be done next, with a job that stands as `link->job` says.
@@ -335,7 +463,7 @@ static void worker_link_go_on(struct worker_link *link)
             link->events.idle(link->context);
     } else if (link->batch->is_recorded) {
         env_mark(link->env, ENV_MARK_BATCH_SENT_AGAIN);
-        worker_link_send_parts(link);
+        worker_link_send_batch(link);
     } else {
         worker_link_record(link);
     }
@@ -388,12 +516,13 @@ static void worker_link_was_submitted(struct worker_link *link, struct cursor *a
     struct output_column columns[OUTPUTS_MAX * OUTPUT_COLUMNS_MAX];
     struct error error;
     if (!job_take_job(answer, &link->job, link->batches, JOB_BATCHES_MAX) ||
-        !worker_link_take_columns(link, answer, columns)) {
+        !worker_link_take_columns(link, answer, columns) || !worker_link_take_ring(link, answer)) {
         (void)error_set(&error, STATUS_MALFORMED, "the node's answer makes no sense");
         worker_link_fail(link, &error);
         return;
     }
     bool is_first = !link->was_submitted;
+    link->log_number = link->ring.log_number;
     if (is_first) {
         link->done_through = link->marked_through = link->job.done_through;
         link->grand_total = link->job.grand_total;
@@ -438,7 +567,7 @@ static void worker_link_connected(void *context)
     struct job_submission submission = *link->options.submission;
     if (link->was_submitted) submission.id = link->job.submission_id;
     job_put_submission(&link->message, &submission);
-    worker_link_send(link, 0, JOB_SUBMIT, worker_link_submit_answered);
+    worker_link_send(link, JOB_SUBMIT, worker_link_submit_answered);
 }
 
 // The client's requests have been answered before, and one of them began again already, unless none
@@ -448,7 +577,7 @@ static void worker_link_disconnected(void *context, enum status status)
     struct worker_link *link = context;
     if (link->client == NULL || link->state == LINK_ENDED) return;
     char address[ENV_ADDRESS_TEXT_SIZE];
-    env_address_format(&link->options.ring, address);
+    env_address_format(&link->home, address);
     struct error error;
     (void)error_set(&error, status, "%s: %s", address, status_text(status));
     // An idle link has nothing to lose; it connects again before its next batch is due.
@@ -460,8 +589,9 @@ static void worker_link_connect(struct worker_link *link)
     static const struct transport_client_events events = {worker_link_connected,
                                                           worker_link_disconnected};
     link->state = LINK_CONNECTING;
-    link->client = transport_client_create(link->env, &link->options.ring, link->options.timeout_ns,
-                                           &events, link);
+    link->asked_ns = env_monotonic_ns(link->env);
+    link->client =
+        transport_client_create(link->env, &link->home, link->options.timeout_ns, &events, link);
 }
 
 // ---- For the owner -----------------------------------------------------------------------------
@@ -469,6 +599,8 @@ static void worker_link_connect(struct worker_link *link)
 struct worker_link *worker_link_create(struct env *env, const struct worker_link_options *options,
                                        const struct worker_link_events *events, void *context)
 {
+    static const struct shuffle_events shuffle_events = {
+        worker_link_reported, worker_link_reducer_failed, worker_link_reducer_waits};
     struct worker_link *link = calloc(1, sizeof *link);
     ASSERT(link != NULL);
     link->env = env;
@@ -478,8 +610,8 @@ struct worker_link *worker_link_create(struct env *env, const struct worker_link
     link->pause_ns = WORKER_LINK_PAUSE_MIN_NS;
     link->last_answer_ns = env_monotonic_ns(env);
     buffer_init(&link->message, TRANSPORT_MESSAGE_SIZE_MAX);
-    for (size_t i = 0; i < WORKER_LINK_WINDOW; i++)
-        link->slots[i].link = link;
+    link->home = options->ring;
+    link->shuffle = shuffle_create(env, options->timeout_ns, &shuffle_events, link);
     env_timer_start(env, &link->tick, WORKER_LINK_TICK_NS, worker_link_tick);
     worker_link_connect(link);
     return link;
@@ -490,13 +622,18 @@ void worker_link_abandon(struct worker_link *link)
     if (link == NULL) return;
     transport_client_abandon(link->client); // No task of a dead process would come to free it.
     link->client = NULL;
+    shuffle_abandon(link->shuffle);
+    link->shuffle = NULL;
     worker_link_destroy(link);
 }
 
 void worker_link_destroy(struct worker_link *link)
 {
     if (link == NULL) return;
-    worker_link_stop(link);
+    if (link->shuffle != NULL) worker_link_stop(link);
+    env_timer_stop(link->env, &link->pause);
+    env_timer_stop(link->env, &link->tick);
+    shuffle_destroy(link->shuffle);
     mapper_batch_destroy(link->batch);
     buffer_deinit(&link->message);
     free(link);
@@ -533,4 +670,9 @@ void worker_link_checkpoint(struct worker_link *link)
 uint64_t worker_link_grand_total(const struct worker_link *link)
 {
     return link->grand_total;
+}
+
+bool worker_link_is_new(const struct worker_link *link)
+{
+    return !link->has_recorded;
 }

@@ -1,11 +1,14 @@
-// A worker's end of the job protocol: keeps a connection to the node, submits the job, and settles
-// one batch after the other, through restarts of the node.
+// A worker's end of the job protocol: keeps a connection to one node of the ring, its *home*,
+// submits the job and records batches there, and settles one batch after the other with all
+// reducers that live (shuffle.h), through restarts and deaths of nodes.
 //
-//     CONNECTING -> SUBMITTING -> IDLE <-> RECORDING -> SENDING -> SETTLING -> IDLE
-//         ^------------------------------- any fault that may pass, after a pause
+//     CONNECTING -> SUBMITTING -> IDLE <-> RECORDING -> SETTLING -> IDLE
+//         ^------------------------------- any fault that may pass: at once at the next member,
+//                                          after a pause when all were tried
 //
 // A batch in hand is kept until its report: after a fault the job is submitted again (the same
-// submission: the same job), and the batch goes on from what the log then says.
+// submission: the same job), and the batch goes on from what the log then says. When a reducer is
+// gone, the ring is cut anew among those that live, and the batch begins again.
 #ifndef STREAM_WORKER_LINK_H
 #define STREAM_WORKER_LINK_H
 
@@ -47,5 +50,8 @@ void worker_link_finish(struct worker_link *link);
 // Records how far all is done, when idle and not recorded yet.
 void worker_link_checkpoint(struct worker_link *link);
 uint64_t worker_link_grand_total(const struct worker_link *link);
+// None of its own records is in the log yet: what another worker recorded, it may take over by
+// beginning anew.
+bool worker_link_is_new(const struct worker_link *link);
 
 #endif
