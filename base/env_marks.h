@@ -30,6 +30,16 @@
     X(READ_STARTED,                  "coordinator read: started")                       \
     X(READ_LOADING,                  "coordinator read: loading")                       \
     X(READ_SYNCING,                  "coordinator read: waits for a sync")              \
+    X(READ_REMOTE,                   "coordinator read: replicas asked")                \
+    X(READ_CONTINUED,                "coordinator read: next chunk")                    \
+    X(READ_SPECULATED,               "coordinator read: one more replica asked")        \
+    X(READ_REPLACED,                 "coordinator read: another replica for a lost one")\
+    X(READ_MISMATCH,                 "coordinator read: answers differ")                \
+    X(READ_REPAIRING,                "coordinator read: repair written")                \
+    X(READ_TIMED_OUT,                "coordinator read: timed out")                     \
+    X(REPLICA_READ_STARTED,          "replica read: started")                           \
+    X(REPLICA_READ_LOADING,          "replica read: loading")                           \
+    X(REPLICA_READ_SYNCING,          "replica read: waits for a sync")                  \
     X(PAXOS_LOADING,                 "paxos acceptor: loading")                         \
     X(PAXOS_REFUSED,                 "paxos acceptor: refused a ballot")                \
     X(PAXOS_STARTED,                 "paxos: started")                                  \

@@ -90,10 +90,21 @@
 #define PAXOS_ACCEPTANCES_MAX 16384u
 // What one conditional statement changes: two of them fit one message. More is an INVALID request.
 #define PAXOS_CHANGE_SIZE_MAX (8 * MIB)
+// Reads that a replica does for others at a time, and bytes of their answers that wait for a sync.
+// More get OVERLOADED.
+#define REPLICA_READS_MAX      16384u
+#define REPLICA_READS_SIZE_MAX (64 * MIB)
+// Bytes that replicas sent for reads that are under way here. The one that goes beyond it is
+// OVERLOADED.
+#define REMOTE_READS_SIZE_MAX (256 * MIB)
+// Partitions, or parts of the ring, that one read asks for at a time.
+#define REMOTE_PIECES_MAX 16u
 // The metadata log's file; it is rewritten as a snapshot when half of it is history.
 #define METADATA_LOG_SIZE_MAX (64 * MIB)
 // Mutations whose replicas have not all answered. More writes are OVERLOADED.
 #define COORDINATOR_DELIVERIES_MAX 262144u
+// Increments of other members' clients that this node leads at once. More are OVERLOADED.
+#define COORDINATOR_LED_MAX 65536u
 // Bytes of mutations that wait for one replica's answers. Above, it gets hints instead.
 #define COORDINATOR_MEMBER_WAITING_MAX (16 * MIB)
 // A line of input; a longer one is counted as malformed and skipped.
