@@ -596,6 +596,9 @@ static void messaging_free(struct messaging *messaging, bool is_dead)
     env_timer_stop(messaging->env, &messaging->wheel_timer);
     env_task_cancel(messaging->env, &messaging->local_task);
     env_task_cancel(messaging->env, &messaging->refused_task);
+    // Whoever waits for a disk to answer with finds that there is nobody to answer.
+    for (int verb = 0; verb < VERB_COUNT; verb++)
+        if (messaging->handlers[verb] != NULL) messaging->handlers[verb]->messaging = NULL;
     messaging_fault_free(messaging);
     messaging_parking_deinit(&messaging->parking);
     for (size_t i = 0; i < messaging->member_capacity; i++)

@@ -111,7 +111,7 @@ struct message {
 // Lives in its owner's memory until messaging_close().
 struct message_handler {
     void (*handle)(struct message_handler *handler, const struct message *message);
-    struct messaging *messaging; // Set by messaging_handle().
+    struct messaging *messaging; // Set by messaging_handle(); NULL once it was closed.
 };
 // Each verb has at most one handler; a request without one is answered UNSUPPORTED. NULL takes it
 // away. Who is no member (a tool) may only ask VERB_ADMIN.
