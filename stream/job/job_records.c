@@ -84,7 +84,7 @@ void job_records_put_ring(const struct job_service *service, struct buffer *answ
     ring->log_number = metadata_number(service->options.metadata);
     bool fits = topology != NULL && topology->member_count <= JOB_MEMBERS_MAX &&
                 topology->place_count <= JOB_PLACES_MAX;
-    if (fits && service->options.liveness != NULL) {
+    if (fits && topology->member_count > 1) {
         ring->self = service->options.self;
         ring->member_count = topology->member_count;
         for (uint16_t i = 0; i < ring->member_count; i++) {

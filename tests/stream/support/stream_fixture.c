@@ -42,8 +42,10 @@ static void start(struct stream_fixture *fixture)
     struct error error = {.text = ""};
     char path[300];
     (void)snprintf(path, sizeof path, "%s/metadata", fixture->directory);
-    ck_assert_msg(metadata_open(fixture->env, &(struct metadata_options){.directory = path},
-                                &fixture->metadata, &error) == STATUS_OK,
+    const struct metadata_options metadata_options = {.directory = path,
+                                                      .topology = fixture->topology};
+    ck_assert_msg(metadata_open(fixture->env, &metadata_options, &fixture->metadata, &error) ==
+                      STATUS_OK,
                   "%s", error.text);
     struct engine_options options = {.directory = fixture->directory};
     const struct schema *schema = metadata_schema(fixture->metadata);
@@ -122,8 +124,14 @@ static void make_table(struct stream_fixture *fixture)
 
 void stream_fixture_setup(struct stream_fixture *fixture)
 {
+    stream_fixture_setup_ring(fixture, NULL);
+}
+
+void stream_fixture_setup_ring(struct stream_fixture *fixture, const struct topology *topology)
+{
     struct error error;
-    *fixture = (struct stream_fixture){.directory = "/tmp/helenus-stream-XXXXXX"};
+    *fixture =
+        (struct stream_fixture){.directory = "/tmp/helenus-stream-XXXXXX", .topology = topology};
     ck_assert_ptr_nonnull(mkdtemp(fixture->directory));
     ck_assert_int_eq(env_uv_create(&fixture->env, &error), STATUS_OK);
     start(fixture);
