@@ -80,6 +80,18 @@
     X(METADATA_ROTATED,              "metadata log: new file")                          \
     X(METADATA_TAIL_CUT,             "metadata log: torn tail cut")                     \
     X(METADATA_FAILED,               "metadata log: failed, takes no more")             \
+    X(MESSAGING_PARKED,              "messaging: a request waits for the metadata log") \
+    X(MESSAGING_UNPARKED,            "messaging: it goes on")                           \
+    X(MESSAGING_TIMED_OUT,           "messaging: no answer in time")                    \
+    X(MESSAGING_LOST,                "messaging: connection lost")                      \
+    X(MESSAGING_RECONNECTED,         "messaging: connection made again")                \
+    X(MESSAGING_LATE_ANSWER,         "messaging: answer of a request that has ended")   \
+    X(MEMBER_UP,                     "liveness: member up")                             \
+    X(MEMBER_SUSPECT,                "liveness: member suspected")                      \
+    X(MEMBER_DOWN,                   "liveness: member down")                           \
+    X(MEMBER_REFUSED,                "liveness: down because it refuses connections")   \
+    X(PROBE_INDIRECT,                "liveness: alive by the word of another")          \
+    X(LIVENESS_REFUTED,              "liveness: held dead, and said no")                \
     X(BATCH_RECORDED,                "job: batch recorded")                             \
     X(BATCH_REPLAYED,                "job: recorded batch run again by a new worker")   \
     X(BATCH_SENT_AGAIN,              "job: recorded batch sent again")                  \

@@ -1,5 +1,5 @@
-// Which members live, as this node sees it: SWIM (Das, Gupta, Motivala 2002) with an accrual of
-// suspicion (Hayashibara 2004; org.apache.cassandra.gms.FailureDetector).
+// Which members live, as this node sees it: SWIM (Das, Gupta, Motivala 2002), in the place of
+// Cassandra's gossip and org.apache.cassandra.gms.FailureDetector.
 //
 // Each period a node probes one member, in an order that comes round to all; without an answer it
 // asks a few others to probe for it. What nodes believe rides on probes and answers, so traffic per
@@ -10,6 +10,12 @@
 //     UP --no answer--> SUSPECT --time--> DOWN --answers, or a higher incarnation--> UP
 //      ^-------------------/answer           (UNKNOWN at the start: neither up nor told to
 //      listeners)
+//
+// Times are fixed, not learned from the intervals of arrivals as an accrual detector (Hayashibara
+// 2004) does: a member is probed every members * period, and heard of whenever there is work, so
+// there is no interval whose distribution would mean anything. What an accrual detector is for, not
+// to take one's own slowness for the death of others, is done directly: a node whose own timer came
+// late begins all suspicion anew (Lifeguard; Dadgar, Phillips, Currey 2018).
 #ifndef RING_LIVENESS_H
 #define RING_LIVENESS_H
 

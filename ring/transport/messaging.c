@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/cursor.h"
+#include "base/env_marks.h"
 #include "base/limits.h"
 #include "ring/transport/messaging_internal.h"
 
@@ -104,7 +105,10 @@ void messaging_end_request(struct messaging *messaging, struct messaging_member 
                            uint64_t id, enum status status, struct slice answer)
 {
     struct messaging_request *request = request_table_take(&member->waiting, id);
-    if (request == NULL) return;
+    if (request == NULL) {
+        env_mark(messaging->env, ENV_MARK_MESSAGING_LATE_ANSWER);
+        return;
+    }
     messaging_forget_request(messaging, request);
     request->done(request, status, answer);
 }
@@ -130,6 +134,7 @@ static void messaging_wheel_fires(struct env_timer *timer)
     struct messaging_request *request;
     while ((request = messaging_wheel_take_due(&messaging->wheel, now_ns)) != NULL) {
         struct messaging_member *member = messaging_member_get(messaging, request->member);
+        env_mark(messaging->env, ENV_MARK_MESSAGING_TIMED_OUT);
         messaging_end_request(messaging, member, request->id, STATUS_TIMED_OUT, slice_make("", 0));
     }
     messaging_arm_wheel(messaging, now_ns, messaging_wheel_next_ns(&messaging->wheel));

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/container_of.h"
+#include "base/env_marks.h"
 #include "base/limits.h"
 
 #include <stdlib.h>
@@ -30,6 +31,7 @@ static void messaging_member_lost(struct messaging_member *member, enum status s
     struct messaging *messaging = member->messaging;
     // Whoever hears of this may send again: that is not part of what ends here.
     size_t count = member->waiting.count;
+    if (member->state == MESSAGING_MEMBER_OPEN) env_mark(messaging->env, ENV_MARK_MESSAGING_LOST);
     member->state = MESSAGING_MEMBER_IDLE;
     buffer_deinit(&member->pending);
     if (member->retry_count < MESSAGING_RETRIES) {
@@ -67,6 +69,7 @@ static void messaging_member_link_opened(struct transport_link *link)
         messaging_member_link_ended(link, STATUS_MALFORMED);
         return;
     }
+    if (member->retry_count > 0) env_mark(messaging->env, ENV_MARK_MESSAGING_RECONNECTED);
     member->retry_count = 0;
     if (!member->fault.blocks_in) messaging_tell_connected(messaging, member->number);
 }

@@ -79,6 +79,7 @@ bool messaging_parking_add(struct messaging_parking *parking, uint64_t log_numbe
                                         .origin = message->origin,
                                         .size = body.size};
     if (body.size > 0) memcpy(parked->body, body.data, body.size);
+    env_mark(env, ENV_MARK_MESSAGING_PARKED);
     *parking->last = parked;
     parking->last = &parked->next;
     parking->count++;
@@ -103,6 +104,7 @@ static void messaging_parking_run(struct env_task *task)
                                   .verb = parked->verb,
                                   .body = slice_make(parked->body, parked->size),
                                   .origin = parked->origin};
+        env_mark(messaging->env, ENV_MARK_MESSAGING_UNPARKED);
         // A handler can add to the list, at its end, but takes nothing out of it.
         messaging_dispatch(messaging, &message);
         free(parked);
