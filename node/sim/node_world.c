@@ -93,6 +93,12 @@ static uint64_t turn(void *context)
     return sim_world_turn(world->sim);
 }
 
+static void failed(void *context, const char *text)
+{
+    struct node_world *world = context;
+    workload_fail(world->workload, "%s", text);
+}
+
 // Between the sending of a change and that of its answer the log was written and then synced.
 static void acknowledged(void *context, const struct workload_operation *operation,
                          uint64_t sent_turn)
@@ -250,16 +256,19 @@ struct node_world *node_world_create(struct sim_world *sim, uint64_t seed)
     ASSERT(env_address_parse(host, (uint16_t)world->config.native_transport_port, &address) ==
            STATUS_OK);
     size_t count = 1 + (size_t)random_below(&world->random, CLIENTS_MAX);
-    world->clients =
-        sim_clients_create(world->client_env, &address, count, random_u64(&world->random));
+    const struct sim_clients_options options = {.addresses = &address,
+                                                .address_count = 1,
+                                                .count = count,
+                                                .seed = random_u64(&world->random),
+                                                .replication_factor = 1};
+    world->clients = sim_clients_create(world->client_env, &options);
     return world;
 }
 
 void node_world_set_workload(struct node_world *world, struct workload *workload)
 {
     world->workload = workload;
-    sim_clients_set_workload(world->clients, workload);
-    const struct sim_clients_checks checks = {acknowledged, turn, world};
+    const struct sim_clients_checks checks = {acknowledged, turn, failed, world};
     sim_clients_set_checks(world->clients, &checks);
     const struct sim_observer observer = {
         .written = written, .synced = synced, .received = received, .context = world};

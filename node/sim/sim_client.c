@@ -6,6 +6,7 @@
 #include "cql/client/client.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,21 +18,25 @@ enum {
     TEXT_SIZE_MAX = 1 << 20,
     ID_SIZE_MAX = 64,
     COMMENT_SIZE = 24 * 1024,
+    ERROR_CAS_WRITE_UNKNOWN = 0x1700,
 };
 
 // What a new connection does before it is ready. The first are done until they were acknowledged
-// once, for ever; the rest are prepared on each connection that does so.
+// once, for ever; the rest are prepared on each connection that does so. The last tables are a
+// ring's.
 static const char *const set_up[] = {
     "CREATE KEYSPACE IF NOT EXISTS sim WITH replication = "
-    "{'class': 'SimpleStrategy', 'replication_factor': 1}",
+    "{'class': 'SimpleStrategy', 'replication_factor': %d}",
     "CREATE TABLE IF NOT EXISTS sim.plain (key text, row int, s text static, v text, "
     "PRIMARY KEY (key, row))",
     "CREATE TABLE IF NOT EXISTS sim.truncated (key text, row int, s text static, v text, "
     "PRIMARY KEY (key, row)) WITH CLUSTERING ORDER BY (row DESC)",
     "CREATE TABLE IF NOT EXISTS sim.counters (key text, row int, n counter, "
     "PRIMARY KEY (key, row))",
+    "CREATE TABLE IF NOT EXISTS sim.batched (key text, row int, v text, PRIMARY KEY (key, row))",
+    "CREATE TABLE IF NOT EXISTS sim.registers (key text PRIMARY KEY, v bigint)",
 };
-enum { SET_UP_COUNT = sizeof set_up / sizeof set_up[0] };
+enum { SET_UP_COUNT = sizeof set_up / sizeof set_up[0], SET_UP_RING_COUNT = 2 };
 
 enum prepared { PREPARED_INSERT, PREPARED_INCREMENT, PREPARED_SELECT, PREPARED_COUNT };
 static const char *const prepared_texts[PREPARED_COUNT] = {
@@ -40,10 +45,12 @@ static const char *const prepared_texts[PREPARED_COUNT] = {
     "SELECT key, row, v FROM sim.plain WHERE key = ? AND row = ?",
 };
 
-static const char *const table_names[] = {"sim.plain", "sim.truncated", "sim.counters", ""};
+static const char *const table_names[] = {"sim.plain", "sim.truncated", "sim.counters",
+                                          "",          "sim.batched",   "sim.registers"};
 
 struct sim_connection {
     struct sim_clients *clients;
+    size_t node;
     struct cql_client *client; // NULL between two.
     bool is_ready, prepares;
     size_t step; // Of the set-up.
@@ -73,15 +80,31 @@ struct sim_request {
 
 struct sim_clients {
     struct env *env;
-    struct env_address address;
+    struct env_address addresses[SIM_MACHINES_MAX];
+    int replication_factor;
+    size_t set_up_count;
+    size_t preferred; // SIZE_MAX: none.
     struct random random;
-    struct workload *workload;
     struct sim_clients_checks checks;
     bool tables_made;
+    char last_error[256];
     size_t count;
     struct sim_connection *connections;
     struct sim_request *unsent;
 };
+
+static void client_fail(struct sim_clients *clients, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void client_fail(struct sim_clients *clients, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    clients->checks.failed(clients->checks.context, text);
+}
 
 // ---- Requests' ends ----------------------------------------------------------------------------
 
@@ -149,8 +172,9 @@ static void set_up_is_done(struct cql_client_request *request, enum status statu
         connect_later(connection);
         return;
     }
-    if (connection->step >= SET_UP_COUNT) {
-        size_t prepared = connection->step - SET_UP_COUNT;
+    size_t set_up_count = connection->clients->set_up_count;
+    if (connection->step >= set_up_count) {
+        size_t prepared = connection->step - set_up_count;
         if (answer->id.size > ID_SIZE_MAX || answer->metadata_id.size > ID_SIZE_MAX) return;
         connection->ids[prepared].size = answer->id.size;
         memcpy(connection->ids[prepared].bytes, answer->id.data, answer->id.size);
@@ -160,22 +184,28 @@ static void set_up_is_done(struct cql_client_request *request, enum status statu
                    answer->metadata_id.size);
     }
     connection->step++;
-    if (connection->step == SET_UP_COUNT) connection->clients->tables_made = true;
+    if (connection->step == set_up_count) connection->clients->tables_made = true;
     go_on_setting_up(connection);
 }
 
 static void go_on_setting_up(struct sim_connection *connection)
 {
     enum status status;
+    struct sim_clients *clients = connection->clients;
     struct cql_client_request *request = &connection->set_up_request;
-    if (connection->clients->tables_made && connection->step < SET_UP_COUNT)
-        connection->step = SET_UP_COUNT;
-    if (connection->step < SET_UP_COUNT) {
+    size_t set_up_count = clients->set_up_count;
+    if (clients->tables_made && connection->step < set_up_count) connection->step = set_up_count;
+    if (connection->step < set_up_count) {
+        char text[256];
+        const char *format = set_up[connection->step];
+        if (connection->step == 0) // The only one that has something to fill in.
+            (void)snprintf(text, sizeof text, set_up[0], clients->replication_factor);
         status = cql_client_query(connection->client, request,
-                                  slice_of_text(set_up[connection->step]), NULL, set_up_is_done);
-    } else if (connection->prepares && connection->step < SET_UP_COUNT + PREPARED_COUNT) {
+                                  slice_of_text(connection->step == 0 ? text : format), NULL,
+                                  set_up_is_done);
+    } else if (connection->prepares && connection->step < set_up_count + PREPARED_COUNT) {
         status = cql_client_prepare(connection->client, request,
-                                    slice_of_text(prepared_texts[connection->step - SET_UP_COUNT]),
+                                    slice_of_text(prepared_texts[connection->step - set_up_count]),
                                     set_up_is_done);
     } else {
         connection->is_ready = true;
@@ -204,7 +234,7 @@ static void connect_again(struct env_timer *timer)
     while (connection->requests != NULL)
         end_request(connection->requests, WORKLOAD_UNKNOWN);
     struct cql_client_options options = {
-        .address = clients->address,
+        .address = clients->addresses[connection->node],
         .version = random_chance(&clients->random, 0.5) ? 5 : 4,
         .lz4 = random_chance(&clients->random, 0.3),
         .in_flight_max = IN_FLIGHT_MAX,
@@ -238,7 +268,8 @@ static void put_select(struct buffer *text, const struct workload_operation *ope
 {
     const char *name = table_names[operation->table];
     bool counts = operation->table == WORKLOAD_COUNTERS;
-    bool whole = operation->kind == WORKLOAD_READ_PARTITION || operation->kind == WORKLOAD_SCAN;
+    bool whole = (operation->kind == WORKLOAD_READ_PARTITION || operation->kind == WORKLOAD_SCAN) &&
+                 operation->table != WORKLOAD_BATCHED;
     buffer_put_format(text, "SELECT key, row, %s%s FROM %s", counts ? "n" : "v",
                       whole && !counts ? ", s" : "", name);
     if (operation->kind != WORKLOAD_SCAN)
@@ -251,6 +282,20 @@ static void put_select(struct buffer *text, const struct workload_operation *ope
     if (operation->reversed && operation->kind != WORKLOAD_SCAN)
         buffer_put_format(text, " ORDER BY row %s",
                           operation->table == WORKLOAD_TRUNCATED ? "ASC" : "DESC");
+}
+
+// A row each in three partitions: all of it is there, or nothing.
+static void put_batch(struct buffer *text, const struct workload_operation *operation)
+{
+    buffer_put_format(text, "BEGIN BATCH ");
+    for (size_t i = 0; i < WORKLOAD_BATCH_ROWS; i++) {
+        buffer_put_format(text,
+                          "INSERT INTO sim.batched (key, row, v) VALUES ('k%zu', %" PRIu64 ", ",
+                          (operation->partition + i) % MODEL_PARTITIONS, operation->stamp);
+        put_value(text, operation->stamp);
+        buffer_put_format(text, "); ");
+    }
+    buffer_put_format(text, "APPLY BATCH");
 }
 
 static void put_text(struct buffer *text, const struct workload_operation *operation)
@@ -301,6 +346,21 @@ static void put_text(struct buffer *text, const struct workload_operation *opera
     case WORKLOAD_DROP_TABLE:
         buffer_put_format(text, "DROP TABLE sim.x%zu", partition);
         break;
+    case WORKLOAD_INSERT_BATCH:
+        put_batch(text, operation);
+        break;
+    case WORKLOAD_INSERT_IF:
+        buffer_put_format(text,
+                          "INSERT INTO %s (key, v) VALUES ('k%zu', %" PRIu64 ") IF NOT EXISTS",
+                          name, partition, operation->stamp);
+        break;
+    case WORKLOAD_UPDATE_IF:
+        buffer_put_format(text, "UPDATE %s SET v = %" PRIu64 " WHERE key = 'k%zu' IF v = %" PRIu64,
+                          name, operation->stamp, partition, operation->expected);
+        break;
+    case WORKLOAD_READ_SERIAL:
+        buffer_put_format(text, "SELECT v FROM %s WHERE key = 'k%zu'", name, partition);
+        break;
     case WORKLOAD_READ_SCHEMA:
         buffer_put_format(text, "SELECT table_name, comment FROM system_schema.tables "
                                 "WHERE keyspace_name = 'sim'");
@@ -346,7 +406,8 @@ static bool take_row(struct workload_operation *operation, struct cursor *rows, 
         workload_found_add(operation, partition, MODEL_STATIC, stamp);
     }
     if (slice_is_null(row)) return slice_is_null(value);
-    if (row.size != 4 || bytes_get_u32(row.data) >= MODEL_ROWS) return false;
+    if (row.size != 4) return false;
+    if (bytes_get_u32(row.data) >= MODEL_ROWS && operation->table != WORKLOAD_BATCHED) return false;
     if (operation->table == WORKLOAD_COUNTERS) {
         if (value.size != 8) return false;
         stamp = bytes_get_u64(value.data);
@@ -370,9 +431,46 @@ static bool take_schema_row(struct workload_operation *operation, struct cursor 
     return true;
 }
 
+// What a conditional statement or a serial read found: its last column is the value.
+static bool take_condition(struct workload_operation *operation, const struct answer *answer)
+{
+    struct cursor rows = cursor_make(answer->rows);
+    operation->applied = false;
+    operation->seen = 0;
+    if (operation->kind != WORKLOAD_READ_SERIAL) {
+        if (answer->row_count != 1 || answer->columns.count == 0) return false;
+        struct slice applied = answer_next_cell(&rows);
+        if (applied.size != 1) return false;
+        operation->applied = applied.data[0] != 0;
+        if (operation->applied) return answer->columns.count == 1;
+    } else if (answer->row_count != 1) {
+        return answer->row_count == 0;
+    }
+    struct slice value = slice_null();
+    bool has_value = operation->kind == WORKLOAD_READ_SERIAL || answer->columns.count > 1;
+    for (uint32_t i = operation->kind == WORKLOAD_READ_SERIAL ? 0 : 1; i < answer->columns.count;
+         i++)
+        value = answer_next_cell(&rows);
+    if (!has_value || slice_is_null(value)) return true;
+    if (value.size != 8) return false;
+    operation->seen = bytes_get_u64(value.data);
+    return true;
+}
+
+static bool is_conditional(enum workload_kind kind)
+{
+    return kind == WORKLOAD_INSERT_IF || kind == WORKLOAD_UPDATE_IF || kind == WORKLOAD_READ_SERIAL;
+}
+
 static void take_rows(struct sim_request *request, const struct answer *answer)
 {
     struct workload_operation *operation = request->operation;
+    if (is_conditional(operation->kind)) {
+        if (!take_condition(operation, answer))
+            client_fail(request->clients, "%s: an answer that makes no sense",
+                        workload_kind_text(operation->kind));
+        return;
+    }
     uint32_t columns = answer->columns.count;
     if (columns == 0) columns = 3; // Left out: the prepared SELECT.
     struct cursor rows = cursor_make(answer->rows);
@@ -380,8 +478,8 @@ static void take_rows(struct sim_request *request, const struct answer *answer)
         bool known = operation->kind == WORKLOAD_READ_SCHEMA ? take_schema_row(operation, &rows)
                                                              : take_row(operation, &rows, columns);
         if (known && !rows.failed) continue;
-        workload_fail(request->clients->workload, "%s of table %d: a row that nobody made",
-                      workload_kind_text(operation->kind), (int)operation->table);
+        client_fail(request->clients, "%s of table %d: a row that nobody made",
+                    workload_kind_text(operation->kind), (int)operation->table);
         return;
     }
 }
@@ -390,6 +488,10 @@ static enum workload_outcome outcome_of_error(struct sim_request *request,
                                               const struct answer *answer)
 {
     bool is_schema = request->operation->table == WORKLOAD_SCHEMA;
+    (void)snprintf(request->clients->last_error, sizeof request->clients->last_error, "%04x: %.*s",
+                   (unsigned)answer->error_code, (int)answer->error_text.size,
+                   (const char *)answer->error_text.data);
+    if ((unsigned)answer->error_code == ERROR_CAS_WRITE_UNKNOWN) return WORKLOAD_UNKNOWN;
     switch (answer->error_code) {
     case CQL_ERROR_UNAVAILABLE:
     case CQL_ERROR_OVERLOADED:
@@ -411,10 +513,9 @@ static enum workload_outcome outcome_of_error(struct sim_request *request,
     default:
         break;
     }
-    workload_fail(request->clients->workload, "%s of table %d: error %04x: %.*s",
-                  workload_kind_text(request->operation->kind), (int)request->operation->table,
-                  (unsigned)answer->error_code, (int)answer->error_text.size,
-                  (const char *)answer->error_text.data);
+    client_fail(request->clients, "%s of table %d: error %s",
+                workload_kind_text(request->operation->kind), (int)request->operation->table,
+                request->clients->last_error);
     return WORKLOAD_UNKNOWN;
 }
 
@@ -442,7 +543,7 @@ static void request_is_done(struct cql_client_request *base, enum status status,
         return;
     }
     const struct sim_clients_checks *checks = &request->clients->checks;
-    if (answer->kind != RESULT_ROWS)
+    if (answer->kind != RESULT_ROWS || request->operation->applied)
         checks->acknowledged(checks->context, request->operation, request->turn);
     end_request(request, WORKLOAD_DONE);
 }
@@ -483,7 +584,8 @@ static size_t put_bound_values(const struct sim_request *request, struct bound_v
 static enum status send_request(struct sim_request *request)
 {
     struct sim_connection *connection = request->connection;
-    struct query_options options = {.consistency = CONSISTENCY_ONE,
+    const struct workload_operation *operation = request->operation;
+    struct query_options options = {.consistency = operation->consistency,
                                     .serial_consistency = CONSISTENCY_SERIAL,
                                     .page_size = request->page_size,
                                     .paging_state = request->paging_state.size == 0
@@ -522,6 +624,20 @@ static enum prepared prepared_for(const struct sim_connection *connection,
     return PREPARED_COUNT;
 }
 
+// In a ring one that is ready, if there is one.
+static struct sim_connection *pick_connection(struct sim_clients *clients)
+{
+    size_t first = random_below(&clients->random, clients->count);
+    if (clients->set_up_count < SET_UP_COUNT) return &clients->connections[first];
+    for (size_t i = 0; i < clients->count; i++) {
+        struct sim_connection *connection = &clients->connections[(first + i) % clients->count];
+        bool fits = clients->preferred == SIZE_MAX || connection->node == clients->preferred;
+        if (connection->is_ready && fits) return connection;
+    }
+    if (clients->preferred == SIZE_MAX) return &clients->connections[first];
+    return &clients->connections[clients->preferred]; // The first ones take all in turn.
+}
+
 void sim_clients_submit(struct sim_clients *clients, struct workload_operation *operation)
 {
     struct sim_request *request = calloc(1, sizeof *request);
@@ -530,8 +646,8 @@ void sim_clients_submit(struct sim_clients *clients, struct workload_operation *
     request->operation = operation;
     buffer_init(&request->text, TEXT_SIZE_MAX);
     buffer_init(&request->paging_state, TEXT_SIZE_MAX);
-    struct sim_connection *connection =
-        &clients->connections[random_below(&clients->random, clients->count)];
+    struct sim_connection *connection = pick_connection(clients);
+    operation->node = connection->node;
     if (connection->is_ready) {
         request->connection = connection;
         request->next = connection->requests;
@@ -542,7 +658,7 @@ void sim_clients_submit(struct sim_clients *clients, struct workload_operation *
     }
     request->prepared = prepared_for(connection, operation);
     if (request->prepared == PREPARED_COUNT) put_text(&request->text, operation);
-    if (random_chance(&clients->random, 0.6))
+    if (random_chance(&clients->random, 0.6) && !is_conditional(operation->kind))
         request->page_size = 1 + (int32_t)random_below(&clients->random, 20);
     request->turn = clients->checks.turn(clients->checks.context);
     if (!connection->is_ready) {
@@ -555,27 +671,49 @@ void sim_clients_submit(struct sim_clients *clients, struct workload_operation *
 
 // ---- Life --------------------------------------------------------------------------------------
 
-struct sim_clients *sim_clients_create(struct env *env, const struct env_address *address,
-                                       size_t count, uint64_t seed)
+struct sim_clients *sim_clients_create(struct env *env, const struct sim_clients_options *options)
 {
     struct sim_clients *clients = calloc(1, sizeof *clients);
-    ASSERT(clients != NULL);
+    ASSERT(clients != NULL && options->address_count <= SIM_MACHINES_MAX &&
+           options->address_count <= options->count);
     clients->env = env;
-    clients->address = *address;
-    clients->count = count;
-    random_init(&clients->random, seed);
-    clients->connections = calloc(count, sizeof *clients->connections);
+    memcpy(clients->addresses, options->addresses,
+           options->address_count * sizeof *options->addresses);
+    clients->replication_factor = options->replication_factor;
+    clients->set_up_count = SET_UP_COUNT - (options->is_ring ? 0 : SET_UP_RING_COUNT);
+    clients->preferred = SIZE_MAX;
+    clients->count = options->count;
+    random_init(&clients->random, options->seed);
+    clients->connections = calloc(clients->count, sizeof *clients->connections);
     ASSERT(clients->connections != NULL);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < clients->count; i++) {
         clients->connections[i].clients = clients;
+        clients->connections[i].node = i % options->address_count;
         connect_later(&clients->connections[i]);
     }
     return clients;
 }
 
-void sim_clients_set_workload(struct sim_clients *clients, struct workload *workload)
+bool sim_clients_have_tables(const struct sim_clients *clients)
 {
-    clients->workload = workload;
+    return clients->tables_made;
+}
+
+bool sim_clients_reach(const struct sim_clients *clients, size_t node)
+{
+    for (size_t i = 0; i < clients->count; i++)
+        if (clients->connections[i].is_ready && clients->connections[i].node == node) return true;
+    return false;
+}
+
+void sim_clients_prefer(struct sim_clients *clients, size_t node)
+{
+    clients->preferred = node;
+}
+
+const char *sim_clients_last_error(const struct sim_clients *clients)
+{
+    return clients->last_error;
 }
 
 void sim_clients_set_checks(struct sim_clients *clients, const struct sim_clients_checks *checks)

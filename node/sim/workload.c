@@ -112,7 +112,7 @@ void workload_found_add(struct workload_operation *operation, size_t partition, 
         ASSERT(operation->found != NULL);
     }
     operation->found[operation->found_count++] =
-        (struct workload_found){(uint8_t)partition, (uint8_t)row, stamp};
+        (struct workload_found){(uint32_t)partition, (uint32_t)row, stamp};
 }
 
 // ---- Faults found ------------------------------------------------------------------------------
@@ -399,6 +399,7 @@ static bool make_operation(struct workload *workload, struct workload_operation 
     operation->table = pick_table(workload, operation->kind);
     operation->partition = (size_t)below(workload, MODEL_PARTITIONS);
     operation->reversed = chance(workload, 0.3);
+    operation->consistency = CONSISTENCY_ONE;
     operation->found_count = 0;
     pick_rows(workload, operation);
     if (operation->table == WORKLOAD_SCHEMA && workload->name_is_busy[operation->partition])
@@ -684,6 +685,7 @@ static void go_on_checking(struct workload *workload)
     *operation = (struct workload_operation){.workload = workload,
                                              .kind = last_reads[index].kind,
                                              .table = last_reads[index].table,
+                                             .consistency = CONSISTENCY_ONE,
                                              .found = operation->found,
                                              .found_capacity = operation->found_capacity,
                                              .views = operation->views,

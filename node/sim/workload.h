@@ -13,13 +13,17 @@
 #include "base/env_sim.h"
 #include "base/random.h"
 #include "node/sim/model.h"
+#include "ring/consistency.h"
 
 enum workload_table {
     WORKLOAD_VALUES,
     WORKLOAD_TRUNCATED,
     WORKLOAD_COUNTERS,
     WORKLOAD_SCHEMA,
-    WORKLOAD_TABLE_COUNT
+    WORKLOAD_TABLE_COUNT,
+    // Of a ring's clients only, and not of the model's (ring_workload.h).
+    WORKLOAD_BATCHED = WORKLOAD_TABLE_COUNT,
+    WORKLOAD_REGISTERS,
 };
 
 // clang-format off
@@ -39,7 +43,11 @@ enum workload_table {
     X(CREATE_TABLE,     "create table")         \
     X(ALTER_TABLE,      "alter table")          \
     X(DROP_TABLE,       "drop table")           \
-    X(READ_SCHEMA,      "read schema")
+    X(READ_SCHEMA,      "read schema")          \
+    X(INSERT_BATCH,     "logged batch")         \
+    X(INSERT_IF,        "insert if not exists") \
+    X(UPDATE_IF,        "update if")            \
+    X(READ_SERIAL,      "read serial")
 // clang-format on
 
 #define X(kind, text) WORKLOAD_##kind,
@@ -55,10 +63,12 @@ enum workload_outcome {
     WORKLOAD_NOT_SENT, // The store was not there: no operation at all.
 };
 
+enum { WORKLOAD_BATCH_ROWS = 3 };
+
 // A cell that a read found.
 struct workload_found {
-    uint8_t partition, row; // MODEL_STATIC: the static one.
-    uint64_t stamp;         // Of its value; of a counter: the sum.
+    uint32_t partition, row; // MODEL_STATIC: the static one.
+    uint64_t stamp;          // Of its value; of a counter: the sum.
 };
 
 struct workload_operation {
@@ -69,6 +79,12 @@ struct workload_operation {
     uint64_t stamp;
     int64_t delta;
     bool reversed;
+    enum consistency consistency;
+    size_t node; // Of a ring: where it was sent to.
+    // Of conditional ones: the value that is to be there; whether it was, and the one that was (0:
+    // none).
+    uint64_t expected, seen;
+    bool applied;
     // Of reads: the world adds what it finds.
     struct workload_found *found;
     size_t found_count, found_capacity;
