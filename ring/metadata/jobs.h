@@ -8,6 +8,7 @@
 #ifndef RING_JOBS_H
 #define RING_JOBS_H
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/cursor.h"
 #include "base/error.h"
@@ -19,8 +20,14 @@ enum {
     JOB_SOURCES_MAX = 16,
     JOB_NAME_SIZE_MAX = 256, // With its NUL.
     JOB_OUTPUTS_MAX = 16,
-    JOB_BATCHES_MAX = 64, // Recorded and not known to be done: the largest `depth`.
-    JOBS_MAX = 10000,     // Remembered. At the limit the oldest that is not open is forgotten.
+    JOB_BATCHES_MAX = 64,    // Recorded and not known to be done: the largest `depth`.
+    JOBS_MAX = 10000,        // Remembered. At the limit the oldest that is not open is forgotten.
+    JOB_NOTE_SIZE_MAX = 256, // With its NUL; a longer one is cut.
+    JOB_SCRIPT_SIZE_MAX = 64 * 1024,
+    JOB_ARGUMENTS_SIZE_MAX = 16 * 1024,
+    // Of all scripts. At the limit those of jobs that have ended are forgotten, then a submission
+    // conflicts.
+    JOB_SCRIPTS_SIZE_MAX = 4 * 1024 * 1024,
 };
 
 enum job_state { JOB_OPEN, JOB_FINISHED, JOB_SEALED, JOB_BROKEN, JOB_STATE_COUNT };
@@ -46,6 +53,13 @@ struct job_output {
     uint64_t column_hash; // jobs_hash_column() of the counter's name.
 };
 
+// A job that was submitted to be run by the nodes themselves.
+struct job_script {
+    struct slice file_name, text;
+    struct slice arguments;             // vbytes each.
+    uint64_t batch_size, batch_records; // As struct stream_run_options has them.
+};
+
 struct job {
     struct uuid id; // Never used again; counter ids are made from it and an output's ordinal.
     struct uuid submission_id;    // Chosen by the client: submitting it twice gives the same job.
@@ -61,6 +75,10 @@ struct job {
     int64_t last_timestamp_us;
     uint64_t done_through;
     uint64_t grand_total;            // Sum of all totals after done_through, modulo 2^64.
+    uint64_t sums_hash;              // Of the sums of batch done_through; 0: not known.
+    const struct job_script *script; // NULL: its workers are started by hand.
+    bool is_halted;                  // Open, but the nodes do not run it.
+    char note[JOB_NOTE_SIZE_MAX];    // Why it is halted or broken; "".
     const struct job_batch *batches; // done_through + 1 … last_batch, `batch_count` of them.
     size_t batch_count;
 };
@@ -89,12 +107,24 @@ void jobs_put_batch(struct buffer *record, struct uuid job, const struct job_bat
                     uint64_t depth);
 void jobs_put_done(struct buffer *record, struct uuid job, uint64_t done_through,
                    uint64_t grand_total, enum job_state state);
+// The last one with all that it may say.
+struct job_mark {
+    struct uuid job;
+    uint64_t done_through, grand_total, sums_hash;
+    enum job_state state;
+    enum { JOB_MARK_RUNS_AS_BEFORE, JOB_MARK_HALTS, JOB_MARK_GOES_ON } run;
+    const char *note; // NULL: as before.
+};
+void jobs_put_mark(struct buffer *record, const struct job_mark *mark);
 
 // Apply one. OK, or CONFLICT: its condition does not hold (or it can not be read) and nothing
 // changed. Submission (rule 12): a known submission_id is OK and changes nothing. Batch (rule 1):
 // job OPEN and number = last_batch + 1 and from = last_to and timestamp >= last + 2 and number <=
 // done_through + depth; carries done_through, merged by max (rule 2). Done: job known and
 // done_through <= last_batch; an OPEN job takes the state too.
+//
+// A batch or mark that has another sum or hash of the very batch that is done than the log has: the
+// job's code does not give the same for the same input. It is BROKEN then, and that is a CONFLICT.
 MUST_USE enum status jobs_apply_submission(struct jobs *jobs, struct cursor *record);
 MUST_USE enum status jobs_apply_batch(struct jobs *jobs, struct cursor *record);
 MUST_USE enum status jobs_apply_done(struct jobs *jobs, struct cursor *record);

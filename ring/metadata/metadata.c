@@ -268,6 +268,15 @@ void metadata_record_done(struct metadata *metadata, struct metadata_job_change 
     job_change_append(metadata, change, done);
 }
 
+void metadata_mark_job(struct metadata *metadata, struct metadata_job_change *change,
+                       const struct job_mark *mark,
+                       void (*done)(struct metadata_job_change *, enum status))
+{
+    job_change_begin(change, RECORD_DONE);
+    jobs_put_mark(&change->record, mark);
+    job_change_append(metadata, change, done);
+}
+
 // ---- Changes of members -------------------------------------------------------------------------
 
 static void member_change_done(struct metadata_log_append *append, enum status status)

@@ -119,5 +119,8 @@ void metadata_record_done(struct metadata *metadata, struct metadata_job_change 
                           struct uuid job, uint64_t done_through, uint64_t grand_total,
                           enum job_state state,
                           void (*done)(struct metadata_job_change *, enum status));
+void metadata_mark_job(struct metadata *metadata, struct metadata_job_change *change,
+                       const struct job_mark *mark,
+                       void (*done)(struct metadata_job_change *, enum status));
 
 #endif

@@ -216,6 +216,9 @@ void job_put_job(struct buffer *bytes, const struct job *job)
     buffer_put_signed_vint(bytes, job->last_timestamp_us);
     buffer_put_vint(bytes, job->done_through);
     buffer_put_u64(bytes, job->grand_total);
+    buffer_put_u64(bytes, job->sums_hash);
+    buffer_put_u8(bytes, job->is_halted);
+    buffer_put_vint_bytes(bytes, slice_of_text(job->note));
     buffer_put_vint(bytes, job->batch_count);
     for (size_t i = 0; i < job->batch_count; i++)
         job_put_batch(bytes, &job->batches[i], job->source_count);
@@ -237,6 +240,11 @@ bool job_take_job(struct cursor *bytes, struct job *job, struct job_batch *batch
     job->last_timestamp_us = cursor_signed_vint(bytes);
     job->done_through = cursor_vint(bytes);
     job->grand_total = cursor_u64(bytes);
+    job->sums_hash = cursor_u64(bytes);
+    job->is_halted = cursor_u8(bytes) != 0;
+    struct slice note = cursor_vint_bytes(bytes);
+    if (bytes->failed || note.size >= sizeof job->note) return false;
+    if (note.size > 0) memcpy(job->note, note.data, note.size);
     uint64_t count = cursor_vint(bytes);
     if (count > batches_max) return false;
     job->batches = batches;

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/limits.h"
+#include "ring/liveness/liveness.h"
 #include "ring/topology/topology.h"
 
 #include <stdio.h>
@@ -60,18 +61,19 @@ void job_records_batch(struct job_service *service, struct transport_connection 
 void job_records_done(struct job_service *service, struct transport_connection *connection,
                       uint64_t id, struct cursor *bytes)
 {
-    struct uuid job = job_take_uuid(bytes);
-    uint64_t done_through = cursor_vint(bytes), grand_total = cursor_u64(bytes);
-    (void)cursor_u64(bytes);
+    struct job_mark mark = {.job = job_take_uuid(bytes)};
+    mark.done_through = cursor_vint(bytes);
+    mark.grand_total = cursor_u64(bytes);
+    mark.sums_hash = cursor_u64(bytes);
     uint8_t state = cursor_u8(bytes);
     if (bytes->failed || (state != JOB_OPEN && state != JOB_FINISHED)) {
         job_service_say_bad(connection, id);
         return;
     }
+    mark.state = (enum job_state)state;
     struct job_service_operation *operation = job_service_begin(service, connection, id);
-    operation->job = job;
-    metadata_record_done(service->options.metadata, &operation->change, job, done_through,
-                         grand_total, (enum job_state)state, job_records_recorded);
+    operation->job = mark.job;
+    metadata_mark_job(service->options.metadata, &operation->change, &mark, job_records_recorded);
 }
 
 // ---- RING --------------------------------------------------------------------------------------
@@ -88,7 +90,8 @@ void job_records_put_ring(const struct job_service *service, struct buffer *answ
         ring->self = service->options.self;
         ring->member_count = topology->member_count;
         for (uint16_t i = 0; i < ring->member_count; i++) {
-            bool is_up = true;
+            bool is_up = i == ring->self || service->options.liveness == NULL ||
+                         liveness_is_up(service->options.liveness, i);
             ring->members[i] = (struct job_member){topology->members[i].address, is_up};
         }
         ring->place_count = topology->place_count;

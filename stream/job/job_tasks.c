@@ -124,8 +124,13 @@ static void job_tasks_break(struct job_service *service, struct uuid id, const c
     LOG_ERROR(&service->log, "job %s '%s' is broken: %s", id_text, job->name, text);
     struct job_service_operation *operation = job_service_begin(service, NULL, 0);
     operation->job = id;
-    metadata_record_done(service->options.metadata, &operation->change, id, job->done_through,
-                         job->grand_total, JOB_BROKEN, job_tasks_recorded_broken);
+    const struct job_mark mark = {.job = id,
+                                  .done_through = job->done_through,
+                                  .grand_total = job->grand_total,
+                                  .state = JOB_BROKEN,
+                                  .note = text};
+    metadata_mark_job(service->options.metadata, &operation->change, &mark,
+                      job_tasks_recorded_broken);
 }
 
 static void job_tasks_reported(void *context, enum status status, const struct error *error,

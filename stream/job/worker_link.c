@@ -526,6 +526,7 @@ static void worker_link_was_submitted(struct worker_link *link, struct cursor *a
     if (is_first) {
         link->done_through = link->marked_through = link->job.done_through;
         link->grand_total = link->job.grand_total;
+        link->sums_hash = link->job.sums_hash;
         link->was_submitted = true;
     } else if (link->is_finishing && link->job.state == JOB_FINISHED) {
         env_mark(link->env, ENV_MARK_LINK_FINISHED_BEFORE);

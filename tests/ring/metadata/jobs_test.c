@@ -212,10 +212,127 @@ START_TEST(a_table_has_its_writer_while_the_job_is_open)
 }
 END_TEST
 
+static enum status apply_mark(struct jobs *jobs, const struct job_mark *mark)
+{
+    struct buffer record;
+    buffer_init(&record, 4096);
+    jobs_put_mark(&record, mark);
+    struct cursor cursor = cursor_make(buffer_slice(&record));
+    enum status status = jobs_apply_done(jobs, &cursor);
+    buffer_deinit(&record);
+    return status;
+}
+
+START_TEST(other_sums_of_a_batch_that_is_done_break_the_job)
+{
+    // The hash, or the grand total.
+    static const struct {
+        uint64_t total, hash;
+        enum job_state state;
+    } cases[] = {{10, 5, JOB_OPEN}, {10, 6, JOB_BROKEN}, {11, 5, JOB_BROKEN}, {10, 0, JOB_OPEN}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct jobs *jobs = jobs_create();
+        struct job job = example_job(1);
+        struct job_batch batch = chain_batch(1);
+        ck_assert_int_eq(submit(jobs, &job), STATUS_OK);
+        ck_assert_int_eq(record_batch(jobs, &batch, 2, 0, 1), STATUS_OK);
+        struct job_mark mark = {
+            .job = uuid_of(1), .done_through = 1, .grand_total = 10, .sums_hash = 5};
+        ck_assert_int_eq(apply_mark(jobs, &mark), STATUS_OK);
+        mark.grand_total = cases[i].total;
+        mark.sums_hash = cases[i].hash;
+        bool holds = cases[i].state == JOB_OPEN;
+        ck_assert_int_eq(apply_mark(jobs, &mark), holds ? STATUS_OK : STATUS_CONFLICT);
+        ck_assert_int_eq(jobs_find(jobs, uuid_of(1))->state, cases[i].state);
+        ck_assert_int_eq(jobs_find(jobs, uuid_of(1))->note[0] == 0, holds);
+        batch = chain_batch(2);
+        ck_assert_int_eq(record_batch(jobs, &batch, 2, 1, 1), holds ? STATUS_OK : STATUS_CONFLICT);
+        jobs_destroy(jobs);
+    }
+}
+END_TEST
+
+static struct jobs *copy_of(const struct jobs *jobs)
+{
+    struct buffer state;
+    struct error error;
+    buffer_init(&state, 64 << 20);
+    jobs_put_all(&state, jobs);
+    struct cursor cursor = cursor_make(buffer_slice(&state));
+    struct jobs *copy = jobs_create();
+    ck_assert_int_eq(jobs_get_all(copy, &cursor, &error), STATUS_OK);
+    ck_assert_uint_eq(cursor_left(&cursor), 0);
+    buffer_deinit(&state);
+    return copy;
+}
+
+START_TEST(a_submitted_job_has_its_script_and_halts_and_goes_on)
+{
+    struct jobs *jobs = jobs_create(), *copy;
+    struct job job = example_job(1);
+    struct job_script script = {slice_of_text("tags.lua"), slice_of_text("return 1"),
+                                slice_of_text("\003one\003two"), 99, 5};
+    job.script = &script;
+    ck_assert_int_eq(submit(jobs, &job), STATUS_OK);
+    struct job_mark mark = {.job = uuid_of(1), .run = JOB_MARK_HALTS, .note = "it died"};
+    ck_assert_int_eq(apply_mark(jobs, &mark), STATUS_OK);
+    copy = copy_of(jobs);
+    const struct job *found = jobs_find(copy, uuid_of(1));
+    ck_assert(found->is_halted && found->state == JOB_OPEN);
+    ck_assert_str_eq(found->note, "it died");
+    ck_assert(slice_equals(found->script->text, script.text));
+    ck_assert(slice_equals(found->script->arguments, script.arguments));
+    ck_assert_uint_eq(found->script->batch_size, 99);
+    mark = (struct job_mark){.job = uuid_of(1), .run = JOB_MARK_GOES_ON, .note = ""};
+    ck_assert_int_eq(apply_mark(copy, &mark), STATUS_OK);
+    ck_assert(!jobs_find(copy, uuid_of(1))->is_halted);
+    jobs_destroy(copy);
+    script.arguments = slice_of_text("\007one");
+    job.id = uuid_of(2);
+    job.submission_id = uuid_of(102);
+    ck_assert_int_eq(submit(jobs, &job), STATUS_CONFLICT);
+    jobs_destroy(jobs);
+}
+END_TEST
+
+START_TEST(scripts_have_so_much_room)
+{
+    static uint8_t text[JOB_SCRIPT_SIZE_MAX];
+    memset(text, 'x', sizeof text);
+    struct jobs *jobs = jobs_create();
+    struct job_script script = {slice_of_text("tags.lua"), slice_make(text, sizeof text - 8),
+                                slice_make("", 0), 0, 0};
+    enum { FIT = JOB_SCRIPTS_SIZE_MAX / JOB_SCRIPT_SIZE_MAX };
+    struct buffer record;
+    buffer_init(&record, 1 << 20);
+    for (int i = 0; i <= FIT; i++) {
+        struct job job = example_job((uint8_t)i);
+        job.script = &script;
+        buffer_clear(&record);
+        jobs_put_submission(&record, &job);
+        struct cursor cursor = cursor_make(buffer_slice(&record));
+        ck_assert_int_eq(jobs_apply_submission(jobs, &cursor),
+                         i < FIT ? STATUS_OK : STATUS_CONFLICT);
+    }
+    // One ends: its script goes when the room is needed.
+    struct job_mark mark = {.job = uuid_of(1), .state = JOB_SEALED};
+    ck_assert_int_eq(apply_mark(jobs, &mark), STATUS_OK);
+    ck_assert_ptr_nonnull(jobs_find(jobs, uuid_of(1))->script);
+    struct cursor cursor = cursor_make(buffer_slice(&record));
+    ck_assert_int_eq(jobs_apply_submission(jobs, &cursor), STATUS_OK);
+    ck_assert_ptr_null(jobs_find(jobs, uuid_of(1))->script);
+    buffer_deinit(&record);
+    jobs_destroy(jobs);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("jobs");
     tcase_add_test(tcase, a_submission_is_known_by_its_submission_id);
+    tcase_add_test(tcase, other_sums_of_a_batch_that_is_done_break_the_job);
+    tcase_add_test(tcase, a_submitted_job_has_its_script_and_halts_and_goes_on);
+    tcase_add_test(tcase, scripts_have_so_much_room);
     tcase_add_test(tcase, batches_form_a_chain);
     tcase_add_test(tcase, the_frontier_only_grows_and_an_end_needs_all_done);
     tcase_add_test(tcase, the_whole_state_survives_a_round_trip);
