@@ -389,6 +389,7 @@ void messaging_handle(struct messaging *messaging, enum verb verb, struct messag
 {
     ASSERT(verb > VERB_ANSWER && verb < VERB_COUNT);
     ASSERT(handler == NULL || messaging->handlers[verb] == NULL);
+    if (messaging->handlers[verb] != NULL) messaging->handlers[verb]->messaging = NULL;
     messaging->handlers[verb] = handler;
     if (handler != NULL) handler->messaging = messaging;
 }
@@ -601,8 +602,9 @@ static void messaging_free(struct messaging *messaging, bool is_dead)
     env_timer_stop(messaging->env, &messaging->wheel_timer);
     env_task_cancel(messaging->env, &messaging->local_task);
     env_task_cancel(messaging->env, &messaging->refused_task);
-    // Whoever waits for a disk to answer with finds that there is nobody to answer.
-    for (int verb = 0; verb < VERB_COUNT; verb++)
+    // Whoever waits for a disk to answer with finds that there is nobody to answer. In a process
+    // that is dead nobody waits, and handlers may be gone.
+    for (int verb = 0; verb < VERB_COUNT && !is_dead; verb++)
         if (messaging->handlers[verb] != NULL) messaging->handlers[verb]->messaging = NULL;
     messaging_fault_free(messaging);
     messaging_parking_deinit(&messaging->parking);
