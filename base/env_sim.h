@@ -141,27 +141,24 @@ uint64_t sim_machine_used_space(const struct sim_machine *machine);
 
 // ---- The network between two machines ----------------------------------------------------------
 //
-// A cut holds back what is sent, in one direction or both, until it heals; who
-// connects waits for his timeout. A slow link delays each direction by itself,
-// so that what goes over one connection overtakes what goes over another.
-// Machines of one world: at most SIM_MACHINES_MAX.
+// A cut holds back what is sent, in one direction or both, until it heals; who connects waits for
+// his timeout. A slow link delays each direction by itself, so that what goes over one connection
+// overtakes what goes over another. Machines of one world: at most SIM_MACHINES_MAX.
 
 enum { SIM_MACHINES_MAX = 32 };
 
 void sim_network_cut(struct sim_machine *from, struct sim_machine *to, bool both_ways);
-// `delay_ns`, and up to `jitter_ns` more, for each piece of bytes, of which
-// `bytes_per_s` pass (0: any number).
+// `delay_ns`, and up to `jitter_ns` more, for each piece of bytes, of which `bytes_per_s` pass (0:
+// any number).
 void sim_network_slow(struct sim_machine *from, struct sim_machine *to, uint64_t delay_ns,
                       uint64_t jitter_ns, uint64_t bytes_per_s);
 // Both directions are as at first.
 void sim_network_heal(struct sim_machine *a, struct sim_machine *b);
 bool sim_network_is_cut(const struct sim_machine *from, const struct sim_machine *to);
-// Breaks every connection between the two: both ends hear of it, also through a
-// cut.
+// Breaks every connection between the two: both ends hear of it, also through a cut.
 void sim_network_reset(struct sim_machine *a, struct sim_machine *b);
 
-// A process that does nothing yet. `died` comes in a turn of the world after it
-// crashed.
+// A process that does nothing yet. `died` comes in a turn of the world after it crashed.
 struct env *sim_process_start(struct sim_machine *machine, const char *name,
                               void (*died)(void *context, struct env *env), void *context);
 // kill -9, now or (if code of this process is running) as soon as it returns. `died` follows.
@@ -172,8 +169,7 @@ void sim_process_crash_at(struct env *env, uint64_t steps, bool power);
 // bytes are there to be seen and not durable, moments that random steps seldom hit.
 void sim_process_crash_at_sync_dir(struct env *env, uint64_t count, bool power);
 void sim_process_crash_at_sync_file(struct env *env, uint64_t count, bool power);
-// SIGSTOP, and SIGCONT after a time: nothing of it runs; the system still takes
-// connections for it.
+// SIGSTOP, and SIGCONT after a time: nothing of it runs; the system still takes connections for it.
 void sim_process_pause(struct env *env, uint64_t duration_ns);
 // False as soon as it crashed, even while its code still runs.
 bool sim_process_is_alive(const struct env *env);

@@ -207,8 +207,7 @@ void sim_listeners_free(struct sim_process *process);
 
 #define SIM_LATENCY_MIN_NS (10 * NS_PER_US)
 #define SIM_LATENCY_MAX_NS (150 * NS_PER_US)
-// How long `size` bytes are under way, beyond what the world's network takes
-// anyway.
+// How long `size` bytes are under way, beyond what the world's network takes anyway.
 uint64_t sim_network_delay(struct sim_world *world, const struct sim_machine *from,
                            const struct sim_machine *to, size_t size);
 // Two ends of a connection; the listener's process has not heard of it.

@@ -2,11 +2,10 @@
 //
 //     write ──▶ queue (env_stream_queued) ──the window has room──▶ pieces in flight ──later──▶ data
 //
-// Each direction keeps its order. Pieces lie in a list at the receiver, each
-// with the moment from which it may be taken; an end of the connection is a
-// piece of its own, behind what was sent before it. A receiver that is paused,
-// or has no events yet, leaves them there: the window closes, and the sender's
-// queue grows. The same while the network between the two machines is cut.
+// Each direction keeps its order. Pieces lie in a list at the receiver, each with the moment from
+// which it may be taken; an end of the connection is a piece of its own, behind what was sent
+// before it. A receiver that is paused, or has no events yet, leaves them there: the window closes,
+// and the sender's queue grows. The same while the network between the two machines is cut.
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/env_sim/internal.h"
@@ -271,8 +270,7 @@ static void put_queue(struct sim_stream *stream, struct slice bytes)
     stream->queued += bytes.size;
 }
 
-// The end of a connection that the system tells of. What a cut holds back never
-// comes.
+// The end of a connection that the system tells of. What a cut holds back never comes.
 static void add_reset(struct sim_stream *stream, uint64_t delay_ns)
 {
     if (stream->first != NULL && is_held(stream)) free_pieces(stream);
