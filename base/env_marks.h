@@ -26,6 +26,17 @@
     X(DELIVERY_TIMED_OUT,            "delivery: timed out")                             \
     X(REPLICA_WRITE_APPLIED,         "replica write: applied")                          \
     X(REPLICA_WRITE_REFUSED,         "replica write: refused")                          \
+    X(REPLICA_TRUNCATED,             "truncate: for another member")                    \
+    X(HINT_REFUSED,                  "hint: no room, or too old")                       \
+    X(HINT_WRITE,                    "hint: files written")                             \
+    X(HINT_WRITE_FAILED,             "hint: files could not be written")                \
+    X(HINT_TAIL_CUT,                 "hint: torn tail of a file")                       \
+    X(HINT_SENT,                     "hint: block sent")                                \
+    X(HINT_SENT_AGAIN,               "hint: block not acknowledged, again later")       \
+    X(HINT_EXPIRED,                  "hint: older than gc_grace_seconds")               \
+    X(HINT_VOID,                     "hint: of before a truncation")                    \
+    X(HINT_FILE_DONE,                "hint: file replayed and removed")                 \
+    X(TRUNCATE_STARTED,              "coordinator truncate: started")                   \
     X(REPLICA_HINT_VOID,             "replica write: hint of before a truncation")      \
     X(READ_STARTED,                  "coordinator read: started")                       \
     X(READ_LOADING,                  "coordinator read: loading")                       \
@@ -80,6 +91,16 @@
     X(METADATA_ROTATED,              "metadata log: new file")                          \
     X(METADATA_TAIL_CUT,             "metadata log: torn tail cut")                     \
     X(METADATA_FAILED,               "metadata log: failed, takes no more")             \
+    X(METADATA_PREPARED,             "metadata log: prepare sent")                      \
+    X(METADATA_FAST,                 "metadata log: accept without prepare")            \
+    X(METADATA_SHARED,               "metadata log: several records share a number")    \
+    X(METADATA_REFUSED,              "metadata log: acceptor refused a lower ballot")   \
+    X(METADATA_ADOPTED,              "metadata log: another's value finished")          \
+    X(METADATA_BACKED_OFF,           "metadata log: proposer paused")                   \
+    X(METADATA_FETCHED,              "metadata log: missed values fetched")             \
+    X(METADATA_STATE_TAKEN,          "metadata log: whole state of another taken")      \
+    X(METADATA_TIMED_OUT,            "metadata log: no majority in time")               \
+    X(METADATA_NOT_SETTLED,          "metadata log: a live member was not waited for any more")\
     X(MESSAGING_PARKED,              "messaging: a request waits for the metadata log") \
     X(MESSAGING_UNPARKED,            "messaging: it goes on")                           \
     X(MESSAGING_TIMED_OUT,           "messaging: no answer in time")                    \

@@ -2,424 +2,129 @@
 
 #include "base/assert.h"
 #include "base/container_of.h"
-#include "base/cursor.h"
 #include "base/env_marks.h"
 #include "base/limits.h"
+#include "ring/metadata/metadata_log_state.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <xxhash.h>
 
-#define FILE_MAGIC UINT64_C(0x48454c4d45544131) // "HELMETA1"
+// ---- Values -------------------------------------------------------------------------------------
 
-enum {
-    FILE_HEADER_SIZE = 28,
-    RECORD_HEADER_SIZE = 28,
-    PATH_SIZE = 4096,
-    // A new file begins when the records take more than this, and more than the state itself.
-    ROTATE_SIZE_MIN = 1 << 20,
-    // Records of one write together, unless one alone is larger. What a buffer keeps of its memory.
-    WRITE_SIZE_MAX = 16 << 20,
-    BUFFER_KEPT_MAX = 1 << 20,
-};
-
-struct metadata_log {
-    struct env *env;
-    const struct metadata_log_events *events;
-    void *context;
-    char directory[PATH_SIZE];
-    struct env_file *file;
-    uint64_t file_base;    // Number of the state at the head of the file.
-    uint64_t file_size;    // Where the next record goes.
-    uint64_t records_from; // Where the first record stands.
-    uint64_t applied;      // Number of the newest applied record.
-    uint64_t assigned;     // Number of the newest record in `writing` or before.
-    struct metadata_log_append *gathering, **gathering_end; // Come since the write began.
-    struct metadata_log_append *in_flight;
-    struct buffer writing; // Records under way, or the head of a new file.
-    bool writes;           // The job runs; then the thread has `file` and `writing`.
-    bool rotates;
-    void (*drained)(void *context); // Whom metadata_log_drain() was called for, or NULL.
-    void *drained_context;
-    struct env_task drained_task;
-    struct env_job job;
-    enum status job_status;
-    struct error job_error;
-    enum status broken; // Not OK: a write failed, the log takes no more.
-};
-
-static uint64_t record_checksum(uint64_t number, uint64_t synced, struct slice record)
-{
-    // The seed makes a record of another place, or of an older life of the file, fail its check.
-    uint64_t seed = number * UINT64_C(0x9E3779B97F4A7C15) ^ synced;
-    return XXH3_64bits_withSeed(record.data, record.size, seed);
-}
-
-static void put_record(struct buffer *bytes, uint64_t number, uint64_t synced, struct slice record)
-{
-    buffer_put_u32(bytes, (uint32_t)record.size);
-    buffer_put_u64(bytes, number);
-    buffer_put_u64(bytes, synced);
-    buffer_put_u64(bytes, record_checksum(number, synced, record));
-    buffer_put(bytes, record.data, record.size);
-}
-
-// Takes one whole record with the right checksum, or fails and leaves the cursor where it was.
-static bool take_record(struct cursor *cursor, uint64_t *number, uint64_t *synced,
-                        struct slice *record)
-{
-    struct cursor at = *cursor;
-    uint32_t size = cursor_u32(&at);
-    *number = cursor_u64(&at);
-    *synced = cursor_u64(&at);
-    uint64_t checksum = cursor_u64(&at);
-    *record = cursor_take(&at, size);
-    if (at.failed || checksum != record_checksum(*number, *synced, *record)) return false;
-    *cursor = at;
-    return true;
-}
-
-static void put_file_head(struct buffer *bytes, uint64_t number, struct slice state)
-{
-    buffer_put_u64(bytes, FILE_MAGIC);
-    buffer_put_u64(bytes, number);
-    buffer_put_u64(bytes, XXH3_64bits_withSeed(state.data, state.size, number));
-    buffer_put_u32(bytes, (uint32_t)state.size);
-    buffer_put(bytes, state.data, state.size);
-}
-
-static void log_path(const struct metadata_log *log, uint64_t base, const char *suffix,
-                     char path[static PATH_SIZE])
-{
-    int length = snprintf(path, PATH_SIZE, "%s/log-%" PRIu64 "%s", log->directory, base, suffix);
-    ASSERT(length > 0 && length < PATH_SIZE);
-}
-
-// ---- Opening ------------------------------------------------------------------------------------
-
-struct found_files {
-    uint64_t newest;
-    bool any;
-    size_t count;
-};
-
-// Only names that log_path() made count; "log-7.tmp" was never finished.
-static bool parse_log_name(const char *name, uint64_t *base)
-{
-    char again[64];
-    char *end;
-    if (strncmp(name, "log-", 4) != 0) return false;
-    *base = strtoull(name + 4, &end, 10);
-    (void)snprintf(again, sizeof again, "log-%" PRIu64, *base);
-    return strcmp(again, name) == 0;
-}
-
-static void note_file(void *context, const char *name, bool is_dir)
-{
-    struct found_files *found = context;
-    uint64_t base;
-    if (is_dir || !parse_log_name(name, &base)) return;
-    if (!found->any || base > found->newest) found->newest = base;
-    found->any = true;
-    found->count++;
-}
-
-// The file under a name of its own, then renamed: it is there whole or not at all. Runs on a
-// thread.
-static enum status write_new_file(struct env *env, const struct metadata_log *log, uint64_t base,
-                                  struct slice head, struct env_file **file, struct error *error)
-{
-    char path[PATH_SIZE], temporary[PATH_SIZE];
-    log_path(log, base, "", path);
-    log_path(log, base, ".tmp", temporary);
-    unsigned flags = ENV_OPEN_READ | ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_TRUNCATE;
-    enum status status = env_file_open(env, temporary, flags, file, error);
-    if (status != STATUS_OK) return status;
-    status = env_file_write(*file, 0, head.data, head.size, error);
-    if (status == STATUS_OK) status = env_file_sync(*file, error);
-    if (status == STATUS_OK) status = env_rename(env, temporary, path, error);
-    if (status == STATUS_OK) status = env_sync_dir(env, log->directory, error);
-    if (status != STATUS_OK) env_file_close(*file);
-    return status;
-}
-
-static enum status begin_first_file(struct metadata_log *log, struct error *error)
-{
-    struct buffer head;
-    buffer_init(&head, METADATA_LOG_SIZE_MAX);
-    put_file_head(&head, 0, slice_make("", 0));
-    struct env_file *file = NULL;
-    enum status status = write_new_file(log->env, log, 0, buffer_slice(&head), &file, error);
-    if (status == STATUS_OK) log->file = file;
-    log->file_size = log->records_from = head.size;
-    buffer_deinit(&head);
-    return status;
-}
-
-static enum status read_whole_file(struct metadata_log *log, const char *path, struct buffer *bytes,
-                                   struct error *error)
-{
-    uint64_t size;
-    enum status status = env_file_size(log->file, &size, error);
-    if (status != STATUS_OK) return status;
-    if (size > 2ull * METADATA_LOG_SIZE_MAX)
-        return error_set(error, STATUS_CORRUPT, "%s: %" PRIu64 " bytes are more than it can have",
-                         path, size);
-    uint8_t *at = buffer_reserve(bytes, (size_t)size);
-    size_t read_size = 0;
-    if (size > 0) status = env_file_read(log->file, 0, at, (size_t)size, &read_size, error);
-    if (status == STATUS_OK && read_size < size) buffer_truncate(bytes, read_size);
-    return status;
-}
-
-// A record further on that was written when `expected` was already durable proves that `expected`
-// was acknowledged and then damaged. A torn tail has none: its records were all written by one
-// sync.
-static bool later_record_proves(struct cursor tail, uint64_t expected)
-{
-    while (cursor_left(&tail) >= RECORD_HEADER_SIZE) {
-        struct cursor at = tail;
-        uint64_t number, synced;
-        struct slice record;
-        if (take_record(&at, &number, &synced, &record) && synced >= expected) return true;
-        tail.next++;
-    }
-    return false;
-}
-
-static enum status replay(struct metadata_log *log, const char *path, struct slice bytes,
-                          struct error *error)
+struct log_value *log_value_make(struct slice bytes)
 {
     struct cursor cursor = cursor_make(bytes);
-    uint64_t magic = cursor_u64(&cursor);
-    uint64_t base = cursor_u64(&cursor);
-    uint64_t checksum = cursor_u64(&cursor);
-    struct slice state = cursor_take(&cursor, cursor_u32(&cursor));
-    if (cursor.failed || magic != FILE_MAGIC || base != log->file_base ||
-        checksum != XXH3_64bits_withSeed(state.data, state.size, base))
-        return error_set(error, STATUS_CORRUPT,
-                         "%s: its head fails its check: restore the file from a backup", path);
-    log->records_from = (uint64_t)(cursor.next - bytes.data);
-    log->applied = base;
-    if (base > 0) {
-        enum status status = log->events->restore(log->context, state, error);
-        if (status != STATUS_OK) return status;
+    uint16_t origin = cursor_u16(&cursor);
+    uint64_t life = cursor_u64(&cursor);
+    uint64_t sequence = cursor_u64(&cursor);
+    uint64_t count = cursor_vint(&cursor);
+    for (uint64_t i = 0; i < count && !cursor.failed; i++)
+        (void)cursor_vint_bytes(&cursor);
+    if (cursor.failed || cursor_left(&cursor) > 0 || bytes.size > LOG_VALUE_SIZE_MAX) return NULL;
+    struct log_value *value = malloc(sizeof *value + bytes.size);
+    ASSERT(value != NULL);
+    memcpy(value + 1, bytes.data, bytes.size);
+    *value = (struct log_value){1, origin, life, sequence, slice_make(value + 1, bytes.size)};
+    return value;
+}
+
+struct log_value *log_value_ref(struct log_value *value)
+{
+    value->references++;
+    return value;
+}
+
+void log_value_unref(struct log_value *value)
+{
+    if (value != NULL && --value->references == 0) free(value);
+}
+
+bool log_value_equals(const struct log_value *a, const struct log_value *b)
+{
+    return a->origin == b->origin && a->life == b->life && a->sequence == b->sequence;
+}
+
+// ---- History ------------------------------------------------------------------------------------
+
+static size_t history_place(uint64_t number)
+{
+    return (size_t)(number % LOG_HISTORY_MAX);
+}
+
+static void history_forget_oldest(struct metadata_log *log)
+{
+    struct log_value **oldest = &log->history[history_place(log->applied + 1 - log->history_count)];
+    log->history_size -= (*oldest)->bytes.size;
+    log_value_unref(*oldest);
+    *oldest = NULL;
+    log->history_count--;
+}
+
+static void history_forget_all(struct metadata_log *log)
+{
+    while (log->history_count > 0)
+        history_forget_oldest(log);
+}
+
+// Before `applied` moves to its number.
+static void history_add(struct metadata_log *log, struct log_value *value)
+{
+    while (log->history_count > 0 && (log->history_count == LOG_HISTORY_MAX ||
+                                      log->history_size + value->bytes.size > LOG_HISTORY_SIZE_MAX))
+        history_forget_oldest(log);
+    log->history[history_place(log->applied + 1)] = log_value_ref(value);
+    log->history_size += value->bytes.size;
+    log->history_count++;
+}
+
+struct log_value *log_find_value(struct metadata_log *log, uint64_t number)
+{
+    if (number <= log->applied)
+        return log->applied - number < log->history_count ? log->history[history_place(number)]
+                                                          : NULL;
+    const struct log_slot *slot = &log->slots[number % LOG_WINDOW];
+    return slot->number == number && slot->is_chosen ? slot->value : NULL;
+}
+
+// ---- Lists of appends ---------------------------------------------------------------------------
+
+static void list_add(struct metadata_log_append ***end, struct metadata_log_append *append)
+{
+    append->next = NULL;
+    **end = append;
+    *end = &append->next;
+}
+
+// Takes out those for which `condition` holds, in order.
+static struct metadata_log_append *
+list_take(struct metadata_log_append **list, struct metadata_log_append ***end,
+          bool (*condition)(const struct metadata_log_append *, uint64_t value), uint64_t value)
+{
+    struct metadata_log_append *taken = NULL, **taken_end = &taken;
+    struct metadata_log_append **place = list;
+    while (*place != NULL) {
+        struct metadata_log_append *append = *place;
+        if (!condition(append, value)) {
+            place = &append->next;
+            continue;
+        }
+        *place = append->next;
+        list_add(&taken_end, append);
     }
-    uint64_t number, synced;
-    struct slice record;
-    while (take_record(&cursor, &number, &synced, &record) && number == log->applied + 1) {
-        (void)log->events->applied(log->context, number, record);
-        log->applied = number;
-        log->file_size = (uint64_t)(cursor.next - bytes.data);
-    }
-    if (log->file_size < log->records_from) log->file_size = log->records_from;
-    struct slice tail = slice_make(bytes.data + log->file_size, bytes.size - log->file_size);
-    if (later_record_proves(cursor_make(tail), log->applied + 1))
-        return error_set(error, STATUS_CORRUPT,
-                         "%s: offset %" PRIu64 ": record %" PRIu64
-                         " is damaged and later ones are not: restore the file from a backup",
-                         path, log->file_size, log->applied + 1);
-    return STATUS_OK;
+    *end = place;
+    return taken;
 }
 
-// Where the first record begins that no later one proves to have been synced.
-static uint64_t unproven_from(const struct metadata_log *log, struct slice bytes)
+static bool append_is_late(const struct metadata_log_append *append, uint64_t now_ns)
 {
-    uint64_t number, synced, proven = log->file_base;
-    struct slice record;
-    struct slice records =
-        slice_make(bytes.data + log->records_from, (size_t)(log->file_size - log->records_from));
-    struct cursor cursor = cursor_make(records);
-    while (take_record(&cursor, &number, &synced, &record))
-        if (synced > proven) proven = synced;
-    struct cursor behind = cursor_make(records);
-    cursor = behind;
-    while (take_record(&behind, &number, &synced, &record) && number <= proven)
-        cursor = behind;
-    return log->records_from + (uint64_t)(cursor.next - records.data);
+    return now_ns >= append->deadline_ns;
 }
 
-// What was read may still be on its way to the disk, if it was the process that died: nobody is
-// told of it before a sync of our own. And if that process met a failed sync, the system may show
-// what it will never write: so what nobody proves to be durable is written again first. A torn tail
-// goes, so that what is written over it can not be mixed with it.
-static enum status settle(struct metadata_log *log, struct slice bytes, struct error *error)
+static bool append_is_of(const struct metadata_log_append *append, uint64_t sequence)
 {
-    enum status status = STATUS_OK;
-    uint64_t from = unproven_from(log, bytes);
-    if (from < log->file_size)
-        status = env_file_write(log->file, from, bytes.data + from, (size_t)(log->file_size - from),
-                                error);
-    if (log->file_size < bytes.size) env_mark(log->env, ENV_MARK_METADATA_TAIL_CUT);
-    if (status == STATUS_OK && log->file_size < bytes.size)
-        status = env_file_truncate(log->file, log->file_size, error);
-    if (status == STATUS_OK) status = env_file_sync(log->file, error);
-    // Its name may be no more durable than its bytes were.
-    return status == STATUS_OK ? env_sync_dir(log->env, log->directory, error) : status;
+    return append->sequence == sequence;
 }
 
-static enum status open_existing(struct metadata_log *log, uint64_t base, struct error *error)
-{
-    char path[PATH_SIZE];
-    log_path(log, base, "", path);
-    log->file_base = base;
-    enum status status =
-        env_file_open(log->env, path, ENV_OPEN_READ | ENV_OPEN_WRITE, &log->file, error);
-    if (status != STATUS_OK) return status;
-    struct buffer bytes;
-    buffer_init(&bytes, 2ull * METADATA_LOG_SIZE_MAX);
-    status = read_whole_file(log, path, &bytes, error);
-    if (status == STATUS_OK) status = replay(log, path, buffer_slice(&bytes), error);
-    if (status == STATUS_OK) status = settle(log, buffer_slice(&bytes), error);
-    buffer_deinit(&bytes);
-    return status;
-}
-
-struct leftovers {
-    struct metadata_log *log;
-    uint64_t keep;
-};
-
-static void remove_leftover(void *context, const char *name, bool is_dir)
-{
-    const struct leftovers *leftovers = context;
-    uint64_t base;
-    if (is_dir || strncmp(name, "log-", 4) != 0) return;
-    if (parse_log_name(name, &base) && base == leftovers->keep) return;
-    char path[PATH_SIZE];
-    int length = snprintf(path, sizeof path, "%s/%s", leftovers->log->directory, name);
-    // One that stays does no harm: the newest is taken at the next start too.
-    if (length > 0 && (size_t)length < sizeof path)
-        (void)!env_remove(leftovers->log->env, path, NULL);
-}
-
-static enum status open_newest(struct metadata_log *log, struct error *error)
-{
-    enum status status = env_make_dir(log->env, log->directory, error);
-    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
-    struct found_files found = {0};
-    status = env_list_dir(log->env, log->directory, note_file, &found, error);
-    if (status != STATUS_OK) return status;
-    if (!found.any) return begin_first_file(log, error);
-    status = open_existing(log, found.newest, error);
-    if (status != STATUS_OK) return status;
-    struct leftovers leftovers = {log, found.newest};
-    return env_list_dir(log->env, log->directory, remove_leftover, &leftovers, error);
-}
-
-enum status metadata_log_open(struct env *env, const struct metadata_log_options *options,
-                              const struct metadata_log_events *events, void *context,
-                              struct metadata_log **log, struct error *error)
-{
-    const char *directory = options->directory;
-    if (strlen(directory) >= PATH_SIZE - 64)
-        return error_set(error, STATUS_INVALID, "%s: the path is too long", directory);
-    struct metadata_log *opened = calloc(1, sizeof *opened);
-    ASSERT(opened != NULL);
-    opened->env = env;
-    opened->events = events;
-    opened->context = context;
-    opened->gathering_end = &opened->gathering;
-    (void)snprintf(opened->directory, sizeof opened->directory, "%s", directory);
-    buffer_init(&opened->writing, METADATA_LOG_SIZE_MAX);
-    enum status status = open_newest(opened, error);
-    opened->assigned = opened->applied;
-    if (status != STATUS_OK) {
-        metadata_log_abandon(opened);
-        return status;
-    }
-    *log = opened;
-    return STATUS_OK;
-}
-
-static void run_drained(struct env_task *task)
-{
-    struct metadata_log *log = CONTAINER_OF(task, struct metadata_log, drained_task);
-    log->drained(log->drained_context);
-}
-
-void metadata_log_join(struct metadata_log *log, struct messaging *messaging,
-                       struct liveness *liveness)
-{
-    (void)log, (void)messaging, (void)liveness;
-}
-
-void metadata_log_catch_up(struct metadata_log *log, uint16_t member, uint64_t number)
-{
-    (void)log, (void)member, (void)number;
-}
-
-struct caught_up {
-    struct env_task task;
-    void (*done)(void *context);
-    void *context;
-};
-
-static void run_caught_up(struct env_task *task)
-{
-    struct caught_up *caught_up = CONTAINER_OF(task, struct caught_up, task);
-    caught_up->done(caught_up->context);
-    free(caught_up);
-}
-
-void metadata_log_catch_up_all(struct metadata_log *log, uint64_t timeout_ns,
-                               void (*done)(void *context), void *context)
-{
-    (void)timeout_ns;
-    struct caught_up *caught_up = calloc(1, sizeof *caught_up);
-    ASSERT(caught_up != NULL);
-    caught_up->done = done;
-    caught_up->context = context;
-    env_task_post(log->env, &caught_up->task, run_caught_up);
-}
-
-static void tell_if_drained(struct metadata_log *log)
-{
-    if (log->drained != NULL && !log->writes && log->gathering == NULL)
-        env_task_post(log->env, &log->drained_task, run_drained);
-}
-
-void metadata_log_drain(struct metadata_log *log, void (*drained)(void *context), void *context)
-{
-    ASSERT(log->drained == NULL);
-    log->drained = drained;
-    log->drained_context = context;
-    tell_if_drained(log);
-}
-
-void metadata_log_close(struct metadata_log *log)
-{
-    ASSERT(!log->writes && log->gathering == NULL);
-    env_task_cancel(log->env, &log->drained_task);
-    metadata_log_abandon(log);
-}
-
-void metadata_log_abandon(struct metadata_log *log)
-{
-    if (log->file != NULL) env_file_close(log->file);
-    buffer_deinit(&log->writing);
-    free(log);
-}
-
-uint64_t metadata_log_number(const struct metadata_log *log)
-{
-    return log->applied;
-}
-
-// ---- Appending ----------------------------------------------------------------------------------
-
-static void begin_write(struct metadata_log *log);
-
-static void append_work(struct env_job *job)
-{
-    struct metadata_log *log = CONTAINER_OF(job, struct metadata_log, job);
-    log->job_status = env_file_write(log->file, log->file_size, log->writing.data,
-                                     log->writing.size, &log->job_error);
-    if (log->job_status == STATUS_OK) log->job_status = env_file_sync(log->file, &log->job_error);
-}
-
-// Ends the appends of `list` with their own status, or with `status` if that is no OK.
+// Ends the appends of a list with their own status, or with `status` if that is not OK.
 static void end_appends(struct metadata_log_append *list, enum status status)
 {
     while (list != NULL) {
@@ -429,158 +134,467 @@ static void end_appends(struct metadata_log_append *list, enum status status)
     }
 }
 
-static struct metadata_log_append *take_gathering(struct metadata_log *log)
+bool log_is_broken(const struct metadata_log *log)
 {
-    struct metadata_log_append *list = log->gathering;
-    log->gathering = NULL;
-    log->gathering_end = &log->gathering;
-    return list;
+    return metadata_journal_fault(log->journal) != STATUS_OK;
 }
 
-// Puts as many as one write may have into `writing`; the others go with the next.
-static void take_some(struct metadata_log *log)
+// ---- Applying -----------------------------------------------------------------------------------
+
+// Those of our own that are in the value get the status of their record, and wait for the others.
+static void set_status(struct metadata_log_append *list, uint64_t index, enum status status)
 {
-    struct metadata_log_append **end = &log->in_flight;
-    buffer_clear(&log->writing);
-    while (log->gathering != NULL) {
-        struct metadata_log_append *append = log->gathering;
-        size_t size = RECORD_HEADER_SIZE + append->record.size;
-        if (log->writing.size > 0 && log->writing.size + size > WRITE_SIZE_MAX) break;
-        put_record(&log->writing, ++log->assigned, log->applied, append->record);
+    for (struct metadata_log_append *append = list; append != NULL; append = append->next)
+        if (append->index == index) append->status = status;
+}
+
+static void apply_value(struct metadata_log *log, struct log_value *value)
+{
+    struct metadata_log_append *ours = NULL;
+    if (value->origin == log->self && value->life == log->life)
+        ours = list_take(&log->proposed, &log->proposed_end, append_is_of, value->sequence);
+    uint64_t number = log->applied + 1;
+    struct cursor cursor = cursor_make(value->bytes);
+    (void)cursor_take(&cursor, sizeof(uint16_t) + 2 * sizeof(uint64_t));
+    uint64_t count = cursor_vint(&cursor);
+    history_add(log, value);
+    // What hears of a record asks for the number that it has.
+    log->applied = number;
+    for (uint64_t i = 0; i < count; i++) {
+        enum status status = log->events->applied(log->context, number, cursor_vint_bytes(&cursor));
+        set_status(ours, i, status);
+    }
+    uint64_t deadline_ns = env_monotonic_ns(log->env) + LOG_SETTLE_TIMEOUT_NS;
+    while (ours != NULL) {
+        struct metadata_log_append *append = ours;
+        ours = append->next;
+        append->number = number;
+        append->deadline_ns = deadline_ns;
+        list_add(&log->settling_end, append);
+    }
+}
+
+static void chosen_is_durable(struct metadata_journal_entry *entry, enum status status)
+{
+    struct log_pending *pending = CONTAINER_OF(entry, struct log_pending, entry);
+    struct metadata_log *log = pending->log;
+    uint64_t number = pending->number;
+    log_pending_free(pending);
+    if (status != STATUS_OK) {
+        log_start_tick(log); // Which ends what waits.
+        return;
+    }
+    // A whole state may have come meanwhile.
+    if (number != log->applied + 1) return;
+    struct log_slot *slot = acceptor_slot(log, number);
+    ASSERT(slot->is_chosen && slot->value != NULL);
+    struct log_value *value = log_value_ref(slot->value);
+    acceptor_slot_clear(slot);
+    apply_value(log, value);
+    log_value_unref(value);
+    catch_up_moved(log);
+    log_check_settled(log);
+    proposer_kick(log);
+}
+
+// `by_ballot`: the value stands in the journal already, accepted under this ballot.
+static void journal_chosen(struct metadata_log *log, struct log_slot *slot, bool by_ballot)
+{
+    struct log_pending *pending = log_pending_create(log, LOG_VALUE_SIZE_MAX + 64);
+    pending->number = slot->number;
+    buffer_put_u64(&pending->bytes, slot->number);
+    log_put_ballot(&pending->bytes, by_ballot ? slot->accepted : (struct ballot){0});
+    if (!by_ballot) buffer_put(&pending->bytes, slot->value->bytes.data, slot->value->bytes.size);
+    slot->is_journaled = true;
+    metadata_journal_put(log->journal, &pending->entry, LOG_ENTRY_CHOSEN,
+                         buffer_slice(&pending->bytes), chosen_is_durable);
+}
+
+// Chosen numbers go to the journal in order, without gaps: so they are applied.
+static void advance_known(struct metadata_log *log)
+{
+    for (;;) {
+        struct log_slot *slot = acceptor_slot(log, log->known + 1);
+        if (slot == NULL || !slot->is_chosen) return;
+        log->known++;
+        if (!slot->is_journaled) journal_chosen(log, slot, slot->chosen_by_ballot);
+        proposer_decided(log, log->known, slot->value);
+    }
+}
+
+void log_learn(struct metadata_log *log, uint64_t number, struct log_value *value,
+               struct ballot ballot)
+{
+    struct log_slot *slot = acceptor_slot(log, number);
+    // A state that is being installed is beyond all that we know: nothing may overtake it.
+    if (slot == NULL || slot->is_chosen || log_is_broken(log) || log->fetch.installs) return;
+    slot->is_chosen = true;
+    slot->chosen_by_ballot = !ballot_is_none(ballot) && ballot_compare(slot->accepted, ballot) == 0;
+    log_value_ref(value);
+    log_value_unref(slot->value);
+    slot->value = value;
+    advance_known(log);
+    proposer_kick(log);
+}
+
+void log_restored(struct metadata_log *log, uint64_t number)
+{
+    history_forget_all(log);
+    log->applied = number;
+    if (log->known < number) log->known = number;
+    for (size_t i = 0; i < LOG_WINDOW; i++)
+        if (log->slots[i].number <= number) acceptor_slot_clear(&log->slots[i]);
+    // Whether what we proposed is in that state, nobody can say.
+    proposer_stop(log);
+    struct metadata_log_append *lost = log->proposed;
+    log->proposed = NULL;
+    log->proposed_end = &log->proposed;
+    advance_known(log);
+    catch_up_moved(log);
+    end_appends(lost, STATUS_TIMED_OUT);
+    proposer_kick(log);
+}
+
+// ---- The ends of appends ------------------------------------------------------------------------
+
+static void tell_if_drained(struct metadata_log *log);
+
+static bool append_is_settled(const struct metadata_log *log,
+                              const struct metadata_log_append *append, uint64_t now_ns)
+{
+    if (log->messaging == NULL || append_is_late(append, now_ns)) return true;
+    for (uint16_t m = 0; m < log->member_count; m++) {
+        const struct log_peer *peer = &log->peers[m];
+        if (m != log->self && !peer->is_down && peer->acknowledged < append->number) return false;
+    }
+    return true;
+}
+
+void log_check_settled(struct metadata_log *log)
+{
+    uint64_t now_ns = env_monotonic_ns(log->env);
+    while (log->settling != NULL && append_is_settled(log, log->settling, now_ns)) {
+        struct metadata_log_append *append = log->settling;
+        if (append_is_late(append, now_ns)) env_mark(log->env, ENV_MARK_METADATA_NOT_SETTLED);
+        log->settling = append->next;
+        if (log->settling == NULL) log->settling_end = &log->settling;
+        append->done(append, append->status);
+    }
+    tell_if_drained(log);
+}
+
+static bool is_waited_for(const struct metadata_log *log, const struct log_value *own)
+{
+    const struct metadata_log_append *append = log->proposed;
+    while (append != NULL && own != NULL && append->sequence != own->sequence)
+        append = append->next;
+    return append != NULL || own == NULL;
+}
+
+// Ends all that nobody can bring further: because of time, a fault of the disk, or for good.
+static void expire(struct metadata_log *log, uint64_t now_ns)
+{
+    enum status status = metadata_journal_fault(log->journal);
+    if (status == STATUS_OK) status = STATUS_TIMED_OUT;
+    if (log->has_left || log_is_broken(log)) now_ns = UINT64_MAX;
+    struct metadata_log_append *late =
+        list_take(&log->gathering, &log->gathering_end, append_is_late, now_ns);
+    struct metadata_log_append *unknown =
+        list_take(&log->proposed, &log->proposed_end, append_is_late, now_ns);
+    if (late != NULL || unknown != NULL) env_mark(log->env, ENV_MARK_METADATA_TIMED_OUT);
+    if (unknown != NULL && !is_waited_for(log, log->proposer.own)) proposer_stop(log);
+    end_appends(unknown, status);
+    end_appends(late, status);
+    proposer_kick(log);
+}
+
+static void tick_fired(struct env_timer *timer)
+{
+    struct metadata_log *log = CONTAINER_OF(timer, struct metadata_log, tick);
+    expire(log, env_monotonic_ns(log->env));
+    if (log->settling != NULL) proposer_retry_commits(log);
+    catch_up_tick(log);
+    if (log->gathering != NULL || log->proposed != NULL || log->settling != NULL)
+        log_start_tick(log);
+    log_check_settled(log);
+}
+
+void log_start_tick(struct metadata_log *log)
+{
+    if (!env_timer_is_started(&log->tick))
+        env_timer_start(log->env, &log->tick, LOG_TICK_NS, tick_fired);
+}
+
+static void run_expire(struct env_task *task)
+{
+    struct metadata_log *log = CONTAINER_OF(task, struct metadata_log, expire_task);
+    expire(log, 0);
+    log_check_settled(log);
+}
+
+static void liveness_changed(struct liveness_listener *listener, uint16_t member, bool is_up)
+{
+    struct metadata_log *log = CONTAINER_OF(listener, struct metadata_log, liveness_listener);
+    if (member >= log->member_count) return;
+    log->peers[member].is_down = !is_up;
+    log_check_settled(log);
+}
+
+// ---- Appending ----------------------------------------------------------------------------------
+
+static void record_is_durable(struct metadata_journal_entry *entry, enum status status)
+{
+    struct metadata_log_append *append = CONTAINER_OF(entry, struct metadata_log_append, entry);
+    struct metadata_log *log = append->log;
+    if (status == STATUS_OK) {
+        log->known = ++log->applied;
+        status = log->events->applied(log->context, log->applied, append->record);
+    }
+    append->done(append, status);
+}
+
+static size_t value_put_head(const struct metadata_log *log, struct buffer *bytes)
+{
+    buffer_put_u16(bytes, log->self);
+    buffer_put_u64(bytes, log->life);
+    buffer_put_u64(bytes, log->proposer.next_sequence);
+    return bytes->size;
+}
+
+// As many as one value may have, in order.
+struct log_value *log_take_gathered(struct metadata_log *log)
+{
+    size_t size = 0;
+    uint64_t count = 0;
+    struct metadata_log_append *append = log->gathering;
+    for (; append != NULL; append = append->next) {
+        if (count > 0 && size + append->record.size > LOG_VALUE_SIZE_WANTED) break;
+        size += append->record.size;
+        count++;
+    }
+    if (count == 0) return NULL;
+    if (count > 1) env_mark(log->env, ENV_MARK_METADATA_SHARED);
+    struct buffer bytes;
+    buffer_init(&bytes, LOG_VALUE_SIZE_MAX);
+    value_put_head(log, &bytes);
+    buffer_put_vint(&bytes, count);
+    for (uint64_t i = 0; i < count; i++) {
+        append = log->gathering;
         log->gathering = append->next;
-        append->next = NULL;
-        *end = append;
-        end = &append->next;
+        append->sequence = log->proposer.next_sequence;
+        append->index = i;
+        buffer_put_vint_bytes(&bytes, append->record);
+        list_add(&log->proposed_end, append);
     }
     if (log->gathering == NULL) log->gathering_end = &log->gathering;
-    ASSERT(!log->writing.overflow); // Records are bounded by what makes them.
-}
-
-// A failed write or sync is final (invariant 7): nobody knows what of it is on the disk.
-static void fail_for_ever(struct metadata_log *log, enum status status)
-{
-    log->broken = status;
-    env_mark(log->env, ENV_MARK_METADATA_FAILED);
-    struct metadata_log_append *in_flight = log->in_flight;
-    log->in_flight = NULL;
-    end_appends(in_flight, status);
-    end_appends(take_gathering(log), status);
-    tell_if_drained(log);
-}
-
-static void append_done(struct env_job *job)
-{
-    struct metadata_log *log = CONTAINER_OF(job, struct metadata_log, job);
-    log->writes = false;
-    if (log->job_status != STATUS_OK) {
-        fail_for_ever(log, log->job_status);
-        return;
-    }
-    log->file_size += log->writing.size;
-    if (log->writing.capacity > BUFFER_KEPT_MAX) buffer_deinit(&log->writing);
-    struct metadata_log_append *list = log->in_flight;
-    log->in_flight = NULL;
-    for (struct metadata_log_append *append = list; append != NULL; append = append->next)
-        append->status = log->events->applied(log->context, ++log->applied, append->record);
-    ASSERT(log->applied == log->assigned);
-    end_appends(list, STATUS_OK);
-    begin_write(log);
-    tell_if_drained(log);
-}
-
-static void rotate_work(struct env_job *job)
-{
-    struct metadata_log *log = CONTAINER_OF(job, struct metadata_log, job);
-    struct env_file *file;
-    log->job_status = write_new_file(log->env, log, log->applied, buffer_slice(&log->writing),
-                                     &file, &log->job_error);
-    if (log->job_status != STATUS_OK) return;
-    char old[PATH_SIZE];
-    log_path(log, log->file_base, "", old);
-    env_file_close(log->file);
-    log->file = file;
-    (void)!env_remove(log->env, old, NULL); // It may stay: the newest is taken.
-}
-
-static void rotate_done(struct env_job *job)
-{
-    struct metadata_log *log = CONTAINER_OF(job, struct metadata_log, job);
-    log->writes = false;
-    log->rotates = false;
-    if (log->job_status != STATUS_OK) {
-        fail_for_ever(log, log->job_status);
-        return;
-    }
-    env_mark(log->env, ENV_MARK_METADATA_ROTATED);
-    log->file_base = log->applied;
-    log->file_size = log->records_from = log->writing.size;
-    if (log->writing.capacity > BUFFER_KEPT_MAX) buffer_deinit(&log->writing);
-    begin_write(log);
-    tell_if_drained(log);
-}
-
-static bool rotation_is_due(const struct metadata_log *log)
-{
-    uint64_t records = log->file_size - log->records_from;
-    return records > ROTATE_SIZE_MIN && records > log->records_from;
-}
-
-static void begin_rotation(struct metadata_log *log)
-{
-    struct buffer state;
-    buffer_init(&state, METADATA_LOG_SIZE_MAX - FILE_HEADER_SIZE);
-    log->events->snapshot(log->context, &state);
-    ASSERT(!state.overflow); // The limits of schema and jobs keep it below.
-    buffer_clear(&log->writing);
-    put_file_head(&log->writing, log->applied, buffer_slice(&state));
-    buffer_deinit(&state);
-    log->writes = log->rotates = true;
-    env_offload(log->env, &log->job, ENV_LANE_LOG, rotate_work, rotate_done);
-}
-
-// One job at a time: what gathers meanwhile goes with the next, under one sync.
-static void begin_write(struct metadata_log *log)
-{
-    if (log->writes) return;
-    if (log->drained == NULL && rotation_is_due(log)) {
-        begin_rotation(log);
-        return;
-    }
-    if (log->gathering == NULL) return;
-    take_some(log);
-    log->writes = true;
-    env_mark(log->env, ENV_MARK_METADATA_WRITE);
-    if (log->in_flight->next != NULL) env_mark(log->env, ENV_MARK_METADATA_GROUP);
-    env_offload(log->env, &log->job, ENV_LANE_LOG, append_work, append_done);
-}
-
-struct refused_append {
-    struct env_task task;
-    struct metadata_log_append *append;
-    enum status status;
-};
-
-static void refuse_later(struct env_task *task)
-{
-    struct refused_append *refused = CONTAINER_OF(task, struct refused_append, task);
-    refused->append->done(refused->append, refused->status);
-    free(refused);
+    ASSERT(!bytes.overflow); // Records are bounded by what makes them.
+    log->proposer.next_sequence++;
+    struct log_value *value = log_value_make(buffer_slice(&bytes));
+    buffer_deinit(&bytes);
+    return value;
 }
 
 void metadata_log_append(struct metadata_log *log, struct metadata_log_append *append,
                          struct slice record,
                          void (*done)(struct metadata_log_append *append, enum status status))
 {
-    *append = (struct metadata_log_append){.done = done, .record = record};
-    if (log->broken != STATUS_OK) {
-        struct refused_append *refused = calloc(1, sizeof *refused);
-        ASSERT(refused != NULL);
-        refused->append = append;
-        refused->status = log->broken;
-        env_task_post(log->env, &refused->task, refuse_later);
+    *append = (struct metadata_log_append){.done = done, .record = record, .log = log};
+    if (log_is_alone(log)) {
+        metadata_journal_put(log->journal, &append->entry, LOG_ENTRY_RECORD, record,
+                             record_is_durable);
         return;
     }
-    *log->gathering_end = append;
-    log->gathering_end = &append->next;
-    begin_write(log);
+    append->deadline_ns = env_monotonic_ns(log->env) + LOG_APPEND_TIMEOUT_NS;
+    list_add(&log->gathering_end, append);
+    log_start_tick(log);
+    if (log->has_left || log_is_broken(log)) env_task_post(log->env, &log->expire_task, run_expire);
+    proposer_kick(log);
+}
+
+// ---- Opening ------------------------------------------------------------------------------------
+
+static enum status journal_restore(void *context, uint64_t number, struct slice state,
+                                   struct error *error)
+{
+    struct metadata_log *log = context;
+    log->applied = log->known = number;
+    return log->events->restore(log->context, state, error);
+}
+
+static void journal_replay(void *context, unsigned kind, struct slice bytes)
+{
+    struct metadata_log *log = context;
+    if (kind == LOG_ENTRY_RECORD) {
+        history_forget_all(log);
+        log->known = ++log->applied;
+        (void)log->events->applied(log->context, log->applied, bytes);
+        return;
+    }
+    acceptor_replay(log, kind, bytes);
+    for (;;) {
+        struct log_slot *slot = acceptor_slot(log, log->applied + 1);
+        if (!slot->is_chosen) break;
+        struct log_value *value = log_value_ref(slot->value);
+        acceptor_slot_clear(slot);
+        apply_value(log, value);
+        log_value_unref(value);
+    }
+    log->known = log->applied;
+}
+
+static uint64_t journal_snapshot(void *context, struct buffer *state)
+{
+    struct metadata_log *log = context;
+    log->events->snapshot(log->context, state);
+    return log->applied;
+}
+
+static void journal_carry(void *context, uint64_t number)
+{
+    acceptor_carry(context, number);
+}
+
+static const struct metadata_journal_events journal_events = {
+    .restore = journal_restore,
+    .replay = journal_replay,
+    .snapshot = journal_snapshot,
+    .carry = journal_carry,
+};
+
+static void init_members(struct metadata_log *log)
+{
+    log->peers = calloc(log->member_count, sizeof *log->peers);
+    log->proposer.requests = calloc(log->member_count, sizeof *log->proposer.requests);
+    ASSERT(log->peers != NULL && log->proposer.requests != NULL);
+    for (uint16_t m = 0; m < log->member_count; m++) {
+        log->peers[m].commit.log = log->peers[m].survey.log = log;
+        log->proposer.requests[m].log = log;
+    }
+    log->fetch.request.log = log;
+}
+
+enum status metadata_log_open(struct env *env, const struct metadata_log_options *options,
+                              const struct metadata_log_events *events, void *context,
+                              struct metadata_log **log, struct error *error)
+{
+    struct metadata_log *opened = calloc(1, sizeof *opened);
+    ASSERT(opened != NULL);
+    opened->env = env;
+    opened->events = events;
+    opened->context = context;
+    opened->self = options->self;
+    opened->member_count = options->member_count;
+    opened->life = env_random_u64(env);
+    opened->history = calloc(LOG_HISTORY_MAX, sizeof(struct log_value *));
+    ASSERT(opened->history != NULL);
+    opened->gathering_end = &opened->gathering;
+    opened->proposed_end = &opened->proposed;
+    opened->settling_end = &opened->settling;
+    init_members(opened);
+    enum status status = metadata_journal_open(env, options->directory, options->begins_with_state,
+                                               &journal_events, opened, &opened->journal, error);
+    if (status != STATUS_OK) {
+        metadata_log_abandon(opened);
+        return status;
+    }
+    *log = opened;
+    return STATUS_OK;
+}
+
+// ---- With the others ----------------------------------------------------------------------------
+
+static void leave(struct metadata_log *log)
+{
+    static const enum verb verbs[] = {VERB_LOG_PREPARE, VERB_LOG_ACCEPT, VERB_LOG_COMMIT,
+                                      VERB_LOG_FETCH};
+    log->has_left = true;
+    if (log->messaging == NULL) return;
+    catch_up_leave(log);
+    proposer_leave(log);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        messaging_handle(log->messaging, verbs[i], NULL);
+    if (log->liveness != NULL) liveness_unlisten(log->liveness, &log->liveness_listener);
+    log->messaging = NULL;
+    log->liveness = NULL;
+    env_task_post(log->env, &log->expire_task, run_expire);
+}
+
+void metadata_log_join(struct metadata_log *log, struct messaging *messaging,
+                       struct liveness *liveness)
+{
+    if (log_is_alone(log)) return;
+    if (messaging == NULL) {
+        leave(log);
+        return;
+    }
+    ASSERT(log->messaging == NULL);
+    log->has_left = false;
+    log->messaging = messaging;
+    log->liveness = liveness;
+    log->prepare_handler.handle = acceptor_handle_prepare;
+    log->accept_handler.handle = acceptor_handle_accept;
+    log->commit_handler.handle = catch_up_handle_commit;
+    log->fetch_handler.handle = catch_up_handle_fetch;
+    messaging_handle(messaging, VERB_LOG_PREPARE, &log->prepare_handler);
+    messaging_handle(messaging, VERB_LOG_ACCEPT, &log->accept_handler);
+    messaging_handle(messaging, VERB_LOG_COMMIT, &log->commit_handler);
+    messaging_handle(messaging, VERB_LOG_FETCH, &log->fetch_handler);
+    log->liveness_listener.changed = liveness_changed;
+    if (liveness != NULL) liveness_listen(liveness, &log->liveness_listener);
+    proposer_kick(log);
+}
+
+uint64_t metadata_log_number(const struct metadata_log *log)
+{
+    return log->applied;
+}
+
+// ---- The end ------------------------------------------------------------------------------------
+
+static void tell_if_drained(struct metadata_log *log)
+{
+    if (log->drained == NULL || log->is_draining_journal) return;
+    if (log->gathering != NULL || log->proposed != NULL || log->settling != NULL) return;
+    log->is_draining_journal = true;
+    metadata_journal_drain(log->journal, log->drained, log->drained_context);
+}
+
+void metadata_log_drain(struct metadata_log *log, void (*drained)(void *context), void *context)
+{
+    ASSERT(log->drained == NULL);
+    log->drained = drained;
+    log->drained_context = context;
+    if (!log_is_alone(log)) leave(log);
+    tell_if_drained(log);
+}
+
+void metadata_log_close(struct metadata_log *log)
+{
+    ASSERT(log->gathering == NULL && log->proposed == NULL && log->settling == NULL);
+    if (log->messaging != NULL) leave(log);
+    env_task_cancel(log->env, &log->expire_task);
+    env_task_cancel(log->env, &log->survey.task);
+    env_timer_stop(log->env, &log->tick);
+    env_timer_stop(log->env, &log->proposer.timer);
+    env_timer_stop(log->env, &log->survey.timer);
+    metadata_journal_close(log->journal);
+    log->journal = NULL;
+    metadata_log_abandon(log);
+}
+
+void metadata_log_abandon(struct metadata_log *log)
+{
+    if (log->journal != NULL) metadata_journal_abandon(log->journal);
+    while (log->pending != NULL)
+        log_pending_free(log->pending);
+    catch_up_free(log);
+    history_forget_all(log);
+    for (size_t i = 0; i < LOG_WINDOW; i++)
+        acceptor_slot_clear(&log->slots[i]);
+    log_value_unref(log->proposer.own);
+    log_value_unref(log->proposer.proposed);
+    free(log->proposer.requests);
+    free(log->peers);
+    free(log->history);
+    free(log);
 }

@@ -1,22 +1,24 @@
-// Schema and jobs in one total order (invariant 11): a log of numbered records, each durable before
-// anybody is told of it. On one node it is a file of its own; on several it is agreed by Paxos
-// (CEP-21's idea) behind this same interface.
+// Schema, members and jobs in one total order (invariant 11): a log of numbered records, each
+// durable before anybody is told of it. On one node it is a file of its own
+// (metadata_journal.h); on several it is agreed on for each number by Paxos, without a leader
+// (CEP-21's idea), behind this same interface. On several a number's value is a list of records:
+// what waits at one node goes together.
 //
 // What a record means, and whether its condition holds, is decided when it is applied, from nothing
 // but the records before it (metadata.h). So every node, and every start of a node, decides alike.
 //
-//     DIR/log-<number of the snapshot>
-//     file   = u64 magic | u64 number | u64 XXH3 of state | u32 size | state, record*
-//     record = u32 size | u64 number | u64 synced | u64 XXH3 of bytes, seeded with both | bytes
+//     append -> PREPARE all -majority promised, synced-> ACCEPT all -majority accepted, synced->
+//     chosen -> COMMIT all: CHOSEN synced, applied -> all that live have applied it -> done
 //
-// `synced` is the newest number that was durable when the record was written: it tells a torn tail
-// (nobody was told of it; cut) from damage to what was acknowledged (CORRUPT). When the records
-// outweigh the state, a new file begins with the state of now and the old one goes.
+// Whoever was the last to have a value chosen goes to ACCEPT at once: a run of changes from one
+// node costs two turns and two syncs each. Who was away asks for what it missed, or for the whole
+// state.
 #ifndef RING_METADATA_LOG_H
 #define RING_METADATA_LOG_H
 
 #include "base/buffer.h"
 #include "base/env.h"
+#include "ring/metadata/metadata_journal.h"
 
 struct metadata_log;
 struct messaging;
@@ -24,7 +26,8 @@ struct liveness;
 
 struct metadata_log_events {
     // Called in order for each record: at open for those on disk, later for each that became
-    // durable. CONFLICT: its condition does not hold; nothing changed. No other status but OK.
+    // durable. Records that were chosen together have one number. CONFLICT: its condition does not
+    // hold; nothing changed. No other status but OK.
     enum status (*applied)(void *context, uint64_t number, struct slice record);
     // Writes the whole state so that it can stand in place of the records up to now.
     void (*snapshot)(void *context, struct buffer *state);
@@ -66,11 +69,17 @@ uint64_t metadata_log_number(const struct metadata_log *log);
 
 // Lives in its owner's memory until `done`.
 struct metadata_log_append {
-    // OK: durable, and applied just before this call. CONFLICT: durable, and nothing changed. IO,
-    // NO_SPACE: it may or may not be there after the next start; the log takes no more.
+    // OK: chosen, applied here just before this call, and by all members that live (or a second
+    // passed: who has not applied it by then learns of it with the next request that it gets).
+    // CONFLICT: likewise, and nothing changed. TIMED_OUT: no majority answered in time; it may be
+    // chosen later, once. IO, NO_SPACE: our own disk; it may or may not be there, the log takes no
+    // more.
     void (*done)(struct metadata_log_append *append, enum status status);
     struct slice record;              // Valid until `done`.
     struct metadata_log_append *next; // The rest is the log's.
+    struct metadata_log *log;
+    struct metadata_journal_entry entry;
+    uint64_t deadline_ns, sequence, index, number;
     enum status status;
 };
 

@@ -15,7 +15,7 @@ MUTANTS = [
            "write->result.received = 1, env_task_post(coordinator->env, &write->task, write_task_run);"),
     Mutant("acknowledge_increment_before_sync", "storage", "ring/coordinator/coordinator_increment.c",
            "engine_wait_synced(coordinator->engine, &increment->waiter, increment->position,\n"
-           "                       increment_synced);",
+           "                           increment_synced);",
            "env_task_post(coordinator->env, &increment->task, increment_task_run);"),
     Mutant("read_does_not_wait_for_sync", "storage", "ring/coordinator/coordinator_read.c",
            "if (read->position > engine_synced_position(coordinator->engine)) {", "if (false) {"),
@@ -32,14 +32,15 @@ MUTANTS = [
            "return env_sync_dir(writer->env, writer->options->directory, writer->error);", "return STATUS_OK;"),
     Mutant("small_files_names_not_synced", "node", "storage/whole_file.c",
            "if (status == STATUS_OK) status = env_sync_dir(env, directory, error);", ""),
-    Mutant("metadata_acknowledged_before_sync", "node", "ring/metadata/metadata_log.c",
-           "if (log->job_status == STATUS_OK) log->job_status = env_file_sync(log->file, &log->job_error);", ""),
-    Mutant("metadata_file_name_not_synced", "node", "ring/metadata/metadata_log.c",
-           "if (status == STATUS_OK) status = env_sync_dir(env, log->directory, error);", ""),
-    Mutant("metadata_shown_before_sync", "node", "ring/metadata/metadata_log.c",
-           "if (status == STATUS_OK) status = settle(log, buffer_slice(&bytes), error);",
-           "if (status == STATUS_OK && log->file_size < bytes.size)\n"
-           "        status = env_file_truncate(log->file, log->file_size, error);"),
+    Mutant("metadata_acknowledged_before_sync", "node", "ring/metadata/metadata_journal.c",
+           "if (journal->job_status == STATUS_OK)\n"
+           "        journal->job_status = env_file_sync(journal->file, &journal->job_error);", ""),
+    Mutant("metadata_file_name_not_synced", "node", "ring/metadata/metadata_journal.c",
+           "if (status == STATUS_OK) status = env_sync_dir(env, journal->directory, error);", ""),
+    Mutant("metadata_shown_before_sync", "node", "ring/metadata/metadata_journal.c",
+           "if (status == STATUS_OK) status = settle(journal, buffer_slice(&bytes), error);",
+           "if (status == STATUS_OK && journal->file_size < bytes.size)\n"
+           "        status = env_file_truncate(journal->file, journal->file_size, error);"),
     # -- Flush and replay ---------------------------------------------------------------------------
     Mutant("log_marked_flushed_too_early", "node", "storage/engine/engine_flush.c",
            "env_mark(engine->env, ENV_MARK_FLUSH_STARTED);",
