@@ -105,6 +105,10 @@
 #define COORDINATOR_DELIVERIES_MAX 262144u
 // Increments of other members' clients that this node leads at once. More are OVERLOADED.
 #define COORDINATOR_LED_MAX 65536u
+// Bytes of hints not yet in their files, and in the files of one member. More are not kept: reads
+// repair what they find.
+#define HINTS_PENDING_MAX     (16 * MIB)
+#define HINTS_MEMBER_SIZE_MAX (256 * MIB)
 // Bytes of mutations that wait for one replica's answers. Above, it gets hints instead.
 #define COORDINATOR_MEMBER_WAITING_MAX (16 * MIB)
 // A line of input; a longer one is counted as malformed and skipped.

@@ -1,8 +1,23 @@
 #include "ring/coordinator/coordinator_state.h"
 
 #include "base/assert.h"
+#include "base/limits.h"
 
 #include <stdlib.h>
+
+static void set_default(uint64_t *timeout_ns, uint64_t seconds)
+{
+    if (*timeout_ns == 0) *timeout_ns = seconds * 1000000000;
+}
+
+static void set_defaults(struct coordinator_options *options)
+{
+    set_default(&options->read_timeout_ns, 5);
+    set_default(&options->range_timeout_ns, 10);
+    set_default(&options->write_timeout_ns, 2);
+    set_default(&options->counter_write_timeout_ns, 5);
+    set_default(&options->truncate_timeout_ns, 60);
+}
 
 struct coordinator *coordinator_create(struct env *env, const struct coordinator_options *options)
 {
@@ -13,12 +28,23 @@ struct coordinator *coordinator_create(struct env *env, const struct coordinator
     coordinator->engine = options->engine;
     coordinator->schema = options->schema;
     if (options->placement != NULL) coordinator->self = placement_self(options->placement);
+    set_defaults(&coordinator->options);
+    buffer_init(&coordinator->record, MUTATION_SIZE_MAX);
+    deliveries_init(coordinator);
+    replica_writes_init(coordinator);
+    replica_increments_init(coordinator);
+    replica_truncations_init(coordinator);
     return coordinator;
 }
 
 void coordinator_destroy(struct coordinator *coordinator)
 {
     if (coordinator == NULL) return;
+    deliveries_deinit(coordinator);
+    replica_writes_deinit(coordinator);
+    replica_increments_deinit(coordinator);
+    replica_truncations_deinit(coordinator);
+    buffer_deinit(&coordinator->record);
     while (coordinator->free_arena_count > 0)
         arena_deinit(&coordinator->free_arenas[--coordinator->free_arena_count]);
     free(coordinator);
@@ -90,6 +116,73 @@ bool coordinator_replicas_suffice(const struct coordinator *coordinator, const s
         .alive = alive,
     };
     return alive >= required;
+}
+
+bool coordinator_is_replica(const struct coordinator *coordinator, const struct replica_plan *plan)
+{
+    for (uint16_t i = 0; i < plan->replicas.count; i++) {
+        if (plan->replicas.members[i] == coordinator->self) return true;
+    }
+    return false;
+}
+
+// Replicas with which too much waits are sent no more; enough others have to be there.
+static int count_clogged(const struct coordinator *coordinator, const struct replica_plan *plan)
+{
+    int clogged = 0;
+    for (uint16_t i = 0; i < plan->replicas.count; i++) {
+        uint16_t member = plan->replicas.members[i];
+        if (deliveries_are_clogged(coordinator, member) &&
+            replica_plan_is_alive(coordinator, member) &&
+            replica_plan_counts(coordinator, plan, member))
+            clogged++;
+    }
+    return clogged;
+}
+
+bool coordinator_plan_write(const struct coordinator *coordinator, const struct table *table,
+                            struct token token, enum consistency consistency,
+                            struct replica_plan *plan, struct coordinator_result *result)
+{
+    if (!replica_plan_make(coordinator, table, token, consistency, false, plan, result))
+        return false;
+    if (consistency == CONSISTENCY_ANY) return true;
+    if (!deliveries_are_full(coordinator) &&
+        plan->alive - count_clogged(coordinator, plan) >= plan->required)
+        return true;
+    result->outcome = COORDINATOR_OVERLOADED;
+    return false;
+}
+
+static int badness(enum coordinator_outcome outcome)
+{
+    switch (outcome) {
+    case COORDINATOR_OK:
+        return 0;
+    case COORDINATOR_UNAVAILABLE:
+        return 1;
+    case COORDINATOR_OVERLOADED:
+        return 2;
+    case COORDINATOR_FAILED:
+        return 3;
+    case COORDINATOR_TIMED_OUT:
+        return 4;
+    }
+    return 5;
+}
+
+void coordinator_result_merge(struct coordinator_result *result,
+                              const struct coordinator_result *part, bool is_alone)
+{
+    struct coordinator_result merged = *part;
+    bool wrote_nothing =
+        part->outcome == COORDINATOR_UNAVAILABLE || part->outcome == COORDINATOR_OVERLOADED;
+    if (!is_alone && wrote_nothing) {
+        merged.outcome = COORDINATOR_FAILED;
+        merged.failures++;
+    }
+    if (result->required == 0 || badness(merged.outcome) > badness(result->outcome))
+        *result = merged;
 }
 
 // How a fault of the local engine looks from outside. WOULD_BLOCK never comes here.

@@ -9,7 +9,10 @@
 //     coordinator_write.c      every replica gets it; hints for those that are down
 //     coordinator_increment.c  one leader, which replicates the shard
 //     coordinator_read.c       data of one replica, digests of others; read_repair.c when they
-//     differ replica_write.c, replica_read.c   the other end: what a member does that is asked
+//                              differ
+//     replica_plan.c           which replicas, how many must answer, how many live
+//     delivery.c               one mutation's way to its replicas
+//     replica_write.c, replica_read.c, …   the other end: what a member does that is asked
 #ifndef RING_COORDINATOR_H
 #define RING_COORDINATOR_H
 
@@ -17,6 +20,7 @@
 #include "ring/consistency.h"
 #include "ring/coordinator/batch_log.h"
 #include "ring/coordinator/hints.h"
+#include "ring/coordinator/replica_truncate.h"
 #include "ring/topology/placement.h"
 #include "storage/engine/engine.h"
 
@@ -56,16 +60,20 @@ struct coordinator;
 struct coordinator *coordinator_create(struct env *env, const struct coordinator_options *options);
 void coordinator_destroy(struct coordinator *coordinator); // No operation may be under way.
 
-// A write of mutations that are not counters, or of ready counter shards. All of them are applied
-// in one turn of the loop and acknowledged together.
+// A write of mutations that are not counters, or of ready counter shards. All of them leave in one
+// turn of the loop and are acknowledged together: when each has as many synced copies as the level
+// wants. The worst of them is the result.
 //
-//     STARTED --applied--> SYNCING --synced--> done
+//     STARTED --applied, sent (delivery.h)--> SYNCING --synced by enough--> done
 //        \--no room, no replica--> done
 struct coordinator_write {
     void (*done)(struct coordinator_write *write, const struct coordinator_result *result);
     // The rest is the coordinator's.
     struct coordinator *coordinator;
     struct coordinator_result result;
+    struct coordinator_result local; // Of what is written here alone.
+    size_t parts_left;
+    bool is_alone; // One mutation.
     struct commit_log_waiter waiter;
     struct env_task task;
 };
@@ -86,16 +94,20 @@ void coordinator_write_logged(struct coordinator *coordinator, struct coordinato
 
 // Increments, each sent to one leader, once (exactly-once.md §3).
 //
-//     STARTED --own shard is in memory--> SYNCING --synced--> done
-//        \--miss--> LOADING --loaded--> STARTED
+//     STARTED --own shard is in memory, the new one sent to the others--> SYNCING --synced by
+//        |                                                                enough--> done
+//        |--miss--> LOADING --loaded--> STARTED
+//        \--we are no replica: sent to a leader (replica_increment.h)--answer--> done
 struct coordinator_increment {
     void (*done)(struct coordinator_increment *increment, const struct coordinator_result *result);
     // The rest is the coordinator's.
     struct coordinator *coordinator;
     struct coordinator_result result;
+    struct coordinator_result local; // Of the part at hand.
     const struct counter_update *updates;
-    size_t update_count, applied_count;
+    size_t update_count, applied_count, parts_left;
     uint64_t position;
+    bool is_led; // Sent to us as its leader: it goes no further.
     struct read_pins pins;
     struct arena arena;
     struct engine_load load;
@@ -124,15 +136,18 @@ struct coordinator_read {
                            bool *enough);
     const struct table *table;
     const struct partition_key *keys; // In the order wanted; NULL: a scan of `range`.
-    uint32_t
-        row_max; // About how many rows `consume` will want, so that replicas send no more; 0: all.
+    // About how many rows `consume` will want, so that replicas send no more; 0: all.
+    uint32_t row_max;
     size_t key_count;
     struct scan_range range;
     struct partition_filter filter;
     int32_t now_s; // "Now" of this read, for all replicas (seconds since 1970).
+    // In `restart`: it begins again because more has come than there was, not because of a miss.
+    bool goes_on;
     // The rest is the coordinator's.
     struct coordinator *coordinator;
     struct coordinator_result result;
+    struct remote_read *remote; // While it goes on over the network (remote_read.h).
     uint64_t position;
     struct read_pins pins;
     struct arena arena;
@@ -160,8 +175,8 @@ struct coordinator_truncate {
     struct coordinator *coordinator;
     struct coordinator_result result;
     struct uuid table;
-    struct engine_flush local;
-    struct messaging_request *requests;
+    struct truncate_here here;
+    struct truncate_request *requests;
     uint16_t request_count, waits_for;
     struct env_task task;
 };
@@ -175,6 +190,7 @@ void coordinator_truncate_start(struct coordinator *coordinator,
 void coordinator_read_abandon(struct coordinator_read *read);
 void coordinator_write_abandon(struct coordinator_write *write);
 void coordinator_increment_abandon(struct coordinator_increment *increment);
+void coordinator_truncate_abandon(struct coordinator_truncate *truncate);
 
 // Replicas of each partition of a keyspace, over all data centres; 1 for LocalStrategy.
 int coordinator_replication_factor(const struct keyspace *keyspace);

@@ -21,18 +21,129 @@ static void increment_task_run(struct env_task *task)
     increment_end(CONTAINER_OF(task, struct coordinator_increment, task));
 }
 
+// Nothing of it was written but for this part.
+static bool increment_is_alone(const struct coordinator_increment *increment)
+{
+    return increment->update_count == 1;
+}
+
+static void increment_part_ended(void *owner, const struct coordinator_result *result)
+{
+    struct coordinator_increment *increment = owner;
+    ASSERT(increment->parts_left > 0);
+    coordinator_result_merge(&increment->result, result, increment_is_alone(increment));
+    if (--increment->parts_left == 0) increment_end(increment);
+}
+
 static void increment_synced(struct commit_log_waiter *waiter, enum status status)
 {
     struct coordinator_increment *increment =
         CONTAINER_OF(waiter, struct coordinator_increment, waiter);
+    struct coordinator_result part = increment->local;
     if (status == STATUS_OK)
-        increment->result.received = 1;
+        part.received = 1;
     else
-        coordinator_result_fail(&increment->result, status);
-    increment_end(increment);
+        coordinator_result_fail(&part, status);
+    increment_part_ended(increment, &part);
+}
+
+static void increment_fail(struct coordinator_increment *increment, enum status status)
+{
+    struct coordinator_result part = increment->local;
+    coordinator_result_fail(&part, status);
+    coordinator_result_merge(&increment->result, &part, increment->applied_count == 0);
+}
+
+// ---- One update ---------------------------------------------------------------------------------
+
+// The leader of an increment that is not ours to lead: a live replica, of our data centre if there
+// is one (StorageProxy.findSuitableReplica). The same one for a key as long as it lives, so that a
+// counter has few shards.
+static uint16_t increment_find_leader(const struct coordinator *coordinator,
+                                      const struct replica_plan *plan)
+{
+    uint16_t leader = MEMBER_NONE;
+    for (uint16_t i = 0; i < plan->replicas.count; i++) {
+        uint16_t member = plan->replicas.members[i];
+        if (!replica_plan_is_alive(coordinator, member)) continue;
+        if (placement_is_local(coordinator->options.placement, member)) return member;
+        if (leader == MEMBER_NONE) leader = member;
+    }
+    return leader;
+}
+
+// Sends it to its leader, once. UNAVAILABLE's numbers were looked at before.
+static void increment_forward(struct coordinator_increment *increment,
+                              const struct replica_plan *plan, const struct counter_update *update)
+{
+    struct coordinator *coordinator = increment->coordinator;
+    uint16_t leader = increment->is_led ? MEMBER_NONE : increment_find_leader(coordinator, plan);
+    if (leader == MEMBER_NONE) {
+        increment->local.outcome = COORDINATOR_UNAVAILABLE;
+        coordinator_result_merge(&increment->result, &increment->local,
+                                 increment->applied_count == 0);
+        return;
+    }
+    increment->parts_left++;
+    replica_increment_send(coordinator, leader, update, plan, increment, increment_part_ended);
+}
+
+// Our own shard, and what the others get of it.
+static enum status increment_lead(struct coordinator_increment *increment,
+                                  const struct replica_plan *plan,
+                                  const struct counter_update *update)
+{
+    struct coordinator *coordinator = increment->coordinator;
+    struct delivery_order order = {.plan = plan, .table = update->table, .is_counter = true};
+    enum status status = engine_increment(coordinator->engine, update, &increment->pins,
+                                          &increment->arena, NULL, &order.position);
+    if (status != STATUS_OK) return status;
+    if (plan->replicas.count == 1) {
+        increment->position = order.position;
+        return STATUS_OK;
+    }
+    order.record = engine_last_record(coordinator->engine);
+    increment->parts_left++;
+    delivery_start(coordinator, &order, increment, increment_part_ended);
+    return STATUS_OK;
+}
+
+// False: no more of it is applied, or WOULD_BLOCK and it goes on when all is loaded.
+static bool increment_apply(struct coordinator_increment *increment,
+                            const struct counter_update *update, enum status *status)
+{
+    struct coordinator *coordinator = increment->coordinator;
+    struct replica_plan plan;
+    *status = STATUS_OK;
+    if (!coordinator_plan_write(coordinator, update->table, update->key.token,
+                                increment->result.consistency, &plan, &increment->local)) {
+        coordinator_result_merge(&increment->result, &increment->local,
+                                 increment->applied_count == 0);
+        return false;
+    }
+    if (coordinator_is_replica(coordinator, &plan)) {
+        *status = increment_lead(increment, &plan, update);
+        return *status == STATUS_OK;
+    }
+    increment_forward(increment, &plan, update);
+    return increment->result.outcome == COORDINATOR_OK;
 }
 
 static void increment_loaded(struct engine_load *load, enum status status);
+
+// What was applied is waited for, also when the rest of it can not be.
+static void increment_wait(struct coordinator_increment *increment)
+{
+    struct coordinator *coordinator = increment->coordinator;
+    if (increment->position > 0) {
+        increment->parts_left++;
+        env_mark(coordinator->env, ENV_MARK_INCREMENT_SYNCING);
+        engine_wait_synced(coordinator->engine, &increment->waiter, increment->position,
+                           increment_synced);
+    }
+    if (--increment->parts_left == 0)
+        env_task_post(coordinator->env, &increment->task, increment_task_run);
+}
 
 // Applies what is left, in one turn of the loop for each partition (invariant 8). A part that
 // misses the cache is loaded and tried again; what was applied before it is not applied twice.
@@ -40,24 +151,20 @@ static void increment_step(struct coordinator_increment *increment)
 {
     struct coordinator *coordinator = increment->coordinator;
     while (increment->applied_count < increment->update_count) {
-        const struct counter_update *update = &increment->updates[increment->applied_count];
-        enum status status = engine_increment(coordinator->engine, update, &increment->pins,
-                                              &increment->arena, NULL, &increment->position);
-        if (status == STATUS_WOULD_BLOCK) {
-            env_mark(coordinator->env, ENV_MARK_INCREMENT_LOADING);
-            engine_load(coordinator->engine, &increment->load, &increment->pins, increment_loaded);
-            return;
-        }
-        if (status != STATUS_OK) {
-            coordinator_result_fail(&increment->result, status);
-            env_task_post(coordinator->env, &increment->task, increment_task_run);
-            return;
+        enum status status;
+        if (!increment_apply(increment, &increment->updates[increment->applied_count], &status)) {
+            if (status == STATUS_WOULD_BLOCK) {
+                env_mark(coordinator->env, ENV_MARK_INCREMENT_LOADING);
+                engine_load(coordinator->engine, &increment->load, &increment->pins,
+                            increment_loaded);
+                return;
+            }
+            if (status != STATUS_OK) increment_fail(increment, status);
+            break;
         }
         increment->applied_count++;
     }
-    env_mark(coordinator->env, ENV_MARK_INCREMENT_SYNCING);
-    engine_wait_synced(coordinator->engine, &increment->waiter, increment->position,
-                       increment_synced);
+    increment_wait(increment);
 }
 
 static void increment_loaded(struct engine_load *load, enum status status)
@@ -68,8 +175,50 @@ static void increment_loaded(struct engine_load *load, enum status status)
         increment_step(increment);
         return;
     }
-    coordinator_result_fail(&increment->result, status);
-    increment_end(increment);
+    increment_fail(increment, status);
+    increment_wait(increment);
+}
+
+// ---- All of them --------------------------------------------------------------------------------
+
+// Whoever can not be served is found before anything is written. A single update is looked at when
+// it is applied.
+static bool increment_plan_all(struct coordinator_increment *increment)
+{
+    for (size_t i = 0; i < increment->update_count && increment->update_count > 1; i++) {
+        const struct counter_update *update = &increment->updates[i];
+        struct replica_plan plan;
+        if (!coordinator_plan_write(increment->coordinator, update->table, update->key.token,
+                                    increment->result.consistency, &plan, &increment->local)) {
+            increment->result = increment->local;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void increment_begin(struct coordinator *coordinator,
+                            struct coordinator_increment *increment,
+                            const struct counter_update *updates, size_t count,
+                            enum consistency consistency)
+{
+    increment->coordinator = coordinator;
+    increment->updates = updates;
+    increment->update_count = count;
+    increment->applied_count = 0;
+    increment->position = 0;
+    increment->task = (struct env_task){0};
+    increment->waiter = (struct commit_log_waiter){0};
+    increment->result = increment->local = (struct coordinator_result){.consistency = consistency};
+    // One part is the start itself, so that no end comes before it.
+    increment->parts_left = 1;
+    read_pins_init(&increment->pins);
+    coordinator_take_arena(coordinator, &increment->arena);
+    env_mark(coordinator->env, ENV_MARK_INCREMENT_STARTED);
+    if (count > 0 && increment_plan_all(increment))
+        increment_step(increment);
+    else
+        env_task_post(coordinator->env, &increment->task, increment_task_run);
 }
 
 void coordinator_increment_start(
@@ -78,26 +227,19 @@ void coordinator_increment_start(
     void (*done)(struct coordinator_increment *increment, const struct coordinator_result *result))
 {
     increment->done = done;
-    increment->coordinator = coordinator;
-    increment->updates = updates;
-    increment->update_count = count;
-    increment->applied_count = 0;
-    increment->position = 0;
-    increment->task = (struct env_task){0};
-    increment->waiter = (struct commit_log_waiter){0};
-    increment->result = (struct coordinator_result){.consistency = consistency};
-    read_pins_init(&increment->pins);
-    coordinator_take_arena(coordinator, &increment->arena);
-    for (size_t i = 0; i < count && increment->result.outcome == COORDINATOR_OK; i++) {
-        if (i > 0 && updates[i].table == updates[i - 1].table) continue;
-        (void)coordinator_replicas_suffice(coordinator, updates[i].table, consistency,
-                                           &increment->result);
-    }
-    env_mark(coordinator->env, ENV_MARK_INCREMENT_STARTED);
-    if (increment->result.outcome == COORDINATOR_OK && count > 0)
-        increment_step(increment);
-    else
-        env_task_post(coordinator->env, &increment->task, increment_task_run);
+    increment->is_led = false;
+    increment_begin(coordinator, increment, updates, count, consistency);
+}
+
+void coordinator_increment_lead(struct coordinator *coordinator,
+                                struct coordinator_increment *increment,
+                                const struct counter_update *update, enum consistency consistency,
+                                void (*done)(struct coordinator_increment *increment,
+                                             const struct coordinator_result *result))
+{
+    increment->done = done;
+    increment->is_led = true;
+    increment_begin(coordinator, increment, update, 1, consistency);
 }
 
 void coordinator_increment_abandon(struct coordinator_increment *increment)

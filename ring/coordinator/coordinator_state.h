@@ -3,6 +3,9 @@
 #define RING_COORDINATOR_STATE_H
 
 #include "ring/coordinator/coordinator.h"
+#include "ring/coordinator/delivery.h"
+#include "ring/coordinator/replica_increment.h"
+#include "ring/coordinator/replica_write.h"
 
 enum {
     COORDINATOR_ARENA_BLOCK_SIZE = 16384,
@@ -19,7 +22,18 @@ struct coordinator {
     // An operation needs its arena only while it reads or applies, so one or two serve for all.
     struct arena free_arenas[FREE_ARENAS_MAX];
     size_t free_arena_count;
+    struct buffer record; // One on its way to replicas of which we are none.
+    struct deliveries deliveries;
+    struct replica_writes replica_writes;
+    struct replica_increments replica_increments;
+    struct replica_truncations replica_truncations;
 };
+
+// NULL in a ring of one, and once messaging is closed: then there is nobody to answer.
+static inline struct messaging *coordinator_messaging(const struct coordinator *coordinator)
+{
+    return coordinator->replica_writes.write.messaging;
+}
 
 void coordinator_take_arena(struct coordinator *coordinator, struct arena *arena);
 // The arena is empty afterwards, and may be given back again.
@@ -28,6 +42,15 @@ void coordinator_give_arena(struct coordinator *coordinator, struct arena *arena
 // Sets `*result` and tells whether enough replicas of the table are alive.
 bool coordinator_replicas_suffice(const struct coordinator *coordinator, const struct table *table,
                                   enum consistency consistency, struct coordinator_result *result);
+// The same for a write of one partition, with its replicas; also OVERLOADED.
+bool coordinator_plan_write(const struct coordinator *coordinator, const struct table *table,
+                            struct token token, enum consistency consistency,
+                            struct replica_plan *plan, struct coordinator_result *result);
+bool coordinator_is_replica(const struct coordinator *coordinator, const struct replica_plan *plan);
+// Of an operation of several parts the worst counts. One that wrote nothing is still a failure
+// when another part of it wrote something (`is_alone`: there is no other).
+void coordinator_result_merge(struct coordinator_result *result,
+                              const struct coordinator_result *part, bool is_alone);
 // How a fault of the local engine looks from outside. WOULD_BLOCK never comes here.
 void coordinator_result_fail(struct coordinator_result *result, enum status status);
 

@@ -262,7 +262,7 @@ enum status engine_increment(struct engine *engine, const struct counter_update 
                              struct read_pins *pins, struct arena *arena,
                              const struct mutation **applied, uint64_t *position)
 {
-    ASSERT(!engine->is_closing);
+    if (engine->is_closing) return STATUS_CANCELED;
     struct engine_table *table = engine_find_table(engine, update->table->id);
     if (table == NULL) return STATUS_NOT_FOUND;
     enum status status = engine_check_room(engine);

@@ -81,8 +81,8 @@ struct slice engine_last_record(const struct engine *engine)
 
 enum status engine_apply_record(struct engine *engine, struct slice record, uint64_t *position)
 {
-    ASSERT(!engine->is_closing);
     struct uuid id;
+    if (engine->is_closing) return STATUS_CANCELED;
     if (record.size == 0 || record.data[0] != ENGINE_RECORD_MUTATION) return STATUS_CORRUPT;
     struct slice bytes = slice_make(record.data + 1, record.size - 1);
     if (mutation_decode_table_id(bytes, &id) != STATUS_OK) return STATUS_CORRUPT;
@@ -115,7 +115,7 @@ static enum status translate(struct engine *engine, const struct mutation *mutat
 
 enum status engine_apply(struct engine *engine, const struct mutation *mutation, uint64_t *position)
 {
-    ASSERT(!engine->is_closing);
+    if (engine->is_closing) return STATUS_CANCELED;
     struct engine_table *table = engine_find_table(engine, mutation->table->id);
     if (table == NULL) return STATUS_NOT_FOUND;
     enum status status = engine_check_room(engine);
