@@ -419,9 +419,27 @@ void admin_drained(struct admin *admin)
 
 // ---- What tests do ------------------------------------------------------------------------------
 
+static void set_fault(struct messaging *messaging, uint16_t member, uint8_t parts,
+                      const struct messaging_fault *given)
+{
+    struct messaging_fault fault = *given, present = messaging_get_fault(messaging, member);
+    if ((parts & ADMIN_FAULT_BLOCKS) == 0) {
+        fault.blocks_out = present.blocks_out;
+        fault.blocks_in = present.blocks_in;
+    }
+    if ((parts & ADMIN_FAULT_DELAYS) == 0) {
+        fault.delay_ns = present.delay_ns;
+        fault.jitter_ns = present.jitter_ns;
+        fault.lost_per_1000 = present.lost_per_1000;
+        fault.doubled_per_1000 = present.doubled_per_1000;
+    }
+    messaging_set_fault(messaging, member, &fault);
+}
+
 static void fault_start(struct admin *admin, const struct message *message, struct cursor *body)
 {
     uint16_t member = cursor_u16(body), count = topology_of(admin)->member_count;
+    uint8_t parts = cursor_u8(body);
     struct messaging_fault fault;
     admin_fault_get(body, &fault);
     if (body->failed || (member != MEMBER_NONE && member >= count)) {
@@ -430,7 +448,7 @@ static void fault_start(struct admin *admin, const struct message *message, stru
     }
     for (uint16_t i = 0; i < count; i++)
         if (i != admin->options.self && (member == i || member == MEMBER_NONE))
-            messaging_set_fault(admin->options.messaging, i, &fault);
+            set_fault(admin->options.messaging, i, parts, &fault);
     answer_text(admin, message->origin, STATUS_OK, "");
 }
 

@@ -19,9 +19,12 @@ enum admin_kind {
     ADMIN_FLUSH,     // text keyspace, table, or empty   -> nothing
     ADMIN_DRAIN,     //                                  -> nothing
     // Only of a node that listens on a loopback address.
-    ADMIN_FAULT, // member or MEMBER_NONE for all, fault -> nothing
+    ADMIN_FAULT, // member or MEMBER_NONE for all, u8 parts, fault -> nothing
     ADMIN_SKEW,  // i64 us                               -> nothing
 };
+
+// Which part of a fault ADMIN_FAULT sets; the rest stays.
+enum { ADMIN_FAULT_BLOCKS = 1, ADMIN_FAULT_DELAYS = 2 };
 
 enum admin_member_state {
     ADMIN_MEMBER_UNKNOWN,

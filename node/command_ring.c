@@ -1,10 +1,9 @@
-// helenus ring start|status|stop|kill|restart: the processes of a ring in one box.
+// helenus ring start|status|stop|kill|restart|reset: the processes of a ring in one box.
 #include "node/commands.h"
 
-#include "base/container_of.h"
-#include "base/env_uv.h"
-#include "node/options.h"
-#include "node/ring_directory.h"
+#include "node/command_node_tool.h"
+#include "node/cql_script.h"
+#include "node/ring_session.h"
 #include "node/ring_start.h"
 #include "node/ring_table.h"
 
@@ -14,90 +13,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLL_NS         (2 * UINT64_C(1000000))
-#define STOP_TIMEOUT_NS (20 * UINT64_C(1000000000))
+#define COUNT(specs) (sizeof(specs) / sizeof(specs)[0])
 
-static const char default_directory[] = "helenus-data";
+// argv[0] may be found through PATH and the working directory may change: this one is neither.
+static const char program_path[] = "/proc/self/exe";
 
-struct ring_options {
-    const char *directory;
-    int64_t nodes;
-    const char *address;
-    int64_t port, storage_port;
-    bool json;
-};
+static double milliseconds_since(struct env *env, uint64_t begin_ns)
+{
+    return (double)(env_monotonic_ns(env) - begin_ns) / 1e6;
+}
 
-#define DIR_OPTION                                                                                 \
-    {                                                                                              \
-        "dir", OPTION_TEXT, offsetof(struct ring_options, directory), "DIR",                       \
-            "Directory of the ring (helenus-data)", 0, 0                                           \
-    }
+// ---- start --------------------------------------------------------------------------------------
 
 static const struct option_spec start_specs[] = {
-    {"nodes", OPTION_NUMBER, offsetof(struct ring_options, nodes), "N", "How many nodes (1)", 1,
-     RING_NODES_MAX},
-    DIR_OPTION,
+    {"nodes", OPTION_NUMBER, offsetof(struct ring_options, nodes), "N",
+     "How many nodes (1, or as many as there are)", 1, RING_NODES_MAX},
+    RING_DIR_OPTION,
+    {"rf", OPTION_NUMBER, offsetof(struct ring_options, rf), "R",
+     "Makes keyspace demo_ks, if there is none, with R copies of each row", 1, RING_NODES_MAX},
+    {"init", OPTION_TEXT, offsetof(struct ring_options, init), "FILE",
+     "CQL statements to run through node 1 once all is up", 0, 0},
     {"address", OPTION_TEXT, offsetof(struct ring_options, address), "IP",
      "Address of node 1; the others follow it (127.0.0.1)", 0, 0},
     {"port", OPTION_NUMBER, offsetof(struct ring_options, port), "PORT",
      "Port for CQL, on every node (9042)", 1, 65535},
     {"storage-port", OPTION_NUMBER, offsetof(struct ring_options, storage_port), "PORT",
      "Port for nodes and stream workers (7000)", 1, 65535},
+    {"num-tokens", OPTION_NUMBER, offsetof(struct ring_options, num_tokens), "N",
+     "Places of each node on the ring (16)", 1, 1024},
 };
-static const struct option_spec directory_specs[] = {DIR_OPTION};
-static const struct option_spec status_specs[] = {
-    DIR_OPTION,
-    {"json", OPTION_FLAG, offsetof(struct ring_options, json), NULL, "For programs", 0, 0},
-};
-
-#define COUNT(specs) (sizeof(specs) / sizeof(specs)[0])
-
-// What every action needs: a loop, and the ring as its directory has it.
-struct ring_session {
-    struct env *env;
-    struct ring_directory *ring;
-    struct ring_options options;
-    struct operands operands;
-};
-
-static int session_begin(const struct command *command, int argc, char **argv,
-                         struct ring_session *session)
-{
-    session->options = (struct ring_options){
-        .directory = default_directory,
-        .nodes = 1,
-        .address = "127.0.0.1",
-        .port = 9042,
-        .storage_port = 7000,
-    };
-    session->env = NULL;
-    session->ring = NULL;
-    int code = options_begin(command, argc, argv, &session->options, &session->operands);
-    if (code >= 0) return code;
-    struct error error;
-    if (env_uv_create(&session->env, &error) != STATUS_OK)
-        return command_fail(command->name, &error);
-    session->ring = calloc(1, sizeof *session->ring);
-    if (session->ring == NULL) return EXIT_FAULT;
-    if (ring_directory_read(session->env, session->options.directory, session->ring, &error) !=
-        STATUS_OK)
-        return command_fail(command->name, &error);
-    return -1;
-}
-
-static int session_end(struct ring_session *session, int code)
-{
-    free(session->ring);
-    if (session->env != NULL) env_uv_destroy(session->env);
-    return code;
-}
-
-// ---- start --------------------------------------------------------------------------------------
 
 static const struct command start_command = {
     .name = "ring start",
     .usage = "[options]",
-    .summary = "Starts the nodes of a ring and returns when each answers CQL",
+    .summary = "Starts the nodes of a ring and returns when each answers CQL and sees the others",
     .text =
         "A ring that exists goes on where it stopped; nodes that run are left alone. Each node\n"
         "keeps its settings in DIR/nodeN/helenus.yaml and prints to DIR/nodeN/log.",
@@ -105,42 +54,81 @@ static const struct command start_command = {
     .spec_count = COUNT(start_specs),
 };
 
-// argv[0] may be found through PATH and the working directory may change: this one is neither.
-static const char program_path[] = "/proc/self/exe";
+static enum status form(struct ring_session *session, struct error *error)
+{
+    const struct ring_options *options = &session->options;
+    struct config first;
+    config_set_defaults(&first);
+    (void)snprintf(first.listen_address, sizeof first.listen_address, "%s", options->address);
+    first.native_transport_port = options->port;
+    first.storage_port = options->storage_port;
+    if (options->num_tokens != 0) first.num_tokens = options->num_tokens;
+    size_t count = options->nodes == 0 ? 1 : (size_t)options->nodes;
+    return ring_directory_form(session->env, session->ring, count, &first, error);
+}
 
 static enum status start_all(struct ring_session *session, struct error *error)
 {
-    struct config first;
-    config_set_defaults(&first);
-    (void)snprintf(first.listen_address, sizeof first.listen_address, "%s",
-                   session->options.address);
-    first.native_transport_port = session->options.port;
-    first.storage_port = session->options.storage_port;
     struct ring_directory *ring = session->ring;
-    enum status status =
-        ring_directory_grow(session->env, ring, (size_t)session->options.nodes, &first, error);
-    if (status != STATUS_OK) return status;
-    return ring_start(session->env, program_path, ring->nodes, ring->node_count, error);
+    int64_t asked = session->options.nodes;
+    if (ring->node_count > 0 && asked != 0 && (size_t)asked != ring->node_count)
+        return error_set(error, STATUS_INVALID,
+                         "the ring in %.400s has %zu nodes and keeps them: leave --nodes out to "
+                         "start it, or name another --dir for a ring of %" PRId64,
+                         ring->path, ring->node_count, asked);
+    size_t count = ring->node_count > 0 ? ring->node_count : asked == 0 ? 1 : (size_t)asked;
+    if (session->options.rf > (int64_t)count)
+        return error_set(error, STATUS_INVALID,
+                         "--rf %" PRId64 " wants more copies than there are nodes (%zu)",
+                         session->options.rf, count);
+    if (ring->node_count == 0) {
+        enum status status = form(session, error);
+        if (status != STATUS_OK) return status;
+    }
+    return ring_start(session->env, program_path, ring, NULL, error);
+}
+
+static enum status initialise(struct ring_session *session, struct error *error)
+{
+    const struct env_address *address = &session->ring->nodes[0].address;
+    if (session->options.rf != 0) {
+        char text[256];
+        (void)snprintf(text, sizeof text,
+                       "CREATE KEYSPACE IF NOT EXISTS demo_ks WITH replication = {'class': "
+                       "'SimpleStrategy', 'replication_factor': %" PRId64 "}",
+                       session->options.rf);
+        enum status status =
+            cql_script_run(session->env, address, "--rf", slice_of_text(text), error);
+        if (status != STATUS_OK) return status;
+    }
+    if (session->options.init == NULL) return STATUS_OK;
+    return cql_script_run_file(session->env, address, session->options.init, error);
 }
 
 static int ring_start_action(int argc, char **argv)
 {
     struct ring_session session;
-    int code = session_begin(&start_command, argc, argv, &session);
-    if (code >= 0) return session_end(&session, code);
+    int code = ring_session_begin(&start_command, argc, argv, &session);
+    if (code >= 0) return ring_session_end(&session, code);
     uint64_t begin = env_monotonic_ns(session.env);
     struct error error;
     enum status status = start_all(&session, &error);
-    if (status != STATUS_OK) return session_end(&session, command_fail("ring start", &error));
-    double milliseconds = (double)(env_monotonic_ns(session.env) - begin) / 1e6;
+    double started_ms = milliseconds_since(session.env, begin);
+    if (status == STATUS_OK) status = initialise(&session, &error);
+    if (status != STATUS_OK) return ring_session_end(&session, command_fail("ring start", &error));
     ring_table_print(session.env, session.ring, false);
     printf("%zu node%s answer%s CQL after %.0f ms\n", session.ring->node_count,
            session.ring->node_count == 1 ? "" : "s", session.ring->node_count == 1 ? "s" : "",
-           milliseconds);
-    return session_end(&session, EXIT_OK);
+           started_ms);
+    return ring_session_end(&session, EXIT_OK);
 }
 
 // ---- status -------------------------------------------------------------------------------------
+
+static const struct option_spec status_specs[] = {
+    RING_DIR_OPTION,
+    {"json", OPTION_FLAG, offsetof(struct ring_options, json), NULL, "For programs", 0, 0},
+};
 
 static const struct command status_command = {
     .name = "ring status",
@@ -153,112 +141,43 @@ static const struct command status_command = {
 static int ring_status_action(int argc, char **argv)
 {
     struct ring_session session;
-    int code = session_begin(&status_command, argc, argv, &session);
-    if (code >= 0) return session_end(&session, code);
+    int code = ring_session_begin(&status_command, argc, argv, &session);
+    if (code >= 0) return ring_session_end(&session, code);
     ring_table_print(session.env, session.ring, session.options.json);
     if (session.ring->node_count == 0 && !session.options.json)
         printf("no ring in %s; 'helenus ring start --dir DIR' makes one\n", session.ring->path);
-    return session_end(&session, EXIT_OK);
+    return ring_session_end(&session, EXIT_OK);
 }
 
-// ---- stop, kill ---------------------------------------------------------------------------------
-
-// Waits until the nodes in `wanted` have ended: their locks tell.
-struct stop_wait {
-    struct env *env;
-    struct ring_node **wanted;
-    size_t count;
-    uint64_t deadline_ns;
-    struct env_timer timer;
-    bool ended;
-};
-
-static void stop_poll(struct env_timer *timer)
-{
-    struct stop_wait *wait = CONTAINER_OF(timer, struct stop_wait, timer);
-    wait->ended = true;
-    for (size_t i = 0; i < wait->count; i++) {
-        struct ring_node *node = wait->wanted[i];
-        if (node->runs && ring_node_probe(wait->env, node, NULL) != STATUS_OK) node->runs = true;
-        if (node->runs) wait->ended = false;
-    }
-    if (wait->ended || env_monotonic_ns(wait->env) > wait->deadline_ns)
-        env_uv_stop(wait->env);
-    else
-        env_timer_start(wait->env, timer, POLL_NS, stop_poll);
-}
-
-static bool wait_until_ended(struct env *env, struct ring_node **wanted, size_t count)
-{
-    struct stop_wait wait = {.env = env, .wanted = wanted, .count = count};
-    wait.deadline_ns = env_monotonic_ns(env) + STOP_TIMEOUT_NS;
-    env_timer_start(env, &wait.timer, 0, stop_poll);
-    env_uv_run(env);
-    env_timer_stop(env, &wait.timer);
-    return wait.ended;
-}
-
-// Sends `signal_number` to those that run; SIGKILL follows for what does not end by itself.
-static enum status end_nodes(struct env *env, struct ring_node **nodes, size_t count,
-                             int signal_number, struct error *error)
-{
-    for (int attempt = 0; attempt < 2; attempt++) {
-        for (size_t i = 0; i < count; i++) {
-            if (!nodes[i]->runs) continue;
-            enum status status =
-                nodes[i]->pid == 0
-                    ? error_set(error, STATUS_IO, "%s/process is missing: stop the node by hand",
-                                nodes[i]->directory)
-                    : env_process_signal(env, nodes[i]->pid, signal_number, error);
-            if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
-        }
-        if (wait_until_ended(env, nodes, count)) return STATUS_OK;
-        signal_number = SIGKILL;
-    }
-    return error_set(error, STATUS_TIMED_OUT, "a node does not end, even when killed");
-}
+// ---- stop, kill, restart ------------------------------------------------------------------------
 
 static const struct command stop_command = {
     .name = "ring stop",
     .usage = "[options]",
     .summary = "Stops all nodes of a ring in good order; their data stays",
-    .specs = directory_specs,
-    .spec_count = COUNT(directory_specs),
+    .specs = ring_directory_specs,
+    .spec_count = COUNT(ring_directory_specs),
 };
 
 static int ring_stop_action(int argc, char **argv)
 {
     struct ring_session session;
-    int code = session_begin(&stop_command, argc, argv, &session);
-    if (code >= 0) return session_end(&session, code);
-    struct ring_node *running[RING_NODES_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < session.ring->node_count; i++)
-        if (session.ring->nodes[i].runs) running[count++] = &session.ring->nodes[i];
+    int code = ring_session_begin(&stop_command, argc, argv, &session);
+    if (code >= 0) return ring_session_end(&session, code);
+    size_t count;
     struct error error;
-    if (count > 0 && end_nodes(session.env, running, count, SIGTERM, &error) != STATUS_OK)
-        return session_end(&session, command_fail("ring stop", &error));
+    if (ring_end_all(&session, SIGTERM, &count, &error) != STATUS_OK)
+        return ring_session_end(&session, command_fail("ring stop", &error));
     printf("%zu node%s stopped\n", count, count == 1 ? "" : "s");
-    return session_end(&session, EXIT_OK);
-}
-
-static struct ring_node *named_node(struct ring_session *session, const char *name)
-{
-    char *end;
-    long long number = strtoll(session->operands.items[0], &end, 10);
-    struct ring_node *node = *end == '\0' ? ring_directory_find(session->ring, number) : NULL;
-    if (node == NULL)
-        (void)fprintf(stderr, "helenus %s: no node '%s' in %s, which has %zu\n", name,
-                      session->operands.items[0], session->ring->path, session->ring->node_count);
-    return node;
+    return ring_session_end(&session, EXIT_OK);
 }
 
 static const struct command kill_command = {
     .name = "ring kill",
     .usage = "[options] N",
     .summary = "Kills node N as a crash would (SIGKILL)",
-    .specs = directory_specs,
-    .spec_count = COUNT(directory_specs),
+    .specs = ring_directory_specs,
+    .spec_count = COUNT(ring_directory_specs),
     .operands_min = 1,
     .operands_max = 1,
 };
@@ -266,27 +185,27 @@ static const struct command kill_command = {
 static int ring_kill_action(int argc, char **argv)
 {
     struct ring_session session;
-    int code = session_begin(&kill_command, argc, argv, &session);
-    if (code >= 0) return session_end(&session, code);
-    struct ring_node *node = named_node(&session, "ring kill");
-    if (node == NULL) return session_end(&session, EXIT_FAULT);
+    int code = ring_session_begin(&kill_command, argc, argv, &session);
+    if (code >= 0) return ring_session_end(&session, code);
+    struct ring_node *node = ring_session_node(&session, "ring kill", 0);
+    if (node == NULL) return ring_session_end(&session, EXIT_FAULT);
     if (!node->runs) {
         printf("node %" PRId64 " does not run\n", node->number);
-        return session_end(&session, EXIT_OK);
+        return ring_session_end(&session, EXIT_OK);
     }
     struct error error;
-    if (end_nodes(session.env, &node, 1, SIGKILL, &error) != STATUS_OK)
-        return session_end(&session, command_fail("ring kill", &error));
+    if (ring_end_nodes(session.env, &node, 1, SIGKILL, &error) != STATUS_OK)
+        return ring_session_end(&session, command_fail("ring kill", &error));
     printf("node %" PRId64 " killed\n", node->number);
-    return session_end(&session, EXIT_OK);
+    return ring_session_end(&session, EXIT_OK);
 }
 
 static const struct command restart_command = {
     .name = "ring restart",
     .usage = "[options] N",
     .summary = "Stops node N if it runs, and starts it",
-    .specs = directory_specs,
-    .spec_count = COUNT(directory_specs),
+    .specs = ring_directory_specs,
+    .spec_count = COUNT(ring_directory_specs),
     .operands_min = 1,
     .operands_max = 1,
 };
@@ -294,19 +213,60 @@ static const struct command restart_command = {
 static int ring_restart_action(int argc, char **argv)
 {
     struct ring_session session;
-    int code = session_begin(&restart_command, argc, argv, &session);
-    if (code >= 0) return session_end(&session, code);
-    struct ring_node *node = named_node(&session, "ring restart");
-    if (node == NULL) return session_end(&session, EXIT_FAULT);
+    int code = ring_session_begin(&restart_command, argc, argv, &session);
+    if (code >= 0) return ring_session_end(&session, code);
+    struct ring_node *node = ring_session_node(&session, "ring restart", 0);
+    if (node == NULL) return ring_session_end(&session, EXIT_FAULT);
     struct error error;
     enum status status = STATUS_OK;
-    if (node->runs) status = end_nodes(session.env, &node, 1, SIGTERM, &error);
+    if (node->runs) status = ring_end_nodes(session.env, &node, 1, SIGTERM, &error);
     uint64_t begin = env_monotonic_ns(session.env);
-    if (status == STATUS_OK) status = ring_start(session.env, program_path, node, 1, &error);
-    if (status != STATUS_OK) return session_end(&session, command_fail("ring restart", &error));
+    if (status == STATUS_OK)
+        status = ring_start(session.env, program_path, session.ring, node, &error);
+    if (status != STATUS_OK)
+        return ring_session_end(&session, command_fail("ring restart", &error));
     printf("node %" PRId64 " answers CQL after %.0f ms\n", node->number,
-           (double)(env_monotonic_ns(session.env) - begin) / 1e6);
-    return session_end(&session, EXIT_OK);
+           milliseconds_since(session.env, begin));
+    return ring_session_end(&session, EXIT_OK);
+}
+
+// ---- reset --------------------------------------------------------------------------------------
+
+static const struct command reset_command = {
+    .name = "ring reset",
+    .usage = "[options]",
+    .summary = "Makes the ring empty again: no keyspace, no data, all nodes up, no fault",
+    .text = "Its nodes are killed, their data is deleted, and they start anew: milliseconds.",
+    .specs = ring_directory_specs,
+    .spec_count = COUNT(ring_directory_specs),
+};
+
+static enum status reset(struct ring_session *session, struct error *error)
+{
+    if (session->ring->node_count == 0)
+        return error_set(error, STATUS_NOT_FOUND,
+                         "no ring in %.400s; 'helenus ring start --dir DIR' makes one",
+                         session->ring->path);
+    size_t count;
+    enum status status = ring_end_all(session, SIGKILL, &count, error);
+    for (size_t i = 0; i < session->ring->node_count && status == STATUS_OK; i++)
+        status = ring_node_empty(session->env, &session->ring->nodes[i], error);
+    if (status != STATUS_OK) return status;
+    return ring_start(session->env, program_path, session->ring, NULL, error);
+}
+
+static int ring_reset_action(int argc, char **argv)
+{
+    struct ring_session session;
+    int code = ring_session_begin(&reset_command, argc, argv, &session);
+    if (code >= 0) return ring_session_end(&session, code);
+    uint64_t begin = env_monotonic_ns(session.env);
+    struct error error;
+    if (reset(&session, &error) != STATUS_OK)
+        return ring_session_end(&session, command_fail("ring reset", &error));
+    printf("%zu nodes, empty, after %.0f ms\n", session.ring->node_count,
+           milliseconds_since(session.env, begin));
+    return ring_session_end(&session, EXIT_OK);
 }
 
 // ---- All ----------------------------------------------------------------------------------------
@@ -315,9 +275,18 @@ static const struct {
     const struct command *command;
     int (*run)(int argc, char **argv);
 } actions[] = {
-    {&start_command, ring_start_action},     {&status_command, ring_status_action},
-    {&stop_command, ring_stop_action},       {&kill_command, ring_kill_action},
+    {&start_command, ring_start_action},
+    {&status_command, ring_status_action},
+    {&stop_command, ring_stop_action},
+    {&kill_command, ring_kill_action},
     {&restart_command, ring_restart_action},
+    {&reset_command, ring_reset_action},
+    {&ring_pause_command, ring_pause_action},
+    {&ring_resume_command, ring_resume_action},
+    {&ring_partition_command, ring_partition_action},
+    {&ring_heal_command, ring_heal_action},
+    {&ring_slow_command, ring_slow_action},
+    {&ring_skew_command, ring_skew_action},
 };
 
 static void print_actions(FILE *output)
@@ -326,7 +295,10 @@ static void print_actions(FILE *output)
     for (size_t i = 0; i < COUNT(actions); i++)
         (void)fprintf(output, "  %-14s %s\n", actions[i].command->name + strlen("ring "),
                       actions[i].command->summary);
-    (void)fprintf(output, "\n'helenus ring ACTION --help' tells more.\n");
+    (void)fprintf(output, "\n'helenus ring ACTION --help' tells more.\n\n"
+                          "helenus ring [options]\n\n"
+                          "Without an action: the tokens of a ring that runs, as nodetool ring "
+                          "shows them; --picture draws it.\n");
 }
 
 int command_ring(int argc, char **argv)
@@ -338,7 +310,8 @@ int command_ring(int argc, char **argv)
     for (size_t i = 0; i < COUNT(actions) && argc > 0; i++)
         if (strcmp(argv[0], actions[i].command->name + strlen("ring ")) == 0)
             return actions[i].run(argc - 1, argv + 1);
-    if (argc > 0) (void)fprintf(stderr, "helenus ring: no action '%s'\n\n", argv[0]);
+    if (argc == 0 || strncmp(argv[0], "--", 2) == 0) return command_ring_view(argc, argv);
+    (void)fprintf(stderr, "helenus ring: no action '%s'\n\n", argv[0]);
     print_actions(stderr);
     return EXIT_USAGE;
 }

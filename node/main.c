@@ -1,4 +1,5 @@
 // The `helenus` program: finds the subcommand and runs it.
+#include "node/command_node_tool.h"
 #include "node/commands.h"
 #include "node/options.h"
 
@@ -10,7 +11,13 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
-    {"ring", command_ring, "start, status, stop, kill, restart: a ring of nodes in this box"},
+    {"ring", command_ring, "start, stop, kill, partition, …: a ring of nodes in this box"},
+    {"status", command_status, "the nodes of a ring, what they hold and own"},
+    {"info", command_info, "one node: id, load, uptime, memory"},
+    {"describecluster", command_describecluster, "name, schema versions, keyspaces of a ring"},
+    {"getendpoints", command_getendpoints, "the nodes that hold a key"},
+    {"flush", command_flush, "write what a node has in memory into SSTables"},
+    {"drain", command_drain, "let go of a node's clients and flush it"},
     {"node", command_node, "run one node in the foreground"},
     {"stream", command_stream, "run, list, stop: jobs over streams, in micro-batches"},
     {"tweets", command_tweets, "generate a realistic stream of tweets"},
@@ -26,7 +33,7 @@ static void print_commands(FILE *output)
                   "A store in Cassandra's data model and files, a token ring, a CQL server\n"
                   "for unmodified clients, and a micro-batch engine, in one program.\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        (void)fprintf(output, "  %-9s %s\n", commands[i].name, commands[i].summary);
+        (void)fprintf(output, "  %-15s %s\n", commands[i].name, commands[i].summary);
     (void)fprintf(output, "\n'helenus COMMAND --help' tells more.\n");
 }
 

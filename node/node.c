@@ -5,9 +5,16 @@
 #include "cql/protocol/server.h"
 #include "cql/statement/statement.h"
 #include "cql/system/system_tables.h"
+#include "node/admin.h"
 #include "node/identity.h"
+#include "node/members.h"
 #include "ring/coordinator/coordinator.h"
+#include "ring/liveness/liveness.h"
 #include "ring/metadata/metadata.h"
+#include "ring/paxos/internal_tables.h"
+#include "ring/paxos/paxos.h"
+#include "ring/topology/placement.h"
+#include "ring/transport/messaging.h"
 #include "storage/engine/engine.h"
 #include "stream/job/job_service.h"
 
@@ -17,6 +24,11 @@
 
 enum { PATH_SIZE = 4096, MIB_SHIFT = 20 };
 
+#define NS_PER_MS UINT64_C(1000000)
+// How long a node that starts asks the others for what it missed. Later they tell it anyway: each
+// request between members says how far its sender is.
+#define CATCH_UP_TIMEOUT_NS (500 * NS_PER_MS)
+
 struct node {
     struct env *env;
     char directory[PATH_SIZE];
@@ -24,17 +36,37 @@ struct node {
     struct config config;
     struct identity identity;
     struct node_identity self; // What the system tables say; they keep a pointer to it.
+    // The members as the ring was formed; the node alone, in a ring of one.
+    struct topology *members;
+    uint16_t number;
+    bool is_in_ring;
+    struct env_address listen_address, rpc_address;
+    struct internal_tables internal_tables;
     struct metadata *metadata;
+    struct messaging *messaging;
+    struct liveness *liveness; // NULL in a ring of one, as are placement, hints and batch log.
     struct engine *engine;
+    struct placement *placement;
+    struct hints *hints;
     struct coordinator *coordinator;
+    struct paxos *paxos;
     struct system_tables *system_tables;
     struct query_processor processor;
-    struct cql_server *server;
+    struct admin *admin;
+    struct cql_server *server; // NULL when drained.
     struct job_service *job_service;
+    struct liveness_listener liveness_listener;
+    struct metadata_member_change member_change;
+    bool is_ready, is_stopping, is_draining;
+    struct env_task ready_task;
+    void (*ready)(void *context);
+    void *ready_context;
     struct engine_flush last_flush;
     void (*stopped)(void *context);
     void *stopped_context;
 };
+
+// ---- Who it is ----------------------------------------------------------------------------------
 
 static enum status lock_directory(struct node *node, struct error *error)
 {
@@ -46,26 +78,6 @@ static enum status lock_directory(struct node *node, struct error *error)
     return status;
 }
 
-static enum status open_storage(struct node *node, struct error *error)
-{
-    char path[PATH_SIZE + 16];
-    (void)snprintf(path, sizeof path, "%s/metadata", node->directory);
-    enum status status = metadata_open(node->env, &(struct metadata_options){.directory = path},
-                                       &node->metadata, error);
-    if (status != STATUS_OK) return status;
-    const struct engine_options options = {
-        .directory = node->directory,
-        .memtable_space_max = (size_t)node->config.memtable_space_mib << MIB_SHIFT,
-        .chunk_cache_size_max = (size_t)node->config.file_cache_size_mib << MIB_SHIFT,
-        .commit_log_sync = config_commit_log_sync(&node->config),
-        .commit_log_period_ns = (uint64_t)node->config.commitlog_sync_period_ms * 1000000,
-    };
-    status =
-        engine_open(node->env, &options, metadata_schema(node->metadata), &node->engine, error);
-    if (status == STATUS_OK) metadata_set_engine(node->metadata, node->engine);
-    return status;
-}
-
 static enum status address_of(const char *key, const char *text, int64_t port,
                               struct env_address *address, struct error *error)
 {
@@ -73,59 +85,348 @@ static enum status address_of(const char *key, const char *text, int64_t port,
     return error_set(error, STATUS_INVALID, "%s: '%s' is no IPv4 or IPv6 address", key, text);
 }
 
-static enum status open_services(struct node *node, struct error *error)
+static enum status find_addresses(struct node *node, struct error *error)
 {
     const struct config *config = &node->config;
     const char *rpc_text =
         config->rpc_address[0] != '\0' ? config->rpc_address : config->listen_address;
-    struct env_address listen_address, rpc_address;
     enum status status = address_of("listen_address", config->listen_address, config->storage_port,
-                                    &listen_address, error);
-    if (status == STATUS_OK)
-        status =
-            address_of("rpc_address", rpc_text, config->native_transport_port, &rpc_address, error);
+                                    &node->listen_address, error);
     if (status != STATUS_OK) return status;
-    node->self = (struct node_identity){
-        .cluster_name = config->cluster_name,
-        .data_center = config->data_center,
-        .rack = config->rack,
+    return address_of("rpc_address", rpc_text, config->native_transport_port, &node->rpc_address,
+                      error);
+}
+
+// A ring of one: the node's own identity is all there is.
+static enum status make_alone(struct node *node, struct error *error)
+{
+    enum status status = identity_open(node->env, node->directory, (size_t)node->config.num_tokens,
+                                       &node->identity, error);
+    if (status != STATUS_OK) return status;
+    struct member member = {
         .host_id = node->identity.host_id,
-        .broadcast_address = listen_address,
-        .rpc_address = rpc_address,
-        .listen_address = listen_address,
+        .address = node->listen_address,
+        .rpc_address = node->rpc_address,
         .tokens = node->identity.tokens,
         .token_count = node->identity.token_count,
     };
-    const struct coordinator_options coordinator_options = {
-        .engine = node->engine, .schema = metadata_schema(node->metadata)};
-    node->coordinator = coordinator_create(node->env, &coordinator_options);
+    (void)snprintf(member.data_center, sizeof member.data_center, "%.63s",
+                   node->config.data_center);
+    (void)snprintf(member.rack, sizeof member.rack, "%.63s", node->config.rack);
+    return topology_make(&member, 1, &node->members, error);
+}
+
+static enum status find_members(struct node *node, struct error *error)
+{
+    enum status status =
+        members_read(node->env, node->directory, &node->members, &node->number, error);
+    if (status != STATUS_OK) return status;
+    node->is_in_ring = node->members != NULL && node->members->member_count > 1;
+    if (node->members == NULL) status = make_alone(node, error);
+    if (status != STATUS_OK) return status;
+    const struct member *self = &node->members->members[node->number];
+    node->self = (struct node_identity){
+        .cluster_name = node->config.cluster_name,
+        .data_center = self->data_center,
+        .rack = self->rack,
+        .host_id = self->host_id,
+        .broadcast_address = node->listen_address,
+        .rpc_address = node->rpc_address,
+        .listen_address = node->listen_address,
+        .tokens = self->tokens,
+        .token_count = self->token_count,
+    };
+    return STATUS_OK;
+}
+
+// ---- Opening ------------------------------------------------------------------------------------
+
+static const struct topology *topology_of(void *context)
+{
+    const struct node *node = context;
+    const struct topology *topology = metadata_topology(node->metadata);
+    return topology == NULL ? node->members : topology;
+}
+
+static uint64_t log_number(void *context)
+{
+    const struct node *node = context;
+    return metadata_number(node->metadata);
+}
+
+static void is_behind(void *context, uint16_t member, uint64_t number)
+{
+    struct node *node = context;
+    if (node->is_in_ring) metadata_catch_up(node->metadata, member, number);
+}
+
+static enum status open_metadata(struct node *node, struct error *error)
+{
+    char path[PATH_SIZE + 16];
+    (void)snprintf(path, sizeof path, "%s/metadata", node->directory);
+    const struct metadata_options options = {
+        .directory = path,
+        .topology = node->is_in_ring ? node->members : NULL,
+        .self = node->number,
+    };
+    enum status status = metadata_open(node->env, &options, &node->metadata, error);
+    if (status != STATUS_OK) return status;
+    const struct topology *topology = metadata_topology(node->metadata);
+    if (!node->is_in_ring && topology != NULL && topology->member_count > 1)
+        return error_set(error, STATUS_INVALID,
+                         "%s/members is missing or names this node alone, but it is one of a ring "
+                         "of %u: restore the file, it is the same for all nodes but for 'self'",
+                         node->directory, topology->member_count);
+    return STATUS_OK;
+}
+
+static void member_came_or_went(struct liveness_listener *listener, uint16_t member, bool is_up)
+{
+    struct node *node = CONTAINER_OF(listener, struct node, liveness_listener);
+    const struct topology *topology = topology_of(node);
+    if (node->server == NULL || node->is_stopping || member >= topology->member_count) return;
+    cql_server_announce_status(node->server, &topology->members[member].rpc_address, is_up);
+}
+
+static enum status open_network(struct node *node, struct error *error)
+{
+    const struct messaging_options options = {
+        .listen = node->listen_address,
+        .self = node->number,
+        .topology = topology_of,
+        .log_number = log_number,
+        .behind = is_behind,
+        .context = node,
+    };
+    enum status status = messaging_create(node->env, &options, &node->messaging, error);
+    if (status != STATUS_OK || !node->is_in_ring) return status;
+    const struct liveness_options liveness_options = {.self = node->number,
+                                                      .member_count = node->members->member_count};
+    node->liveness = liveness_create(node->env, node->messaging, &liveness_options);
+    node->liveness_listener.changed = member_came_or_went;
+    liveness_listen(node->liveness, &node->liveness_listener);
+    metadata_join(node->metadata, node->messaging, node->liveness);
+    return STATUS_OK;
+}
+
+static enum status open_storage(struct node *node, struct error *error)
+{
+    internal_tables_init(&node->internal_tables);
+    const struct engine_options options = {
+        .directory = node->directory,
+        .memtable_space_max = (size_t)node->config.memtable_space_mib << MIB_SHIFT,
+        .chunk_cache_size_max = (size_t)node->config.file_cache_size_mib << MIB_SHIFT,
+        .commit_log_sync = config_commit_log_sync(&node->config),
+        .commit_log_period_ns = (uint64_t)node->config.commitlog_sync_period_ms * NS_PER_MS,
+        .internal_tables = node->internal_tables.tables,
+        .internal_table_count = INTERNAL_TABLE_COUNT,
+    };
+    enum status status =
+        engine_open(node->env, &options, metadata_schema(node->metadata), &node->engine, error);
+    if (status == STATUS_OK) metadata_set_engine(node->metadata, node->engine);
+    return status;
+}
+
+static enum status open_hints(struct node *node, struct error *error)
+{
+    char path[PATH_SIZE + 16];
+    (void)snprintf(path, sizeof path, "%s/hints", node->directory);
+    const struct hints_options options = {
+        .directory = path,
+        .window_us = (uint64_t)node->config.max_hint_window_in_ms * 1000,
+        .bytes_per_s = (uint64_t)node->config.hinted_handoff_throttle_in_kb * 1024,
+        .is_disabled = !config_hints_are_enabled(&node->config),
+    };
+    return hints_open(node->env, &options, node->metadata, node->engine, node->messaging,
+                      node->liveness, &node->hints, error);
+}
+
+static enum status open_coordinator(struct node *node, struct error *error)
+{
+    const struct config *config = &node->config;
+    if (node->is_in_ring) {
+        node->placement = placement_create(node->metadata, node->number);
+        enum status status = open_hints(node, error);
+        if (status != STATUS_OK) return status;
+    }
+    const struct coordinator_options options = {
+        .engine = node->engine,
+        .schema = metadata_schema(node->metadata),
+        .placement = node->placement,
+        .liveness = node->liveness,
+        .messaging = node->is_in_ring ? node->messaging : NULL,
+        .hints = node->hints,
+        .read_timeout_ns = (uint64_t)config->read_request_timeout_in_ms * NS_PER_MS,
+        .range_timeout_ns = (uint64_t)config->range_request_timeout_in_ms * NS_PER_MS,
+        .write_timeout_ns = (uint64_t)config->write_request_timeout_in_ms * NS_PER_MS,
+        .counter_write_timeout_ns =
+            (uint64_t)config->counter_write_request_timeout_in_ms * NS_PER_MS,
+        .truncate_timeout_ns = (uint64_t)config->truncate_request_timeout_in_ms * NS_PER_MS,
+    };
+    node->coordinator = coordinator_create(node->env, &options);
+    const struct paxos_options paxos_options = {
+        .engine = node->engine,
+        .schema = metadata_schema(node->metadata),
+        .table = node->internal_tables.tables[INTERNAL_TABLE_PAXOS],
+        .placement = node->placement,
+        .liveness = node->liveness,
+        .messaging = options.messaging,
+        .hints = node->hints,
+        .contention_timeout_ns = (uint64_t)config->cas_contention_timeout_in_ms * NS_PER_MS,
+        .write_timeout_ns = options.write_timeout_ns,
+    };
+    node->paxos = paxos_create(node->env, &paxos_options);
+    return STATUS_OK;
+}
+
+// ---- Ready --------------------------------------------------------------------------------------
+
+static void tell_ready(struct env_task *task)
+{
+    struct node *node = CONTAINER_OF(task, struct node, ready_task);
+    if (node->ready != NULL && !node->is_stopping) node->ready(node->ready_context);
+    node->ready = NULL;
+}
+
+static void member_is_changed(struct metadata_member_change *change, enum status status)
+{
+    (void)change, (void)status; // The next start tries again.
+}
+
+static bool same_address(const struct env_address *a, const struct env_address *b)
+{
+    return a->size == b->size && a->port == b->port && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+// Addresses in the configuration may have changed since the ring was formed.
+static void correct_addresses(struct node *node)
+{
+    struct member member = topology_of(node)->members[node->number];
+    if (same_address(&member.address, &node->listen_address) &&
+        same_address(&member.rpc_address, &node->rpc_address))
+        return;
+    member.address = node->listen_address;
+    member.rpc_address = node->rpc_address;
+    metadata_put_member(node->metadata, &node->member_change, node->number, &member,
+                        member_is_changed);
+}
+
+static void is_caught_up(void *context)
+{
+    struct node *node = context;
+    if (node->is_stopping) return;
+    node->is_ready = true;
+    cql_server_serve(node->server);
+    if (node->is_in_ring) correct_addresses(node);
+    admin_is_ready(node->admin);
+    env_task_post(node->env, &node->ready_task, tell_ready);
+}
+
+bool node_is_ready(const struct node *node)
+{
+    return node->is_ready;
+}
+
+void node_when_ready(struct node *node, void (*ready)(void *context), void *context)
+{
+    node->ready = ready;
+    node->ready_context = context;
+    if (node->is_ready) env_task_post(node->env, &node->ready_task, tell_ready);
+}
+
+// ---- Services -----------------------------------------------------------------------------------
+
+static bool admin_asks_ready(void *context)
+{
+    return node_is_ready(context);
+}
+
+static bool admin_asks_clients(void *context)
+{
+    const struct node *node = context;
+    return node->is_ready && node->server != NULL && !node->is_draining;
+}
+
+static bool drain(void *context);
+
+static void open_admin(struct node *node)
+{
+    const struct env_address *address = &node->listen_address;
+    static const uint8_t loopback6[16] = {[15] = 1};
+    const struct admin_options options = {
+        .messaging = node->messaging,
+        .liveness = node->liveness,
+        .placement = node->placement,
+        .metadata = node->metadata,
+        .engine = node->engine,
+        .topology = topology_of,
+        .self = node->number,
+        .cluster_name = node->config.cluster_name,
+        .is_loopback = address->size == 4
+                           ? address->bytes[0] == 127
+                           : memcmp(address->bytes, loopback6, sizeof loopback6) == 0,
+        .is_ready = admin_asks_ready,
+        .serves_clients = admin_asks_clients,
+        .drain = drain,
+        .context = node,
+    };
+    node->admin = admin_create(node->env, &options);
+}
+
+static enum status open_services(struct node *node, struct error *error)
+{
     node->system_tables = system_tables_create(node->env, node->metadata, &node->self);
     node->processor = (struct query_processor){
         .env = node->env,
         .metadata = node->metadata,
         .coordinator = node->coordinator,
+        .paxos = node->paxos,
         .engine = node->engine,
         .system_tables = node->system_tables,
         .cluster_name = node->config.cluster_name,
-        .data_center = node->config.data_center,
+        .data_center = node->self.data_center,
     };
     const struct job_service_options options = {
-        .address = listen_address,
+        .address = node->listen_address,
         .metadata = node->metadata,
         .coordinator = node->coordinator,
         .engine = node->engine,
+        .messaging = node->messaging,
+        .liveness = node->liveness,
+        .self = node->number,
     };
-    status = job_service_create(node->env, &options, &node->job_service, error);
+    enum status status = job_service_create(node->env, &options, &node->job_service, error);
     if (status != STATUS_OK) return status;
-    return cql_server_create(node->env, &node->processor, &rpc_address, &node->server, error);
+    open_admin(node);
+    status =
+        cql_server_create(node->env, &node->processor, &node->rpc_address, &node->server, error);
+    if (status == STATUS_OK) cql_server_hold(node->server);
+    return status;
 }
 
 static void node_free(struct node *node)
 {
+    env_task_cancel(node->env, &node->ready_task);
+    if (node->admin != NULL) admin_destroy(node->admin);
     if (node->system_tables != NULL) system_tables_destroy(node->system_tables);
     if (node->coordinator != NULL) coordinator_destroy(node->coordinator);
+    internal_tables_deinit(&node->internal_tables);
+    if (node->members != NULL) topology_destroy(node->members);
     if (node->lock != NULL) env_unlock(node->lock);
     free(node);
+}
+
+static enum status open_all(struct node *node, struct error *error)
+{
+    enum status status = lock_directory(node, error);
+    if (status == STATUS_OK) status = find_addresses(node, error);
+    if (status == STATUS_OK) status = find_members(node, error);
+    if (status == STATUS_OK) status = open_metadata(node, error);
+    if (status == STATUS_OK) status = open_network(node, error);
+    if (status == STATUS_OK) status = open_storage(node, error);
+    if (status == STATUS_OK) status = open_coordinator(node, error);
+    if (status == STATUS_OK) status = open_services(node, error);
+    return status;
 }
 
 enum status node_start(struct env *env, const char *directory, const struct config *config,
@@ -138,16 +439,15 @@ enum status node_start(struct env *env, const char *directory, const struct conf
     started->env = env;
     started->config = *config;
     (void)snprintf(started->directory, sizeof started->directory, "%s", directory);
-    enum status status = lock_directory(started, error);
-    if (status == STATUS_OK)
-        status =
-            identity_open(env, directory, (size_t)config->num_tokens, &started->identity, error);
-    if (status == STATUS_OK) status = open_storage(started, error);
-    if (status == STATUS_OK) status = open_services(started, error);
+    enum status status = open_all(started, error);
     if (status != STATUS_OK) {
         node_abandon(started);
         return status;
     }
+    if (started->is_in_ring)
+        metadata_catch_up_all(started->metadata, CATCH_UP_TIMEOUT_NS, is_caught_up, started);
+    else
+        is_caught_up(started);
     *node = started;
     return STATUS_OK;
 }
@@ -156,7 +456,12 @@ void node_abandon(struct node *node)
 {
     if (node->server != NULL) cql_server_abandon(node->server);
     if (node->job_service != NULL) job_service_abandon(node->job_service);
+    if (node->hints != NULL) hints_abandon(node->hints);
+    if (node->liveness != NULL) liveness_abandon(node->liveness);
+    if (node->messaging != NULL) messaging_abandon(node->messaging);
+    if (node->paxos != NULL) paxos_abandon(node->paxos);
     if (node->engine != NULL) engine_abandon(node->engine);
+    if (node->placement != NULL) placement_destroy(node->placement);
     if (node->metadata != NULL) metadata_abandon(node->metadata);
     node_free(node);
 }
@@ -177,6 +482,8 @@ static void engine_is_closed(void *context)
 {
     struct node *node = context;
     node->engine = NULL;
+    if (node->placement != NULL) placement_destroy(node->placement);
+    node->placement = NULL;
     metadata_drain(node->metadata, metadata_is_drained, node);
 }
 
@@ -189,11 +496,38 @@ static void engine_is_flushed(struct engine_flush *flush, enum status status)
     engine_close(node->engine, engine_is_closed, node);
 }
 
+// Nobody is left who asks: the other members see it by their broken connections.
+static void leave_ring(struct node *node)
+{
+    admin_leave(node->admin);
+    if (node->is_in_ring) {
+        metadata_join(node->metadata, NULL, NULL);
+        liveness_unlisten(node->liveness, &node->liveness_listener);
+        liveness_destroy(node->liveness);
+        node->liveness = NULL;
+    }
+    messaging_close(node->messaging);
+    node->messaging = NULL;
+    paxos_destroy(node->paxos);
+    node->paxos = NULL;
+    engine_flush(node->engine, NULL, &node->last_flush, engine_is_flushed);
+}
+
+static void hints_are_closed(void *context)
+{
+    struct node *node = context;
+    node->hints = NULL;
+    leave_ring(node);
+}
+
 static void job_service_is_closed(void *context)
 {
     struct node *node = context;
     node->job_service = NULL;
-    engine_flush(node->engine, NULL, &node->last_flush, engine_is_flushed);
+    if (node->hints != NULL)
+        hints_close(node->hints, hints_are_closed, node);
+    else
+        leave_ring(node);
 }
 
 static void server_is_closed(void *context)
@@ -207,8 +541,43 @@ void node_stop(struct node *node, void (*stopped)(void *context), void *context)
 {
     node->stopped = stopped;
     node->stopped_context = context;
-    cql_server_close(node->server, server_is_closed, node);
+    node->is_stopping = true;
+    if (node->server == NULL)
+        server_is_closed(node);
+    else if (!node->is_draining)
+        cql_server_close(node->server, server_is_closed, node);
+    // Else the drain that is under way goes on with it.
 }
+
+// ---- Draining: no clients any more, and all is in SSTables --------------------------------------
+
+static void drain_is_flushed(struct engine_flush *flush, enum status status)
+{
+    struct node *node = CONTAINER_OF(flush, struct node, last_flush);
+    (void)status;
+    node->is_draining = false;
+    admin_drained(node->admin);
+    if (node->is_stopping) server_is_closed(node);
+}
+
+static void drain_server_is_closed(void *context)
+{
+    struct node *node = context;
+    node->server = NULL;
+    engine_flush(node->engine, NULL, &node->last_flush, drain_is_flushed);
+}
+
+static bool drain(void *context)
+{
+    struct node *node = context;
+    if (node->is_stopping || node->is_draining || node->server == NULL || !node->is_ready)
+        return false;
+    node->is_draining = true;
+    cql_server_close(node->server, drain_server_is_closed, node);
+    return true;
+}
+
+// ---- For checks ---------------------------------------------------------------------------------
 
 struct engine *node_engine(struct node *node)
 {
@@ -218,4 +587,14 @@ struct engine *node_engine(struct node *node)
 struct metadata *node_metadata(struct node *node)
 {
     return node->metadata;
+}
+
+struct messaging *node_messaging(struct node *node)
+{
+    return node->messaging;
+}
+
+struct liveness *node_liveness(struct node *node)
+{
+    return node->liveness;
 }

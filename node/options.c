@@ -93,7 +93,9 @@ enum status options_parse(const struct command *command, int argc, char **argv, 
             continue;
         }
         if (only_operands || strncmp(argv[i], "--", 2) != 0) {
-            if (!only_operands && argv[i][0] == '-' && argv[i][1] != '\0')
+            // "-5" is a number.
+            if (!only_operands && argv[i][0] == '-' && argv[i][1] != '\0' &&
+                (argv[i][1] < '0' || argv[i][1] > '9'))
                 return error_set(error, STATUS_INVALID, "no option %s; see 'helenus %s --help'",
                                  argv[i], command->name);
             operands->items[operands->count++] = argv[i];

@@ -1,6 +1,7 @@
 #include "node/ring_directory.h"
 
 #include "base/assert.h"
+#include "node/members.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -117,6 +118,11 @@ static enum status read_node(struct env *env, struct ring_directory *ring, struc
     const char *host = node->config.rpc_address[0] != '\0' ? node->config.rpc_address
                                                            : node->config.listen_address;
     status = env_address_parse(host, (uint16_t)node->config.native_transport_port, &node->address);
+    if (status == STATUS_OK) {
+        host = node->config.listen_address;
+        status =
+            env_address_parse(host, (uint16_t)node->config.storage_port, &node->storage_address);
+    }
     if (status != STATUS_OK)
         return error_set(error, STATUS_INVALID, "%s: '%s' is no address", path, host);
     return ring_node_probe(env, node, error);
@@ -151,16 +157,79 @@ static enum status next_address(const char *first, size_t distance, char *text, 
     return STATUS_OK;
 }
 
-static enum status add_node(struct env *env, struct ring_directory *ring, int64_t number,
-                            const struct config *first, struct error *error)
+// ---- Forming ------------------------------------------------------------------------------------
+
+// The ring while it is formed.
+struct forming {
+    struct env *env;
+    const char *path;
+    const struct config *first;
+    size_t count;
+    struct topology *topology;
+};
+
+static enum status node_path(const struct forming *forming, size_t index, const char *file,
+                             char *path, struct error *error)
 {
-    char directory[RING_PATH_SIZE], path[RING_PATH_SIZE], name[64], address[CONFIG_TEXT_SIZE];
-    char text[SMALL_FILE_SIZE];
-    (void)snprintf(name, sizeof name, "node%" PRId64, number);
-    enum status status = next_address(first->listen_address, (size_t)number - 1, address, error);
-    if (status == STATUS_OK) status = join(directory, ring->path, name, error);
-    if (status == STATUS_OK) status = join(path, directory, "helenus.yaml", error);
-    if (status == STATUS_OK) status = ring_make_directories(env, directory, error);
+    char name[64];
+    (void)snprintf(name, sizeof name, "node%zu%s", index + 1, file);
+    return join(path, forming->path, name, error);
+}
+
+static enum status make_member(const struct forming *forming, size_t index, struct member *member,
+                               struct token *tokens, struct error *error)
+{
+    char address[CONFIG_TEXT_SIZE];
+    uint8_t random[16];
+    const struct config *first = forming->first;
+    enum status status = next_address(first->listen_address, index, address, error);
+    if (status != STATUS_OK) return status;
+    env_random_bytes(forming->env, random, sizeof random);
+    size_t token_count = (size_t)first->num_tokens;
+    topology_allocate_tokens(index, forming->count, token_count, tokens);
+    *member = (struct member){
+        .host_id = uuid_make_random(random), .tokens = tokens, .token_count = token_count};
+    (void)snprintf(member->data_center, sizeof member->data_center, "%.63s", first->data_center);
+    (void)snprintf(member->rack, sizeof member->rack, "%.63s", first->rack);
+    status = env_address_parse(address, (uint16_t)first->storage_port, &member->address);
+    if (status != STATUS_OK) return error_set(error, status, "'%s' is no address", address);
+    return env_address_parse(address, (uint16_t)first->native_transport_port, &member->rpc_address);
+}
+
+static enum status make_topology(struct forming *forming, struct error *error)
+{
+    struct member members[RING_NODES_MAX];
+    size_t token_count = (size_t)forming->first->num_tokens;
+    struct token *tokens = calloc(forming->count * token_count, sizeof *tokens);
+    ASSERT(tokens != NULL);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < forming->count && status == STATUS_OK; i++)
+        status = make_member(forming, i, &members[i], tokens + i * token_count, error);
+    if (status == STATUS_OK)
+        status = topology_make(members, forming->count, &forming->topology, error);
+    free(tokens);
+    return status;
+}
+
+// Configurations of an attempt that did not come to node 1's would be taken for nodes of this one.
+static enum status remove_configurations(const struct forming *forming, struct error *error)
+{
+    for (size_t i = 0; i < RING_NODES_MAX; i++) {
+        char path[RING_PATH_SIZE];
+        enum status status = node_path(forming, i, "/helenus.yaml", path, error);
+        if (status == STATUS_OK) status = env_remove(forming->env, path, error);
+        if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status write_configuration(const struct forming *forming, size_t index,
+                                       struct error *error)
+{
+    char path[RING_PATH_SIZE], text[SMALL_FILE_SIZE], address[CONFIG_TEXT_SIZE];
+    const struct config *first = forming->first;
+    enum status status = next_address(first->listen_address, index, address, error);
+    if (status == STATUS_OK) status = node_path(forming, index, "/helenus.yaml", path, error);
     if (status != STATUS_OK) return status;
     (void)snprintf(text, sizeof text,
                    "cluster_name: '%s'\nlisten_address: %s\nstorage_port: %" PRId64
@@ -168,22 +237,90 @@ static enum status add_node(struct env *env, struct ring_directory *ring, int64_
                    "\ncommitlog_sync: %s\n",
                    first->cluster_name, address, first->storage_port, first->native_transport_port,
                    first->num_tokens, first->commitlog_sync);
-    status = ring_write_text(env, path, text, error);
-    if (status != STATUS_OK) return status;
-    return read_node(env, ring, &ring->nodes[number - 1], number, error);
+    return ring_write_text(forming->env, path, text, error);
 }
 
-enum status ring_directory_grow(struct env *env, struct ring_directory *ring, size_t count,
+static enum status form_nodes(struct forming *forming, struct error *error)
+{
+    enum status status = remove_configurations(forming, error);
+    if (status == STATUS_OK && forming->count > 1) status = make_topology(forming, error);
+    for (size_t i = forming->count; i > 0 && status == STATUS_OK; i--) {
+        char directory[RING_PATH_SIZE];
+        status = node_path(forming, i - 1, "", directory, error);
+        if (status == STATUS_OK) status = ring_make_directories(forming->env, directory, error);
+        if (status == STATUS_OK && forming->count > 1)
+            status =
+                members_write(forming->env, directory, forming->topology, (uint16_t)(i - 1), error);
+    }
+    for (size_t i = forming->count; i > 0 && status == STATUS_OK; i--)
+        status = write_configuration(forming, i - 1, error);
+    return status;
+}
+
+enum status ring_directory_form(struct env *env, struct ring_directory *ring, size_t count,
                                 const struct config *first, struct error *error)
 {
+    ASSERT(ring->node_count == 0 && count > 0);
     if (count > RING_NODES_MAX)
         return error_set(error, STATUS_INVALID, "a ring in one box has up to %d nodes",
                          RING_NODES_MAX);
+    struct forming forming = {.env = env, .path = ring->path, .first = first, .count = count};
     enum status status = ring_make_directories(env, ring->path, error);
-    while (status == STATUS_OK && ring->node_count < count) {
-        status = add_node(env, ring, (int64_t)ring->node_count + 1, first, error);
+    if (status == STATUS_OK) status = form_nodes(&forming, error);
+    if (forming.topology != NULL) topology_destroy(forming.topology);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        status = read_node(env, ring, &ring->nodes[i], (int64_t)i + 1, error);
         if (status == STATUS_OK) ring->node_count++;
     }
+    return status;
+}
+
+// ---- Emptying -----------------------------------------------------------------------------------
+
+enum { EMPTY_DEPTH_MAX = 16 };
+
+struct emptying {
+    struct env *env;
+    const char *path;
+    int depth;
+    enum status status;
+    struct error *error;
+};
+
+static void empty_entry(void *context, const char *name, bool is_dir);
+
+static enum status empty_directory(struct env *env, const char *path, int depth,
+                                   struct error *error)
+{
+    struct emptying emptying = {.env = env, .path = path, .depth = depth, .error = error};
+    if (depth == EMPTY_DEPTH_MAX)
+        return error_set(error, STATUS_INVALID, "%s: no directory of a node", path);
+    enum status status = env_list_dir(env, path, empty_entry, &emptying, error);
+    return status == STATUS_OK ? emptying.status : status;
+}
+
+static void empty_entry(void *context, const char *name, bool is_dir)
+{
+    struct emptying *emptying = context;
+    char path[RING_PATH_SIZE];
+    static const char *const kept[] = {"helenus.yaml", "members", "node.lock", "log"};
+    if (emptying->status != STATUS_OK) return;
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        if (emptying->depth == 0 && strcmp(name, kept[i]) == 0) return;
+    enum status status = join(path, emptying->path, name, emptying->error);
+    if (status == STATUS_OK && is_dir) {
+        status = empty_directory(emptying->env, path, emptying->depth + 1, emptying->error);
+        if (status == STATUS_OK) status = env_remove_dir(emptying->env, path, emptying->error);
+    } else if (status == STATUS_OK) {
+        status = env_remove(emptying->env, path, emptying->error);
+    }
+    emptying->status = status;
+}
+
+enum status ring_node_empty(struct env *env, const struct ring_node *node, struct error *error)
+{
+    enum status status = empty_directory(env, node->directory, 0, error);
+    if (status == STATUS_OK) status = env_sync_dir(env, node->directory, error);
     return status;
 }
 

@@ -1,6 +1,7 @@
 // The directory of a ring in one box: what `helenus ring` starts, looks at and stops.
 //
 //     DIR/node1/helenus.yaml   its configuration; written once, by the first `ring start`
+//              /members        all nodes, if there are several (members.h); written before it
 //              /process        "PID\n", while it runs
 //              /node.lock      held by the process while it runs, whatever way it ends
 //              /log            what it printed
@@ -20,6 +21,7 @@ struct ring_node {
     bool runs;
     int pid;                    // 0 unless it runs.
     struct env_address address; // For CQL.
+    struct env_address storage_address;
 };
 
 struct ring_directory {
@@ -31,10 +33,14 @@ struct ring_directory {
 // Reads what is there; no directory is a ring of no nodes. INVALID, IO.
 MUST_USE enum status ring_directory_read(struct env *env, const char *path,
                                          struct ring_directory *ring, struct error *error);
-// Adds nodes up to `count`: their directories and configurations. `first` is the address of node 1;
-// the others follow it.
-MUST_USE enum status ring_directory_grow(struct env *env, struct ring_directory *ring, size_t count,
+// Forms a ring of `count` nodes where there is none: their directories, configurations and member
+// lists. `first` is that of node 1; the addresses of the others follow its. A ring whose making was
+// cut short is none: the configuration of node 1 comes last.
+MUST_USE enum status ring_directory_form(struct env *env, struct ring_directory *ring, size_t count,
                                          const struct config *first, struct error *error);
+// Empties a node that does not run: only what ring_directory_form() wrote stays.
+MUST_USE enum status ring_node_empty(struct env *env, const struct ring_node *node,
+                                     struct error *error);
 // Looks again whether the node runs.
 MUST_USE enum status ring_node_probe(struct env *env, struct ring_node *node, struct error *error);
 // NULL when the ring has no such node.

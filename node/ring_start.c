@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/env_uv.h"
+#include "node/admin_client.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,13 +11,24 @@
 #include <string.h>
 
 #define START_TIMEOUT_NS   (30 * UINT64_C(1000000000))
+#define NS_PER_MS          UINT64_C(1000000)
 #define CONNECT_TIMEOUT_NS (5 * UINT64_C(1000000000))
+
+// How long a node may need to see the others: a new ring, and one where some ran already.
+enum { AWAIT_NEW_MS = 20000, AWAIT_OLD_MS = 2000 };
 
 enum { SUPPORTED_OPCODE = 6, OPCODE_OFFSET = 4, HEADER_SIZE = 9, LINE_SIZE = 2048 };
 
 static const uint8_t options_request[HEADER_SIZE] = {4, 0, 0, 0, 5, 0, 0, 0, 0};
 
-enum start_state { START_SPAWNED, START_CONNECTING, START_ASKING, START_ANSWERS, START_FAILED };
+enum start_state {
+    START_SPAWNED,
+    START_CONNECTING,
+    START_ASKING,
+    START_AWAITING,
+    START_ANSWERS,
+    START_FAILED
+};
 
 struct start;
 
@@ -24,15 +36,18 @@ struct node_start_op {
     struct start *start;
     struct ring_node *node;
     enum start_state state;
+    bool is_expected; // It runs, or is being started.
     struct env_stream *stream;
     uint8_t answer[HEADER_SIZE];
     size_t answer_size;
+    struct admin_call call;
 };
 
 struct start {
     struct env *env;
     struct node_start_op *ops;
     size_t count, waiting;
+    bool is_new; // No node ran before.
     struct env_timer timeout;
     struct error *error;
     enum status status;
@@ -43,6 +58,7 @@ static void op_end(struct node_start_op *op, enum start_state state)
     op->state = state;
     if (op->stream != NULL) env_stream_close(op->stream, false);
     op->stream = NULL;
+    admin_call_cancel(&op->call);
     if (--op->start->waiting == 0) env_uv_stop(op->start->env);
 }
 
@@ -78,7 +94,51 @@ static void op_fail(struct node_start_op *op, const char *what)
             error_set(op->start->error, STATUS_IO, "node %" PRId64 " %s: %.400s", op->node->number,
                       what, line[0] == '\0' ? "it said nothing" : line);
     op_end(op, START_FAILED);
+    // The others will not see it.
+    for (size_t i = 0; i < op->start->count; i++)
+        if (op->start->ops[i].state == START_AWAITING) op_end(&op->start->ops[i], START_ANSWERS);
 }
+
+// ---- Does it see the others? --------------------------------------------------------------------
+
+static void op_awaited(struct admin_call *call, enum status status, struct slice answer)
+{
+    struct node_start_op *op = CONTAINER_OF(call, struct node_start_op, call);
+    char text[LINE_SIZE];
+    if (status == STATUS_OK || !op->start->is_new) {
+        op_end(op, START_ANSWERS);
+        return;
+    }
+    (void)snprintf(text, sizeof text, "started, but %.*s", (int)answer.size,
+                   (const char *)answer.data);
+    op_fail(op, text);
+}
+
+static void op_await(struct node_start_op *op)
+{
+    struct start *start = op->start;
+    uint32_t timeout_ms = start->is_new ? AWAIT_NEW_MS : AWAIT_OLD_MS;
+    if (start->count == 1 || start->status != STATUS_OK) {
+        op_end(op, START_ANSWERS);
+        return;
+    }
+    op->state = START_AWAITING;
+    struct buffer body;
+    uint16_t expected = 0;
+    for (size_t i = 0; i < start->count; i++)
+        expected = (uint16_t)(expected + start->ops[i].is_expected);
+    buffer_init(&body, LINE_SIZE);
+    buffer_put_u8(&body, ADMIN_AWAIT);
+    buffer_put_u32(&body, timeout_ms);
+    buffer_put_u16(&body, expected);
+    for (size_t i = 0; i < start->count; i++)
+        if (start->ops[i].is_expected) buffer_put_u16(&body, (uint16_t)i);
+    admin_call_start(start->env, &op->call, &op->node->storage_address, buffer_slice(&body),
+                     (timeout_ms + 500) * NS_PER_MS, op_awaited);
+    buffer_deinit(&body);
+}
+
+// ---- Does it answer CQL? ------------------------------------------------------------------------
 
 static void answer_data(void *context, struct slice bytes)
 {
@@ -88,10 +148,13 @@ static void answer_data(void *context, struct slice bytes)
     memcpy(op->answer + op->answer_size, bytes.data, taken);
     op->answer_size += taken;
     if (op->answer_size < sizeof op->answer) return;
-    if (op->answer[OPCODE_OFFSET] == SUPPORTED_OPCODE)
-        op_end(op, START_ANSWERS);
-    else
+    if (op->answer[OPCODE_OFFSET] != SUPPORTED_OPCODE) {
         op_fail(op, "does not answer CQL");
+        return;
+    }
+    env_stream_close(op->stream, false);
+    op->stream = NULL;
+    op_await(op);
 }
 
 static void answer_ended(void *context, enum status status)
@@ -162,19 +225,38 @@ static void op_spawn(struct node_start_op *op, const char *program)
     op_end(op, START_FAILED);
 }
 
-enum status ring_start(struct env *env, const char *program, struct ring_node *nodes, size_t count,
-                       struct error *error)
+// Those that are to be started, and those that run already; others are none of its business.
+static void plan(struct start *start, struct ring_directory *ring, const struct ring_node *only)
 {
-    struct start start = {.env = env, .error = error, .count = count, .waiting = 1};
-    start.ops = calloc(count + 1, sizeof *start.ops);
+    start->is_new = true;
+    for (size_t i = 0; i < start->count; i++) {
+        struct node_start_op *op = &start->ops[i];
+        struct ring_node *node = &ring->nodes[i];
+        *op = (struct node_start_op){.start = start, .node = node, .state = START_ANSWERS};
+        op->is_expected = node->runs || only == NULL || only == node;
+        if (node->runs) start->is_new = false;
+        if (op->is_expected && !node->runs) op->state = START_SPAWNED;
+    }
+}
+
+enum status ring_start(struct env *env, const char *program, struct ring_directory *ring,
+                       const struct ring_node *only, struct error *error)
+{
+    struct start start = {.env = env, .error = error, .count = ring->node_count, .waiting = 1};
+    start.ops = calloc(start.count + 1, sizeof *start.ops);
     ASSERT(start.ops != NULL);
-    for (size_t i = 0; i < count; i++) {
+    plan(&start, ring, only);
+    bool any = false;
+    for (size_t i = 0; i < start.count; i++)
+        any = any || start.ops[i].state == START_SPAWNED;
+    for (size_t i = 0; i < start.count && any; i++) {
         struct node_start_op *op = &start.ops[i];
-        *op = (struct node_start_op){.start = &start, .node = &nodes[i]};
-        op->state = nodes[i].runs ? START_ANSWERS : START_SPAWNED;
-        if (nodes[i].runs) continue;
+        if (!op->is_expected) continue;
         start.waiting++;
-        op_spawn(op, program);
+        if (op->state == START_SPAWNED)
+            op_spawn(op, program);
+        else
+            op_await(op);
     }
     // One count was this function's own, so that the loop is not stopped before it runs.
     if (--start.waiting > 0) {
@@ -182,8 +264,9 @@ enum status ring_start(struct env *env, const char *program, struct ring_node *n
         env_uv_run(env);
         env_timer_stop(env, &start.timeout);
     }
-    for (size_t i = 0; i < count; i++)
-        if (start.ops[i].state == START_ANSWERS) nodes[i].runs = true;
+    for (size_t i = 0; i < start.count; i++)
+        if (start.ops[i].is_expected && start.ops[i].state == START_ANSWERS)
+            ring->nodes[i].runs = true;
     free(start.ops);
     return start.status;
 }
