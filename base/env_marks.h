@@ -113,6 +113,7 @@
     X(MEMBER_REFUSED,                "liveness: down because it refuses connections")   \
     X(PROBE_INDIRECT,                "liveness: alive by the word of another")          \
     X(LIVENESS_REFUTED,              "liveness: held dead, and said no")                \
+    X(LIVENESS_LATE,                 "liveness: stood still itself")                    \
     X(BATCH_RECORDED,                "job: batch recorded")                             \
     X(BATCH_REPLAYED,                "job: recorded batch run again by a new worker")   \
     X(BATCH_SENT_AGAIN,              "job: recorded batch sent again")                  \

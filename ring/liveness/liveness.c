@@ -52,7 +52,9 @@ void liveness_set_state(struct liveness *liveness, struct liveness_member *membe
     member->state = state;
     member->since_ns = env_monotonic_ns(liveness->env);
     if (before == LIVENESS_UNKNOWN) liveness->unknown_count--;
-    liveness_gossip_spread(liveness, member);
+    // At a start everybody asks for all: only what changes is news.
+    if (before != LIVENESS_UNKNOWN || state == LIVENESS_DOWN)
+        liveness_gossip_spread(liveness, member);
     bool is_up = liveness_state_is_up(state);
     if (before != LIVENESS_UNKNOWN && is_up == liveness_state_is_up(before)) return;
     if (is_up) liveness->up_count++;
@@ -403,6 +405,7 @@ static void liveness_tick(struct env_timer *timer)
     struct liveness *liveness = CONTAINER_OF(timer, struct liveness, tick_timer);
     uint64_t now_ns = env_monotonic_ns(liveness->env);
     bool was_late = now_ns > liveness->tick_ns + LIVENESS_LATE_NS;
+    if (was_late) env_mark(liveness->env, ENV_MARK_LIVENESS_LATE);
     liveness_judge(liveness, now_ns, was_late);
     liveness_probe_next(liveness);
     liveness_probe_down(liveness, now_ns);

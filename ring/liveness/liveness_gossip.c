@@ -104,14 +104,14 @@ static void liveness_gossip_accuse(struct liveness *liveness, struct liveness_me
 static void liveness_gossip_praise(struct liveness *liveness, struct liveness_member *member,
                                    uint64_t incarnation)
 {
-    bool is_news = incarnation > member->incarnation || member->state == LIVENESS_UNKNOWN;
-    if (!is_news) return;
-    member->incarnation = incarnation;
+    bool is_new_life = incarnation > member->incarnation && member->incarnation != 0;
+    if (incarnation <= member->incarnation && member->state != LIVENESS_UNKNOWN) return;
+    if (incarnation > member->incarnation) member->incarnation = incarnation;
     member->missed_ns = 0;
     member->refused_count = 0;
     if (member->state != LIVENESS_UP)
         liveness_set_state(liveness, member, LIVENESS_UP);
-    else
+    else if (is_new_life)
         liveness_gossip_spread(liveness, member);
 }
 
@@ -139,9 +139,10 @@ bool liveness_gossip_take(struct liveness *liveness, uint16_t from, struct curso
     *wants_all = (flags & LIVENESS_GOSSIP_WANTS_ALL) != 0;
     struct liveness_member *sender = &liveness->members[from];
     if (incarnation > sender->incarnation) {
+        bool is_new_life = sender->incarnation != 0;
         sender->incarnation = incarnation;
         sender->was_held_dead = false;
-        liveness_gossip_spread(liveness, sender);
+        if (is_new_life) liveness_gossip_spread(liveness, sender);
     }
     while (cursor_left(bytes) > 0) {
         uint16_t number = cursor_u16(bytes);

@@ -81,9 +81,11 @@ void message_world_open(struct message_world *world, size_t count, uint64_t seed
     ASSERT(world->nodes != NULL);
     world_make_topology(world);
     for (size_t i = 0; i < count; i++) {
-        world->nodes[i] = (struct message_node){.world = world,
-                                                .number = (uint16_t)i,
-                                                .machine = sim_machine_create(world->sim, "box")};
+        struct message_node *node = &world->nodes[i];
+        *node = (struct message_node){.world = world, .number = (uint16_t)i};
+        // A large ring has several members on a machine.
+        node->machine = i < SIM_MACHINES_MAX ? sim_machine_create(world->sim, "box")
+                                             : world->nodes[i % SIM_MACHINES_MAX].machine;
         message_world_start(world, i);
     }
 }
