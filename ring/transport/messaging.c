@@ -81,8 +81,10 @@ static void messaging_run_local(struct env_task *task)
         messaging->local_index ^= 1;
         struct cursor cursor = cursor_make(buffer_slice(buffer));
         while (cursor_left(&cursor) > 0) {
+            struct slice head = cursor_take(&cursor, sizeof(struct messaging_local));
+            ASSERT(head.size == sizeof(struct messaging_local)); // We wrote it.
             struct messaging_local local;
-            memcpy(&local, cursor_take(&cursor, sizeof local).data, sizeof local);
+            memcpy(&local, head.data, sizeof local);
             messaging_take_local(messaging, &local, cursor_take(&cursor, local.size));
         }
         if (buffer->capacity > MIB)
