@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "ring/coordinator/read_pool.h"
 
 #include <stdlib.h>
 
@@ -34,6 +35,7 @@ struct coordinator *coordinator_create(struct env *env, const struct coordinator
     replica_writes_init(coordinator);
     replica_increments_init(coordinator);
     replica_truncations_init(coordinator);
+    if (options->messaging != NULL) coordinator->reads = read_pool_create(coordinator);
     return coordinator;
 }
 
@@ -44,6 +46,7 @@ void coordinator_destroy(struct coordinator *coordinator)
     replica_writes_deinit(coordinator);
     replica_increments_deinit(coordinator);
     replica_truncations_deinit(coordinator);
+    if (coordinator->reads != NULL) read_pool_destroy(coordinator->reads);
     buffer_deinit(&coordinator->record);
     while (coordinator->free_arena_count > 0)
         arena_deinit(&coordinator->free_arenas[--coordinator->free_arena_count]);

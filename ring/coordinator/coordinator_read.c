@@ -1,8 +1,11 @@
+// Reads that this node answers alone: in a ring of one, or when one answer is enough and we are a
+// replica of all that is wanted. Any other is a remote_read.h.
 #include "ring/coordinator/coordinator_state.h"
 
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/env_marks.h"
+#include "ring/coordinator/remote_read.h"
 
 static void read_let_go(struct coordinator_read *read)
 {
@@ -104,6 +107,27 @@ static void read_loaded(struct engine_load *load, enum status status)
     read->done(read, &read->result);
 }
 
+// Paxos has done its part before it reads (ring/paxos).
+static enum consistency read_consistency(enum consistency consistency)
+{
+    if (consistency == CONSISTENCY_SERIAL) return CONSISTENCY_QUORUM;
+    return consistency == CONSISTENCY_LOCAL_SERIAL ? CONSISTENCY_LOCAL_QUORUM : consistency;
+}
+
+// Enough replicas live; sets `read->result` in either case.
+static bool read_plan(struct coordinator *coordinator, struct coordinator_read *read,
+                      enum consistency consistency, bool *is_local)
+{
+    const struct coordinator_options *options = &coordinator->options;
+    *is_local = true;
+    bool is_ring = options->messaging != NULL && options->placement != NULL &&
+                   placement_topology(options->placement) != NULL;
+    bool is_enough = is_ring ? remote_plan_check(coordinator, read, consistency, is_local)
+                             : coordinator_replicas_suffice(coordinator, read->table, consistency,
+                                                            &read->result);
+    return is_enough;
+}
+
 bool coordinator_read_try(struct coordinator *coordinator, struct coordinator_read *read,
                           enum consistency consistency,
                           void (*done)(struct coordinator_read *read,
@@ -113,13 +137,18 @@ bool coordinator_read_try(struct coordinator *coordinator, struct coordinator_re
     read->done = done;
     read->coordinator = coordinator;
     read->position = 0;
+    read->goes_on = false;
+    read->remote = NULL;
     read->task = (struct env_task){0};
     read->waiter = (struct commit_log_waiter){0};
     read_pins_init(&read->pins);
-    if (!coordinator_replicas_suffice(coordinator, read->table, consistency, &read->result)) {
-        arena_init(&read->arena, COORDINATOR_ARENA_BLOCK_SIZE);
-        return true;
-    }
+    arena_init(&read->arena, COORDINATOR_ARENA_BLOCK_SIZE);
+    bool is_local;
+    enum consistency level = read_consistency(consistency);
+    bool is_enough = read_plan(coordinator, read, level, &is_local);
+    read->result.consistency = consistency;
+    if (!is_enough) return true;
+    if (!is_local) return remote_read_start(coordinator, read, level);
     coordinator_take_arena(coordinator, &read->arena);
     return read_step(read);
 }
@@ -136,6 +165,7 @@ void coordinator_read_start(struct coordinator *coordinator, struct coordinator_
 void coordinator_read_abandon(struct coordinator_read *read)
 {
     if (read->coordinator == NULL) return; // It was not started.
+    if (read->remote != NULL) remote_read_abandon(read->remote);
     read_pins_release(&read->pins);
     arena_deinit(&read->arena);
 }

@@ -7,6 +7,8 @@
 #include "ring/coordinator/replica_increment.h"
 #include "ring/coordinator/replica_write.h"
 
+struct read_pool;
+
 enum {
     COORDINATOR_ARENA_BLOCK_SIZE = 16384,
     FREE_ARENAS_MAX = 16,
@@ -27,6 +29,7 @@ struct coordinator {
     struct replica_writes replica_writes;
     struct replica_increments replica_increments;
     struct replica_truncations replica_truncations;
+    struct read_pool *reads; // NULL in a ring of one.
 };
 
 // NULL in a ring of one, and once messaging is closed: then there is nobody to answer.

@@ -232,9 +232,11 @@ static void take_head(struct read_decoder *decoder, uint8_t flags)
     partition->static_row = NULL;
     if (flags & READ_PARTITION_HAS_DELETION) partition->deletion = take_deletion(&decoder->cursor);
     if (!(flags & READ_PARTITION_HAS_STATIC) || decoder->cursor.failed) return;
+    const uint8_t *begin = decoder->cursor.next;
     uint8_t tag = cursor_u8(&decoder->cursor);
     take_row(decoder, tag, COLUMN_STATIC, &decoder->static_rows);
     partition->static_row = &decoder->static_rows.row;
+    decoder->static_raw = slice_make(begin, (size_t)(decoder->cursor.next - begin));
 }
 
 // At a cut: goes on in the next chunk if that one begins with the same partition. OK then; END: the
@@ -316,6 +318,8 @@ static enum status read_decoder_next_unfiltered(struct partition_iterator *base,
             return STATUS_END;
         }
         if (tag != READ_TAG_CUT) return take_unfiltered(decoder, tag, unfiltered);
+        // A replica that stops has come to some row: it would be asked the same again for ever.
+        if (!decoder->is_trusted && !decoder->has_place) return STATUS_CORRUPT;
         enum status status = go_on_behind_cut(decoder);
         if (status == STATUS_WOULD_BLOCK) decoder->cursor.next--; // Back to CUT.
         if (status != STATUS_OK) return status;
@@ -372,16 +376,12 @@ static enum status read_decoder_next(struct scan_iterator *base,
     for (;;) {
         uint8_t tag = cursor_u8(&decoder->cursor);
         if (decoder->cursor.failed) return STATUS_CORRUPT;
-        if (tag == READ_TAG_END) {
-            decoder->cursor.next--;
-            return STATUS_END;
-        }
-        if (tag != READ_TAG_MORE)
+        if (tag != READ_TAG_MORE && tag != READ_TAG_END)
             return (tag & ~3u) == READ_TAG_PARTITION ? open_partition(decoder, tag, partition)
                                                      : STATUS_CORRUPT;
         if (decoder->chunk->next == NULL) {
-            decoder->cursor.next--;
-            return STATUS_WOULD_BLOCK;
+            decoder->cursor.next--; // Whoever asks again hears the same.
+            return tag == READ_TAG_END ? STATUS_END : STATUS_WOULD_BLOCK;
         }
         begin_chunk(decoder, decoder->chunk->next);
     }
@@ -390,6 +390,18 @@ static enum status read_decoder_next(struct scan_iterator *base,
 static void read_decoder_close(struct scan_iterator *base)
 {
     (void)base;
+}
+
+bool read_decoder_has_more(struct slice chunk)
+{
+    return chunk.size > 0 && chunk.data[chunk.size - 1] == READ_TAG_MORE;
+}
+
+bool read_decoder_is_at_end(const struct read_decoder *decoder)
+{
+    if (decoder->chunk->next != NULL || cursor_left(&decoder->cursor) == 0) return false;
+    uint8_t tag = decoder->cursor.next[0];
+    return tag == READ_TAG_MORE || (decoder->in_partition && tag == READ_TAG_CUT);
 }
 
 static const struct scan_iterator_ops scan_ops = {read_decoder_next, read_decoder_close};

@@ -44,6 +44,7 @@ struct read_decoder {
     bool in_partition, is_open; // In the bytes; for the one who reads.
     bool was_left;              // The last partition was cut, and closed before its end was met.
     struct slice raw;           // Bytes of the row or marker read last.
+    struct slice static_raw;    // Of the partition's static row, if it has one.
     struct bound place;         // Its place. Of no kind in use before the first.
     bool has_place;
     struct slice last_key; // Of the partition read last; null: none was.
@@ -57,5 +58,9 @@ struct read_decoder {
 // In `arena`, which the rows need while they are read. `is_trusted`: our own bytes.
 struct read_decoder *read_decoder_open(const struct read_chunk *chunk, const struct table *table,
                                        bool reversed, bool is_trusted, struct arena *arena);
+// There may be more behind this chunk.
+bool read_decoder_has_more(struct slice chunk);
+// It has given all that the last chunk has, and there may be more.
+bool read_decoder_is_at_end(const struct read_decoder *decoder);
 
 #endif

@@ -167,7 +167,10 @@ static enum status put_unfiltereds(struct read_encoder *encoder,
         else
             put_row(encoder->bytes, unfiltered.row);
         ++*count;
-        if (count_one(encoder, unfiltered.is_marker ? NULL : unfiltered.row)) break;
+        // A chunk that ended with the marker at its beginning would be asked for again for ever.
+        if (count_one(encoder, unfiltered.is_marker ? NULL : unfiltered.row) &&
+            (!unfiltered.is_marker || *count > 1))
+            break;
     }
     return status;
 }
