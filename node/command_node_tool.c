@@ -130,7 +130,8 @@ static void ask_others(struct tool *tool, struct slice body, struct ring_view *v
         addresses[asked] = topology->members[i].address;
         members[asked++] = i;
     }
-    admin_ask_all(tool->env, addresses, asked, body, ASK_TIMEOUT_NS, statuses, answers);
+    if (asked > 0)
+        admin_ask_all(tool->env, addresses, asked, body, ASK_TIMEOUT_NS, statuses, answers);
     for (uint16_t i = 0; i < asked; i++) {
         struct cursor cursor = cursor_make(buffer_slice(&answers[i]));
         struct admin_info *other = &view->others[members[i]];
