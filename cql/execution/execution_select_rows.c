@@ -276,8 +276,10 @@ static void select_copy_group(const struct select_work *work, const struct selec
 void select_restart(struct coordinator_read *read)
 {
     struct select_work *work = CONTAINER_OF(read, struct select_work, read);
-    // Where it missed is far enough: the next step begins there.
-    if (work->progress.looked_at > 0) work->step_look_max = work->progress.looked_at;
+    // Where it missed is far enough: the next step begins there. When more has come from other
+    // nodes it can go on instead.
+    if (work->progress.looked_at > 0 && !read->goes_on)
+        work->step_look_max = work->progress.looked_at;
     work->progress = work->saved;
     select_copy_group(work, &work->saved_group, &work->group);
     if (work->execution->result.rows.size > work->saved.rows_size)
