@@ -49,6 +49,7 @@ static void call_answered(struct transport_request *request, enum status status,
 static void call_connected(void *context)
 {
     struct admin_call *call = context;
+    call->is_connecting = false;
     if (call->is_ended) return;
     transport_client_send(call->client, &call->request, VERB_ADMIN, buffer_slice(&call->body),
                           call_answered);
@@ -56,7 +57,9 @@ static void call_connected(void *context)
 
 static void call_lost(void *context, enum status status)
 {
-    call_finish(context, status, slice_of_text(status_text(status)));
+    struct admin_call *call = context;
+    call->is_connecting = false;
+    call_finish(call, status, slice_of_text(status_text(status)));
 }
 
 static void call_is_late(struct env_timer *timer)
@@ -71,7 +74,8 @@ void admin_call_start(struct env *env, struct admin_call *call, const struct env
                                    struct slice answer))
 {
     static const struct transport_client_events events = {call_connected, call_lost};
-    *call = (struct admin_call){.env = env, .address = *address, .done = done};
+    *call =
+        (struct admin_call){.env = env, .address = *address, .done = done, .is_connecting = true};
     buffer_init(&call->body, TRANSPORT_MESSAGE_SIZE_MAX);
     buffer_init(&call->text, TRANSPORT_MESSAGE_SIZE_MAX);
     buffer_put_vint(&call->body, 0); // A tool has no part in the metadata log.
@@ -85,7 +89,11 @@ void admin_call_cancel(struct admin_call *call)
     if (call->client == NULL) return;
     env_timer_stop(call->env, &call->timer);
     env_task_cancel(call->env, &call->end_task);
-    transport_client_destroy(call->client);
+    // Not inside of its events, so at once where that is possible: the loop may end here.
+    if (call->is_connecting)
+        transport_client_destroy(call->client);
+    else
+        transport_client_abandon(call->client);
     call->client = NULL;
     buffer_deinit(&call->body);
     buffer_deinit(&call->text);

@@ -19,7 +19,7 @@ struct admin_call {
     struct env_task end_task;
     struct buffer body, text;
     enum status status;
-    bool is_ended;
+    bool is_connecting, is_ended;
 };
 
 // The body is copied.
