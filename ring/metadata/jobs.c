@@ -89,6 +89,14 @@ const struct job *jobs_at(const struct jobs *jobs, size_t index)
     return index < jobs->count ? &jobs->items[index]->job : NULL;
 }
 
+const struct job *jobs_open_at(const struct jobs *jobs, size_t index)
+{
+    const struct known_job *at = jobs->open;
+    while (at != NULL && index-- > 0)
+        at = at->next_open;
+    return at == NULL ? NULL : &at->job;
+}
+
 const struct job *jobs_find_writer(const struct jobs *jobs, struct uuid table)
 {
     for (const struct known_job *at = jobs->open; at != NULL; at = at->next_open)
@@ -121,7 +129,9 @@ static void forget_open(struct jobs *jobs, struct known_job *known)
 
 static size_t script_size(const struct job_script *script)
 {
-    return script == NULL ? 0 : script->file_name.size + script->text.size + script->arguments.size;
+    return script == NULL ? 0
+                          : script->file_name.size + script->text.size + script->directory.size +
+                                script->arguments.size;
 }
 
 static void forget_script(struct jobs *jobs, struct known_job *known)
@@ -147,6 +157,7 @@ static void keep_script(struct jobs *jobs, struct known_job *known)
     known->script = *script;
     known->script.file_name = arena_copy(&known->arena, script->file_name);
     known->script.text = arena_copy(&known->arena, script->text);
+    known->script.directory = arena_copy(&known->arena, script->directory);
     known->script.arguments = arena_copy(&known->arena, script->arguments);
     known->job.script = &known->script;
     jobs->scripts_size += script_size(&known->script);
@@ -345,10 +356,11 @@ static bool take_batch(struct cursor *bytes, struct job_batch *batch, uint32_t *
     return !bytes->failed;
 }
 
-static void put_script(struct buffer *bytes, const struct job_script *script)
+void jobs_put_script(struct buffer *bytes, const struct job_script *script)
 {
     buffer_put_vint_bytes(bytes, script->file_name);
     buffer_put_vint_bytes(bytes, script->text);
+    buffer_put_vint_bytes(bytes, script->directory);
     buffer_put_vint_bytes(bytes, script->arguments);
     buffer_put_vint(bytes, script->batch_size);
     buffer_put_vint(bytes, script->batch_records);
@@ -362,15 +374,17 @@ static bool arguments_are_sound(struct slice arguments)
     return !cursor.failed;
 }
 
-static bool take_script(struct cursor *bytes, struct job_script *script)
+bool jobs_take_script(struct cursor *bytes, struct job_script *script)
 {
     script->file_name = cursor_vint_bytes(bytes);
     script->text = cursor_vint_bytes(bytes);
+    script->directory = cursor_vint_bytes(bytes);
     script->arguments = cursor_vint_bytes(bytes);
     script->batch_size = cursor_vint(bytes);
     script->batch_records = cursor_vint(bytes);
     return !bytes->failed && script->text.size <= JOB_SCRIPT_SIZE_MAX &&
            script->file_name.size < JOB_NAME_SIZE_MAX &&
+           script->directory.size <= JOB_ARGUMENTS_SIZE_MAX &&
            script->arguments.size <= JOB_ARGUMENTS_SIZE_MAX &&
            arguments_are_sound(script->arguments);
 }
@@ -380,7 +394,7 @@ void jobs_put_submission(struct buffer *record, const struct job *job)
     put_job(record, job);
     if (job->script == NULL) return;
     buffer_put_u8(record, SUBMISSION_HAS_SCRIPT);
-    put_script(record, job->script);
+    jobs_put_script(record, job->script);
 }
 
 void jobs_put_batch(struct buffer *record, struct uuid job, const struct job_batch *batch,
@@ -423,7 +437,7 @@ enum status jobs_apply_submission(struct jobs *jobs, struct cursor *record)
     struct job_script script;
     if (!take_job(record, &job)) return STATUS_CONFLICT;
     if (cursor_left(record) > 0) {
-        if (cursor_u8(record) != SUBMISSION_HAS_SCRIPT || !take_script(record, &script))
+        if (cursor_u8(record) != SUBMISSION_HAS_SCRIPT || !jobs_take_script(record, &script))
             return STATUS_CONFLICT;
         job.script = &script;
     }
@@ -523,7 +537,7 @@ void jobs_put_all(struct buffer *state, const struct jobs *jobs)
         buffer_put_u8(state, known->job.is_halted);
         buffer_put_vint_bytes(state, slice_of_text(known->job.note));
         buffer_put_u8(state, known->job.script != NULL);
-        if (known->job.script != NULL) put_script(state, known->job.script);
+        if (known->job.script != NULL) jobs_put_script(state, known->job.script);
         buffer_put_vint(state, known->job.batch_count);
         for (size_t b = 0; b < known->job.batch_count; b++)
             put_batch(state, &known->batches[b], known->job.source_count);
@@ -540,7 +554,7 @@ static bool take_known_job(struct jobs *jobs, struct cursor *state, bool is_vers
         job.is_halted = cursor_u8(state) != 0;
         set_note(&job, cursor_vint_bytes(state));
         if (cursor_u8(state) != 0) {
-            if (!take_script(state, &script)) return false;
+            if (!jobs_take_script(state, &script)) return false;
             job.script = &script;
         }
     }

@@ -56,7 +56,8 @@ struct job_output {
 // A job that was submitted to be run by the nodes themselves.
 struct job_script {
     struct slice file_name, text;
-    struct slice arguments;             // vbytes each.
+    struct slice directory; // Where its arguments' paths begin: that of who submitted it.
+    struct slice arguments; // vbytes each.
     uint64_t batch_size, batch_records; // As struct stream_run_options has them.
 };
 
@@ -95,10 +96,17 @@ const struct job *jobs_find_by_name(const struct jobs *jobs, const char *name);
 // All, oldest first; NULL behind the last.
 const struct job *jobs_at(const struct jobs *jobs, size_t index);
 
+// Those that are open, in no order; NULL behind the last. Cheap when few are.
+const struct job *jobs_open_at(const struct jobs *jobs, size_t index);
+
 // An open job that writes this table; NULL when there is none. Cheap when few jobs are open.
 const struct job *jobs_find_writer(const struct jobs *jobs, struct uuid table);
 uint64_t jobs_hash_column(struct slice name);
 bool jobs_writes_column(const struct job *job, struct uuid table, struct slice column);
+
+// A script's bytes. False: malformed or too large; slices point into the bytes.
+void jobs_put_script(struct buffer *bytes, const struct job_script *script);
+MUST_USE bool jobs_take_script(struct cursor *bytes, struct job_script *script);
 
 // The three records. `depth` is how many batches may be recorded ahead of done_through.
 void jobs_put_submission(struct buffer *record, const struct job *job);

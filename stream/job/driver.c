@@ -31,6 +31,8 @@ struct driver {
     struct uuid job_id;
 
     struct slice script;
+    struct buffer arguments; // Of a job that is submitted for the nodes.
+    struct job_script own_script;
     struct lua_job *job;
     struct source *source;
     struct worker_link *link;
@@ -287,7 +289,10 @@ static void driver_finished(void *context)
 
 static void driver_link_failed(void *context, const struct error *error)
 {
-    driver_fail(context, error);
+    struct driver *driver = context;
+    driver->result.may_begin_anew =
+        error->status == STATUS_CONFLICT && worker_link_is_new(driver->link);
+    driver_fail(driver, error);
 }
 
 static void driver_trouble(void *context, const char *text)
@@ -367,6 +372,10 @@ static void driver_submitted(void *context, const struct job *job,
     }
     driver->has_job = true;
     driver->job_id = job->id;
+    if (driver->options.is_submit) {
+        driver_end(driver, STATUS_OK, NULL);
+        return;
+    }
     driver->replay_count = job->batch_count;
     memcpy(driver->replays, job->batches, job->batch_count * sizeof *job->batches);
     // The replays come first; new batches go on from the last record.
@@ -400,7 +409,8 @@ static void driver_submit(struct driver *driver)
     struct job_submission *submission = &driver->submission;
     uint8_t random[16];
     env_random_bytes(driver->env, random, sizeof random);
-    submission->id = uuid_make_random(random);
+    submission->id = driver->options.submission_id != NULL ? *driver->options.submission_id
+                                                           : uuid_make_random(random);
     submission->name = slice_of_text(driver->options.name == NULL ? "" : driver->options.name);
     submission->code_hash = checksum_xxh3(driver->script, 0);
     for (size_t i = 0; i < driver->options.argument_count; i++)
@@ -418,6 +428,7 @@ static void driver_submit(struct driver *driver)
         for (size_t j = 0; j < output->column_count; j++)
             target->columns[j] = slice_of_text(output->names[j]);
     }
+    if (driver->options.is_submit) submission->script = &driver->own_script;
     struct worker_link_options options = {driver->options.ring, driver->options.timeout_ns,
                                           submission};
     driver->link = worker_link_create(driver->env, &options, &events, driver);
@@ -475,6 +486,10 @@ static void driver_tick(struct env_timer *timer)
 static enum status driver_read_script(struct driver *driver, struct error *error)
 {
     const char *path = driver->options.script_path;
+    if (!slice_is_null(driver->options.script)) {
+        driver->script = driver->options.script;
+        return STATUS_OK;
+    }
     struct env_file *file;
     uint64_t size;
     size_t taken = 0;
@@ -492,6 +507,36 @@ static enum status driver_read_script(struct driver *driver, struct error *error
     }
     env_file_close(file);
     return status;
+}
+
+static const char *driver_file_name(const struct driver *driver)
+{
+    const char *slash = strrchr(driver->options.script_path, '/');
+    return slash == NULL ? driver->options.script_path : slash + 1;
+}
+
+// What the nodes need to run it.
+static enum status driver_make_own_script(struct driver *driver, struct error *error)
+{
+    const struct stream_run_options *options = &driver->options;
+    buffer_init(&driver->arguments, JOB_ARGUMENTS_SIZE_MAX);
+    for (size_t i = 0; i < options->argument_count; i++)
+        buffer_put_vint_bytes(&driver->arguments, slice_of_text(options->arguments[i]));
+    if (driver->script.size > JOB_SCRIPT_SIZE_MAX || driver->arguments.overflow)
+        return error_set(error, STATUS_INVALID,
+                         "%s: a script of at most %d KiB, with arguments of at most %d KiB, can be "
+                         "submitted",
+                         options->script_path, JOB_SCRIPT_SIZE_MAX / 1024,
+                         JOB_ARGUMENTS_SIZE_MAX / 1024);
+    driver->own_script = (struct job_script){
+        .file_name = slice_of_text(driver_file_name(driver)),
+        .text = driver->script,
+        .directory = slice_of_text(options->directory),
+        .arguments = buffer_slice(&driver->arguments),
+        .batch_size = options->batch_size,
+        .batch_records = options->batch_records,
+    };
+    return STATUS_OK;
 }
 
 static void driver_fill_options(struct stream_run_options *options)
@@ -515,13 +560,13 @@ struct driver *driver_start(struct env *env, const struct stream_run_options *op
     progress_begin(&driver->progress, env, options->quiet);
     struct error error;
     enum status status = driver_read_script(driver, &error);
+    if (status == STATUS_OK && options->is_submit) status = driver_make_own_script(driver, &error);
     if (status != STATUS_OK) {
         driver_end(driver, status, &error);
         return driver;
     }
-    const char *slash = strrchr(options->script_path, '/');
     struct lua_job_options job = {
-        .name = slash == NULL ? options->script_path : slash + 1,
+        .name = driver_file_name(driver),
         .script = driver->script,
         .arguments = options->arguments,
         .argument_count = options->argument_count,
@@ -554,7 +599,8 @@ void driver_destroy(struct driver *driver)
     mapper_batch_destroy(driver->ready);
     source_destroy(driver->source);
     lua_job_destroy(driver->job);
-    free((void *)(uintptr_t)driver->script.data);
+    if (slice_is_null(driver->options.script)) free((void *)(uintptr_t)driver->script.data);
+    buffer_deinit(&driver->arguments);
     free(driver);
 }
 

@@ -26,6 +26,12 @@ struct stream_run_options {
     uint64_t timeout_ns;         // Without an answer of the node; 0: 60 s.
     uint64_t call_timeout_ns;    // One call of a job's function; 0: 10 s.
     bool quiet;                  // No progress on standard error.
+    // Submit the job with its script, for the nodes to run, and end. Paths begin at `directory`.
+    bool is_submit;
+    const char *directory;
+    // Run a job that was submitted: its script's text, instead of a file, and its submission.
+    struct slice script;
+    const struct uuid *submission_id; // NULL: a new one.
 };
 
 struct driver;
@@ -33,6 +39,8 @@ struct driver_result {
     enum status status;
     struct error error; // When it is not OK.
     uint64_t records, batches;
+    // CONFLICT: another worker recorded something first, and this one nothing. Begin anew.
+    bool may_begin_anew;
 };
 // `done` comes once, in a later turn.
 struct driver *driver_start(struct env *env, const struct stream_run_options *options,
@@ -50,5 +58,11 @@ const struct uuid *driver_unfinished_job(const struct driver *driver);
 
 // All of it on env_uv, with progress and summary. Returns the exit code.
 int stream_run_main(struct env *env, const struct stream_run_options *options);
+// `helenus stream submit`: prints the job's id.
+int stream_submit_main(struct env *env, const struct stream_run_options *options);
+// A worker that a node started for a job that was submitted: the job says what to run, `options`
+// has the ring and the spool's directory. Goes into the directory of who submitted it.
+int stream_worker_main(struct env *env, const struct stream_run_options *options,
+                       const struct uuid *job);
 
 #endif

@@ -145,6 +145,11 @@ static void job_client_print_text(struct slice text)
     (void)putchar('"');
 }
 
+static const char *job_client_state(const struct job *job)
+{
+    return job->state == JOB_OPEN && job->is_halted ? "halted" : jobs_state_text(job->state);
+}
+
 static void job_client_print_json(const struct job_client_item *item, bool is_first)
 {
     const struct job *job = &item->job;
@@ -154,8 +159,7 @@ static void job_client_print_json(const struct job_client_item *item, bool is_fi
     job_client_print_text(item->name);
     (void)printf(", \"id\": \"%s\", \"state\": \"%s\", \"batches_recorded\": %" PRIu64
                  ", \"batches_done\": %" PRIu64 ", \"total\": %" PRIu64 ", \"offsets\": [",
-                 id, jobs_state_text(job->state), job->last_batch, job->done_through,
-                 job->grand_total);
+                 id, job_client_state(job), job->last_batch, job->done_through, job->grand_total);
     for (uint32_t i = 0; i < job->source_count; i++)
         (void)printf("%s%" PRIu64, i == 0 ? "" : ", ", job->last_to[i]);
     (void)printf("], \"tables\": [");
@@ -163,7 +167,9 @@ static void job_client_print_json(const struct job_client_item *item, bool is_fi
         if (i > 0) (void)printf(", ");
         job_client_print_text(item->tables[i]);
     }
-    (void)printf("]}");
+    (void)printf("], \"note\": ");
+    job_client_print_text(slice_of_text(job->note));
+    (void)printf("}");
 }
 
 // A name may hold anything: what would move the cursor becomes "?".
@@ -183,14 +189,18 @@ static void job_client_print_line(const struct job_client_item *item, bool is_fi
     char id[UUID_TEXT_SIZE];
     uuid_format(job->id, id);
     job_client_print_plain(item->name, 20);
-    (void)printf(" %s  %-8s %9" PRIu64 " %9" PRIu64 " %14" PRIu64 " ", id,
-                 jobs_state_text(job->state), job->last_batch, job->done_through, job->grand_total);
+    (void)printf(" %s  %-8s %9" PRIu64 " %9" PRIu64 " %14" PRIu64 " ", id, job_client_state(job),
+                 job->last_batch, job->done_through, job->grand_total);
     for (uint32_t i = 0; i < job->source_count; i++)
         (void)printf(" %" PRIu64, job->last_to[i]);
     (void)printf(" ->");
     for (size_t i = 0; i < item->table_count; i++) {
         (void)putchar(' ');
         job_client_print_plain(item->tables[i], 0);
+    }
+    if (job->note[0] != '\0') {
+        (void)printf("  # ");
+        job_client_print_plain(slice_of_text(job->note), 0);
     }
     (void)putchar('\n');
 }
@@ -235,20 +245,26 @@ int job_client_list(struct env *env, const struct job_client_options *options)
     return 0;
 }
 
-// ---- stop --------------------------------------------------------------------------------------
+// ---- stop, halt, resume -------------------------------------------------------------------------
 
-int job_client_stop(struct env *env, const struct job_client_options *options, const char *name)
+int job_client_mark(struct env *env, const struct job_client_options *options,
+                    enum job_message type, const char *name)
 {
+    bool stops = type == JOB_STOP, halts = type == JOB_HALT;
     struct buffer payload, answer;
     struct error error;
     buffer_init(&payload, MIB);
     buffer_init(&answer, TRANSPORT_MESSAGE_SIZE_MAX);
     buffer_put_vint_bytes(&payload, slice_of_text(name));
     enum status status =
-        job_client_ask(env, &options->ring, JOB_STOP, buffer_slice(&payload), &answer, &error);
+        job_client_ask(env, &options->ring, type, buffer_slice(&payload), &answer, &error);
     buffer_deinit(&payload);
     buffer_deinit(&answer);
-    if (status != STATUS_OK) return job_client_fail("stop", options, &error);
-    (void)printf("%s is stopped; what it has counted stays\n", name);
+    if (status != STATUS_OK)
+        return job_client_fail(stops ? "stop" : halts ? "halt" : "resume", options, &error);
+    (void)printf(stops   ? "%s is stopped; what it has counted stays\n"
+                 : halts ? "%s rests until 'helenus stream resume'\n"
+                         : "%s goes on\n",
+                 name);
     return 0;
 }

@@ -1,4 +1,5 @@
-// Questions about jobs to a node, one at a time: `helenus stream list` and `helenus stream stop`.
+// Questions about jobs to a node, one at a time: `helenus stream list`, `stop`, `halt`
+// and `resume`.
 #ifndef STREAM_JOB_CLIENT_H
 #define STREAM_JOB_CLIENT_H
 
@@ -18,6 +19,8 @@ struct job_client_options {
 
 // The subcommands' own part. Exit codes.
 int job_client_list(struct env *env, const struct job_client_options *options);
-int job_client_stop(struct env *env, const struct job_client_options *options, const char *name);
+// STOP, HALT or RESUME.
+int job_client_mark(struct env *env, const struct job_client_options *options,
+                    enum job_message type, const char *name);
 
 #endif

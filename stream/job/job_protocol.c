@@ -57,9 +57,11 @@ void job_put_submission(struct buffer *bytes, const struct job_submission *submi
     buffer_put_vint(bytes, submission->source_count);
     buffer_put_u64(bytes, submission->source_hash);
     job_put_targets(bytes, submission->targets, submission->target_count);
+    if (submission->script != NULL) jobs_put_script(bytes, submission->script);
 }
 
-bool job_take_submission(struct cursor *bytes, struct job_submission *submission)
+bool job_take_submission(struct cursor *bytes, struct job_submission *submission,
+                         struct job_script *script)
 {
     submission->id = job_take_uuid(bytes);
     submission->name = cursor_vint_bytes(bytes);
@@ -70,8 +72,11 @@ bool job_take_submission(struct cursor *bytes, struct job_submission *submission
         submission->name.size >= JOB_NAME_SIZE_MAX)
         return false;
     submission->source_count = (uint32_t)sources;
-    return job_take_targets(bytes, submission->targets, &submission->target_count) &&
-           cursor_left(bytes) == 0;
+    submission->script = NULL;
+    if (!job_take_targets(bytes, submission->targets, &submission->target_count)) return false;
+    if (cursor_left(bytes) == 0) return true;
+    submission->script = script;
+    return jobs_take_script(bytes, script) && cursor_left(bytes) == 0;
 }
 
 void job_put_batch(struct buffer *bytes, const struct job_batch *batch, uint32_t source_count)

@@ -1,7 +1,7 @@
 // What workers and nodes say to each other about jobs, over ring/transport/transport.h.
 //
 //     SUBMIT  submission 16 bytes | name vbytes | code u64 | sources uv | source hash u64 |
-//             targets
+//             targets | script, if nodes shall run it (ring/metadata/jobs.h)
 //     BATCH   job 16 | batch | done_through uv | grand total u64 | depth uv
 //     PART    job 16 | n uv | cut u64 | map index uv | output uv | (cell key vbytes | sum zv)*
 //     TASK    job 16 | n uv | cut u64 | ts zv | done_through uv | parts uv | home uv | log uv |
@@ -10,6 +10,9 @@
 //     LIST    jobs to skip uv
 //     STOP    name or id, as text, vbytes
 //     RING    nothing
+//     FETCH   job 16
+//     RESUME  name or id, as text, vbytes
+//     HALT    the same
 //
 //     batch   = number uv | ts zv | sources uv × (from uv | to uv) | input hash u64 | sums hash u64
 //     targets = uv × (keyspace vbytes | table vbytes | columns uv × vbytes)
@@ -21,7 +24,7 @@
 // Every answer begins: status u8 | text vbytes. When the status is OK more follows: SUBMIT has the
 // job, each output's columns and the ring, BATCH the log's number, TASK the report (n uv | cut u64
 // | cells uv | hash u64), LIST jobs until the end: name vbytes | job | tables uv × vbytes; none
-// when there are no more; RING the ring.
+// when there are no more; RING the ring; FETCH submission 16 | name vbytes | script.
 //
 // `log` is the number of the metadata log at the node `home` that recorded the batch: a reducer on
 // another node that is behind it catches up first (invariant 11).
@@ -44,7 +47,10 @@ enum job_message {
     JOB_ANSWER,
     JOB_LIST,
     JOB_STOP,
-    JOB_RING
+    JOB_RING,
+    JOB_FETCH,
+    JOB_RESUME,
+    JOB_HALT
 };
 
 // Bytes of cells in one PART.
@@ -64,6 +70,7 @@ struct job_submission {
     uint64_t source_hash;
     struct job_target targets[OUTPUTS_MAX];
     size_t target_count;
+    const struct job_script *script; // NULL: none. Taking gives one in the memory handed over.
 };
 
 struct job_task {
@@ -110,7 +117,8 @@ struct uuid job_take_uuid(struct cursor *bytes);
 
 void job_put_submission(struct buffer *bytes, const struct job_submission *submission);
 // False: malformed. Slices point into the bytes.
-bool job_take_submission(struct cursor *bytes, struct job_submission *submission);
+bool job_take_submission(struct cursor *bytes, struct job_submission *submission,
+                         struct job_script *script);
 
 void job_put_batch(struct buffer *bytes, const struct job_batch *batch, uint32_t source_count);
 bool job_take_batch(struct cursor *bytes, struct job_batch *batch, uint32_t *source_count);

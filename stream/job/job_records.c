@@ -186,35 +186,120 @@ static const struct job *job_records_find_named(const struct job_service *servic
     return job;
 }
 
-// Seals a job: none of its batches is recorded or run any more. What is counted stays.
-static void job_records_stop_now(struct job_service_operation *operation, struct cursor *bytes)
+// What `stop`, `halt` and `resume` have in common: the job by its name, a mark in the log.
+static void job_records_mark(struct job_service_operation *operation, struct cursor *bytes,
+                             bool (*make)(const struct job *job, struct job_mark *mark,
+                                          struct error *error))
 {
     struct job_service *service = operation->service;
     struct slice name = cursor_vint_bytes(bytes);
     struct error error;
-    if (bytes->failed || cursor_left(bytes) > 0) {
-        job_service_finish_with(operation, STATUS_INVALID, "a request that makes no sense");
+    enum status status = STATUS_OK;
+    const struct job *job = NULL;
+    struct job_mark mark = {.state = JOB_OPEN};
+    if (bytes->failed || cursor_left(bytes) > 0)
+        status = error_set(&error, STATUS_INVALID, "a request that makes no sense");
+    else if ((job = job_records_find_named(service, name)) == NULL)
+        status = error_set(&error, STATUS_NOT_FOUND, "there is no job '%.*s'", (int)name.size,
+                           name.data);
+    else if (job->state != JOB_OPEN)
+        status = error_set(&error, STATUS_INVALID, "the job '%.*s' is %s already", (int)name.size,
+                           name.data, jobs_state_text(job->state));
+    else if (!make(job, &mark, &error))
+        status = error.status;
+    if (status != STATUS_OK) {
+        job_service_finish_with(operation, status, error.text);
         return;
     }
-    const struct job *job = job_records_find_named(service, name);
-    if (job != NULL && job->state == JOB_OPEN) {
-        operation->job = job->id;
-        metadata_record_done(service->options.metadata, &operation->change, job->id,
-                             job->done_through, job->grand_total, JOB_SEALED, job_records_recorded);
-        return;
-    }
-    if (job == NULL)
-        (void)error_set(&error, STATUS_NOT_FOUND, "there is no job '%.*s'", (int)name.size,
-                        name.data);
-    else
-        (void)error_set(&error, STATUS_INVALID, "the job '%.*s' is %s already", (int)name.size,
-                        name.data, jobs_state_text(job->state));
-    job_service_finish_with(operation, error.status, error.text);
+    mark.job = operation->job = job->id;
+    mark.done_through = job->done_through;
+    mark.grand_total = job->grand_total;
+    metadata_mark_job(service->options.metadata, &operation->change, &mark, job_records_recorded);
+}
+
+// Seals a job: none of its batches is recorded or run any more. What is counted stays.
+static bool job_records_make_stop(const struct job *job, struct job_mark *mark, struct error *error)
+{
+    (void)job, (void)error;
+    mark->state = JOB_SEALED;
+    return true;
+}
+
+static bool job_records_make_halt(const struct job *job, struct job_mark *mark, struct error *error)
+{
+    mark->run = JOB_MARK_HALTS;
+    mark->note = "by hand";
+    if (job->script != NULL) return true;
+    (void)error_set(error, STATUS_INVALID,
+                    "the job '%s' is run by hand: end its worker, and run it again to go on",
+                    job->name);
+    return false;
+}
+
+static bool job_records_make_resume(const struct job *job, struct job_mark *mark,
+                                    struct error *error)
+{
+    mark->run = JOB_MARK_GOES_ON;
+    mark->note = "";
+    if (job->script != NULL) return true;
+    (void)error_set(error, STATUS_INVALID,
+                    "the job '%s' was not submitted: helenus stream run --name %s ... goes on",
+                    job->name, job->name);
+    return false;
+}
+
+static void job_records_stop_now(struct job_service_operation *operation, struct cursor *bytes)
+{
+    job_records_mark(operation, bytes, job_records_make_stop);
+}
+
+static void job_records_halt_now(struct job_service_operation *operation, struct cursor *bytes)
+{
+    job_records_mark(operation, bytes, job_records_make_halt);
+}
+
+static void job_records_resume_now(struct job_service_operation *operation, struct cursor *bytes)
+{
+    job_records_mark(operation, bytes, job_records_make_resume);
 }
 
 void job_records_stop(struct job_service *service, struct transport_connection *connection,
                       uint64_t id, struct slice request)
 {
-    struct job_service_operation *operation = job_service_begin(service, connection, id);
-    job_service_catch_up(operation, request, job_records_stop_now);
+    job_service_catch_up(job_service_begin(service, connection, id), request, job_records_stop_now);
+}
+
+void job_records_halt(struct job_service *service, struct transport_connection *connection,
+                      uint64_t id, struct slice request)
+{
+    job_service_catch_up(job_service_begin(service, connection, id), request, job_records_halt_now);
+}
+
+void job_records_resume(struct job_service *service, struct transport_connection *connection,
+                        uint64_t id, struct slice request)
+{
+    job_service_catch_up(job_service_begin(service, connection, id), request,
+                         job_records_resume_now);
+}
+
+// ---- FETCH -------------------------------------------------------------------------------------
+
+void job_records_fetch(struct job_service *service, struct transport_connection *connection,
+                       uint64_t id, struct cursor *bytes)
+{
+    const struct job *job = jobs_find(job_service_jobs(service), job_take_uuid(bytes));
+    struct error error;
+    if (bytes->failed || job == NULL || job->script == NULL) {
+        (void)error_set(&error, STATUS_NOT_FOUND, "no such job was submitted");
+        job_service_say(connection, id, &error);
+        return;
+    }
+    struct buffer answer;
+    buffer_init(&answer, JOB_SERVICE_ANSWER_MAX);
+    job_put_answer(&answer, STATUS_OK, "");
+    job_put_uuid(&answer, job->submission_id);
+    buffer_put_vint_bytes(&answer, slice_of_text(job->name));
+    jobs_put_script(&answer, job->script);
+    job_service_answer(connection, id, &answer);
+    buffer_deinit(&answer);
 }

@@ -186,6 +186,15 @@ static void job_service_request(void *context, struct transport_connection *conn
     case JOB_RING:
         job_records_ring(service, connection, id, &bytes);
         break;
+    case JOB_FETCH:
+        job_records_fetch(service, connection, id, &bytes);
+        break;
+    case JOB_RESUME:
+        job_records_resume(service, connection, id, payload);
+        break;
+    case JOB_HALT:
+        job_records_halt(service, connection, id, payload);
+        break;
     default:
         job_service_say_bad(connection, id);
     }
@@ -214,11 +223,13 @@ enum status job_service_create(struct env *env, const struct job_service_options
     else
         status =
             transport_listen(env, &options->address, &events, service, &service->server, error);
-    if (status == STATUS_OK)
-        *made = service;
-    else
+    if (status != STATUS_OK) {
         free(service);
-    return status;
+        return status;
+    }
+    if (options->program != NULL) service->runner = job_runner_create(env, options);
+    *made = service;
+    return STATUS_OK;
 }
 
 struct env_address job_service_address(const struct job_service *service)
@@ -240,7 +251,7 @@ static void job_service_end(struct env_task *task)
 
 static void job_service_end_if_idle(struct job_service *service)
 {
-    if (!service->is_closing || service->operations != NULL) return;
+    if (!service->is_closing || service->operations != NULL || service->runner != NULL) return;
     env_task_post(service->env, &service->end, job_service_end);
 }
 
@@ -256,6 +267,13 @@ static void job_service_forget_workers(struct job_service *service)
         messaging_set_workers(service->options.messaging, NULL, NULL);
 }
 
+static void job_service_runner_is_closed(void *context)
+{
+    struct job_service *service = context;
+    service->runner = NULL;
+    job_service_end_if_idle(service);
+}
+
 void job_service_close(struct job_service *service, void (*closed)(void *context), void *context)
 {
     service->closed = closed;
@@ -264,12 +282,15 @@ void job_service_close(struct job_service *service, void (*closed)(void *context
     job_service_forget_workers(service);
     if (service->server != NULL) transport_server_close(service->server);
     service->server = NULL;
+    if (service->runner != NULL)
+        job_runner_close(service->runner, job_service_runner_is_closed, service);
     job_service_end_if_idle(service);
 }
 
 void job_service_abandon(struct job_service *service)
 {
     job_service_forget_workers(service);
+    job_runner_abandon(service->runner);
     if (service->server != NULL) transport_server_abandon(service->server);
     while (service->operations != NULL) {
         struct job_service_operation *operation = service->operations;

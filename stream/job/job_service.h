@@ -20,7 +20,10 @@ struct job_service_options {
     struct messaging *messaging; // Whose port it serves; NULL: it listens at `address` itself.
     struct liveness *liveness;   // NULL in a ring of one.
     uint16_t self;               // Our number among the members.
-    struct env_address address;
+    struct env_address address;  // For workers.
+    // Of workers of jobs that the nodes run themselves: our own program, and where those write what
+    // they have to say. NULL: no job is run here.
+    const char *program, *worker_log;
     struct metadata *metadata;
     struct coordinator *coordinator;
     struct engine *engine;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "ring/transport/transport.h"
 #include "stream/job/job_protocol.h"
+#include "stream/job/job_runner.h"
 #include "stream/job/job_service.h"
 #include "stream/job/reducer.h"
 
@@ -30,6 +31,7 @@ struct job_service_operation {
     uint64_t id;
     struct metadata_job_change change;
     struct job_submission submission;       // SUBMIT: its slices are in the arena.
+    struct job_script script;               // Of it, if it has one.
     struct job_output outputs[OUTPUTS_MAX]; // SUBMIT: of the tables as they are now.
     struct uuid job;
     enum { WAITS_NOT, WAITS_TO_LIST, WAITS_TO_RESUME } waits; // For all that was asked before.
@@ -65,6 +67,7 @@ struct job_service {
     struct job_service_worker workers[JOB_SERVICE_WORKERS_MAX];
     struct job_service_reducer reducers[JOB_SERVICE_REDUCERS_MAX];
     size_t reducer_count, operation_count;
+    struct job_runner *runner; // NULL: no job is run here.
     bool is_answering;
     struct env_task end;
     void (*closed)(void *context);
@@ -111,6 +114,12 @@ void job_records_stop(struct job_service *service, struct transport_connection *
 void job_records_list(struct job_service *service, struct transport_connection *connection,
                       uint64_t id, struct slice request);
 void job_records_tell_list(struct job_service_operation *operation);
+void job_records_resume(struct job_service *service, struct transport_connection *connection,
+                        uint64_t id, struct slice request);
+void job_records_halt(struct job_service *service, struct transport_connection *connection,
+                      uint64_t id, struct slice request);
+void job_records_fetch(struct job_service *service, struct transport_connection *connection,
+                       uint64_t id, struct cursor *bytes);
 void job_records_ring(struct job_service *service, struct transport_connection *connection,
                       uint64_t id, struct cursor *bytes);
 void job_records_put_ring(const struct job_service *service, struct buffer *answer);

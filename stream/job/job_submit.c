@@ -69,6 +69,7 @@ static void job_submit_recorded(struct metadata_job_change *change, enum status 
     struct job_service_operation *operation =
         CONTAINER_OF(change, struct job_service_operation, change);
     const struct job *job = job_submit_find(operation->service, operation->submission.id);
+    if (operation->service->runner != NULL) job_runner_look(operation->service->runner);
     if (status != STATUS_OK || job == NULL)
         job_service_finish_with(operation, status == STATUS_OK ? STATUS_OVERLOADED : status,
                                 "the job could not be recorded");
@@ -82,6 +83,15 @@ static void job_submit_copy(struct job_service_operation *operation,
     struct job_submission *to = &operation->submission;
     *to = *from;
     to->name = arena_copy(&operation->arena, from->name);
+    if (from->script != NULL) {
+        struct job_script *script = &operation->script;
+        *script = *from->script;
+        script->file_name = arena_copy(&operation->arena, script->file_name);
+        script->text = arena_copy(&operation->arena, script->text);
+        script->directory = arena_copy(&operation->arena, script->directory);
+        script->arguments = arena_copy(&operation->arena, script->arguments);
+        to->script = script;
+    }
     for (size_t i = 0; i < to->target_count; i++) {
         struct job_target *target = &to->targets[i];
         target->keyspace = arena_copy(&operation->arena, target->keyspace);
@@ -105,6 +115,7 @@ static void job_submit_new(struct job_service_operation *operation)
         .source_count = submission->source_count,
         .source_hash = submission->source_hash,
         .output_count = (uint32_t)submission->target_count,
+        .script = submission->script,
     };
     memcpy(job.outputs, operation->outputs, submission->target_count * sizeof *job.outputs);
     memcpy(job.name, submission->name.data, submission->name.size);
@@ -134,8 +145,9 @@ static void job_submit_run(struct job_service_operation *operation, struct curso
 {
     struct job_service *service = operation->service;
     struct job_submission submission;
+    struct job_script script;
     struct error error;
-    if (!job_take_submission(bytes, &submission) ||
+    if (!job_take_submission(bytes, &submission, &script) ||
         memchr(submission.name.data, '\0', submission.name.size) != NULL) {
         job_service_finish_with(operation, STATUS_INVALID, "a submission that makes no sense");
         return;

@@ -1,25 +1,24 @@
-// The subcommand's own part: a loop, a summary, an exit code.
+// The subcommands' own part: a loop, a summary, an exit code.
 #include "base/env_uv.h"
 #include "base/limits.h"
 #include "stream/job/driver.h"
 #include "stream/job/job_client.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 struct stream_run {
     struct env *env;
     struct driver *driver;
-    int code;
+    const struct stream_run_options *options;
+    struct driver_result result;
 };
 
 static void stream_run_ended(void *context, const struct driver_result *result)
 {
     struct stream_run *run = context;
-    struct progress *progress = driver_progress(run->driver);
-    run->code = result->status == STATUS_OK ? 0 : 1;
-    progress_end(progress, result->status == STATUS_OK ? "done" : "stopped");
-    if (run->code != 0) (void)fprintf(stderr, "helenus stream run: %s\n", result->error.text);
+    run->result = *result;
     env_uv_stop(run->env);
 }
 
@@ -43,18 +42,142 @@ static void stream_run_stop_job(struct stream_run *run, const struct stream_run_
     buffer_deinit(&answer);
 }
 
+// Threads of a job can not be stopped: a script that loops for ever, or a read from a pipe that
+// nobody fills. All that counts is durable, so the process may go at once.
+static void stream_run_end_driver(struct stream_run *run, int code)
+{
+    if (driver_is_busy(run->driver)) {
+        (void)fflush(stdout);
+        _exit(code);
+    }
+    driver_destroy(run->driver);
+}
+
+static int stream_run_once(struct stream_run *run)
+{
+    run->driver = driver_start(run->env, run->options, stream_run_ended, run);
+    env_uv_run(run->env);
+    return run->result.status == STATUS_OK ? 0 : 1;
+}
+
+// Also when another worker was quicker, once more: what a worker that is dead had under way may
+// have reached the log after the new one looked at it (rule 1: it adopts what is there).
+static int stream_run_job(struct stream_run *run)
+{
+    enum { ATTEMPTS_MAX = 3 };
+    int code = stream_run_once(run);
+    for (int i = 1; i < ATTEMPTS_MAX && code != 0 && run->result.may_begin_anew &&
+                    !driver_is_busy(run->driver);
+         i++) {
+        driver_destroy(run->driver);
+        code = stream_run_once(run);
+    }
+    return code;
+}
+
 int stream_run_main(struct env *env, const struct stream_run_options *options)
 {
-    struct stream_run run = {.env = env, .code = 1};
-    run.driver = driver_start(env, options, stream_run_ended, &run);
-    env_uv_run(env);
+    struct stream_run run = {.env = env, .options = options};
+    int code = stream_run_job(&run);
+    progress_end(driver_progress(run.driver), code == 0 ? "done" : "stopped");
+    if (code != 0) (void)fprintf(stderr, "helenus stream run: %s\n", run.result.error.text);
     stream_run_stop_job(&run, options);
-    if (driver_is_busy(run.driver)) {
-        // A script that loops for ever, or a read from a pipe that nobody fills: no thread of ours
-        // can be stopped, but all that counts is durable, so the process may go at once.
-        (void)fflush(stdout);
-        _exit(run.code);
+    stream_run_end_driver(&run, code);
+    return code;
+}
+
+int stream_submit_main(struct env *env, const struct stream_run_options *options)
+{
+    struct stream_run run = {.env = env, .options = options};
+    int code = stream_run_once(&run);
+    if (code != 0) {
+        (void)fprintf(stderr, "helenus stream submit: %s\n", run.result.error.text);
+    } else {
+        char id[UUID_TEXT_SIZE];
+        uuid_format(*driver_unfinished_job(run.driver), id);
+        (void)printf("%s\n", id);
     }
-    driver_destroy(run.driver);
-    return run.code;
+    stream_run_end_driver(&run, code);
+    return code;
+}
+
+// ---- A worker of a job that was submitted -------------------------------------------------------
+
+enum { WORKER_ARGUMENTS_MAX = 1024, WORKER_SAYS_DESCRIPTOR = 3 };
+
+struct stream_worker {
+    struct buffer answer;
+    struct uuid submission_id;
+    struct job_script script;
+    struct arena arena;
+    const char *arguments[WORKER_ARGUMENTS_MAX];
+    struct stream_run_options options;
+};
+
+// What the node hears from it.
+static int stream_worker_fail(const struct error *error)
+{
+    (void)fprintf(stderr, "helenus stream worker: %s\n", error->text);
+    (void)!write(WORKER_SAYS_DESCRIPTOR, error->text, strlen(error->text));
+    return 1;
+}
+
+static const char *stream_worker_text(struct stream_worker *worker, struct slice text)
+{
+    return arena_format(&worker->arena, "%.*s", (int)text.size, (const char *)text.data);
+}
+
+static enum status stream_worker_fetch(struct env *env, struct stream_worker *worker,
+                                       const struct uuid *job, struct error *error)
+{
+    struct buffer payload;
+    buffer_init(&payload, KIB);
+    job_put_uuid(&payload, *job);
+    enum status status = job_client_ask(env, &worker->options.ring, JOB_FETCH,
+                                        buffer_slice(&payload), &worker->answer, error);
+    buffer_deinit(&payload);
+    if (status != STATUS_OK) return status;
+    struct cursor cursor = cursor_make(buffer_slice(&worker->answer));
+    worker->submission_id = job_take_uuid(&cursor);
+    struct slice name = cursor_vint_bytes(&cursor);
+    if (!jobs_take_script(&cursor, &worker->script))
+        return error_set(error, STATUS_MALFORMED, "the node's answer makes no sense");
+    struct cursor arguments = cursor_make(worker->script.arguments);
+    size_t count = 0;
+    while (cursor_left(&arguments) > 0 && count < WORKER_ARGUMENTS_MAX)
+        worker->arguments[count++] = stream_worker_text(worker, cursor_vint_bytes(&arguments));
+    worker->options.script_path = stream_worker_text(worker, worker->script.file_name);
+    worker->options.script = worker->script.text;
+    worker->options.arguments = worker->arguments;
+    worker->options.argument_count = count;
+    worker->options.name = name.size == 0 ? NULL : stream_worker_text(worker, name);
+    worker->options.batch_size = worker->script.batch_size;
+    worker->options.batch_records = worker->script.batch_records;
+    worker->options.submission_id = &worker->submission_id;
+    return STATUS_OK;
+}
+
+int stream_worker_main(struct env *env, const struct stream_run_options *options,
+                       const struct uuid *job)
+{
+    struct stream_worker worker = {.options = *options};
+    struct error error;
+    buffer_init(&worker.answer, MIB);
+    arena_init(&worker.arena, KIB);
+    enum status status = stream_worker_fetch(env, &worker, job, &error);
+    if (status == STATUS_OK && chdir(stream_worker_text(&worker, worker.script.directory)) != 0)
+        status = error_set(&error, STATUS_NOT_FOUND, "%s is not there",
+                           stream_worker_text(&worker, worker.script.directory));
+    int code;
+    if (status == STATUS_OK) {
+        struct stream_run run = {.env = env, .options = &worker.options};
+        code = stream_run_job(&run);
+        if (code != 0) (void)stream_worker_fail(&run.result.error);
+        stream_run_end_driver(&run, code);
+    } else {
+        code = stream_worker_fail(&error);
+    }
+    arena_deinit(&worker.arena);
+    buffer_deinit(&worker.answer);
+    return code;
 }
