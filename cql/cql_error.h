@@ -20,6 +20,7 @@
     X(READ_FAILURE,    0x1300)           \
     X(FUNCTION,        0x1400)           \
     X(WRITE_FAILURE,   0x1500)           \
+    X(CAS_WRITE_UNKNOWN, 0x1700)         \
     X(SYNTAX,          0x2000)           \
     X(UNAUTHORIZED,    0x2100)           \
     X(INVALID,         0x2200)           \

@@ -34,6 +34,11 @@ void execution_batch_start(struct execution *execution);
 // The entries of a BATCH message.
 void execution_entries_start(struct execution *execution, int type,
                              const struct batch_entry *entries, size_t count);
+// Those of them that have IF: parts of one partition, each with its values. `plans` and `bindings`
+// are copied.
+void execution_conditional_start(struct execution *execution,
+                                 const struct modification_plan *const *plans,
+                                 const struct binding *bindings, size_t count, bool is_batch);
 void execution_truncate_start(struct execution *execution);
 void execution_schema_start(struct execution *execution);
 void execution_describe_start(struct execution *execution);

@@ -227,6 +227,10 @@ static bool modification_check_consistency(struct execution *execution,
 void execution_modification_start(struct execution *execution)
 {
     const struct modification_plan *plan = &execution->statement->plan->modification;
+    if (plan->is_conditional) {
+        execution_conditional_start(execution, &plan, &execution->state->binding, 1, false);
+        return;
+    }
     if (!modification_check_consistency(execution, plan) ||
         !modification_check_job(execution, plan)) {
         execution_fail(execution);
@@ -337,9 +341,22 @@ static const char *modification_write_type(enum cql_batch_type type)
                                         : "COUNTER";
 }
 
+static void modification_conditional_batch(struct execution *execution)
+{
+    const struct batch_plan *plan = &execution->statement->plan->batch;
+    struct binding *bindings = ARENA_NEW_ARRAY(&execution->arena, struct binding, plan->part_count);
+    for (size_t i = 0; i < plan->part_count; i++)
+        bindings[i] = execution->state->binding;
+    execution_conditional_start(execution, plan->parts, bindings, plan->part_count, true);
+}
+
 void execution_batch_start(struct execution *execution)
 {
     const struct batch_plan *plan = &execution->statement->plan->batch;
+    if (plan->is_conditional) {
+        modification_conditional_batch(execution);
+        return;
+    }
     struct modification_work *work =
         modification_new_work(execution, modification_write_type(plan->type));
     struct change_options options = {modification_timestamp(execution), execution->state->now_s,
@@ -366,15 +383,36 @@ void execution_batch_start(struct execution *execution)
     modification_write(work);
 }
 
+static bool modification_check_entry(struct execution *execution, const struct batch_entry *entry)
+{
+    return entry->value_count == entry->statement->marker_count ||
+           cql_error_set(&execution->error, CQL_ERROR_INVALID,
+                         "There were %d markers(?) in CQL but %zu bound variables",
+                         entry->statement->marker_count, entry->value_count);
+}
+
+static void modification_conditional_entries(struct execution *execution,
+                                             const struct batch_entry *entries,
+                                             const struct modification_plan *const *plans,
+                                             size_t count)
+{
+    struct binding *bindings = ARENA_NEW_ARRAY(&execution->arena, struct binding, count);
+    for (size_t i = 0; i < count; i++) {
+        bindings[i] = execution->state->binding;
+        bindings[i].values = entries[i].values;
+        if (modification_check_entry(execution, &entries[i])) continue;
+        execution_fail(execution);
+        return;
+    }
+    execution_conditional_start(execution, plans, bindings, count, true);
+}
+
 static bool modification_add_entry(struct execution *execution, struct modification_work *work,
                                    const struct batch_entry *entry,
                                    const struct change_options *options)
 {
     const struct modification_plan *plan = &entry->statement->plan->modification;
-    if (entry->value_count != entry->statement->marker_count)
-        return cql_error_set(&execution->error, CQL_ERROR_INVALID,
-                             "There were %d markers(?) in CQL but %zu bound variables",
-                             entry->statement->marker_count, entry->value_count);
+    if (!modification_check_entry(execution, entry)) return false;
     if (plan->reads_lists) return modification_refuse_lists(execution);
     if (!modification_check_job(execution, plan)) return false;
     struct binding binding = execution->state->binding;
@@ -392,7 +430,7 @@ void execution_entries_start(struct execution *execution, int type,
         modification_new_work(execution, modification_write_type(batch_type));
     const struct modification_plan **plans =
         ARENA_NEW_ARRAY(&execution->arena, const struct modification_plan *, count + 1);
-    bool is_ok = true;
+    bool is_ok = true, is_conditional = false;
     for (size_t i = 0; i < count && is_ok; i++) {
         if (entries[i].statement->kind != STATEMENT_MODIFICATION)
             is_ok = cql_error_set(&execution->error, CQL_ERROR_INVALID,
@@ -400,8 +438,13 @@ void execution_entries_start(struct execution *execution, int type,
                                   "statements are allowed.");
         else
             plans[i] = &entries[i].statement->plan->modification;
+        if (is_ok && plans[i]->is_conditional) is_conditional = true;
     }
     is_ok = is_ok && batch_analysis_check(batch_type, false, plans, count, &execution->error);
+    if (is_ok && is_conditional) {
+        modification_conditional_entries(execution, entries, plans, count);
+        return;
+    }
     struct change_options options = {modification_timestamp(execution), execution->state->now_s,
                                      NULL, 0};
     for (size_t i = 0; i < count && is_ok; i++)

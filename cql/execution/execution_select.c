@@ -45,11 +45,21 @@ static size_t select_cut_ranges(struct select_work *work)
     return count;
 }
 
+// How many rows the next read will want at most; 0: that is not known, rows may be left out.
+static uint32_t select_row_max(const struct select_work *work)
+{
+    if (work->rows_max == UINT32_MAX || work->filter_count > 0 || work->plan->is_grouped) return 0;
+    uint32_t rows = work->rows_max - work->progress.rows;
+    return work->per_partition_limit < rows && work->keys != NULL ? work->per_partition_limit
+                                                                  : rows;
+}
+
 // Prepares the next read. False: there is nothing more.
 bool select_next_read(struct select_work *work)
 {
     struct select_progress *progress = &work->progress;
     struct coordinator_read *read = &work->read;
+    read->row_max = select_row_max(work);
     bool wants_rest = progress->in_partition;
     // A partition that has had its rows, and is not the open group's, is behind us.
     if (wants_rest && !work->plan->is_grouped &&
@@ -131,6 +141,7 @@ static bool select_has_room(struct select_work *work)
 static void select_fail(struct select_work *work)
 {
     select_count(work, 0);
+    if (work->cas != NULL) paxos_cas_cancel(work->cas);
     execution_fail(work->execution);
 }
 
@@ -156,7 +167,7 @@ void select_finish(struct select_work *work)
         }
     }
     if (progress->failed) {
-        execution_fail(execution);
+        select_fail(work);
         return;
     }
     if (plan->needs_sort) select_sort(work);
@@ -174,6 +185,10 @@ void select_finish(struct select_work *work)
         execution->result.paging_state =
             paging_state_encode(&state, plan->table->id, &execution->arena);
     }
+    if (work->cas != NULL) {
+        select_end_serial(work);
+        return;
+    }
     if (plan->warning != NULL) execution_add_warning(execution, plan->warning);
     execution_succeed(execution, RESULT_ROWS);
 }
@@ -181,7 +196,10 @@ void select_finish(struct select_work *work)
 static void select_read_done(struct coordinator_read *read, const struct coordinator_result *result)
 {
     struct select_work *work = CONTAINER_OF(read, struct select_work, read);
-    if (result->outcome != COORDINATOR_OK) select_count(work, 0);
+    if (result->outcome != COORDINATOR_OK) {
+        select_count(work, 0);
+        if (work->cas != NULL) paxos_cas_cancel(work->cas);
+    }
     if (!execution_check(work->execution, result, false, "SIMPLE")) return;
     select_move_on(work);
     if (work->progress.failed || work->progress.is_full)
@@ -196,7 +214,7 @@ static void select_step(struct select_work *work, bool is_first)
 {
     struct execution *execution = work->execution;
     struct coordinator *coordinator = execution->processor->coordinator;
-    enum consistency consistency = execution->options->consistency;
+    enum consistency consistency = work->consistency;
     if (execution->is_canceled) {
         cql_error_set(&execution->error, CQL_ERROR_SERVER, "The client is gone");
         select_fail(work);
@@ -342,7 +360,7 @@ static void select_abandon(struct execution *execution)
     coordinator_read_abandon(&work->read);
 }
 
-void execution_select_start(struct execution *execution)
+struct select_work *select_begin(struct execution *execution)
 {
     struct select_work *work = ARENA_NEW(&execution->arena, struct select_work);
     const struct select_plan *plan = &execution->statement->plan->select;
@@ -357,17 +375,33 @@ void execution_select_start(struct execution *execution)
     work->read.consume = select_consume;
     work->read.table = plan->table;
     work->read.now_s = execution->state->now_s;
+    work->consistency = execution->options->consistency;
     execution->state->work = work;
     execution->state->abandon = select_abandon;
+    return select_bind(work) ? work : NULL;
+}
+
+void select_run(struct select_work *work)
+{
+    select_step(work, true);
+}
+
+void execution_select_start(struct execution *execution)
+{
     bool is_ok = execution->options->consistency != CONSISTENCY_ANY ||
                  cql_error_set(&execution->error, CQL_ERROR_INVALID,
                                "ANY ConsistencyLevel is only supported for writes");
-    if (!is_ok || !select_bind(work)) {
+    struct select_work *work = is_ok ? select_begin(execution) : NULL;
+    if (work == NULL) {
         execution_fail(execution);
         return;
     }
-    if (plan->table->is_virtual)
+    bool is_serial =
+        work->consistency == CONSISTENCY_SERIAL || work->consistency == CONSISTENCY_LOCAL_SERIAL;
+    if (work->plan->table->is_virtual)
         select_run_virtual(work);
+    else if (is_serial && work->keys != NULL && work->key_count > 0)
+        select_start_serial(work);
     else
-        select_step(work, true);
+        select_run(work);
 }

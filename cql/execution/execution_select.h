@@ -58,6 +58,8 @@ struct select_work {
     size_t sorted_capacity;
     struct slice *components;  // Of the present partition's key.
     struct memtable *memtable; // Of a virtual table.
+    enum consistency consistency;
+    struct paxos_cas *cas; // Of a serial read; NULL: it is none.
 };
 
 // execution_select_rows.c: one partition that a step reads, its rows and groups.
@@ -75,6 +77,14 @@ void select_sort(struct select_work *work);
 bool select_next_read(struct select_work *work);
 void select_move_on(struct select_work *work);
 void select_finish(struct select_work *work);
+// A new execution of the same statement, bound; NULL: the execution's error is set.
+struct select_work *select_begin(struct execution *execution);
+void select_run(struct select_work *work);
+
+// execution_select_serial.c: the read of one partition at SERIAL. It begins select_begin() anew
+// each time that Paxos allows it to read; select_end_serial() takes over once the rows are there.
+void select_start_serial(struct select_work *work);
+void select_end_serial(struct select_work *work);
 
 // execution_select_virtual.c: the whole of it, in memory.
 void select_run_virtual(struct select_work *work);

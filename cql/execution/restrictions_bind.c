@@ -245,9 +245,8 @@ static int restrictions_compare_starts(const void *a, const void *b, void *table
     return bound_compare(table, &left->start, &right->start);
 }
 
-// Sorted, without empty and equal ones.
-static size_t restrictions_tidy_ranges(const struct table *table, struct clustering_range *ranges,
-                                       size_t count)
+size_t restrictions_sort_ranges(const struct table *table, struct clustering_range *ranges,
+                                size_t count)
 {
     size_t left = 0;
     for (size_t i = 0; i < count; i++)
@@ -295,7 +294,7 @@ bool restrictions_bind_ranges(const struct restrictions *restrictions,
         (*ranges)[i].end =
             restrictions_make_bound(&prefixes, i, last, last_values, false, binding->arena);
     }
-    *count = restrictions_tidy_ranges(table, *ranges, prefixes.count);
+    *count = restrictions_sort_ranges(table, *ranges, prefixes.count);
     return true;
 }
 

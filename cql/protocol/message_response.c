@@ -111,6 +111,11 @@ static void put_error_extras(struct buffer *buffer, int version, enum cql_error_
         else
             put_write_type(buffer, version, error, code == CQL_ERROR_WRITE_TIMEOUT);
         break;
+    case CQL_ERROR_CAS_WRITE_UNKNOWN: // Made for v5 alone.
+        buffer_put_u16(buffer, (uint16_t)result->consistency);
+        buffer_put_u32(buffer, not_negative(result->received));
+        buffer_put_u32(buffer, not_negative(result->required));
+        break;
     case CQL_ERROR_FUNCTION:
         put_text(buffer, error->keyspace);
         put_text(buffer, error->table);

@@ -255,6 +255,8 @@ static bool set_unprepared(struct cql_error *error, struct slice id)
 static void choose_metadata(struct request *request, const struct prepared *prepared,
                             const struct message_query *query)
 {
+    // Rows of a conditional statement have other columns each time: never without them.
+    if (prepared->statement->kind != STATEMENT_SELECT) return;
     struct slice current = slice_make(prepared->metadata_id, PREPARED_ID_SIZE);
     if (request->connection->version >= 5 && !slice_equals(query->result_metadata_id, current)) {
         request->metadata = MESSAGE_METADATA_CHANGED;

@@ -42,31 +42,51 @@ static bool modification_has_conditions(const struct cql_conditions *conditions)
     return conditions->if_exists || conditions->if_not_exists || conditions->conditions.count > 0;
 }
 
-// Conditions are refused; what Cassandra itself refuses about them comes first.
-static bool modification_check_conditions(struct analysis *analysis,
-                                          const struct cql_conditions *conditions,
-                                          const struct modification_plan *plan)
+static bool modification_prepare_conditions(struct analysis *analysis,
+                                            const struct cql_conditions *conditions,
+                                            struct modification_plan *plan)
 {
-    if (!modification_has_conditions(conditions)) return true;
-    for (size_t i = 0; i < conditions->conditions.count; i++) {
-        const struct cql_relation *condition = &conditions->conditions.items[i];
-        const struct column *column = analysis_find_column(analysis, condition->columns.items[0]);
-        if (column == NULL) return false;
-        if (column->kind < COLUMN_STATIC)
-            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                                 "PRIMARY KEY column '%.*s' cannot have IF conditions",
-                                 SLICE_TEXT(column->name));
-        if (column->type->kind == TYPE_COUNTER)
-            return modification_refuse(analysis, "Conditions on counters are not supported");
-    }
+    plan->is_conditional = modification_has_conditions(conditions);
+    plan->if_exists = conditions->if_exists;
+    plan->if_not_exists = conditions->if_not_exists;
+    size_t count = conditions->conditions.count;
+    struct condition *made = ARENA_NEW_ARRAY(analysis->arena, struct condition, count + 1);
+    for (size_t i = 0; i < count; i++)
+        if (!condition_prepare(analysis, &conditions->conditions.items[i], &made[i])) return false;
+    plan->conditions = made;
+    plan->condition_count = count;
+    return true;
+}
+
+// Some condition is on a regular column: then a row has to be named, whatever is changed.
+static bool modification_asks_row(const struct modification_plan *plan)
+{
+    for (size_t i = 0; i < plan->condition_count; i++)
+        if (plan->conditions[i].column->kind == COLUMN_REGULAR) return true;
+    return false;
+}
+
+static bool modification_check_conditions(struct analysis *analysis, struct modification_plan *plan)
+{
+    if (!plan->is_conditional) return true;
+    bool is_deletion = plan->kind == MODIFICATION_DELETE;
     if (plan->table->is_counter)
         return modification_refuse(analysis,
                                    "Conditional updates are not supported on counter tables");
     if (plan->timestamp != NULL)
         return modification_refuse(analysis,
                                    "Cannot provide custom timestamp for conditional updates");
-    return modification_refuse(analysis,
-                               "Conditional updates (IF) are not supported by Helenus yet");
+    if (plan->restrictions.keys_have_in)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "IN on the partition key is not supported with conditional %s",
+                             is_deletion ? "deletions" : "updates");
+    if (plan->restrictions.clustering_has_in)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "IN on the clustering key columns is not supported with conditional "
+                             "%s",
+                             is_deletion ? "deletions" : "updates");
+    plan->is_of_static_row = !plan->changes_rows && !modification_asks_row(plan);
+    return true;
 }
 
 static bool modification_check_counter(struct analysis *analysis,
@@ -403,7 +423,8 @@ bool modification_analysis_insert(struct analysis *analysis, const struct cql_in
     modification_finish_operations(plan, operations, count);
     if (!modification_prepare_using(analysis, &insert->using, plan)) return false;
     if (!modification_finish_insert(analysis, plan)) return false;
-    return modification_check_conditions(analysis, &insert->conditions, plan);
+    return modification_prepare_conditions(analysis, &insert->conditions, plan) &&
+           modification_check_conditions(analysis, plan);
 }
 
 // ---- UPDATE and DELETE --------------------------------------------------------------------------
@@ -426,11 +447,13 @@ bool modification_analysis_update(struct analysis *analysis, const struct cql_up
     modification_finish_operations(plan, operations, update->assignment_count);
     if (!modification_prepare_using(analysis, &update->using, plan)) return false;
     bool only_static = modification_only_static(plan);
-    struct restrictions_options options = {RESTRICTIONS_UPDATE, false, only_static};
+    if (!modification_prepare_conditions(analysis, &update->conditions, plan)) return false;
+    struct restrictions_options options = {RESTRICTIONS_UPDATE, false,
+                                           only_static && !modification_asks_row(plan)};
     if (!restrictions_prepare(analysis, &update->where, &options, &plan->restrictions))
         return false;
     plan->changes_rows = !only_static;
-    return modification_check_conditions(analysis, &update->conditions, plan) &&
+    return modification_check_conditions(analysis, plan) &&
            modification_check_counter(analysis, plan);
 }
 
@@ -447,7 +470,9 @@ bool modification_analysis_delete(struct analysis *analysis, const struct cql_de
     modification_finish_operations(plan, operations, deletion->deletion_count);
     if (!modification_prepare_using(analysis, &deletion->using, plan)) return false;
     bool only_static = modification_only_static(plan);
-    struct restrictions_options options = {RESTRICTIONS_DELETE, false, only_static};
+    if (!modification_prepare_conditions(analysis, &deletion->conditions, plan)) return false;
+    struct restrictions_options options = {RESTRICTIONS_DELETE, false,
+                                           only_static && !modification_asks_row(plan)};
     if (!restrictions_prepare(analysis, &deletion->where, &options, &plan->restrictions))
         return false;
     plan->changes_rows = !only_static;
@@ -455,12 +480,13 @@ bool modification_analysis_delete(struct analysis *analysis, const struct cql_de
     bool names_rows = plan->restrictions.clustering_bound_count ==
                           plan->table->column_counts[COLUMN_CLUSTERING] &&
                       !plan->restrictions.clustering_has_slice;
-    if (modification_has_conditions(&deletion->conditions) && plan->timestamp == NULL &&
-        !names_rows && !only_static)
-        return modification_refuse(
-            analysis, "DELETE statements must restrict all PRIMARY KEY columns with equality "
-                      "relations in order to delete non static columns");
-    if (!modification_check_conditions(analysis, &deletion->conditions, plan) ||
+    if (plan->is_conditional && plan->timestamp == NULL && !plan->restrictions.keys_have_in &&
+        !names_rows && (!only_static || modification_asks_row(plan)))
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "DELETE statements must restrict all PRIMARY KEY columns with "
+                             "equality relations in order to %s non static columns",
+                             only_static ? "use IF condition on" : "delete");
+    if (!modification_check_conditions(analysis, plan) ||
         !modification_check_counter(analysis, plan))
         return false;
     if (plan->changes_rows && !plan->deletes_rows && !names_rows)
@@ -478,7 +504,10 @@ bool batch_analysis_check(enum cql_batch_type type, bool has_timestamp,
                           struct cql_error *error)
 {
     bool has_counter = false, has_other = false, sets_timestamp = false;
+    bool is_conditional = false, is_one_table = true;
     for (size_t i = 0; i < count; i++) {
+        if (parts[i]->is_conditional) is_conditional = true;
+        if (!uuid_equals(parts[i]->table->id, parts[0]->table->id)) is_one_table = false;
         if (parts[i]->table->is_counter)
             has_counter = true;
         else
@@ -492,12 +521,16 @@ bool batch_analysis_check(enum cql_batch_type type, bool has_timestamp,
         text = "Timestamp must be set either on BATCH or individual statements";
     else if (has_timestamp && has_counter)
         text = "Cannot provide custom timestamp for a BATCH containing counters";
+    else if (has_timestamp && is_conditional)
+        text = "Cannot provide custom timestamp for conditional BATCH";
     else if (type == CQL_BATCH_COUNTER && has_other)
         text = "Cannot include non-counter statement in a counter batch";
     else if (has_counter && has_other)
         text = "Counter and non-counter mutations cannot exist in the same batch";
     else if (type == CQL_BATCH_LOGGED && has_counter)
         text = "Cannot include a counter statement in a logged batch";
+    else if (is_conditional && !is_one_table)
+        text = "Batch with conditions cannot span multiple tables";
     return text == NULL || cql_error_set(error, CQL_ERROR_INVALID, "%s", text);
 }
 
@@ -518,6 +551,7 @@ bool batch_analysis_prepare(struct analysis *analysis, const struct cql_batch *b
                          : modification_analysis_delete(analysis, &part->delete_, made);
         if (!is_ok) return false;
         if (first == NULL) first = made->table;
+        if (made->is_conditional) plan->is_conditional = true;
         parts[i] = made;
     }
     plan->parts = parts;

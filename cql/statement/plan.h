@@ -4,6 +4,7 @@
 #define CQL_STATEMENT_PLAN_H
 
 #include "cql/parser/ast.h"
+#include "cql/statement/condition.h"
 #include "cql/statement/restrictions.h"
 #include "cql/statement/selection.h"
 #include "cql/statement/statement.h"
@@ -67,6 +68,10 @@ struct modification_plan {
     bool deletes_ranges; // … of ranges of rows, or of the whole partition.
     bool is_increment;   // An UPDATE of counters.
     bool reads_lists;    // Some operation needs the list as it is.
+    // IF. It is of the static row alone when neither a regular column nor a clustering is named.
+    bool is_conditional, if_exists, if_not_exists, is_of_static_row;
+    const struct condition *conditions;
+    size_t condition_count;
 };
 
 bool modification_analysis_insert(struct analysis *analysis, const struct cql_insert *insert,
@@ -83,6 +88,7 @@ struct batch_plan {
     const struct term *timestamp;
     const struct modification_plan *const *parts;
     size_t part_count;
+    bool is_conditional; // Some part is.
 };
 
 bool batch_analysis_prepare(struct analysis *analysis, const struct cql_batch *batch,

@@ -87,6 +87,9 @@ bool restrictions_bind_keys(const struct restrictions *restrictions, const struc
 bool restrictions_bind_ranges(const struct restrictions *restrictions,
                               const struct binding *binding, struct clustering_range **ranges,
                               size_t *count);
+// Sorts ranges and leaves out empty and equal ones. Their number.
+size_t restrictions_sort_ranges(const struct table *table, struct clustering_range *ranges,
+                                size_t count);
 // Of the ring: all, or what token() says. `*is_empty`: nothing.
 bool restrictions_bind_scan(const struct restrictions *restrictions, const struct binding *binding,
                             struct scan_range *range, bool *is_empty);

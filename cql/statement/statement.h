@@ -12,6 +12,7 @@
 #include "cql/cql_error.h"
 #include "ring/coordinator/coordinator.h"
 #include "ring/metadata/metadata.h"
+#include "ring/paxos/paxos.h"
 #include "storage/schema/schema.h"
 
 struct system_tables; // cql/system/system_tables.h
@@ -22,6 +23,7 @@ struct query_processor {
     struct metadata *metadata;
     struct coordinator *coordinator;
     struct engine *engine;               // TRUNCATE.
+    struct paxos *paxos;                 // IF and SERIAL; NULL: refused.
     struct system_tables *system_tables; // Schema and contents of system keyspaces.
     // For DESCRIBE CLUSTER and NetworkTopologyStrategy; NULL: "Test Cluster", "datacenter1".
     const char *cluster_name, *data_center;

@@ -337,6 +337,19 @@ static size_t term_sort_items(const struct type *type, struct slice *items, size
     return kept;
 }
 
+struct slice term_sort_collection(struct arena *arena, const struct type *type, struct slice bytes)
+{
+    bool is_map = type->kind == TYPE_MAP;
+    if (!is_map && type->kind != TYPE_SET) return bytes;
+    size_t count;
+    const struct slice *items = term_decode_collection(arena, bytes, is_map, &count);
+    if (items == NULL || count == 0) return bytes;
+    struct slice *sorted = ARENA_NEW_ARRAY(arena, struct slice, count);
+    memcpy(sorted, items, count * sizeof *sorted);
+    count = term_sort_items(type->parameters[0], sorted, count, is_map ? 2 : 1, arena);
+    return term_encode_collection(arena, sorted, count, is_map);
+}
+
 // ---- Binding ------------------------------------------------------------------------------------
 
 static bool term_bind_call(const struct term *term, const struct binding *binding,

@@ -60,6 +60,9 @@ const struct term *term_make_constant(struct arena *arena, const struct type *ty
 // a map alternate. Sets and maps must be sorted already.
 struct slice term_encode_collection(struct arena *arena, const struct slice *items, size_t count,
                                     bool is_map);
+// A valid value with the elements of a set, or the entries of a map, in order, each once; any other
+// as it is.
+struct slice term_sort_collection(struct arena *arena, const struct type *type, struct slice bytes);
 // The elements (of a map keys and values in turn) of a valid collection; NULL when it is not.
 const struct slice *term_decode_collection(struct arena *arena, struct slice bytes, bool is_map,
                                            size_t *count);

@@ -7,6 +7,7 @@
 #include "base/env_uv.h"
 #include "cql/statement/statement.h"
 #include "cql/system/system_tables.h"
+#include "ring/paxos/internal_tables.h"
 #include "storage/value.h"
 
 #include <check.h>
@@ -20,6 +21,8 @@ struct world {
     struct metadata *metadata;
     struct engine *engine;
     struct coordinator *coordinator;
+    struct internal_tables internal_tables;
+    struct paxos *paxos;
     struct system_tables *tables;
     struct query_processor processor;
     struct execution execution;
@@ -46,7 +49,10 @@ static inline void world_open(void)
     ck_assert_msg(metadata_open(world.env, &(struct metadata_options){.directory = path},
                                 &world.metadata, &error) == STATUS_OK,
                   "%s", error.text);
-    const struct engine_options options = {.directory = world.directory};
+    internal_tables_init(&world.internal_tables);
+    const struct engine_options options = {.directory = world.directory,
+                                           .internal_tables = world.internal_tables.tables,
+                                           .internal_table_count = INTERNAL_TABLE_COUNT};
     ck_assert_msg(engine_open(world.env, &options, metadata_schema(world.metadata), &world.engine,
                               &error) == STATUS_OK,
                   "%s", error.text);
@@ -54,11 +60,17 @@ static inline void world_open(void)
     world.coordinator = coordinator_create(
         world.env, &(struct coordinator_options){.engine = world.engine,
                                                  .schema = metadata_schema(world.metadata)});
+    world.paxos = paxos_create(
+        world.env,
+        &(struct paxos_options){.engine = world.engine,
+                                .schema = metadata_schema(world.metadata),
+                                .table = world.internal_tables.tables[INTERNAL_TABLE_PAXOS]});
     world.tables = system_tables_create(world.env, world.metadata, &world_identity);
     world.processor = (struct query_processor){.env = world.env,
                                                .metadata = world.metadata,
                                                .coordinator = world.coordinator,
                                                .engine = world.engine,
+                                               .paxos = world.paxos,
                                                .system_tables = world.tables};
     execution_init(&world.execution, &world.processor);
 }
@@ -73,10 +85,12 @@ static inline void world_close(void)
 {
     execution_deinit(&world.execution);
     coordinator_destroy(world.coordinator);
+    paxos_destroy(world.paxos);
     metadata_set_engine(world.metadata, NULL);
     engine_close(world.engine, world_stopped, NULL);
     env_uv_run(world.env);
     system_tables_destroy(world.tables);
+    internal_tables_deinit(&world.internal_tables);
     metadata_close(world.metadata);
     env_uv_destroy(world.env);
 }
