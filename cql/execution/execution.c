@@ -1,6 +1,7 @@
 #include "cql/execution/execution.h"
 
 #include "base/bytes.h"
+#include "base/container_of.h"
 #include "base/limits.h"
 #include "cql/execution/job_guard.h"
 #include "cql/statement/analysis.h"
@@ -270,19 +271,32 @@ void execution_start_batch(struct execution *execution, int type, const struct b
 // ---- TRUNCATE -----------------------------------------------------------------------------------
 
 struct truncation {
-    struct engine_flush flush;
+    struct coordinator_truncate truncate;
     struct execution *execution;
 };
 
-static void execution_truncated(struct engine_flush *flush, enum status status)
+static void execution_abandon_truncation(struct execution *execution)
 {
-    struct execution *execution = ((struct truncation *)(void *)flush)->execution;
-    if (status == STATUS_OK) {
+    struct truncation *truncation = execution->state->work;
+    coordinator_truncate_abandon(&truncation->truncate);
+}
+
+static void execution_truncated(struct coordinator_truncate *truncate,
+                                const struct coordinator_result *result)
+{
+    struct execution *execution = CONTAINER_OF(truncate, struct truncation, truncate)->execution;
+    execution->state->abandon = NULL;
+    if (result->outcome == COORDINATOR_OK) {
         execution_succeed(execution, RESULT_VOID);
         return;
     }
-    cql_error_set(&execution->error, CQL_ERROR_TRUNCATE, "Error during truncate: %s",
-                  status_text(status));
+    if (result->outcome == COORDINATOR_UNAVAILABLE)
+        cql_error_set_from_result(&execution->error, result, true, "SIMPLE");
+    else
+        cql_error_set(&execution->error, CQL_ERROR_TRUNCATE, "Error during truncate: %s",
+                      result->outcome == COORDINATOR_TIMED_OUT
+                          ? "Truncate timed out - received only some of the responses"
+                          : "a node could not truncate");
     execution_fail(execution);
 }
 
@@ -307,6 +321,8 @@ void execution_truncate_start(struct execution *execution)
     }
     struct truncation *truncation = ARENA_NEW(&execution->arena, struct truncation);
     truncation->execution = execution;
-    engine_truncate(execution->processor->engine, present->id, &truncation->flush,
-                    execution_truncated);
+    execution->state->work = truncation;
+    execution->state->abandon = execution_abandon_truncation;
+    coordinator_truncate_start(execution->processor->coordinator, &truncation->truncate,
+                               present->id, execution_truncated);
 }
