@@ -80,7 +80,9 @@ void job_records_done(struct job_service *service, struct transport_connection *
 
 void job_records_put_ring(const struct job_service *service, struct buffer *answer)
 {
-    const struct topology *topology = metadata_topology(service->options.metadata);
+    const struct topology *topology = service->options.topology != NULL
+                                          ? service->options.topology
+                                          : metadata_topology(service->options.metadata);
     struct job_ring *ring = calloc(1, sizeof *ring);
     ASSERT(ring != NULL);
     ring->log_number = metadata_number(service->options.metadata);

@@ -17,10 +17,11 @@ struct job_service;
 
 // All outlive the service.
 struct job_service_options {
-    struct messaging *messaging; // Whose port it serves; NULL: it listens at `address` itself.
-    struct liveness *liveness;   // NULL in a ring of one.
-    uint16_t self;               // Our number among the members.
-    struct env_address address;  // For workers.
+    struct messaging *messaging;     // Whose port it serves; NULL: it listens at `address` itself.
+    struct liveness *liveness;       // NULL in a ring of one.
+    const struct topology *topology; // What workers see; NULL: the metadata's.
+    uint16_t self;                   // Our number among the members.
+    struct env_address address;      // For workers.
     // Of workers of jobs that the nodes run themselves: our own program, and where those write what
     // they have to say. NULL: no job is run here.
     const char *program, *worker_log;

@@ -69,6 +69,7 @@ static void start_service(int member)
     struct job_service_options options = {
         .address = addresses[member],
         .self = (uint16_t)member,
+        .topology = topology,
         .metadata = fixture.metadata,
         .coordinator = fixture.coordinator,
         .engine = fixture.engine,
@@ -94,7 +95,7 @@ static void setup(void)
 {
     choose_addresses();
     make_topology();
-    stream_fixture_setup_ring(&fixture, topology);
+    stream_fixture_setup(&fixture);
     for (int i = 0; i < MEMBERS; i++)
         start_service(i);
 }

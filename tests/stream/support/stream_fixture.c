@@ -42,8 +42,7 @@ static void start(struct stream_fixture *fixture)
     struct error error = {.text = ""};
     char path[300];
     (void)snprintf(path, sizeof path, "%s/metadata", fixture->directory);
-    const struct metadata_options metadata_options = {.directory = path,
-                                                      .topology = fixture->topology};
+    const struct metadata_options metadata_options = {.directory = path};
     ck_assert_msg(metadata_open(fixture->env, &metadata_options, &fixture->metadata, &error) ==
                       STATUS_OK,
                   "%s", error.text);
@@ -124,14 +123,8 @@ static void make_table(struct stream_fixture *fixture)
 
 void stream_fixture_setup(struct stream_fixture *fixture)
 {
-    stream_fixture_setup_ring(fixture, NULL);
-}
-
-void stream_fixture_setup_ring(struct stream_fixture *fixture, const struct topology *topology)
-{
     struct error error;
-    *fixture =
-        (struct stream_fixture){.directory = "/tmp/helenus-stream-XXXXXX", .topology = topology};
+    *fixture = (struct stream_fixture){.directory = "/tmp/helenus-stream-XXXXXX"};
     ck_assert_ptr_nonnull(mkdtemp(fixture->directory));
     ck_assert_int_eq(env_uv_create(&fixture->env, &error), STATUS_OK);
     start(fixture);

@@ -10,7 +10,6 @@
 
 struct stream_fixture {
     struct env *env;
-    const struct topology *topology; // Of the metadata; NULL: a ring of one.
     char directory[256];
     struct metadata *metadata;
     struct engine *engine;
@@ -18,8 +17,6 @@ struct stream_fixture {
 };
 
 void stream_fixture_setup(struct stream_fixture *fixture);
-// The same with a ring's topology, all of whose members' engine is this one.
-void stream_fixture_setup_ring(struct stream_fixture *fixture, const struct topology *topology);
 void stream_fixture_teardown(struct stream_fixture *fixture);
 // Ends the node's half in good order, and begins it again from its directory.
 void stream_fixture_restart(struct stream_fixture *fixture);
