@@ -24,6 +24,7 @@
     X(lua_job)             \
     X(manifest)            \
     X(message)             \
+    X(messaging)           \
     X(metadata)            \
     X(mutation)            \
     X(paging_state)        \
