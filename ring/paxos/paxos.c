@@ -56,6 +56,11 @@ uint16_t paxos_self(const struct paxos *paxos)
     return placement == NULL ? 0 : placement_self(placement);
 }
 
+struct messaging *paxos_messaging(const struct paxos *paxos)
+{
+    return paxos->handlers[0].messaging;
+}
+
 struct ballot paxos_next_ballot(struct paxos *paxos)
 {
     int64_t now_us = env_wall_us(paxos->env);

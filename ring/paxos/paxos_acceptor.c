@@ -111,9 +111,9 @@ static void acceptor_end(struct paxos_acceptance *acceptance)
 {
     struct slice answer =
         acceptance->status == STATUS_OK ? buffer_slice(&acceptance->answer) : slice_make("", 0);
-    if (acceptance->is_message)
-        messaging_answer(acceptance->paxos->options.messaging, acceptance->origin,
-                         acceptance->status, answer);
+    struct messaging *messaging = paxos_messaging(acceptance->paxos);
+    if (acceptance->is_message && messaging != NULL)
+        messaging_answer(messaging, acceptance->origin, acceptance->status, answer);
     else if (acceptance->done != NULL)
         acceptance->done(acceptance->context, acceptance->status, answer);
     acceptor_unlink(acceptance);
@@ -140,35 +140,33 @@ static void acceptor_synced(struct commit_log_waiter *waiter, enum status status
 
 // ---- One request --------------------------------------------------------------------------------
 
-// All mutations of a change, or none of them, come out. A table that was dropped has none.
-static enum status acceptor_decode_change(struct paxos_acceptance *acceptance,
-                                          const struct table *table, struct mutation **mutations,
-                                          size_t *count)
+// Every record of the change is a mutation of the request's own partition.
+static enum status acceptor_check_change(struct paxos_acceptance *acceptance,
+                                         const struct table *table)
 {
     struct cursor bytes = cursor_make(acceptance->proposal.change);
-    size_t capacity = 0;
-    *mutations = NULL;
-    *count = 0;
-    while (table != NULL && cursor_left(&bytes) > 0) {
-        struct slice encoded = cursor_vint_bytes(&bytes);
+    while (cursor_left(&bytes) > 0) {
+        struct slice record = cursor_vint_bytes(&bytes);
+        struct mutation mutation;
         struct uuid id;
-        if (bytes.failed || mutation_decode_table_id(encoded, &id) != STATUS_OK ||
-            !uuid_equals(id, table->id))
+        if (bytes.failed || record.size == 0) return STATUS_MALFORMED;
+        struct slice encoded = slice_make(record.data + 1, record.size - 1); // Behind its kind.
+        if (mutation_decode_table_id(encoded, &id) != STATUS_OK || !uuid_equals(id, table->id) ||
+            mutation_decode(encoded, table, &acceptance->scratch, &mutation, NULL) != STATUS_OK ||
+            !slice_equals(mutation.key.bytes, acceptance->where.key))
             return STATUS_MALFORMED;
-        if (*count == capacity) {
-            capacity = capacity == 0 ? 4 : 2 * capacity;
-            struct mutation *larger =
-                ARENA_NEW_ARRAY(&acceptance->scratch, struct mutation, capacity);
-            if (*count > 0) memcpy(larger, *mutations, *count * sizeof *larger);
-            *mutations = larger;
-        }
-        struct mutation *mutation = &(*mutations)[*count];
-        if (mutation_decode(encoded, table, &acceptance->scratch, mutation, NULL) != STATUS_OK ||
-            !slice_equals(mutation->key.bytes, acceptance->where.key))
-            return STATUS_MALFORMED;
-        ++*count;
     }
     return STATUS_OK;
+}
+
+static enum status acceptor_apply_change(struct paxos_acceptance *acceptance)
+{
+    struct cursor bytes = cursor_make(acceptance->proposal.change);
+    enum status status = STATUS_OK;
+    while (cursor_left(&bytes) > 0 && status == STATUS_OK)
+        status = engine_apply_record(acceptance->paxos->options.engine, cursor_vint_bytes(&bytes),
+                                     &acceptance->position);
+    return status;
 }
 
 static enum status acceptor_store(struct paxos_acceptance *acceptance, enum paxos_part part,
@@ -189,11 +187,9 @@ static enum status acceptor_commit(struct paxos_acceptance *acceptance,
     const struct paxos_options *options = &acceptance->paxos->options;
     if (ballot_compare(acceptance->proposal.ballot, state->committed.ballot) <= 0) return STATUS_OK;
     const struct table *table = schema_find_table_by_id(options->schema, acceptance->where.table);
-    struct mutation *mutations;
-    size_t count;
-    enum status status = acceptor_decode_change(acceptance, table, &mutations, &count);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = engine_apply(options->engine, &mutations[i], &acceptance->position);
+    // That of a table that was dropped is not applied any more.
+    enum status status = table == NULL ? STATUS_OK : acceptor_check_change(acceptance, table);
+    if (table != NULL && status == STATUS_OK) status = acceptor_apply_change(acceptance);
     return status == STATUS_OK ? acceptor_store(acceptance, PAXOS_PART_COMMIT, now_s) : status;
 }
 

@@ -457,7 +457,7 @@ static void attempt_encode(struct paxos_attempt *attempt, const struct mutation 
     buffer_init(&mutation, PAXOS_CHANGE_SIZE_MAX);
     for (size_t i = 0; i < count; i++) {
         buffer_clear(&mutation);
-        mutation_encode(&mutations[i], &mutation);
+        engine_put_record(&mutations[i], &mutation);
         if (mutation.overflow) change->overflow = true;
         buffer_put_vint_bytes(change, buffer_slice(&mutation));
     }

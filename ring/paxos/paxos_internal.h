@@ -37,6 +37,8 @@ struct paxos {
 // ---- paxos.c ------------------------------------------------------------------------------------
 
 uint16_t paxos_self(const struct paxos *paxos);
+// NULL in a ring of one, and once it is closed.
+struct messaging *paxos_messaging(const struct paxos *paxos);
 // Higher than any before, ours or seen.
 struct ballot paxos_next_ballot(struct paxos *paxos);
 void paxos_saw_ballot(struct paxos *paxos, struct ballot ballot);

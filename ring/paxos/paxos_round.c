@@ -30,8 +30,8 @@ void paxos_round_cancel(struct paxos_round *round)
         slot->is_pending = false;
         if (slot->local != NULL)
             paxos_acceptance_forget(slot->local);
-        else
-            messaging_cancel(round->paxos->options.messaging, &slot->request);
+        else if (paxos_messaging(round->paxos) != NULL)
+            messaging_cancel(paxos_messaging(round->paxos), &slot->request);
         slot->local = NULL;
     }
     if (round->paxos != NULL) env_timer_stop(round->paxos->env, &round->timer);
@@ -60,9 +60,9 @@ void paxos_round_start(struct paxos *paxos, struct paxos_round *round, enum verb
         slot->is_pending = true;
         if (members[i] == paxos_self(paxos))
             slot->local = paxos_accept(paxos, verb, body, round_accepted, slot);
-        else
+        else if (paxos_messaging(paxos) != NULL)
             // The round's own timer comes first.
-            messaging_send(paxos->options.messaging, &slot->request, members[i], verb, body,
+            messaging_send(paxos_messaging(paxos), &slot->request, members[i], verb, body,
                            timeout_ns + PAXOS_NS_PER_MS, round_message_done);
     }
 }

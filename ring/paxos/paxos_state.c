@@ -66,16 +66,18 @@ static struct slice state_blob_cell(const struct paxos_proposal *proposal, uint6
     return slice_make(blob, size);
 }
 
-// False: it is none, or from before the truncation.
-static bool state_read_blob(struct slice value, uint64_t truncated_position, struct arena *arena,
-                            struct paxos_proposal *proposal)
+// One from before the table's truncation changes nothing any more.
+static void state_read_blob(struct slice value, struct ballot ballot, uint64_t truncated_position,
+                            struct arena *arena, struct paxos_proposal *proposal)
 {
     struct cursor bytes = cursor_make(value);
-    if (value.size < BLOB_HEAD_SIZE || cursor_u8(&bytes) != BLOB_VERSION) return false;
+    if (value.size < BLOB_HEAD_SIZE || cursor_u8(&bytes) != BLOB_VERSION) return;
     uint64_t position = cursor_u64(&bytes);
+    proposal->ballot = ballot;
     proposal->origin = paxos_state_get_ballot(&bytes);
-    proposal->change = arena_copy(arena, cursor_take(&bytes, cursor_left(&bytes)));
-    return position > truncated_position;
+    struct slice change = cursor_take(&bytes, cursor_left(&bytes));
+    proposal->change =
+        position > truncated_position ? arena_copy(arena, change) : slice_make("", 0);
 }
 
 // ---- Loading ------------------------------------------------------------------------------------
@@ -100,16 +102,13 @@ static void state_of_row(const struct paxos_place *place, const struct live_row 
     const struct table *table = place->paxos;
     state->promised = state_read_ballot(state_cell(table, row, "in_progress_ballot"));
     struct ballot ballot = state_read_ballot(state_cell(table, row, "proposal_ballot"));
-    // A ballot counts as promised also when what was proposed with it is void.
     if (ballot_compare(ballot, state->promised) > 0) state->promised = ballot;
-    if (state_read_blob(state_cell(table, row, "proposal"), truncated_position, arena,
-                        &state->accepted))
-        state->accepted.ballot = ballot;
+    state_read_blob(state_cell(table, row, "proposal"), ballot, truncated_position, arena,
+                    &state->accepted);
     ballot = state_read_ballot(state_cell(table, row, "most_recent_commit_at"));
     if (ballot_compare(ballot, state->promised) > 0) state->promised = ballot;
-    if (state_read_blob(state_cell(table, row, "most_recent_commit"), truncated_position, arena,
-                        &state->committed))
-        state->committed.ballot = ballot;
+    state_read_blob(state_cell(table, row, "most_recent_commit"), ballot, truncated_position, arena,
+                    &state->committed);
     if (ballot_compare(state->accepted.ballot, state->committed.ballot) <= 0)
         state->accepted = (struct paxos_proposal){0};
 }

@@ -4,13 +4,13 @@
 //     row_key | cf_id | in_progress_ballot | proposal_ballot, proposal | most_recent_commit_at,
 //     most_recent_commit
 //     proposal, most_recent_commit = u8 version | u64 log position | ballot | change
-//     change = (vbytes mutation)*       ballot = i64 time | u16 member
+//     change = (vbytes record)*       ballot = i64 time | u16 member
 //
 // Cells are written with the position of the log as their timestamp, which only grows: which of two
 // versions is newer is then no matter of clocks. They expire as in Cassandra, after the table's
 // gc_grace_seconds and not before three hours.
 //
-// A proposal that stands from before a truncation of the table is void here: each is noted with the
+// A proposal from before a truncation of the table changes nothing any more: each is noted with the
 // engine's log position, to be compared with the truncation's.
 #ifndef RING_PAXOS_STATE_H
 #define RING_PAXOS_STATE_H
