@@ -19,8 +19,8 @@ static const struct option_spec specs[] = {
      0, INT64_MAX},
     {"seeds", OPTION_NUMBER, offsetof(struct sim_command_options, seeds), "COUNT",
      "How many, from there on (1)", 1, 1000000000},
-    {"world", OPTION_TEXT, offsetof(struct sim_command_options, world), "storage|node|job",
-     "What is simulated: the engine alone, a node with its clients, or a job (node)", 0, 0},
+    {"world", OPTION_TEXT, offsetof(struct sim_command_options, world), "storage|node|job|ring",
+     "What is simulated: the engine alone, a node with its clients, a job, or a ring (node)", 0, 0},
     {"operations", OPTION_NUMBER, offsetof(struct sim_command_options, operations), "N",
      "Operations, or lines of a job's input, of a run (2000)", 1, 1000000000},
     {"trace", OPTION_FLAG, offsetof(struct sim_command_options, trace), NULL, "Print every event",
@@ -32,11 +32,12 @@ static const struct option_spec specs[] = {
 static const struct command command = {
     .name = "sim",
     .usage = "[options]",
-    .summary = "Runs a node in the simulator, by seed",
-    .text = "Clients write, count, read and change the schema of a node whose processes are\n"
-            "killed, whose disk fills up, fails and loses what was not synced, whose clock jumps\n"
-            "and whose connections break. Every answer is checked. The same seed gives the same\n"
-            "run. Exits with 1 when a seed failed, and says how to repeat it.",
+    .summary = "Runs a node or a ring in the simulator, by seed",
+    .text = "Clients write, count, read and change the schema of a node, or of a ring of up to\n"
+            "seven, whose processes are killed and stopped, whose disks fill up, fail and lose\n"
+            "what was not synced, whose clocks jump, whose network is cut and slow and loses\n"
+            "messages. Every answer is checked. The same seed gives the same run. Exits with 1\n"
+            "when a seed failed, and says how to repeat it.",
     .specs = specs,
     .spec_count = sizeof specs / sizeof specs[0],
 };
@@ -180,7 +181,8 @@ int command_sim(int argc, char **argv)
     if (code >= 0) return code;
     enum run_world world;
     if (!parse_world(options.world, &world)) {
-        (void)fprintf(stderr, "helenus sim: no world '%s': storage, node or job\n", options.world);
+        (void)fprintf(stderr, "helenus sim: no world '%s': storage, node, job or ring\n",
+                      options.world);
         return EXIT_USAGE;
     }
     struct totals totals = {0};

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "node/sim/job_world.h"
 #include "node/sim/node_world.h"
+#include "node/sim/ring_world.h"
 #include "node/sim/storage_world.h"
 
 #include <stdio.h>
@@ -11,10 +12,12 @@
 // A world that does not come to its end in this many events is stuck.
 #define EVENTS_PER_OPERATION 2000
 #define EVENTS_MIN           2000000
+// A number of its own for each world and seed; old seeds are to stay what they are.
+#define WORLDS 3
 
 const char *run_world_text(enum run_world world)
 {
-    static const char *const texts[] = {"storage", "node", "job"};
+    static const char *const texts[] = {"storage", "node", "job", "ring"};
     ASSERT(world < RUN_WORLD_COUNT);
     return texts[world];
 }
@@ -114,13 +117,32 @@ static void run_job(struct sim_world *sim, const double chances[SIM_FAULT_COUNT]
     job_world_destroy(world);
 }
 
+static void run_ring(struct sim_world *sim, const double chances[SIM_FAULT_COUNT],
+                     const struct run_options *options, uint64_t seed, struct run_result *result)
+{
+    struct ring_world *world = ring_world_create(sim, seed, options->operations);
+    uint64_t events_max = options->operations * EVENTS_PER_OPERATION + EVENTS_MIN;
+    ring_world_begin(world, chances);
+    while (!ring_world_is_over(world)) {
+        if (!sim_world_step(sim)) ring_world_fail(world, "nothing will ever happen again");
+        if (++result->events > events_max) ring_world_fail(world, "no end after so many events");
+    }
+    for (int kind = 0; kind < WORKLOAD_KIND_COUNT; kind++)
+        result->done[kind] = ring_world_done_count(world, (enum workload_kind)kind);
+    ring_world_end(world);
+    const char *fault = ring_world_fault(world);
+    result->passed = fault == NULL;
+    if (fault != NULL) (void)snprintf(result->fault, sizeof result->fault, "%s", fault);
+    ring_world_destroy(world);
+}
+
 void run_seed(const struct run_options *options, struct run_result *result)
 {
     *result = (struct run_result){0};
     struct sim_options sim_options;
     struct random random;
     // Neighbouring seeds give worlds that have nothing in common.
-    random_init(&random, options->seed * RUN_WORLD_COUNT + options->world);
+    random_init(&random, options->seed * WORLDS + options->world);
     sim_options_init(&sim_options, random_u64(&random));
     choose_chances(&sim_options, &random);
     sim_options.trace = options->trace;
@@ -132,7 +154,9 @@ void run_seed(const struct run_options *options, struct run_result *result)
     struct sim_world *sim = sim_world_create(&sim_options);
     struct workload_options workload_options = {.seed = random_u64(&random),
                                                 .operations = options->operations};
-    if (options->world == RUN_STORAGE)
+    if (options->world == RUN_RING)
+        run_ring(sim, chances, options, workload_options.seed, result);
+    else if (options->world == RUN_STORAGE)
         run_storage(sim, chances, &workload_options, options, result);
     else if (options->world == RUN_JOB)
         run_job(sim, chances, options, workload_options.seed, result);

@@ -65,7 +65,7 @@ const char *workload_kind_text(enum workload_kind kind)
 // ---- Values ------------------------------------------------------------------------------------
 
 // "<stamp>:", then letters; how many depends on the stamp alone: mostly few, sometimes many.
-static size_t value_size(uint64_t stamp)
+size_t workload_value_size(uint64_t stamp)
 {
     uint64_t hash = stamp * 0x9e3779b97f4a7c15u;
     uint64_t chance = hash >> 32 & 1023;
@@ -77,7 +77,7 @@ static size_t value_size(uint64_t stamp)
 
 void workload_value_put(uint64_t stamp, struct buffer *value)
 {
-    size_t start = value->size, size = value_size(stamp);
+    size_t start = value->size, size = workload_value_size(stamp);
     buffer_put_format(value, "%" PRIu64 ":", stamp);
     size_t head = value->size - start;
     ASSERT(head < size);
@@ -93,7 +93,7 @@ bool workload_value_get(struct slice value, uint64_t *stamp)
     size_t at = 0;
     for (; at < value.size && value.data[at] >= '0' && value.data[at] <= '9'; at++)
         number = number * 10 + (value.data[at] - '0');
-    if (at == value.size || value.data[at] != ':' || value.size != value_size(number)) return false;
+    if (at == value.size || value.data[at] != ':' || value.size != workload_value_size(number)) return false;
     at++;
     for (size_t i = 0; at + i < value.size; i++)
         if (value.data[at + i] != (uint8_t)('a' + (number + i * i) % 26)) return false;

@@ -101,6 +101,7 @@ struct workload_operation {
 void workload_found_add(struct workload_operation *operation, size_t partition, size_t row,
                         uint64_t stamp);
 
+size_t workload_value_size(uint64_t stamp);
 // Bytes of the value that a stamp stands for, and back (false: these are no value of ours).
 void workload_value_put(uint64_t stamp, struct buffer *value);
 bool workload_value_get(struct slice value, uint64_t *stamp);

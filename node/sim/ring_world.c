@@ -1,0 +1,723 @@
+#include "node/sim/ring_world.h"
+
+#include "base/assert.h"
+#include "base/container_of.h"
+#include "node/members.h"
+#include "node/node.h"
+#include "node/ring_directory.h"
+#include "node/sim/ring_compare.h"
+#include "ring/metadata/metadata.h"
+#include "ring/transport/messaging.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIRECTORY "/ring/node"
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S  UINT64_C(1000000000)
+// Cuts, pauses and so on last less (ring_workload.c waits for longer).
+#define FAULT_MAX_NS (4 * NS_PER_S)
+// So long may nodes take to start, after everything healed.
+#define START_MAX_NS (60 * NS_PER_S)
+
+enum { NODES_MAX = 7, CONNECTIONS_MAX = 3, FACTOR_MAX = 5, STARTS_MAX = 2000 };
+
+struct ring_world_node {
+    struct ring_world *world;
+    size_t index;
+    struct sim_machine *machine;
+    struct config config;
+    struct env *env; // NULL: no process.
+    struct node *node;
+    bool is_ready, is_stopping, is_flushing;
+    struct engine_flush flush;
+    uint64_t starts;
+    struct sim_call start_call, stop_call;
+};
+
+// A wrong that ends after a time.
+enum trouble_kind { TROUBLE_LINK, TROUBLE_FULL, TROUBLE_MESSAGES, TROUBLE_TIME };
+struct trouble {
+    struct sim_call call;
+    struct ring_world *world;
+    struct trouble *next, **place;
+    enum trouble_kind kind;
+    size_t a, b;
+};
+
+// How often what happens in a storm, drawn once for a seed.
+struct style {
+    bool storms;
+    uint64_t life_steps; // 0: lives do not end by themselves.
+    uint64_t gap_ns;     // Between two troubles at most.
+    double cuts, slowness, pauses, disks, messages, clocks, power;
+};
+
+struct ring_world {
+    struct sim_world *sim;
+    struct random random;
+    struct ring_workload *workload;
+    struct env *client_env;
+    struct sim_clients *clients;
+    struct style style;
+    double chances[SIM_FAULT_COUNT];
+    size_t count;
+    int replication_factor;
+    struct ring_world_node nodes[NODES_MAX];
+    struct trouble *troubles;
+    bool in_storm, is_healing, is_over, is_compared;
+    uint64_t heals;
+    uint64_t last_wrong_ns, disk_faults;
+    struct sim_call weather_call, trouble_call, healed_call;
+    uint64_t healing_since_ns;
+};
+
+static uint64_t below(struct ring_world *world, uint64_t count)
+{
+    return random_below(&world->random, count);
+}
+
+static bool chance(struct ring_world *world, double probability)
+{
+    return random_chance(&world->random, probability);
+}
+
+// ---- Calm --------------------------------------------------------------------------------------
+
+static void note_wrong(struct ring_world *world)
+{
+    world->last_wrong_ns = sim_world_now(world->sim);
+}
+
+static uint64_t count_disk_faults(const struct ring_world *world)
+{
+    static const enum sim_fault faults[] = {
+        SIM_FAULT_WRITE_ERROR, SIM_FAULT_SYNC_ERROR, SIM_FAULT_DIR_SYNC_ERROR, SIM_FAULT_FULL_DISK,
+        SIM_FAULT_SLOW_DISK,   SIM_FAULT_CLOCK_JUMP, SIM_FAULT_RESET,          SIM_FAULT_REFUSED};
+    uint64_t count = 0;
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        count += sim_world_faults(world->sim, faults[i]);
+    return count;
+}
+
+static uint64_t calm_since(void *context)
+{
+    struct ring_world *world = context;
+    uint64_t disk_faults = count_disk_faults(world);
+    if (disk_faults != world->disk_faults) note_wrong(world);
+    world->disk_faults = disk_faults;
+    if (world->troubles != NULL) return UINT64_MAX;
+    for (size_t i = 0; i < world->count; i++)
+        if (!world->nodes[i].is_ready || world->nodes[i].is_stopping) return UINT64_MAX;
+    return world->last_wrong_ns;
+}
+
+// ---- Lives -------------------------------------------------------------------------------------
+
+static void start_node(struct sim_call *call);
+
+static void start_later(struct ring_world_node *node, uint64_t delay_ns)
+{
+    sim_world_call(node->world->sim, &node->start_call, delay_ns, start_node);
+}
+
+static uint64_t restart_delay(struct ring_world *world)
+{
+    if (world->is_healing) return below(world, 20 * NS_PER_MS);
+    return below(world, chance(world, 0.2) ? 8 * NS_PER_S : 500 * NS_PER_MS);
+}
+
+static void look_for_conflicts(struct ring_world_node *node)
+{
+    uint64_t conflicts = engine_conflict_count(node_engine(node->node));
+    if (conflicts > 0)
+        ring_workload_fail(node->world->workload,
+                           "node %zu met a counter shard of one id and clock with two counts",
+                           node->index);
+}
+
+static void end_life(struct ring_world_node *node)
+{
+    struct ring_world *world = node->world;
+    node->is_ready = node->is_stopping = node->is_flushing = false;
+    sim_world_cancel(world->sim, &node->stop_call);
+    sim_process_destroy(node->env);
+    node->env = NULL;
+    note_wrong(world);
+    if (!world->is_over) start_later(node, restart_delay(world));
+}
+
+static void died(void *context, struct env *env)
+{
+    struct ring_world_node *node = context;
+    ASSERT(env == node->env);
+    if (node->node != NULL) {
+        if (!node->world->is_over && !node->is_stopping) look_for_conflicts(node);
+        node_abandon(node->node);
+    }
+    node->node = NULL;
+    end_life(node);
+}
+
+static void stopped(void *context)
+{
+    struct ring_world_node *node = context;
+    node->node = NULL;
+    if (!sim_process_is_alive(node->env)) return; // Killed in its last step: `died` comes.
+    end_life(node);
+}
+
+static void stop_node(struct sim_call *call)
+{
+    struct ring_world_node *node = CONTAINER_OF(call, struct ring_world_node, stop_call);
+    if (node->node == NULL || node->is_stopping || !sim_process_is_alive(node->env)) return;
+    sim_world_note(node->world->sim, "node %zu stops", node->index);
+    node->is_stopping = true;
+    node_stop(node->node, stopped, node);
+}
+
+// How this life ends, if the weather is bad.
+static void plan_end(struct ring_world_node *node)
+{
+    struct ring_world *world = node->world;
+    const struct style *style = &world->style;
+    sim_process_crash_at(node->env, 0, false);
+    if (!world->in_storm || style->life_steps == 0) return;
+    if (chance(world, 0.15)) {
+        sim_world_call(world->sim, &node->stop_call, below(world, 2 * NS_PER_S), stop_node);
+        if (chance(world, 0.5)) return;
+    }
+    bool power = chance(world, style->power);
+    if (chance(world, 0.1)) {
+        sim_process_crash_at_sync_file(node->env, 1 + below(world, 200), power);
+        return;
+    }
+    uint64_t steps = chance(world, 0.1) ? 100 : style->life_steps;
+    sim_process_crash_at(node->env, 1 + below(world, steps), power);
+}
+
+static void node_ready(void *context)
+{
+    struct ring_world_node *node = context;
+    node->is_ready = true;
+    note_wrong(node->world);
+    sim_world_note(node->world->sim, "node %zu is ready", node->index);
+}
+
+static void start_node(struct sim_call *call)
+{
+    struct ring_world_node *node = CONTAINER_OF(call, struct ring_world_node, start_call);
+    struct ring_world *world = node->world;
+    struct error error = {0};
+    if (ring_workload_fault(world->workload) != NULL) return;
+    if (++node->starts > STARTS_MAX) {
+        ring_workload_fail(world->workload, "node %zu was started %d times", node->index,
+                           STARTS_MAX);
+        return;
+    }
+    char name[16];
+    (void)snprintf(name, sizeof name, "node%zu", node->index);
+    node->env = sim_process_start(node->machine, name, died, node);
+    plan_end(node);
+    struct node *started;
+    enum status status = node_start(node->env, DIRECTORY, &node->config, &started, &error);
+    sim_world_note(world->sim, "node %zu starts: %s", node->index,
+                   status == STATUS_OK ? "ok" : error.text);
+    if (status == STATUS_OK) {
+        node->node = started;
+        node_when_ready(started, node_ready, node);
+        return;
+    }
+    if (!sim_process_is_alive(node->env)) return; // `died` comes.
+    if (status != STATUS_IO && status != STATUS_NO_SPACE && status != STATUS_OVERLOADED)
+        ring_workload_fail(world->workload, "node %zu does not start: %s", node->index, error.text);
+    sim_process_crash(node->env);
+}
+
+static void flush_is_done(struct engine_flush *flush, enum status status)
+{
+    (void)status;
+    CONTAINER_OF(flush, struct ring_world_node, flush)->is_flushing = false;
+}
+
+static void flush_node(void *context, size_t index)
+{
+    struct ring_world *world = context;
+    struct ring_world_node *node = &world->nodes[index];
+    if (node->node == NULL || node->is_stopping || !sim_process_is_alive(node->env)) return;
+    if (node->is_flushing) return;
+    node->is_flushing = true;
+    engine_flush(node_engine(node->node), NULL, &node->flush, flush_is_done);
+}
+
+// ---- Troubles ----------------------------------------------------------------------------------
+
+static void end_trouble(struct trouble *trouble)
+{
+    struct ring_world *world = trouble->world;
+    struct ring_world_node *a = &world->nodes[trouble->a], *b = &world->nodes[trouble->b];
+    if (trouble->kind == TROUBLE_LINK) sim_network_heal(a->machine, b->machine);
+    if (trouble->kind == TROUBLE_FULL) sim_machine_set_full(a->machine, false);
+    if (trouble->kind == TROUBLE_MESSAGES && a->node != NULL && !a->is_stopping &&
+        sim_process_is_alive(a->env))
+        messaging_set_fault(node_messaging(a->node), (uint16_t)b->index,
+                            &(struct messaging_fault){0});
+    *trouble->place = trouble->next;
+    if (trouble->next != NULL) trouble->next->place = trouble->place;
+    free(trouble);
+    note_wrong(world);
+}
+
+static void trouble_ends(struct sim_call *call)
+{
+    end_trouble(CONTAINER_OF(call, struct trouble, call));
+}
+
+static void begin_trouble(struct ring_world *world, enum trouble_kind kind, size_t a, size_t b,
+                          uint64_t duration_ns)
+{
+    struct trouble *trouble = calloc(1, sizeof *trouble);
+    ASSERT(trouble != NULL);
+    *trouble = (struct trouble){.world = world, .kind = kind, .a = a, .b = b};
+    trouble->next = world->troubles;
+    trouble->place = &world->troubles;
+    if (trouble->next != NULL) trouble->next->place = &trouble->next;
+    world->troubles = trouble;
+    sim_world_call(world->sim, &trouble->call, duration_ns, trouble_ends);
+}
+
+static uint64_t duration(struct ring_world *world)
+{
+    return 1 + (chance(world, 0.5) ? below(world, FAULT_MAX_NS / 8) : below(world, FAULT_MAX_NS));
+}
+
+static void cut_pair(struct ring_world *world, size_t a, size_t b, bool both_ways,
+                     uint64_t duration_ns)
+{
+    struct sim_machine *from = world->nodes[a].machine, *to = world->nodes[b].machine;
+    if (sim_network_is_cut(from, to) || sim_network_is_cut(to, from)) return;
+    sim_network_cut(from, to, both_ways);
+    if (chance(world, 0.5)) sim_network_reset(from, to);
+    begin_trouble(world, TROUBLE_LINK, a, b, duration_ns);
+}
+
+// A pair, one node from all others, or one half from the other.
+static void cut_network(struct ring_world *world)
+{
+    uint64_t kind = below(world, 3), duration_ns = duration(world);
+    bool both_ways = chance(world, 0.6), outward = chance(world, 0.5);
+    size_t size = kind == 2 ? 1 + (size_t)below(world, world->count - 1) : 1;
+    size_t first = (size_t)below(world, world->count);
+    size_t only = (first + 1 + (size_t)below(world, world->count - 1)) % world->count;
+    for (size_t i = 0; i < size; i++) {
+        size_t inside = (first + i) % world->count;
+        for (size_t j = size; j < world->count; j++) {
+            size_t outside = (first + j) % world->count;
+            if (kind == 0 && outside != only) continue;
+            if (outward)
+                cut_pair(world, inside, outside, both_ways, duration_ns);
+            else
+                cut_pair(world, outside, inside, both_ways, duration_ns);
+        }
+    }
+}
+
+static void slow_network(struct ring_world *world, size_t a, size_t b)
+{
+    uint64_t delay_ns = below(world, 200 * NS_PER_MS), jitter_ns = below(world, 400 * NS_PER_MS);
+    uint64_t bytes_per_s = chance(world, 0.3) ? 20000 + below(world, 200000) : 0;
+    struct sim_machine *from = world->nodes[a].machine, *to = world->nodes[b].machine;
+    sim_network_slow(from, to, delay_ns, jitter_ns, bytes_per_s);
+    if (chance(world, 0.5)) sim_network_slow(to, from, jitter_ns, delay_ns, bytes_per_s);
+    begin_trouble(world, TROUBLE_LINK, a, b, duration(world));
+}
+
+static void spoil_messages(struct ring_world *world, size_t a, size_t b)
+{
+    struct ring_world_node *node = &world->nodes[a];
+    if (node->node == NULL || node->is_stopping || !sim_process_is_alive(node->env)) return;
+    struct messaging_fault fault = {0};
+    uint64_t kind = below(world, 4);
+    if (kind == 0 || kind == 3) fault.lost_per_1000 = (uint16_t)(1 + below(world, 300));
+    if (kind == 1 || kind == 3) fault.doubled_per_1000 = (uint16_t)(1 + below(world, 500));
+    if (kind == 2 || kind == 3) {
+        fault.delay_ns = below(world, 20 * NS_PER_MS);
+        fault.jitter_ns = below(world, chance(world, 0.5) ? 20 * NS_PER_MS : NS_PER_S);
+    }
+    sim_world_note(world->sim, "messages of node %zu and %zu are spoiled", a, b);
+    messaging_set_fault(node_messaging(node->node), (uint16_t)b, &fault);
+    begin_trouble(world, TROUBLE_MESSAGES, a, b, duration(world));
+}
+
+static void lose_power(struct ring_world *world)
+{
+    uint64_t kind = below(world, 3);
+    for (size_t i = 0; i < world->count; i++)
+        if (kind == 0 || (kind == 1 && chance(world, 0.6)))
+            sim_machine_crash(world->nodes[i].machine);
+    if (kind == 2) sim_machine_crash(world->nodes[below(world, world->count)].machine);
+    note_wrong(world);
+}
+
+static void make_trouble(struct ring_world *world)
+{
+    const struct style *style = &world->style;
+    size_t a = (size_t)below(world, world->count);
+    size_t b =
+        world->count == 1 ? a : (a + 1 + (size_t)below(world, world->count - 1)) % world->count;
+    struct ring_world_node *node = &world->nodes[a];
+    if (a != b && chance(world, style->cuts)) cut_network(world);
+    if (a != b && chance(world, style->cuts / 4))
+        sim_network_reset(node->machine, world->nodes[b].machine);
+    if (a != b && chance(world, style->slowness)) slow_network(world, a, b);
+    if (a != b && chance(world, style->messages)) spoil_messages(world, a, b);
+    if (chance(world, style->pauses) && node->env != NULL) {
+        uint64_t duration_ns = duration(world);
+        sim_process_pause(node->env, duration_ns);
+        begin_trouble(world, TROUBLE_TIME, a, a, duration_ns);
+    }
+    if (chance(world, style->disks)) {
+        uint64_t duration_ns = duration(world);
+        bool is_full = chance(world, 0.3);
+        if (is_full)
+            sim_machine_set_full(node->machine, true);
+        else
+            sim_machine_set_slow(node->machine, duration_ns);
+        begin_trouble(world, is_full ? TROUBLE_FULL : TROUBLE_TIME, a, a, duration_ns);
+    }
+    if (chance(world, style->clocks)) {
+        int64_t span_us = chance(world, 0.2) ? 600000000 : 3000000;
+        sim_machine_jump_clock(node->machine,
+                               (int64_t)below(world, 2 * (uint64_t)span_us) - span_us);
+        note_wrong(world);
+    }
+    if (chance(world, style->power / 8)) lose_power(world);
+}
+
+static void trouble_comes(struct sim_call *call)
+{
+    struct ring_world *world = CONTAINER_OF(call, struct ring_world, trouble_call);
+    if (!world->in_storm) return;
+    make_trouble(world);
+    sim_world_call(world->sim, &world->trouble_call, 1 + below(world, world->style.gap_ns),
+                   trouble_comes);
+}
+
+// ---- Weather -----------------------------------------------------------------------------------
+
+static void set_chances(struct ring_world *world, bool storm)
+{
+    for (int fault = 0; fault < SIM_FAULT_COUNT; fault++) {
+        // These do no harm to anybody's patience.
+        bool always = fault == SIM_FAULT_COLD_READ || fault == SIM_FAULT_SEGMENTED ||
+                      fault == SIM_FAULT_LOST_PAGE || fault == SIM_FAULT_TORN_PAGE ||
+                      fault == SIM_FAULT_SIZE_BEFORE_DATA || fault == SIM_FAULT_LOST_NAME;
+        sim_world_set_chance(world->sim, (enum sim_fault)fault,
+                             storm || always ? world->chances[fault] : 0);
+    }
+}
+
+static void weather_changes(struct sim_call *call)
+{
+    struct ring_world *world = CONTAINER_OF(call, struct ring_world, weather_call);
+    if (world->is_healing || world->is_over) return;
+    // It waits for the tables.
+    bool begins =
+        !world->in_storm && world->style.storms && ring_workload_is_running(world->workload);
+    world->in_storm = begins;
+    set_chances(world, world->in_storm);
+    for (size_t i = 0; i < world->count; i++)
+        if (world->nodes[i].env != NULL) plan_end(&world->nodes[i]);
+    sim_world_note(world->sim, world->in_storm ? "storm" : "calm");
+    if (world->in_storm)
+        sim_world_call(world->sim, &world->trouble_call, 1 + below(world, world->style.gap_ns),
+                       trouble_comes);
+    uint64_t longest_ns = ring_workload_is_running(world->workload) ? 10 * NS_PER_S : NS_PER_S;
+    sim_world_call(world->sim, &world->weather_call, below(world, longest_ns), weather_changes);
+}
+
+static void choose_style(struct ring_world *world)
+{
+    struct style *style = &world->style;
+    static const uint64_t lives[] = {0, 500, 2000, 8000, 30000};
+    style->storms = chance(world, 0.92);
+    style->life_steps = lives[below(world, sizeof lives / sizeof lives[0])];
+    style->gap_ns = (20 * NS_PER_MS) << below(world, 7);
+    double *const parts[] = {&style->cuts,  &style->slowness, &style->pauses,
+                             &style->disks, &style->messages, &style->clocks};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        *parts[i] = chance(world, 0.5) ? 0.4 * (double)below(world, 1000) / 1000 : 0;
+    style->power = chance(world, 0.6) ? (double)below(world, 1000) / 1000 : 0;
+}
+
+// ---- Healing -----------------------------------------------------------------------------------
+
+static void look_whether_healed(struct sim_call *call)
+{
+    struct ring_world *world = CONTAINER_OF(call, struct ring_world, healed_call);
+    size_t ready = 0;
+    for (size_t i = 0; i < world->count; i++)
+        if (world->nodes[i].is_ready && sim_clients_reach(world->clients, i)) ready++;
+    if (ready == world->count) {
+        ring_workload_healed(world->workload);
+        return;
+    }
+    if (sim_world_now(world->sim) - world->healing_since_ns > START_MAX_NS) {
+        ring_workload_fail(world->workload,
+                           "of %zu nodes %zu serve clients %d s after everything healed",
+                           world->count, ready, (int)(START_MAX_NS / NS_PER_S));
+        return;
+    }
+    sim_world_call(world->sim, &world->healed_call, 50 * NS_PER_MS, look_whether_healed);
+}
+
+static void heal(void *context)
+{
+    struct ring_world *world = context;
+    bool with_power = world->heals++ > 0 || chance(world, 0.3);
+    world->is_healing = true;
+    world->in_storm = false;
+    sim_world_cancel(world->sim, &world->weather_call);
+    sim_world_cancel(world->sim, &world->trouble_call);
+    while (world->troubles != NULL) {
+        sim_world_cancel(world->sim, &world->troubles->call);
+        end_trouble(world->troubles);
+    }
+    set_chances(world, false);
+    // A life that a fault has crippled, or that was to end soon, ends now.
+    for (size_t i = 0; i < world->count; i++) {
+        struct ring_world_node *node = &world->nodes[i];
+        node->is_ready = false;
+        if (with_power)
+            sim_machine_crash(node->machine);
+        else if (node->env != NULL)
+            sim_process_crash(node->env);
+        if (node->env != NULL) continue;
+        sim_world_cancel(world->sim, &node->start_call);
+        start_later(node, restart_delay(world));
+    }
+    world->healing_since_ns = sim_world_now(world->sim);
+    sim_world_call(world->sim, &world->healed_call, 50 * NS_PER_MS, look_whether_healed);
+}
+
+// ---- The world's life --------------------------------------------------------------------------
+
+static void clients_died(void *context, struct env *env)
+{
+    (void)context, (void)env;
+    ASSERT(false); // Nobody kills them.
+}
+
+static void clients_failed(void *context, const char *text)
+{
+    struct ring_world *world = context;
+    ring_workload_fail(world->workload, "%s", text);
+}
+
+static void acknowledged(void *context, const struct workload_operation *operation,
+                         uint64_t sent_turn)
+{
+    (void)context, (void)operation, (void)sent_turn;
+}
+
+static uint64_t turn(void *context)
+{
+    struct ring_world *world = context;
+    return sim_world_turn(world->sim);
+}
+
+static void make_address(size_t index, char text[static 16])
+{
+    (void)snprintf(text, 16, "127.0.0.%zu", index + 1);
+}
+
+// As `helenus ring start --nodes` does; a ring of one has no members.
+static void make_directories(struct ring_world *world)
+{
+    struct member members[NODES_MAX] = {0};
+    struct token tokens[NODES_MAX][16];
+    size_t num_tokens = 1 + (size_t)below(world, 16);
+    for (size_t i = 0; i < world->count; i++) {
+        char text[16];
+        make_address(i, text);
+        struct member *member = &members[i];
+        random_bytes(&world->random, member->host_id.bytes, sizeof member->host_id.bytes);
+        ASSERT(env_address_parse(text, 7000, &member->address) == STATUS_OK);
+        ASSERT(env_address_parse(text, 9042, &member->rpc_address) == STATUS_OK);
+        (void)snprintf(member->data_center, sizeof member->data_center, "datacenter1");
+        (void)snprintf(member->rack, sizeof member->rack, "rack1");
+        topology_allocate_tokens(i, world->count, num_tokens, tokens[i]);
+        member->tokens = tokens[i];
+        member->token_count = num_tokens;
+    }
+    struct topology *topology;
+    ASSERT(topology_make(members, world->count, &topology, NULL) == STATUS_OK);
+    for (size_t i = 0; i < world->count; i++) {
+        struct env *env =
+            sim_process_start(world->nodes[i].machine, "operator", clients_died, world);
+        ASSERT(ring_make_directories(env, DIRECTORY, NULL) == STATUS_OK);
+        if (world->count > 1)
+            ASSERT(members_write(env, DIRECTORY, topology, (uint16_t)i, NULL) == STATUS_OK);
+        sim_process_destroy(env);
+    }
+    topology_destroy(topology);
+}
+
+static void choose_timeouts(struct ring_world *world, struct config *config)
+{
+    if (chance(world, 0.3)) return; // Cassandra's.
+    config->read_request_timeout_in_ms = 200 + (int64_t)below(world, 1500);
+    config->range_request_timeout_in_ms = 500 + (int64_t)below(world, 1500);
+    config->write_request_timeout_in_ms = 200 + (int64_t)below(world, 1500);
+    config->counter_write_request_timeout_in_ms = 200 + (int64_t)below(world, 1500);
+    config->truncate_request_timeout_in_ms = 1000 + (int64_t)below(world, 3000);
+    config->cas_contention_timeout_in_ms = 200 + (int64_t)below(world, 1500);
+}
+
+static void make_nodes(struct ring_world *world)
+{
+    struct config config;
+    config_set_defaults(&config);
+    config.memtable_space_mib = 1;
+    config.file_cache_size_mib = 1;
+    choose_timeouts(world, &config);
+    for (size_t i = 0; i < world->count; i++) {
+        struct ring_world_node *node = &world->nodes[i];
+        char name[16];
+        (void)snprintf(name, sizeof name, "machine%zu", i);
+        node->world = world;
+        node->index = i;
+        node->machine = sim_machine_create(world->sim, name);
+        node->config = config;
+        make_address(i, node->config.listen_address);
+        if (chance(world, 0.3))
+            sim_machine_jump_clock(node->machine, (int64_t)below(world, 4000000) - 2000000);
+    }
+    make_directories(world);
+}
+
+static void make_clients(struct ring_world *world)
+{
+    struct env_address addresses[NODES_MAX];
+    for (size_t i = 0; i < world->count; i++) {
+        char text[16];
+        make_address(i, text);
+        ASSERT(env_address_parse(text, (uint16_t)world->nodes[i].config.native_transport_port,
+                                 &addresses[i]) == STATUS_OK);
+    }
+    world->client_env = sim_process_start(sim_machine_create(world->sim, "clients"), "clients",
+                                          clients_died, world);
+    const struct sim_clients_options options = {
+        .addresses = addresses,
+        .address_count = world->count,
+        .count = world->count * (1 + (size_t)below(world, CONNECTIONS_MAX)),
+        .seed = random_u64(&world->random),
+        .replication_factor = world->replication_factor,
+        .is_ring = true};
+    world->clients = sim_clients_create(world->client_env, &options);
+}
+
+struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint64_t operations)
+{
+    struct ring_world *world = calloc(1, sizeof *world);
+    ASSERT(world != NULL);
+    world->sim = sim;
+    random_init(&world->random, seed);
+    // Mostly three.
+    world->count = chance(world, 0.45) ? 3 : 1 + (size_t)below(world, NODES_MAX);
+    size_t factor_max = world->count < FACTOR_MAX ? world->count : FACTOR_MAX;
+    world->replication_factor = (int)(1 + below(world, factor_max));
+    if (world->count >= 3 && chance(world, 0.6)) world->replication_factor = 3;
+    choose_style(world);
+    make_nodes(world);
+    make_clients(world);
+    static const struct ring_workload_world functions = {
+        .calm_since_ns = calm_since, .flush = flush_node, .heal = heal};
+    const struct ring_workload_options options = {.seed = random_u64(&world->random),
+                                                  .operations = operations,
+                                                  .node_count = world->count,
+                                                  .replication_factor = world->replication_factor};
+    world->workload = ring_workload_create(sim, &options, &functions, world, world->clients);
+    const struct sim_clients_checks checks = {acknowledged, turn, clients_failed, world};
+    sim_clients_set_checks(world->clients, &checks);
+    return world;
+}
+
+void ring_world_begin(struct ring_world *world, const double chances[SIM_FAULT_COUNT])
+{
+    memcpy(world->chances, chances, sizeof world->chances);
+    set_chances(world, false);
+    for (size_t i = 0; i < world->count; i++)
+        start_later(&world->nodes[i], below(world, 20 * NS_PER_MS));
+    sim_world_call(world->sim, &world->weather_call, below(world, NS_PER_S), weather_changes);
+    ring_workload_begin(world->workload);
+}
+
+bool ring_world_is_over(const struct ring_world *world)
+{
+    return ring_workload_is_over(world->workload);
+}
+
+const char *ring_world_fault(const struct ring_world *world)
+{
+    return ring_workload_fault(world->workload);
+}
+
+void ring_world_fail(struct ring_world *world, const char *text)
+{
+    ring_workload_fail(world->workload, "%s", text);
+}
+
+uint64_t ring_world_done_count(const struct ring_world *world, enum workload_kind kind)
+{
+    return ring_workload_done_count(world->workload, kind);
+}
+
+// Replicas and metadata logs are the same.
+static void compare(struct ring_world *world)
+{
+    struct node *nodes[NODES_MAX];
+    char message[512];
+    for (size_t i = 0; i < world->count; i++) {
+        nodes[i] = world->nodes[i].node;
+        if (nodes[i] == NULL) {
+            ring_workload_fail(world->workload, "node %zu does not live at the end", i);
+            return;
+        }
+        look_for_conflicts(&world->nodes[i]);
+    }
+    uint64_t number = metadata_number(node_metadata(nodes[0]));
+    for (size_t i = 1; i < world->count; i++)
+        if (metadata_number(node_metadata(nodes[i])) != number)
+            ring_workload_fail(world->workload,
+                               "nodes 0 and %zu end at numbers %" PRIu64 " and %" PRIu64
+                               " of the metadata log",
+                               i, number, metadata_number(node_metadata(nodes[i])));
+    if (!ring_compare(world->sim, nodes, world->count, world->replication_factor, message))
+        ring_workload_fail(world->workload, "%s", message);
+}
+
+void ring_world_end(struct ring_world *world)
+{
+    if (ring_workload_fault(world->workload) == NULL) compare(world);
+    world->is_over = true;
+    while (world->troubles != NULL) {
+        sim_world_cancel(world->sim, &world->troubles->call);
+        end_trouble(world->troubles);
+    }
+    for (size_t i = 0; i < world->count; i++)
+        if (world->nodes[i].env != NULL) sim_process_crash(world->nodes[i].env);
+    for (size_t i = 0; i < world->count; i++)
+        while (world->nodes[i].env != NULL)
+            ASSERT(sim_world_step(world->sim));
+    sim_clients_destroy(world->clients);
+    sim_process_destroy(world->client_env);
+}
+
+void ring_world_destroy(struct ring_world *world)
+{
+    ring_workload_destroy(world->workload);
+    free(world);
+}
