@@ -48,7 +48,7 @@ struct metadata_journal {
     bool replaces;
     void (*drained)(void *context); // Whom metadata_journal_drain() was called for, or NULL.
     void *drained_context;
-    struct env_task drained_task;
+    struct env_task drained_task, refuse_task;
     struct env_job job;
     enum status job_status;
     struct error job_error;
@@ -589,17 +589,11 @@ static void begin_write(struct metadata_journal *journal)
     env_offload(journal->env, &journal->job, ENV_LANE_LOG, write_work, write_done);
 }
 
-struct refused_entry {
-    struct env_task task;
-    struct metadata_journal_entry *entry;
-    enum status status;
-};
-
-static void refuse_later(struct env_task *task)
+static void refuse_gathered(struct env_task *task)
 {
-    struct refused_entry *refused = CONTAINER_OF(task, struct refused_entry, task);
-    refused->entry->done(refused->entry, refused->status);
-    free(refused);
+    struct metadata_journal *journal = CONTAINER_OF(task, struct metadata_journal, refuse_task);
+    end_entries(take_gathering(journal), journal->broken);
+    tell_if_drained(journal);
 }
 
 void metadata_journal_put(struct metadata_journal *journal, struct metadata_journal_entry *entry,
@@ -608,15 +602,10 @@ void metadata_journal_put(struct metadata_journal *journal, struct metadata_jour
 {
     ASSERT(kind < JOURNAL_KINDS && bytes.size <= ENTRY_SIZE_MAX);
     *entry = (struct metadata_journal_entry){.done = done, .bytes = bytes, .kind = kind};
-    if (journal->broken != STATUS_OK) {
-        struct refused_entry *refused = calloc(1, sizeof *refused);
-        ASSERT(refused != NULL);
-        refused->entry = entry;
-        refused->status = journal->broken;
-        env_task_post(journal->env, &refused->task, refuse_later);
-        return;
-    }
     *journal->gathering_end = entry;
     journal->gathering_end = &entry->next;
-    begin_write(journal);
+    if (journal->broken != STATUS_OK)
+        env_task_post(journal->env, &journal->refuse_task, refuse_gathered);
+    else
+        begin_write(journal);
 }

@@ -33,8 +33,9 @@ struct metadata_journal_events {
     void (*carry)(void *context, uint64_t number);
 };
 
-// Makes the directory if it is missing. A first file begins with a state if `begins_with_state`.
-// Blocks: for start-up only. CORRUPT, IO, NO_SPACE.
+// Makes the directory if it is missing; that its name is durable in the parent is its owner's
+// business (a node syncs its directory before it serves anybody). A first file begins with a state
+// if `begins_with_state`. Blocks: for start-up only. CORRUPT, IO, NO_SPACE.
 MUST_USE enum status metadata_journal_open(struct env *env, const char *directory,
                                            bool begins_with_state,
                                            const struct metadata_journal_events *events,
