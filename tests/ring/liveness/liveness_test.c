@@ -103,6 +103,26 @@ START_TEST(a_stopped_member_is_down_in_time_and_up_when_it_goes_on)
 }
 END_TEST
 
+// SIGSTOP and SIGCONT themselves. When it goes on, all its time is over at once: that is no reason
+// to believe that the others are dead.
+START_TEST(who_stood_still_blames_nobody)
+{
+    open(4);
+    sim_process_pause(world.messages.nodes[1].env, UINT64_C(10000000000));
+    double seconds = liveness_world_until(&world, 10, 1, false);
+    ck_assert_double_gt(seconds, 1.5);
+    ck_assert_double_lt(seconds, 4);
+    message_world_run(&world.messages, 10 - seconds, NULL);
+    ck_assert_double_lt(liveness_world_until_whole(&world, 10), 0.5);
+    message_world_run(&world.messages, 20, NULL);
+    ck_assert(liveness_world_is_whole(&world));
+    ck_assert_int_eq(downs(0) + downs(2) + downs(3), 0);
+    ck_assert_int_eq(downs(1), 3);
+    ck_assert_uint_gt(sim_world_marks(world.messages.sim, ENV_MARK_LIVENESS_LATE), 0);
+    liveness_world_close(&world);
+}
+END_TEST
+
 START_TEST(a_short_stop_is_forgiven)
 {
     open(5);
@@ -242,6 +262,7 @@ int main(void)
     tcase_add_loop_test(liveness, a_member_that_starts_late_is_seen_at_once, 0, 2);
     tcase_add_loop_test(liveness, a_killed_member_is_down_at_once, 0, 4);
     tcase_add_loop_test(liveness, a_stopped_member_is_down_in_time_and_up_when_it_goes_on, 0, 3);
+    tcase_add_test(liveness, who_stood_still_blames_nobody);
     tcase_add_test(liveness, a_short_stop_is_forgiven);
     tcase_add_loop_test(liveness, a_cut_between_two_is_bridged_by_others, 0, 3);
     tcase_add_test(liveness, two_halves_see_each_other_dead_and_come_together);
