@@ -18,6 +18,7 @@
     X(INCREMENT_SYNCING,             "coordinator increment: syncing")                  \
     X(INCREMENT_FORWARDED,           "coordinator increment: sent to a leader")         \
     X(INCREMENT_LED,                 "coordinator increment: led for another member")   \
+    X(INCREMENT_DOUBLED,             "coordinator increment: came to its leader twice") \
     X(INCREMENT_LOST,                "coordinator increment: no answer of its leader")  \
     X(DELIVERY_GROUP,                "delivery: several mutations in one message")      \
     X(DELIVERY_HINTED,               "delivery: hint kept")                             \

@@ -31,7 +31,7 @@ enum { PATH_SIZE = 4096, MIB_SHIFT = 20 };
 
 struct node {
     struct env *env;
-    char directory[PATH_SIZE];
+    char directory[PATH_SIZE], worker_log[PATH_SIZE + 16];
     struct env_lock *lock;
     struct config config;
     struct identity identity;
@@ -386,7 +386,10 @@ static enum status open_services(struct node *node, struct error *error)
         .cluster_name = node->config.cluster_name,
         .data_center = node->self.data_center,
     };
+    (void)snprintf(node->worker_log, sizeof node->worker_log, "%s/workers.log", node->directory);
     const struct job_service_options options = {
+        .program = node->config.program,
+        .worker_log = node->worker_log,
         .address = node->listen_address,
         .metadata = node->metadata,
         .coordinator = node->coordinator,
@@ -460,6 +463,9 @@ void node_abandon(struct node *node)
     if (node->liveness != NULL) liveness_abandon(node->liveness);
     if (node->messaging != NULL) messaging_abandon(node->messaging);
     if (node->paxos != NULL) paxos_abandon(node->paxos);
+    // What it leads for others still has pins on the engine's chunks.
+    coordinator_destroy(node->coordinator);
+    node->coordinator = NULL;
     if (node->engine != NULL) engine_abandon(node->engine);
     if (node->placement != NULL) placement_destroy(node->placement);
     if (node->metadata != NULL) metadata_abandon(node->metadata);

@@ -319,6 +319,8 @@ void replica_increments_init(struct coordinator *coordinator)
     struct replica_increments *all = &coordinator->replica_increments;
     buffer_init(&all->body, TRANSPORT_MESSAGE_SIZE_MAX);
     if (coordinator->options.messaging == NULL) return;
+    all->seen = calloc(LED_SEEN_COUNT, sizeof *all->seen);
+    ASSERT(all->seen != NULL);
     all->handler.handle = replica_increment_handle;
     messaging_handle(coordinator->options.messaging, VERB_INCREMENT, &all->handler);
 }
@@ -345,4 +347,5 @@ void replica_increments_deinit(struct coordinator *coordinator)
         all->free_requests = next;
     }
     buffer_deinit(&all->body);
+    free(all->seen);
 }

@@ -18,6 +18,8 @@
 #include "ring/coordinator/replica_plan.h"
 #include "ring/transport/messaging.h"
 
+enum { LED_SEEN_COUNT = 4096 };
+
 struct increment_request; // One of ours, at its leader.
 struct led_increment;     // One of another member's, here.
 
@@ -26,6 +28,7 @@ struct replica_increments {
     struct increment_request *free_requests, *requests;
     struct led_increment *free_led, *led;
     size_t led_count;
+    struct message_origin *seen; // Of the latest requests.
     struct buffer body;
 };
 
