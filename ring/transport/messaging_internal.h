@@ -1,7 +1,8 @@
 // What the files of messaging share. Not for others.
 //
-//     messaging.c          requests and answers: in, out, to ourselves; the listener
+//     messaging.c          requests and answers: in, out, to ourselves
 //     messaging_member.c   our connection to one member
+//     messaging_inbound.c  connections that others make to us
 //     messaging_parked.c   requests of members whose metadata log is ahead of ours
 //     messaging_fault.c    what tests do to the network
 //     messaging_wheel.c    when requests have waited too long
@@ -112,7 +113,7 @@ struct messaging_held;
 void messaging_fault_pass(struct messaging_member *member, const struct messaging_letter *letter);
 void messaging_fault_free(struct messaging *messaging);
 
-// ---- The whole ----------------------------------------------------------------------------------
+// ---- Connections that others make ---------------------------------------------------------------
 
 // A connection that somebody made to us.
 struct messaging_inbound {
@@ -121,6 +122,16 @@ struct messaging_inbound {
     uint32_t next_free;
     uint16_t member;
 };
+
+// NULL when the connection is gone.
+struct messaging_inbound *messaging_inbound_find(struct messaging *messaging,
+                                                 struct message_origin origin);
+// The transport server's events; `context` is the messaging.
+void messaging_inbound_requested(void *context, struct transport_connection *connection,
+                                 uint8_t type, uint64_t id, struct slice payload);
+void messaging_inbound_ended(void *context, struct transport_connection *connection);
+
+// ---- The whole ----------------------------------------------------------------------------------
 
 struct messaging {
     struct env *env;
