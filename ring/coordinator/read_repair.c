@@ -66,6 +66,7 @@ struct side {
 
 struct difference {
     const struct read_repair *repair;
+    const struct read_reach *reach;
     struct side merged, source;
     struct mutation mutation;
     struct row *rows;
@@ -226,12 +227,8 @@ static enum status compare_next(struct difference *difference)
     } else {
         compare_rows(difference, has_merged, has_source);
     }
-    // The place lies in a decoder's memory until it has moved on twice.
     enum status status = has_source ? side_advance(source) : STATUS_OK;
-    if (status == STATUS_OK && has_merged) {
-        status = side_advance(merged);
-        if (!merged->has_next) end_lacking(difference, place);
-    }
+    if (status == STATUS_OK && has_merged) status = side_advance(merged);
     return status;
 }
 
@@ -273,6 +270,12 @@ static enum status compare_partition(struct difference *difference, bool has_sou
         status = compare_next(difference);
     if (!has_source) difference->source = whole;
     if (status != STATUS_OK) return status;
+    // The merge was cut inside of a range deletion: it is known as far as the sources are, which
+    // may be behind the last row that is left.
+    const struct read_reach *reach = difference->reach;
+    if (reach->is_known && reach->in_partition &&
+        slice_equals(reach->key.bytes, difference->mutation.key.bytes))
+        end_lacking(difference, reach->place);
     struct mutation *mutation = &difference->mutation;
     if (difference->repair->reversed) reverse_rows(difference->rows, mutation->row_count);
     mutation->rows = difference->rows;
@@ -288,9 +291,10 @@ static enum status compare_partition(struct difference *difference, bool has_sou
 
 enum status read_repair_put_difference(const struct read_repair *repair,
                                        const struct read_chunk *merged,
+                                       const struct read_reach *reach,
                                        const struct read_repair_source *source, struct buffer *body)
 {
-    struct difference difference = {.repair = repair};
+    struct difference difference = {.repair = repair, .reach = reach};
     difference.merged.decoder =
         read_decoder_open(merged, repair->table, repair->reversed, true, repair->arena);
     difference.source.decoder = read_decoder_open(&source->chunk, repair->table, repair->reversed,

@@ -32,6 +32,7 @@ MUST_USE enum status read_repair_merge(const struct read_repair *repair,
 // if it has all. CORRUPT, OVERLOADED.
 MUST_USE enum status read_repair_put_difference(const struct read_repair *repair,
                                                 const struct read_chunk *merged,
+                                                const struct read_reach *reach,
                                                 const struct read_repair_source *source,
                                                 struct buffer *body);
 

@@ -369,7 +369,8 @@ static enum status contact_repair(struct remote_contact *contact, const struct r
     struct buffer *body = &remote->pool->body;
     struct read_repair_source source = {{contact->data, NULL}, contact->local != NULL};
     buffer_clear(body);
-    enum status status = read_repair_put_difference(repair, merged, &source, body);
+    enum status status =
+        read_repair_put_difference(repair, merged, &contact->piece->reach, &source, body);
     if (status != STATUS_OK) return status;
     bool is_repaired =
         !slice_equals(remote->read->table->params.read_repair, slice_of_text("NONE"));
