@@ -33,6 +33,7 @@ static void member_died(void *context, struct env *env)
     hints_abandon(member->hints);
     liveness_abandon(member->liveness);
     messaging_abandon(member->messaging);
+    paxos_abandon(member->paxos);
     coordinator_destroy(member->coordinator);
     placement_destroy(member->placement);
     engine_abandon(member->engine);
@@ -98,6 +99,16 @@ static void member_open_coordinator(struct ring_member *member)
         .hints = member->hints,
     };
     member->coordinator = coordinator_create(member->env, &options);
+    const struct paxos_options paxos_options = {
+        .engine = member->engine,
+        .schema = options.schema,
+        .table = member->tables.tables[INTERNAL_TABLE_PAXOS],
+        .placement = member->placement,
+        .liveness = member->liveness,
+        .messaging = member->messaging,
+        .hints = member->hints,
+    };
+    member->paxos = paxos_create(member->env, &paxos_options);
 }
 
 static void member_start(struct ring_world *world, size_t number)
@@ -157,6 +168,11 @@ void ring_world_kill(struct ring_world *world, size_t number, bool power)
     while (member->env != NULL)
         ck_assert(sim_world_step(world->sim));
     ring_world_wait_up(world, number, false);
+}
+
+void ring_world_start_now(struct ring_world *world, size_t number)
+{
+    member_start(world, number);
 }
 
 void ring_world_start(struct ring_world *world, size_t number)

@@ -1,6 +1,6 @@
 // A ring of members with everything between a statement and the disk, each a process of a simulated
 // world with a machine of its own: engine, metadata, messaging, liveness, placement, hints,
-// coordinator. No fault strikes by itself unless the test asks for it.
+// coordinator, Paxos. No fault strikes by itself unless the test asks for it.
 //
 //     struct ring_world world;
 //     ring_world_open(&world, &(struct ring_world_options){.count = 3, .factor = 3});
@@ -18,6 +18,7 @@
 #include "ring/liveness/liveness.h"
 #include "ring/metadata/metadata.h"
 #include "ring/paxos/internal_tables.h"
+#include "ring/paxos/paxos.h"
 #include "ring/transport/messaging.h"
 
 struct ring_member {
@@ -34,6 +35,7 @@ struct ring_member {
     struct hints *hints;
     struct batch_log *batch_log;
     struct coordinator *coordinator;
+    struct paxos *paxos;
     void (*abandon)(struct ring_member *member); // Of what the test has in the process; first.
     void *data;                                  // The test's.
 };
@@ -63,6 +65,8 @@ void ring_world_run(struct ring_world *world, double seconds, const bool *done);
 void ring_world_kill(struct ring_world *world, size_t number, bool power);
 // Its process again. All know of it when it returns.
 void ring_world_start(struct ring_world *world, size_t number);
+// The same, without waiting for anything.
+void ring_world_start_now(struct ring_world *world, size_t number);
 // Runs until each live member believes this of that one.
 void ring_world_wait_up(struct ring_world *world, size_t number, bool is_up);
 
