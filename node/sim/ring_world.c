@@ -585,7 +585,7 @@ static void make_nodes(struct ring_world *world)
     choose_timeouts(world, &config);
     for (size_t i = 0; i < world->count; i++) {
         struct ring_world_node *node = &world->nodes[i];
-        char name[16];
+        char name[32];
         (void)snprintf(name, sizeof name, "machine%zu", i);
         node->world = world;
         node->index = i;
