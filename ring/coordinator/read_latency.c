@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { PERIOD_COUNT = 2048, POLICY_SIZE_MAX = 64 };
+enum { FIRST_COUNT = 128, PERIOD_COUNT = 2048, POLICY_SIZE_MAX = 64 };
+// When nothing is known yet, a replica in one box is late after that. (Cassandra: half the
+// timeout.)
+#define UNKNOWN_NS 50000000ull
 
 void read_latency_init(struct read_latency *latency)
 {
@@ -15,7 +18,8 @@ void read_latency_init(struct read_latency *latency)
 void read_latency_record(struct read_latency *latency, uint64_t ns)
 {
     histogram_record(&latency->histogram, ns);
-    if (latency->histogram.count < PERIOD_COUNT) return;
+    if (latency->histogram.count < (latency->percentile_ns == 0 ? FIRST_COUNT : PERIOD_COUNT))
+        return;
     latency->percentile_ns = histogram_percentile(&latency->histogram, latency->percent);
     histogram_init(&latency->histogram);
 }
@@ -56,10 +60,11 @@ uint64_t read_latency_threshold_ns(struct read_latency *latency, struct slice sp
     if (strcasecmp(text, "always") == 0) return 0;
     if (strcasecmp(text, "never") == 0 || strcasecmp(text, "none") == 0) return UINT64_MAX;
     char *end;
+    uint64_t unknown_ns = timeout_ns / 2 < UNKNOWN_NS ? timeout_ns / 2 : UNKNOWN_NS;
     bool is_min = strncasecmp(text, "min(", 4) == 0, is_max = strncasecmp(text, "max(", 4) == 0;
-    if (!is_min && !is_max) return read_latency_number(latency, text, &end, timeout_ns / 2);
-    uint64_t first = read_latency_number(latency, text + 4, &end, timeout_ns / 2);
+    if (!is_min && !is_max) return read_latency_number(latency, text, &end, unknown_ns);
+    uint64_t first = read_latency_number(latency, text + 4, &end, unknown_ns);
     uint64_t second = first;
-    if (*end == ',') second = read_latency_number(latency, end + 1, &end, timeout_ns / 2);
+    if (*end == ',') second = read_latency_number(latency, end + 1, &end, unknown_ns);
     return (first < second) == is_min ? first : second;
 }

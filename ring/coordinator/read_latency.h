@@ -18,8 +18,7 @@ struct read_latency {
 void read_latency_init(struct read_latency *latency);
 void read_latency_record(struct read_latency *latency, uint64_t ns);
 // How long to wait before another replica is asked: 0: not at all (ALWAYS); UINT64_MAX: it is never
-// asked. `speculative_retry` is the table's, `timeout_ns` the read's: with nothing known yet it is
-// half of that, as in Cassandra.
+// asked. `speculative_retry` is the table's, `timeout_ns` the read's.
 uint64_t read_latency_threshold_ns(struct read_latency *latency, struct slice speculative_retry,
                                    uint64_t timeout_ns);
 
