@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define COUNT(specs)     (sizeof(specs) / sizeof(specs)[0])
-#define ASK_TIMEOUT_NS   (5 * UINT64_C(1000000000))
-#define FLUSH_TIMEOUT_NS (600 * UINT64_C(1000000000))
+#define COUNT(specs)   (sizeof(specs) / sizeof(specs)[0])
+#define ASK_TIMEOUT_NS (5 * UINT64_C(1000000000))
+// Of the others, who may be stopped: what they do not say is shown as "?".
+#define OTHERS_TIMEOUT_NS (500 * UINT64_C(1000000))
+#define FLUSH_TIMEOUT_NS  (600 * UINT64_C(1000000000))
 
 struct tool_options {
     const char *ring;
@@ -131,7 +133,7 @@ static void ask_others(struct tool *tool, struct slice body, struct ring_view *v
         members[asked++] = i;
     }
     if (asked > 0)
-        admin_ask_all(tool->env, addresses, asked, body, ASK_TIMEOUT_NS, statuses, answers);
+        admin_ask_all(tool->env, addresses, asked, body, OTHERS_TIMEOUT_NS, statuses, answers);
     for (uint16_t i = 0; i < asked; i++) {
         struct cursor cursor = cursor_make(buffer_slice(&answers[i]));
         struct admin_info *other = &view->others[members[i]];

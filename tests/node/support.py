@@ -37,32 +37,50 @@ def run(*arguments, check=True, timeout=120, **options):
 
 
 class Ring:
-    """A ring of one node at an address of its own, so that nothing else on the machine is in its way."""
+    """A ring at addresses of its own, so that nothing else on the machine is in its way."""
 
-    def __init__(self, address="127.0.77.1"):
+    def __init__(self, address="127.0.77.1", nodes=1):
         self.address = address
+        self.nodes = nodes
+        first, last = address.rsplit(".", 1)
+        self.addresses = [f"{first}.{int(last) + i}" for i in range(nodes)]
         self.directory = tempfile.mkdtemp(prefix="helenus-test-")
 
-    def start(self):
-        return run(HELENUS, "ring", "start", "--nodes", 1, "--dir", self.directory, "--address", self.address)
+    def ring(self, action, *arguments, **options):
+        return run(HELENUS, "ring", action, "--dir", self.directory, *arguments, **options)
+
+    def start(self, *arguments):
+        return self.ring("start", "--nodes", self.nodes, "--address", self.address, *arguments)
 
     def stop(self):
-        return run(HELENUS, "ring", "stop", "--dir", self.directory)
+        return self.ring("stop")
 
-    def kill(self):
-        return run(HELENUS, "ring", "kill", "--dir", self.directory, 1)
+    def kill(self, node=1):
+        return self.ring("kill", node)
 
-    def restart(self):
-        return run(HELENUS, "ring", "restart", "--dir", self.directory, 1)
+    def restart(self, node=1):
+        return self.ring("restart", node)
 
-    def status(self):
-        return json.loads(run(HELENUS, "ring", "status", "--json", "--dir", self.directory).stdout)[0]
+    def statuses(self):
+        return json.loads(self.ring("status", "--json").stdout)
 
-    def data(self):
-        return os.path.join(self.directory, "node1")
+    def status(self, node=1):
+        return self.statuses()[node - 1]
 
-    def cqlsh(self, statements, check=True):
-        return run(CQLSH, "--no-color", self.address, "-e", statements, check=check, env=dict(os.environ, CQLSH_NO_WARN="1"))
+    def tool(self, command, *arguments, node=1, **options):
+        """helenus status and its like, asked of a node."""
+        return run(HELENUS, command, "--ring", self.addresses[node - 1], *arguments, **options)
+
+    def states(self, node=1):
+        """What a node says of all: {number: "UP"}."""
+        return {m["node"]: m["state"] for m in json.loads(self.tool("status", "--json", node=node).stdout)}
+
+    def data(self, node=1):
+        return os.path.join(self.directory, f"node{node}")
+
+    def cqlsh(self, statements, check=True, node=1):
+        return run(CQLSH, "--no-color", self.addresses[node - 1], "-e", statements, check=check,
+                   env=dict(os.environ, CQLSH_NO_WARN="1"))
 
     def job(self, *arguments, **options):
         return run(HELENUS, "stream", "run", "--ring", self.address, *arguments, cwd=ROOT, **options)
@@ -71,11 +89,13 @@ class Ring:
         return json.loads(run(HELENUS, "stream", "list", "--json", "--ring", self.address).stdout)
 
     @contextlib.contextmanager
-    def session(self, keyspace=None, version=4):
+    def session(self, keyspace=None, version=4, node=None):
+        """Of all nodes, or of one alone."""
         from cassandra.cluster import Cluster
-        from cassandra.policies import DCAwareRoundRobinPolicy
-        cluster = Cluster([self.address], protocol_version=version,
-                          load_balancing_policy=DCAwareRoundRobinPolicy("datacenter1"))
+        from cassandra.policies import DCAwareRoundRobinPolicy, WhiteListRoundRobinPolicy
+        address = self.address if node is None else self.addresses[node - 1]
+        policy = DCAwareRoundRobinPolicy("datacenter1") if node is None else WhiteListRoundRobinPolicy([address])
+        cluster = Cluster([address], protocol_version=version, load_balancing_policy=policy)
         try:
             session = cluster.connect(keyspace)
             session.default_timeout = 60
@@ -89,12 +109,13 @@ class Ring:
 
 
 @contextlib.contextmanager
-def ring(address="127.0.77.1", schema=False):
-    made = Ring(address)
+def ring(address="127.0.77.1", schema=False, nodes=1):
+    made = Ring(address, nodes)
     try:
         made.start()
         if schema:
-            made.cqlsh(f"{KEYSPACE}; {TABLE};")
+            keyspace = KEYSPACE.replace("'replication_factor': 1", f"'replication_factor': {min(nodes, 3)}")
+            made.cqlsh(f"{keyspace}; {TABLE};")
         yield made
     finally:
         run(HELENUS, "ring", "stop", "--dir", made.directory, check=False)

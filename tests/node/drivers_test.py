@@ -1,0 +1,101 @@
+"""What an unmodified driver sees of a ring: all nodes from one contact point, tokens, replicas, who comes and goes."""
+import json
+
+from support import ring, wait_until
+
+ADDRESS = "127.0.77.60"
+
+
+def test_the_python_driver_finds_all_nodes_and_their_tokens():
+    with ring(ADDRESS, nodes=3) as r:
+        with r.session(node=2) as session:
+            hosts = {str(h.address): h for h in session.cluster.metadata.all_hosts()}
+            assert sorted(hosts) == r.addresses, hosts
+            assert all(h.release_version == "5.0.4" and h.datacenter == "datacenter1" and h.rack == "rack1"
+                       for h in hosts.values())
+            ring_of_driver = {t.value: str(h.address) for t, h in session.cluster.metadata.token_map.token_to_host_owner.items()}
+            ours = {e["token"]: e["address"].rsplit(":", 1)[0] for e in json.loads(r.tool("ring", "--json").stdout)}
+            assert ring_of_driver == ours and len(ours) == 48
+
+
+def test_it_agrees_about_replicas():
+    from cassandra.metadata import murmur3
+    with ring(ADDRESS, nodes=4) as r:
+        with r.session(node=1) as session:
+            assert murmur3 is not None
+            for rf, strategy in [(1, "SimpleStrategy"), (2, "SimpleStrategy"), (3, "NetworkTopologyStrategy")]:
+                option = "datacenter1" if strategy == "NetworkTopologyStrategy" else "replication_factor"
+                session.execute(f"CREATE KEYSPACE rf{rf} WITH replication = {{'class': '{strategy}', '{option}': {rf}}}")
+                session.execute(f"CREATE TABLE rf{rf}.t (k text PRIMARY KEY)")
+                for i in range(25):
+                    key = f"key {i}"
+                    theirs = [str(h.address) for h in session.cluster.metadata.get_replicas(f"rf{rf}", key.encode())]
+                    ours = json.loads(r.tool("getendpoints", "--json", f"rf{rf}", "t", key).stdout)
+                    assert len(ours) == rf and sorted(ours) == sorted(theirs), (rf, key, ours, theirs)
+                    assert rf == 3 or ours == theirs, (rf, key, ours, theirs)
+
+
+def test_requests_go_to_a_replica():
+    from cassandra.cluster import Cluster
+    from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+    with ring(ADDRESS, nodes=4) as r:
+        cluster = Cluster([r.addresses[2]], load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy("datacenter1")))
+        try:
+            session = cluster.connect()
+            session.execute("CREATE KEYSPACE two WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 2}")
+            session.execute("CREATE TABLE two.t (k text PRIMARY KEY, v int)")
+            insert = session.prepare("INSERT INTO two.t (k, v) VALUES (?, ?)")
+            direct = 0
+            for i in range(1000):
+                future = session.execute_async(insert, (f"k{i}", i))
+                future.result()
+                replicas = cluster.metadata.get_replicas("two", f"k{i}".encode())
+                direct += future.coordinator_host.address in [h.address for h in replicas]
+            assert direct >= 990, direct
+            return f"{direct / 10:.1f} % of requests were answered by a replica"
+        finally:
+            cluster.shutdown()
+
+
+class Events:
+    """STATUS_CHANGE events as they come, without the driver's own opinion."""
+
+    def __init__(self, cluster):
+        self.seen = []
+        connection = cluster.control_connection._connection
+        connection.register_watcher("STATUS_CHANGE", lambda e: self.seen.append((e["change_type"], e["address"][0])))
+
+
+def test_it_hears_who_goes_and_comes():
+    with ring(ADDRESS, nodes=3) as r:
+        with r.session(node=1) as session:
+            events = Events(session.cluster)
+            third = r.addresses[2]
+            r.kill(3)
+            wait_until(lambda: ("DOWN", third) in events.seen, 3, "DOWN is told")
+            r.restart(3)
+            wait_until(lambda: ("UP", third) in events.seen, 3, "UP is told")
+            r.ring("pause", 2)
+            wait_until(lambda: ("DOWN", r.addresses[1]) in events.seen, 6, "DOWN of a stopped process is told")
+            r.ring("resume", 2)
+            wait_until(lambda: ("UP", r.addresses[1]) in events.seen, 5, "UP is told again")
+
+
+def test_it_goes_on_at_the_others_and_comes_back():
+    with ring(ADDRESS, nodes=3, schema=True) as r:
+        with r.session("demo_ks") as session:
+            add = "UPDATE hashtags SET mentions = mentions + 1 WHERE hashtag = '#a' AND interval = 'ALL'"
+            failed = 0
+            for i in range(300):
+                if i == 100:
+                    r.kill(2)
+                if i == 200:
+                    r.restart(2)
+                try:
+                    session.execute(add)
+                except Exception:
+                    failed += 1
+            assert failed <= 10, failed
+            down = [h for h in session.cluster.metadata.all_hosts() if not h.is_up]
+            wait_until(lambda: all(h.is_up for h in session.cluster.metadata.all_hosts()), 20, f"all are up again: {down}")
+            return f"{failed} of 300 requests failed"
