@@ -88,6 +88,7 @@ static enum status start(struct running *running, const struct node_options *opt
 {
     struct config config;
     config_set_defaults(&config);
+    config.program = "/proc/self/exe";
     enum status status = STATUS_OK;
     if (options->config_path != NULL)
         status = config_read_file(running->env, &config, options->config_path, error);

@@ -13,6 +13,9 @@
 enum { CONFIG_TEXT_SIZE = 256 };
 
 struct config {
+    // No key: our own program, which runs stream jobs that were submitted as worker processes. NULL
+    // in the simulator: none is run.
+    const char *program;
     char cluster_name[CONFIG_TEXT_SIZE];
     char data_center[CONFIG_TEXT_SIZE];
     char rack[CONFIG_TEXT_SIZE];

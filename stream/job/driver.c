@@ -373,6 +373,7 @@ static void driver_submitted(void *context, const struct job *job,
     driver->has_job = true;
     driver->job_id = job->id;
     if (driver->options.is_submit) {
+        worker_link_leave(driver->link);
         driver_end(driver, STATUS_OK, NULL);
         return;
     }

@@ -433,6 +433,13 @@ void shuffle_forget(struct shuffle *shuffle)
     }
 }
 
+void shuffle_stop(struct shuffle *shuffle)
+{
+    shuffle_forget(shuffle);
+    for (size_t i = 0; i < JOB_MEMBERS_MAX; i++)
+        if (shuffle->members[i] != NULL) shuffle_disconnect(shuffle->members[i]);
+}
+
 void shuffle_start(struct shuffle *shuffle, const struct shuffle_task *task,
                    const struct mapper_batch *batch, const struct job_ring *ring,
                    const struct cut *cut)

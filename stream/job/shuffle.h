@@ -47,6 +47,8 @@ void shuffle_start(struct shuffle *shuffle, const struct shuffle_task *task,
                    const struct cut *cut);
 // Nothing more comes of the batch.
 void shuffle_forget(struct shuffle *shuffle);
+// The same, and all connections end: while the loop still runs.
+void shuffle_stop(struct shuffle *shuffle);
 // Looks for members that say nothing: call twice a second or so.
 void shuffle_tick(struct shuffle *shuffle);
 // Has the member something to do still?

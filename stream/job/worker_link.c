@@ -85,7 +85,7 @@ static void worker_link_stop(struct worker_link *link)
     link->state = LINK_ENDED;
     env_timer_stop(link->env, &link->pause);
     env_timer_stop(link->env, &link->tick);
-    shuffle_forget(link->shuffle);
+    shuffle_stop(link->shuffle);
     worker_link_disconnect(link);
 }
 
@@ -638,6 +638,11 @@ void worker_link_destroy(struct worker_link *link)
     mapper_batch_destroy(link->batch);
     buffer_deinit(&link->message);
     free(link);
+}
+
+void worker_link_leave(struct worker_link *link)
+{
+    worker_link_stop(link);
 }
 
 bool worker_link_is_idle(const struct worker_link *link)

@@ -37,6 +37,8 @@ struct worker_link_options {
 
 struct worker_link *worker_link_create(struct env *env, const struct worker_link_options *options,
                                        const struct worker_link_events *events, void *context);
+// Nothing more will come: before its end, while the loop still runs.
+void worker_link_leave(struct worker_link *link);
 // A batch in hand goes with it.
 void worker_link_destroy(struct worker_link *link);
 // Frees the memory alone: what a crash leaves (simulator).

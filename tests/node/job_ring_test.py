@@ -1,0 +1,182 @@
+"""Jobs over a ring of three: exact, started at any node, whichever node or worker is killed meanwhile."""
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+
+from job_test import DATA, JOB, differences
+from support import HELENUS, ROOT, ring, run, shared, truth, wait_until
+
+ADDRESS = "127.0.91.1"
+
+
+def counts(r, node=1):
+    """At QUORUM: a node that was away may have missed something."""
+    from cassandra import ConsistencyLevel
+    from cassandra.query import SimpleStatement
+    statement = SimpleStatement("SELECT * FROM demo_ks.hashtags", consistency_level=ConsistencyLevel.QUORUM)
+    with r.session(node=node) as session:
+        return {(row.hashtag, row.interval): row.mentions for row in session.execute(statement)}
+
+
+def assert_counts(r, expected, said="", node=1):
+    shown, count = differences(counts(r, node), expected)
+    assert count == 0, f"{said}: {count} rows differ (key, expected, actual): {shown}"
+
+
+def stream(r, node, *arguments, **options):
+    return run(HELENUS, "stream", arguments[0], "--ring", r.addresses[node - 1], *arguments[1:], cwd=ROOT, **options)
+
+
+def jobs(r, node=1):
+    import json
+    return json.loads(stream(r, node, "list", "--json").stdout)
+
+
+def job_named(r, name, node=1):
+    return next((job for job in reversed(jobs(r, node)) if job["name"] == name), None)
+
+
+def start_job(r, node, name, data, *options):
+    return subprocess.Popen([HELENUS, "stream", "run", "--name", name, "--ring", r.addresses[node - 1], "--batch-records", "20",
+                             *options, JOB, data],
+                            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_batches(r, name, more, node=1):
+    before = (job_named(r, name, node) or {"batches_done": 0})["batches_done"]
+    wait_until(lambda: (job_named(r, name, node) or {"batches_done": 0})["batches_done"] >= before + more, 30,
+               f"{more} batches of {name} are done")
+
+
+def test_each_data_set_is_exact_from_any_node():
+    for i, name in enumerate(DATA):
+        data, expected = shared(DATA[name][0]), truth(shared(DATA[name][1]))
+        with ring(ADDRESS, schema=True, nodes=3) as r:
+            stream(r, i % 3 + 1, "run", "--name", name, JOB, data)
+            for node in (1, 2, 3):
+                assert_counts(r, expected, f"{name}, asked at node {node}", node)
+                assert job_named(r, name, node)["state"] == "finished"
+
+
+def test_nodes_killed_and_restarted_under_a_job_lose_and_double_nothing():
+    data, expected = shared(DATA["usql"][0]), truth(shared(DATA["usql"][1]))
+    seed = random.randrange(2**32)
+    chance = random.Random(seed)
+    kills = rounds = 0
+    with ring(ADDRESS, schema=True, nodes=3) as r:
+        while kills < 10:
+            rounds += 1
+            job = start_job(r, chance.randint(1, 3), f"round{rounds}", data)
+            while job.poll() is None:
+                time.sleep(chance.uniform(0.05, 0.3))
+                if job.poll() is None and kills < 10:
+                    node = chance.randint(1, 3)
+                    r.kill(node)
+                    time.sleep(chance.choice([0, 0, 0.1, 0.5]))
+                    r.restart(node)
+                    kills += 1
+            said = job.stderr.read()
+            assert job.returncode == 0, f"seed {seed}: {said}"
+            assert_counts(r, {k: rounds * n for k, n in expected.items()}, f"seed {seed}, round {rounds}, {kills} kills")
+    return f"{kills} kills in {rounds} runs, seed {seed}"
+
+
+def test_a_job_goes_on_without_a_node():
+    """Also when it is the one that its worker was told."""
+    data, expected = shared(DATA["usql"][0]), truth(shared(DATA["usql"][1]))
+    for node in (1, 2):
+        with ring(ADDRESS, schema=True, nodes=3) as r:
+            job = start_job(r, 1, "half", data)
+            wait_for_batches(r, "half", 5, 3)
+            r.kill(node)
+            _, said = job.communicate(timeout=60)
+            assert job.returncode == 0, said
+            assert_counts(r, expected, f"node {node} killed", 3)
+            assert job_named(r, "half", 3)["state"] == "finished"
+            r.restart(node)
+            assert_counts(r, expected, f"node {node} restarted", node)
+
+
+def test_a_killed_owner_goes_on_at_another_node():
+    data, expected = shared(DATA["usql"][0]), truth(shared(DATA["usql"][1]))
+    seed = random.randrange(2**32)
+    chance = random.Random(seed)
+    with ring(ADDRESS, schema=True, nodes=3) as r:
+        kills = 0
+        while True:
+            job = start_job(r, kills % 3 + 1, "owner", data)
+            try:
+                _, said = job.communicate(timeout=chance.uniform(0.05, 0.3) if kills < 12 else 60)
+                assert job.returncode == 0, f"seed {seed}: {said}"
+                break
+            except subprocess.TimeoutExpired:
+                job.send_signal(signal.SIGKILL)
+                job.communicate()
+                kills += 1
+            known = job_named(r, "owner", kills % 3 + 1)
+            if known and known["state"] == "finished":
+                break
+        assert_counts(r, expected, f"seed {seed}, {kills} kills")
+        return f"{kills} kills, {job_named(r, 'owner')['batches_done']} batches, seed {seed}"
+
+
+def worker_of(job):
+    """The process that runs a submitted job, and the node that started it."""
+    for process in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{process}/cmdline", "rb") as f:
+                arguments = f.read().decode().split("\0")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if "worker" in arguments and job in arguments:
+            return int(process), int(arguments[arguments.index("--ring") + 1].rsplit(".", 1)[1])
+    return None
+
+
+def test_a_submitted_job_outlives_its_worker_and_its_node():
+    data, expected = shared(DATA["usql"][0]), truth(shared(DATA["usql"][1]))
+    with ring(ADDRESS, schema=True, nodes=3) as r:
+        job = stream(r, 2, "submit", "--name", "submitted", "--batch-records", "10", JOB, data).stdout.strip()
+        wait_until(lambda: worker_of(job), 10, "its worker runs")
+        wait_for_batches(r, "submitted", 3)
+        process, _ = worker_of(job)
+        os.kill(process, signal.SIGKILL)
+        wait_until(lambda: worker_of(job) and worker_of(job)[0] != process, 10, "another worker runs")
+        process, node = worker_of(job)
+        other = node % 3 + 1
+        wait_for_batches(r, "submitted", 3, other)
+        r.kill(node)
+        wait_until(lambda: worker_of(job) is None or worker_of(job)[0] != process, 5, "the worker dies with its node")
+        wait_until(lambda: job_named(r, "submitted", other)["state"] == "finished", 60, "the job is finished")
+        assert_counts(r, expected, node=other)
+        r.restart(node)
+        assert_counts(r, expected, node=node)
+
+
+def test_a_submitted_job_halts_and_resumes():
+    data, expected = shared(DATA["usql"][0]), truth(shared(DATA["usql"][1]))
+    with ring(ADDRESS, schema=True, nodes=3) as r, tempfile.TemporaryDirectory() as d:
+        job = stream(r, 1, "submit", "--name", "rests", "--batch-records", "10", JOB, data).stdout.strip()
+        wait_for_batches(r, "rests", 3)
+        stream(r, 2, "halt", "rests")
+        wait_until(lambda: worker_of(job) is None, 5, "its worker is gone")
+        known = job_named(r, "rests", 3)
+        assert known["state"] == "halted" and known["note"] == "by hand", known
+        time.sleep(1)
+        assert job_named(r, "rests") == known and worker_of(job) is None
+        stream(r, 3, "resume", job)
+        wait_until(lambda: job_named(r, "rests")["state"] == "finished", 60, "the job is finished")
+        assert_counts(r, expected)
+        # One whose code fails is given up, and says why.
+        script = os.path.join(d, "fails.lua")
+        with open(script, "w") as f:
+            f.write("local ssc = StreamingContext('t') ssc:textFileStream(arg[1]):map(function() error('no such luck') end)"
+                    ":saveToCassandra('demo_ks', 'hashtags', SomeColumns('hashtag', 'interval', 'mentions')) ssc:start()")
+        stream(r, 1, "submit", "--name", "fails", script, data)
+        wait_until(lambda: job_named(r, "fails")["state"] == "halted", 30, "the job is halted")
+        assert "no such luck" in job_named(r, "fails")["note"], job_named(r, "fails")
+        stream(r, 1, "stop", "fails")
+        assert job_named(r, "fails")["state"] == "stopped"
