@@ -1,12 +1,14 @@
-#include "node/command_node_tool.h"
+// helenus status, info, describecluster, getendpoints, flush, drain, and `helenus ring` without an
+// action.
+#include "node/commands.h"
 
 #include "base/assert.h"
 #include "base/env_uv.h"
 #include "base/limits.h"
 #include "node/admin_client.h"
-#include "node/commands.h"
 #include "node/options.h"
 #include "node/ring_picture.h"
+#include "node/ring_view.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,6 @@
 // helenus ring start|status|stop|kill|restart|reset: the processes of a ring in one box.
 #include "node/commands.h"
 
-#include "node/command_node_tool.h"
 #include "node/cql_script.h"
 #include "node/ring_session.h"
 #include "node/ring_start.h"
@@ -166,7 +165,7 @@ static int ring_stop_action(int argc, char **argv)
     if (code >= 0) return ring_session_end(&session, code);
     size_t count;
     struct error error;
-    if (ring_end_all(&session, SIGTERM, &count, &error) != STATUS_OK)
+    if (ring_session_end_all(&session, SIGTERM, &count, &error) != STATUS_OK)
         return ring_session_end(&session, command_fail("ring stop", &error));
     printf("%zu node%s stopped\n", count, count == 1 ? "" : "s");
     return ring_session_end(&session, EXIT_OK);
@@ -194,7 +193,7 @@ static int ring_kill_action(int argc, char **argv)
         return ring_session_end(&session, EXIT_OK);
     }
     struct error error;
-    if (ring_end_nodes(session.env, &node, 1, SIGKILL, &error) != STATUS_OK)
+    if (ring_session_end_nodes(session.env, &node, 1, SIGKILL, &error) != STATUS_OK)
         return ring_session_end(&session, command_fail("ring kill", &error));
     printf("node %" PRId64 " killed\n", node->number);
     return ring_session_end(&session, EXIT_OK);
@@ -219,7 +218,7 @@ static int ring_restart_action(int argc, char **argv)
     if (node == NULL) return ring_session_end(&session, EXIT_FAULT);
     struct error error;
     enum status status = STATUS_OK;
-    if (node->runs) status = ring_end_nodes(session.env, &node, 1, SIGTERM, &error);
+    if (node->runs) status = ring_session_end_nodes(session.env, &node, 1, SIGTERM, &error);
     uint64_t begin = env_monotonic_ns(session.env);
     if (status == STATUS_OK)
         status = ring_start(session.env, program_path, session.ring, node, &error);
@@ -248,7 +247,7 @@ static enum status reset(struct ring_session *session, struct error *error)
                          "no ring in %.400s; 'helenus ring start --dir DIR' makes one",
                          session->ring->path);
     size_t count;
-    enum status status = ring_end_all(session, SIGKILL, &count, error);
+    enum status status = ring_session_end_all(session, SIGKILL, &count, error);
     for (size_t i = 0; i < session->ring->node_count && status == STATUS_OK; i++)
         status = ring_node_empty(session->env, &session->ring->nodes[i], error);
     if (status != STATUS_OK) return status;

@@ -10,6 +10,14 @@ int command_tweets(int argc, char **argv);
 int command_sim(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_version(int argc, char **argv);
+// Those of command_node_tool.c: what nodetool shows of a ring, asked of one node.
+int command_status(int argc, char **argv);
+int command_ring_view(int argc, char **argv); // `helenus ring` without an action.
+int command_info(int argc, char **argv);
+int command_describecluster(int argc, char **argv);
+int command_getendpoints(int argc, char **argv);
+int command_flush(int argc, char **argv);
+int command_drain(int argc, char **argv);
 
 // Prints "helenus NAME: error" on standard error and returns EXIT_FAULT.
 struct error;

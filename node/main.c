@@ -1,5 +1,4 @@
 // The `helenus` program: finds the subcommand and runs it.
-#include "node/command_node_tool.h"
 #include "node/commands.h"
 #include "node/options.h"
 

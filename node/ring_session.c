@@ -106,8 +106,8 @@ static enum status signal_node(struct env *env, const struct ring_node *node, in
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-enum status ring_end_nodes(struct env *env, struct ring_node **nodes, size_t count,
-                           int signal_number, struct error *error)
+enum status ring_session_end_nodes(struct env *env, struct ring_node **nodes, size_t count,
+                                   int signal_number, struct error *error)
 {
     for (int attempt = 0; attempt < 2; attempt++) {
         for (size_t i = 0; i < count; i++) {
@@ -121,13 +121,13 @@ enum status ring_end_nodes(struct env *env, struct ring_node **nodes, size_t cou
     return error_set(error, STATUS_TIMED_OUT, "a node does not end, even when killed");
 }
 
-enum status ring_end_all(struct ring_session *session, int signal_number, size_t *count,
-                         struct error *error)
+enum status ring_session_end_all(struct ring_session *session, int signal_number, size_t *count,
+                                 struct error *error)
 {
     struct ring_node *running[RING_NODES_MAX];
     *count = 0;
     for (size_t i = 0; i < session->ring->node_count; i++)
         if (session->ring->nodes[i].runs) running[(*count)++] = &session->ring->nodes[i];
     if (*count == 0) return STATUS_OK;
-    return ring_end_nodes(session->env, running, *count, signal_number, error);
+    return ring_session_end_nodes(session->env, running, *count, signal_number, error);
 }

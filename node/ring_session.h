@@ -39,11 +39,11 @@ int ring_session_end(struct ring_session *session, int code);
 struct ring_node *ring_session_node(struct ring_session *session, const char *name, size_t index);
 // Sends `signal_number` to those that run and waits until they have ended; SIGKILL follows for what
 // does not end by itself.
-MUST_USE enum status ring_end_nodes(struct env *env, struct ring_node **nodes, size_t count,
-                                    int signal_number, struct error *error);
+MUST_USE enum status ring_session_end_nodes(struct env *env, struct ring_node **nodes, size_t count,
+                                            int signal_number, struct error *error);
 // The same for all nodes of the ring; `*count` is how many ran.
-MUST_USE enum status ring_end_all(struct ring_session *session, int signal_number, size_t *count,
-                                  struct error *error);
+MUST_USE enum status ring_session_end_all(struct ring_session *session, int signal_number,
+                                          size_t *count, struct error *error);
 
 // The actions of the tests of a ring: command_ring_fault.c.
 int ring_pause_action(int argc, char **argv);

@@ -1,5 +1,4 @@
-// What nodetool prints, line by line as it does, and the same for programs.
-#include "node/command_node_tool.h"
+#include "node/ring_view.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,19 +1,11 @@
-// helenus status, info, describecluster, getendpoints, flush, drain, and `helenus ring` without an
-// action: what nodetool shows of a ring (org.apache.cassandra.tools.nodetool), asked of one node.
-#ifndef NODE_COMMAND_NODE_TOOL_H
-#define NODE_COMMAND_NODE_TOOL_H
+// A ring as its nodes tell it, printed for people line by line as nodetool does
+// (org.apache.cassandra.tools.nodetool: Status, Ring, Info, DescribeCluster), and for programs.
+#ifndef NODE_RING_VIEW_H
+#define NODE_RING_VIEW_H
 
 #include "node/admin_protocol.h"
 
-int command_status(int argc, char **argv);
-int command_ring_view(int argc, char **argv);
-int command_info(int argc, char **argv);
-int command_describecluster(int argc, char **argv);
-int command_getendpoints(int argc, char **argv);
-int command_flush(int argc, char **argv);
-int command_drain(int argc, char **argv);
-
-// A ring as its nodes tell it: what one of them says, and what each other that answers adds.
+// What one of them says, and what each other that answers adds.
 struct ring_view {
     struct admin_info info;    // Of the node that was asked.
     struct admin_info *others; // By member; `topology` is NULL where none answered. Has the first.
