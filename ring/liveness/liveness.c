@@ -75,6 +75,7 @@ static void liveness_alive(struct liveness *liveness, struct liveness_member *me
     member->missed_ns = 0;
     if (member->state == LIVENESS_SUSPECT || member->state == LIVENESS_DOWN)
         member->was_held_dead = true;
+    if (member->state == LIVENESS_DOWN) member->is_silent = false;
     liveness_set_state(liveness, member, LIVENESS_UP);
 }
 
@@ -188,10 +189,11 @@ static void liveness_ping_done(struct messaging_request *request, enum status st
 {
     struct liveness_member *member = CONTAINER_OF(request, struct liveness_member, ping);
     struct liveness *liveness = member->liveness;
-    if (liveness_is_answer(status))
-        liveness_take_answer(liveness, member->number, answer);
-    else
+    member->is_silent = !liveness_is_answer(status);
+    if (member->is_silent)
         liveness_missed(liveness, member);
+    else
+        liveness_take_answer(liveness, member->number, answer);
 }
 
 void liveness_probe(struct liveness *liveness, struct liveness_member *member)
@@ -522,6 +524,11 @@ bool liveness_is_up(const struct liveness *liveness, uint16_t member)
 {
     return member < liveness->options.member_count &&
            liveness_state_is_up(liveness->members[member].state);
+}
+
+bool liveness_is_near(const struct liveness *liveness, uint16_t member)
+{
+    return liveness_is_up(liveness, member) && !liveness->members[member].is_silent;
 }
 
 uint16_t liveness_up_count(const struct liveness *liveness)

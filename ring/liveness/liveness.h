@@ -42,6 +42,9 @@ void liveness_destroy(struct liveness *liveness);
 void liveness_abandon(struct liveness *liveness);
 // We always are. Also not up: what is not known yet.
 bool liveness_is_up(const struct liveness *liveness, uint16_t member);
+// It is up, and answered our own last probe. One that is up by the word of others alone, because
+// the network between it and us is cut, is better not asked first.
+bool liveness_is_near(const struct liveness *liveness, uint16_t member);
 uint16_t liveness_up_count(const struct liveness *liveness); // With ourselves.
 void liveness_listen(struct liveness *liveness, struct liveness_listener *listener);
 void liveness_unlisten(struct liveness *liveness, struct liveness_listener *listener);

@@ -32,6 +32,7 @@ struct liveness_member {
     uint64_t missed_ns;    // The first probe that was not answered; 0: none is missing.
     uint64_t probed_ns;    // When the last probe left.
     bool heard;            // Since the last tick.
+    bool is_silent;        // Our last probe was not answered.
     bool was_held_dead;    // It spoke while we thought otherwise, and does not know yet.
     uint8_t refused_count; // Connections refused since it was heard.
     uint8_t spread_left;   // How often the state still rides on messages; 0: not in `spread`.

@@ -145,6 +145,12 @@ START_TEST(a_cut_between_two_is_bridged_by_others)
     ck_assert(liveness_world_is_whole(&world));
     ck_assert_int_eq(downs(0) + downs(1), 0);
     ck_assert_uint_gt(sim_world_marks(world.messages.sim, ENV_MARK_PROBE_INDIRECT), 10);
+    ck_assert(!liveness_is_near(world.nodes[0].liveness, 1));
+    ck_assert(!liveness_is_near(world.nodes[1].liveness, 0));
+    ck_assert(liveness_is_near(world.nodes[0].liveness, 2));
+    fault(0, 1, whole);
+    message_world_run(&world.messages, 3, NULL);
+    ck_assert(liveness_is_near(world.nodes[0].liveness, 1));
     liveness_world_close(&world);
 }
 END_TEST
