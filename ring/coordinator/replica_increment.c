@@ -287,11 +287,29 @@ static void led_increment_done(struct coordinator_increment *increment,
     led_increment_give_back(led);
 }
 
+// A request that comes twice counts once (exactly-once I5). One that is older than LED_SEEN_COUNT
+// others of its place in the table is not known any more; networks do not double that late.
+static bool replica_increment_is_doubled(struct replica_increments *all,
+                                         struct message_origin origin)
+{
+    uint64_t hash = (origin.id ^ (uint64_t)origin.slot << 48 ^ (uint64_t)origin.generation << 32) *
+                    0x9e3779b97f4a7c15u;
+    struct message_origin *seen = &all->seen[(hash >> 32) % LED_SEEN_COUNT];
+    if (seen->id == origin.id && seen->slot == origin.slot && seen->generation == origin.generation)
+        return true;
+    *seen = origin;
+    return false;
+}
+
 static void replica_increment_handle(struct message_handler *handler, const struct message *message)
 {
     struct replica_increments *all = CONTAINER_OF(handler, struct replica_increments, handler);
     struct coordinator *coordinator = CONTAINER_OF(all, struct coordinator, replica_increments);
     struct messaging *messaging = coordinator->options.messaging;
+    if (replica_increment_is_doubled(all, message->origin)) {
+        env_mark(coordinator->env, ENV_MARK_INCREMENT_DOUBLED);
+        return; // The first one is answered.
+    }
     if (all->led_count >= COORDINATOR_LED_MAX) {
         messaging_answer(messaging, message->origin, STATUS_OVERLOADED, slice_make("", 0));
         return;
