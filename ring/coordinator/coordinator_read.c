@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/env_marks.h"
-#include "ring/coordinator/remote_read.h"
+#include "ring/coordinator/remote_piece.h"
 
 static void read_let_go(struct coordinator_read *read)
 {

@@ -1,6 +1,6 @@
 // Whom a read asks (org.apache.cassandra.locator.ReplicaPlans, its forRead, forRangeRead and
 // ReplicaPlanMerger): ourselves first, then our data centre, in the order of the ring.
-#include "ring/coordinator/remote_read.h"
+#include "ring/coordinator/remote_piece.h"
 
 #include "base/limits.h"
 

@@ -24,51 +24,6 @@
 #include "ring/coordinator/read_reach.h"
 #include "ring/coordinator/replica_plan.h"
 
-enum remote_state { REMOTE_ASKING, REMOTE_COLLECTING, REMOTE_REPAIRING, REMOTE_RESOLVED };
-
-enum remote_answer {
-    REMOTE_NOT_ASKED,
-    REMOTE_ASKED_DIGEST,
-    REMOTE_ASKED_DATA,
-    REMOTE_HAS_DIGEST,
-    REMOTE_HAS_DATA,
-    REMOTE_SENT_REPAIR,
-    REMOTE_IS_EQUAL, // It has all that the merge has, synced.
-    REMOTE_LOST,
-};
-
-// One replica of a piece.
-struct remote_contact {
-    struct messaging_request request;
-    struct remote_piece *piece;
-    struct replica_read *local; // Ours: under way, or its data is in use.
-    uint16_t member, center;    // `center` in EACH_QUORUM only.
-    enum remote_answer answer;
-    uint8_t digest[16];
-    struct slice data;
-    uint64_t asked_ns;
-};
-
-struct remote_piece {
-    struct remote_read *remote;
-    struct remote_piece *next;
-    enum remote_state state;
-    bool is_over;                   // All of it is there.
-    bool is_scan;                   // Of `range`; else of one partition.
-    struct partition_key key;       // The partition, or the one of the range that was cut.
-    struct scan_range range;        // What is left of it.
-    struct partition_filter filter; // For the present chunk: of `key`, if that was cut.
-    bool in_partition;              // The present chunk is a part of `key`.
-    struct read_reach reach;        // Of the last chunk.
-    bool is_trusted;                // All chunks are our own.
-    struct read_chunk *chunks, *last;
-    struct slice merged;             // While it is repaired.
-    struct remote_contact *contacts; // Those that live and count, the best first.
-    uint16_t contact_count;
-    int required, alive, failures;
-    bool is_each_quorum;
-};
-
 struct remote_read {
     struct coordinator_read *read;
     struct coordinator *coordinator;
@@ -94,23 +49,9 @@ MUST_USE bool remote_read_start(struct coordinator *coordinator, struct coordina
                                 enum consistency consistency);
 // Frees it; nobody hears of its end. Does not touch messaging, engine and env.
 void remote_read_abandon(struct remote_read *remote);
-void remote_read_free(struct remote_read *remote); // One that is not in use.
-
-// remote_plan.c: which pieces, and whom to ask.
-
-// Every partition or place of the read has enough replicas alive; else `read->result` says
-// UNAVAILABLE. `*is_local`: one answer is enough, and ours will do for all.
-bool remote_plan_check(struct coordinator *coordinator, struct coordinator_read *read,
-                       enum consistency consistency, bool *is_local);
-// Adds up to `count` pieces. False: UNAVAILABLE, `read->result` says so.
-bool remote_plan_add_pieces(struct remote_read *remote, size_t count);
-// Enough of the contacts have one of these answers (bits).
-bool remote_plan_suffices(const struct remote_piece *piece, unsigned answers);
-int remote_plan_count(const struct remote_piece *piece, unsigned answers);
-// The next one to ask that lives, where more than those with `answers` are wanted; NULL: there is
-// none.
-struct remote_contact *remote_plan_next_contact(const struct remote_piece *piece, unsigned answers);
-
-#define REMOTE_BIT(answer) (1u << (answer))
+void remote_read_free(struct remote_read *remote); // Memory alone.
+// For pieces: something has come, or can not come.
+void remote_read_go_on(struct remote_read *remote);
+void remote_read_fail(struct remote_read *remote, enum coordinator_outcome outcome);
 
 #endif
