@@ -9,8 +9,12 @@
 #include "cql/execution/execution.h"
 #include "cql/statement/analysis.h"
 #include "cql/system/system_tables.h"
+#include "ring/topology/placement.h"
 #include "storage/schema/cql_name.h"
 #include "storage/schema/schema_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 enum { STATE_SIZE = 21, SCHEMA_COUNT = 2 };
 
@@ -264,6 +268,46 @@ static bool describing_has_ranges(const struct describing *describing)
     return describing->current.size > 0 && schema_find_keyspace(users, describing->current) != NULL;
 }
 
+// One entry: the token at the end of a range, and who has the range: "/127.0.0.1:7000".
+static void describing_put_range(struct buffer *map, const struct topology *topology, size_t place,
+                                 const uint16_t *members, uint16_t count)
+{
+    char token[24];
+    int size = snprintf(token, sizeof token, "%" PRId64, topology->places[place].token.value);
+    buffer_put_u32(map, (uint32_t)size);
+    buffer_put(map, token, (size_t)size);
+    size_t begin = map->size;
+    buffer_put_u32(map, 0); // The list's size, known at its end.
+    buffer_put_u32(map, count);
+    for (uint16_t i = 0; i < count; i++) {
+        char text[1 + ENV_ADDRESS_TEXT_SIZE] = "/";
+        env_address_format(&topology->members[members[i]].address, text + 1);
+        buffer_put_u32(map, (uint32_t)strlen(text));
+        buffer_put(map, text, strlen(text));
+    }
+    if (!map->overflow) bytes_put_u32(map->data + begin, (uint32_t)(map->size - begin - 4));
+}
+
+// A map<text, list<text>> of all ranges of the keyspace in use; empty, when a node alone has all.
+static void describing_ranges(struct describing *describing)
+{
+    struct execution *execution = describing->execution;
+    const struct topology *topology = metadata_topology(execution->processor->metadata);
+    const struct keyspace *keyspace =
+        schema_find_keyspace(describing_schema(describing, 0), describing->current);
+    struct buffer map;
+    buffer_init(&map, CQL_RESPONSE_SIZE_MAX);
+    size_t count = topology == NULL ? 0 : topology->place_count;
+    buffer_put_u32(&map, (uint32_t)count);
+    uint16_t *members =
+        ARENA_NEW_ARRAY(&execution->arena, uint16_t, topology == NULL ? 1 : topology->member_count);
+    for (size_t i = 0; i < count; i++)
+        describing_put_range(&map, topology, i, members,
+                             placement_choose(topology, keyspace, i, members));
+    execution_put_value(execution, buffer_slice(&map));
+    buffer_deinit(&map);
+}
+
 static bool describing_cluster(struct describing *describing)
 {
     struct execution *execution = describing->execution;
@@ -272,9 +316,7 @@ static bool describing_cluster(struct describing *describing)
     execution_put_text(execution, name == NULL ? "Test Cluster" : name);
     execution_put_text(execution, "Murmur3Partitioner");
     execution_put_text(execution, "DynamicEndpointSnitch");
-    // The empty map: a node alone owns the whole ring.
-    if (describing_has_ranges(describing))
-        execution_put_value(execution, slice_make("\0\0\0\0", 4));
+    if (describing_has_ranges(describing)) describing_ranges(describing);
     return true;
 }
 
