@@ -38,7 +38,7 @@ struct conditional_work {
     bool asks_rows;                // Some condition is on a row, not only on the static one.
     bool shows_all;                // The answer has all columns, not only those of conditions.
     bool sets_static, sets_rows;   // Of the parts together.
-    const struct column **columns; // Of conditions, in the order written, each once.
+    const struct column **columns; // Of conditions as written, the regular ones first; each once.
     size_t column_count;
     bool has_static_row;
     struct live_row static_row;
@@ -267,6 +267,52 @@ static bool conditional_make_changes(struct conditional_work *work, struct chang
     return true;
 }
 
+// PartitionUpdate.updateAllTimestamp(): all that is written has the ballot's time; what is deleted
+// the one before, since a deletion would hide what is written beside it with the same.
+static const struct row *conditional_stamp_row(struct conditional_work *work, const struct row *row)
+{
+    struct arena *arena = &work->execution->arena;
+    int64_t time = work->cas.timestamp_us;
+    struct row *copy = ARENA_NEW(arena, struct row);
+    *copy = *row;
+    if (copy->liveness.timestamp != TIMESTAMP_NONE) copy->liveness.timestamp = time;
+    if (!deletion_is_live(copy->deletion)) copy->deletion.timestamp = time - 1;
+    struct cell *cells = ARENA_NEW_ARRAY(arena, struct cell, row->cell_count + 1u);
+    for (uint32_t i = 0; i < row->cell_count; i++) {
+        cells[i] = row->cells[i];
+        cells[i].timestamp = cell_is_tombstone(&cells[i]) ? time - 1 : time;
+    }
+    struct complex_deletion *deletions =
+        ARENA_NEW_ARRAY(arena, struct complex_deletion, row->complex_deletion_count + 1u);
+    for (uint32_t i = 0; i < row->complex_deletion_count; i++) {
+        deletions[i] = row->complex_deletions[i];
+        deletions[i].deletion.timestamp = time - 1;
+    }
+    copy->cells = cells;
+    copy->complex_deletions = deletions;
+    return copy;
+}
+
+static void conditional_stamp(struct conditional_work *work, struct mutation *mutation)
+{
+    struct arena *arena = &work->execution->arena;
+    int64_t time = work->cas.timestamp_us;
+    if (!deletion_is_live(mutation->deletion)) mutation->deletion.timestamp = time - 1;
+    if (mutation->static_row != NULL)
+        mutation->static_row = conditional_stamp_row(work, mutation->static_row);
+    struct row *rows = ARENA_NEW_ARRAY(arena, struct row, mutation->row_count + 1);
+    for (size_t i = 0; i < mutation->row_count; i++)
+        rows[i] = *conditional_stamp_row(work, &mutation->rows[i]);
+    mutation->rows = rows;
+    size_t count = mutation->range_deletion_count;
+    struct range_deletion *deletions = ARENA_NEW_ARRAY(arena, struct range_deletion, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        deletions[i] = mutation->range_deletions[i];
+        deletions[i].deletion.timestamp = time - 1;
+    }
+    mutation->range_deletions = deletions;
+}
+
 static void conditional_fail(struct conditional_work *work)
 {
     paxos_cas_cancel(&work->cas);
@@ -291,6 +337,8 @@ static void conditional_read_done(struct coordinator_read *read,
         conditional_fail(work);
         return;
     }
+    for (size_t i = 0; i < changes.mutation_count; i++)
+        conditional_stamp(work, &changes.mutations[i]);
     paxos_cas_propose(&work->cas, changes.mutations, changes.mutation_count);
 }
 
@@ -407,6 +455,16 @@ static bool conditional_check_mix(struct conditional_work *work,
     return true;
 }
 
+static void conditional_note_columns(struct conditional_work *work,
+                                     const struct modification_plan *plan, enum column_kind kind)
+{
+    for (size_t i = 0; i < plan->condition_count; i++) {
+        const struct column *column = plan->conditions[i].column;
+        if (column->kind == kind && !conditional_has_column(work, column))
+            work->columns[work->column_count++] = column;
+    }
+}
+
 static bool conditional_bind_conditions(struct conditional_work *work,
                                         struct conditional_part *part)
 {
@@ -416,12 +474,11 @@ static bool conditional_bind_conditions(struct conditional_work *work,
     if (!plan->is_of_static_row) work->asks_rows = true;
     part->conditions =
         ARENA_NEW_ARRAY(&work->execution->arena, struct bound_condition, plan->condition_count + 1);
-    for (size_t i = 0; i < plan->condition_count; i++) {
+    for (size_t i = 0; i < plan->condition_count; i++)
         if (!condition_bind(&plan->conditions[i], &part->binding, &part->conditions[i]))
             return false;
-        if (!conditional_has_column(work, plan->conditions[i].column))
-            work->columns[work->column_count++] = plan->conditions[i].column;
-    }
+    conditional_note_columns(work, plan, COLUMN_REGULAR);
+    conditional_note_columns(work, plan, COLUMN_STATIC);
     return conditional_check_mix(work, part);
 }
 

@@ -250,7 +250,8 @@ bool parser_where(struct parser *parser, struct cql_relations *relations)
 static bool condition_tail(struct parser *parser, struct cql_relation *relation)
 {
     if (parser_take(parser, K_IN)) return in_values(parser, relation);
-    if (parser_take(parser, K_CONTAINS)) return contains(parser, relation);
+    if (relation->kind == CQL_RELATION_COLUMN && parser_take(parser, K_CONTAINS))
+        return contains(parser, relation);
     return compared(parser, relation);
 }
 

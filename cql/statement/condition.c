@@ -145,7 +145,8 @@ static bool condition_bind_element(const struct condition *condition, const stru
     struct bound_value value;
     bool is_map = condition->column->type->kind == TYPE_MAP;
     if (!term_bind(condition->element, binding, &value)) return false;
-    if (value.unset) return condition_refuse(binding, "Invalid 'unset' value in condition");
+    bound->is_element_unset = value.unset;
+    if (value.unset) return true;
     if (slice_is_null(value.bytes))
         return condition_refuse(binding, is_map ? "Invalid null value for map element access"
                                                 : "Invalid null value for list element access");
@@ -159,12 +160,21 @@ static bool condition_bind_element(const struct condition *condition, const stru
     return true;
 }
 
+// "a = null", or "= []" of a collection of many cells, which knows no difference.
+static bool condition_means_nothing(const struct condition *condition, struct slice value)
+{
+    if (slice_is_null(value)) return true;
+    return condition->element == NULL && type_is_multi_cell(condition->column->type) &&
+           type_is_collection(condition->type) && value.size == 4 && bytes_get_u32(value.data) == 0;
+}
+
 static bool condition_bind_value(const struct condition *condition, const struct term *term,
-                                 const struct binding *binding, struct slice *value)
+                                 const struct binding *binding, struct slice *value, bool *is_unset)
 {
     struct bound_value bytes;
     if (!term_bind(term, binding, &bytes)) return false;
-    if (bytes.unset) return condition_refuse(binding, "Invalid 'unset' value in condition");
+    *is_unset = bytes.unset;
+    if (bytes.unset) return true;
     *value = bytes.bytes;
     enum cql_operator operator= condition->operator;
     if (slice_is_null(bytes.bytes)) {
@@ -177,7 +187,14 @@ static bool condition_bind_value(const struct condition *condition, const struct
     // Clients may send sets and maps in any order.
     if (term->kind == TERM_MARKER)
         *value = term_sort_collection(binding->arena, condition->type, bytes.bytes);
-    return true;
+    if (!condition_is_slice(operator) || !condition_means_nothing(condition, *value)) return true;
+    const struct type *type = condition->type;
+    return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                         "Invalid comparison with an empty %s for operator \"%s\"",
+                         type->kind == TYPE_LIST  ? "list"
+                         : type->kind == TYPE_SET ? "set"
+                                                  : "map",
+                         ast_text_operator(operator));
 }
 
 // IN ?
@@ -202,6 +219,22 @@ static bool condition_bind_list(const struct condition *condition, const struct 
     return true;
 }
 
+// IN ( … ): what is unset is left out.
+static bool condition_bind_in(const struct condition *condition, const struct binding *binding,
+                              struct bound_condition *bound)
+{
+    struct slice *values = ARENA_NEW_ARRAY(binding->arena, struct slice, condition->in_count + 1);
+    for (size_t i = 0; i < condition->in_count; i++) {
+        bool is_unset;
+        if (!condition_bind_value(condition, condition->in_values[i], binding,
+                                  &values[bound->value_count], &is_unset))
+            return false;
+        if (!is_unset) bound->value_count++;
+    }
+    bound->values = values;
+    return true;
+}
+
 bool condition_bind(const struct condition *condition, const struct binding *binding,
                     struct bound_condition *bound)
 {
@@ -209,15 +242,13 @@ bool condition_bind(const struct condition *condition, const struct binding *bin
     if (!condition_bind_element(condition, binding, bound)) return false;
     bool is_in = condition->operator== CQL_OPERATOR_IN;
     if (is_in && condition->value != NULL) return condition_bind_list(condition, binding, bound);
-    size_t count = is_in ? condition->in_count : 1;
-    struct slice *values = ARENA_NEW_ARRAY(binding->arena, struct slice, count + 1);
-    for (size_t i = 0; i < count; i++)
-        if (!condition_bind_value(condition, is_in ? condition->in_values[i] : condition->value,
-                                  binding, &values[i]))
-            return false;
-    bound->values = values;
-    bound->value_count = count;
-    return true;
+    if (is_in) return condition_bind_in(condition, binding, bound);
+    struct slice *value = ARENA_NEW(binding->arena, struct slice);
+    bool is_unset;
+    if (!condition_bind_value(condition, condition->value, binding, value, &is_unset)) return false;
+    bound->values = value;
+    bound->value_count = 1;
+    return !is_unset || condition_refuse(binding, "Invalid 'unset' value in condition");
 }
 
 // ---- Passing ------------------------------------------------------------------------------------
@@ -239,6 +270,7 @@ static struct slice condition_actual(const struct bound_condition *bound,
     const struct condition *condition = bound->condition;
     const struct column *column = condition->column;
     if (condition->element == NULL) return row_view_value(view, column, arena);
+    if (bound->is_element_unset) return slice_null();
     size_t count;
     const struct slice *items = condition_elements(column, view, arena, &count);
     if (items == NULL) return slice_null();
@@ -260,14 +292,6 @@ static bool condition_contains(const struct bound_condition *bound, const struct
     for (size_t i = first; items != NULL && i < count; i += is_map ? 2 : 1)
         if (type_compare(condition->type, items[i], bound->values[0]) == 0) return true;
     return false;
-}
-
-// "a = null", or "= []" of a collection of many cells, which knows no difference.
-static bool condition_means_nothing(const struct condition *condition, struct slice value)
-{
-    if (slice_is_null(value)) return true;
-    return condition->element == NULL && type_is_multi_cell(condition->column->type) &&
-           type_is_collection(condition->type) && value.size == 4 && bytes_get_u32(value.data) == 0;
 }
 
 static bool condition_equals(const struct condition *condition, struct slice actual,

@@ -28,8 +28,9 @@ bool condition_prepare(struct analysis *analysis, const struct cql_relation *rel
 // With its values, which live in the binding's arena or the message.
 struct bound_condition {
     const struct condition *condition;
-    struct slice element; // Key of a map.
-    uint32_t index;       // Of a list.
+    struct slice element;  // Key of a map.
+    uint32_t index;        // Of a list.
+    bool is_element_unset; // Then there is no such element.
     const struct slice *values;
     size_t value_count; // 1, but of IN.
 };
