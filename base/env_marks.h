@@ -39,6 +39,11 @@
     X(HINT_FILE_DONE,                "hint: file replayed and removed")                 \
     X(TRUNCATE_STARTED,              "coordinator truncate: started")                   \
     X(REPLICA_HINT_VOID,             "replica write: hint of before a truncation")      \
+    X(LOGGED_STARTED,                "logged batch: started")                           \
+    X(LOGGED_STORED,                 "logged batch: stored for another member")         \
+    X(LOGGED_STORE_LOST,             "logged batch: a member did not store it")         \
+    X(LOGGED_REPLAYED,               "logged batch: carried out by who stored it")      \
+    X(LOGGED_KEPT,                   "logged batch: could not be carried out yet")      \
     X(READ_STARTED,                  "coordinator read: started")                       \
     X(READ_LOADING,                  "coordinator read: loading")                       \
     X(READ_SYNCING,                  "coordinator read: waits for a sync")              \

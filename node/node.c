@@ -44,10 +44,11 @@ struct node {
     struct internal_tables internal_tables;
     struct metadata *metadata;
     struct messaging *messaging;
-    struct liveness *liveness; // NULL in a ring of one, as are placement, hints and batch log.
+    struct liveness *liveness; // NULL in a ring of one, as are placement and hints.
     struct engine *engine;
     struct placement *placement;
     struct hints *hints;
+    struct batch_log *batch_log;
     struct coordinator *coordinator;
     struct paxos *paxos;
     struct system_tables *system_tables;
@@ -249,6 +250,14 @@ static enum status open_coordinator(struct node *node, struct error *error)
         enum status status = open_hints(node, error);
         if (status != STATUS_OK) return status;
     }
+    const struct batch_log_options batch_log_options = {
+        .engine = node->engine,
+        .table = node->internal_tables.tables[INTERNAL_TABLE_BATCHES],
+        .schema = metadata_schema(node->metadata),
+        .messaging = node->is_in_ring ? node->messaging : NULL,
+        .write_timeout_ns = (uint64_t)config->write_request_timeout_in_ms * NS_PER_MS,
+    };
+    node->batch_log = batch_log_create(node->env, &batch_log_options);
     const struct coordinator_options options = {
         .engine = node->engine,
         .schema = metadata_schema(node->metadata),
@@ -256,6 +265,7 @@ static enum status open_coordinator(struct node *node, struct error *error)
         .liveness = node->liveness,
         .messaging = node->is_in_ring ? node->messaging : NULL,
         .hints = node->hints,
+        .batch_log = node->batch_log,
         .read_timeout_ns = (uint64_t)config->read_request_timeout_in_ms * NS_PER_MS,
         .range_timeout_ns = (uint64_t)config->range_request_timeout_in_ms * NS_PER_MS,
         .write_timeout_ns = (uint64_t)config->write_request_timeout_in_ms * NS_PER_MS,
@@ -413,6 +423,7 @@ static void node_free(struct node *node)
     if (node->admin != NULL) admin_destroy(node->admin);
     if (node->system_tables != NULL) system_tables_destroy(node->system_tables);
     if (node->coordinator != NULL) coordinator_destroy(node->coordinator);
+    batch_log_destroy(node->batch_log);
     internal_tables_deinit(&node->internal_tables);
     if (node->members != NULL) topology_destroy(node->members);
     if (node->lock != NULL) env_unlock(node->lock);
@@ -466,6 +477,8 @@ void node_abandon(struct node *node)
     // What it leads for others still has pins on the engine's chunks.
     coordinator_destroy(node->coordinator);
     node->coordinator = NULL;
+    batch_log_abandon(node->batch_log);
+    node->batch_log = NULL;
     if (node->engine != NULL) engine_abandon(node->engine);
     if (node->placement != NULL) placement_destroy(node->placement);
     if (node->metadata != NULL) metadata_abandon(node->metadata);
@@ -506,6 +519,7 @@ static void engine_is_flushed(struct engine_flush *flush, enum status status)
 static void leave_ring(struct node *node)
 {
     admin_leave(node->admin);
+    batch_log_stop(node->batch_log);
     if (node->is_in_ring) {
         metadata_join(node->metadata, NULL, NULL);
         liveness_unlisten(node->liveness, &node->liveness_listener);

@@ -52,8 +52,8 @@ static void modification_write_done(struct coordinator_write *write,
                                     const struct coordinator_result *result)
 {
     struct modification_work *work = CONTAINER_OF(write, struct modification_work, write);
-    if (execution_check(work->execution, result, true, work->write_type))
-        modification_increment(work);
+    const char *write_type = result->at_batch_log ? "BATCH_LOG" : work->write_type;
+    if (execution_check(work->execution, result, true, write_type)) modification_increment(work);
 }
 
 static void modification_write(struct modification_work *work)
@@ -63,9 +63,10 @@ static void modification_write(struct modification_work *work)
         modification_increment(work);
         return;
     }
-    coordinator_write_start(execution->processor->coordinator, &work->write, work->list.mutations,
-                            work->list.mutation_count, execution->options->consistency,
-                            modification_write_done);
+    bool is_logged = strcmp(work->write_type, "BATCH") == 0;
+    (is_logged ? coordinator_write_logged : coordinator_write_start)(
+        execution->processor->coordinator, &work->write, work->list.mutations,
+        work->list.mutation_count, execution->options->consistency, modification_write_done);
 }
 
 static struct modification_work *modification_new_work(struct execution *execution,

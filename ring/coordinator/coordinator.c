@@ -35,6 +35,7 @@ struct coordinator *coordinator_create(struct env *env, const struct coordinator
     replica_writes_init(coordinator);
     replica_increments_init(coordinator);
     replica_truncations_init(coordinator);
+    if (options->batch_log != NULL) batch_log_begin(options->batch_log, coordinator);
     if (options->messaging != NULL) coordinator->reads = read_pool_create(coordinator);
     return coordinator;
 }
@@ -46,6 +47,7 @@ void coordinator_destroy(struct coordinator *coordinator)
     replica_writes_deinit(coordinator);
     replica_increments_deinit(coordinator);
     replica_truncations_deinit(coordinator);
+    logged_batches_deinit(coordinator);
     if (coordinator->reads != NULL) read_pool_destroy(coordinator->reads);
     buffer_deinit(&coordinator->record);
     while (coordinator->free_arena_count > 0)

@@ -39,6 +39,7 @@ struct coordinator_result {
     int required, received, alive;
     int failures;
     bool data_present; // Of a read that timed out or failed: the data came, digests are missing.
+    bool at_batch_log; // Of a logged batch: nobody stored it (write type BATCH_LOG).
 };
 
 // What a node's ring is made of. All outlive the coordinator. The last four are NULL in a ring of
@@ -74,6 +75,7 @@ struct coordinator_write {
     struct coordinator_result local; // Of what is written here alone.
     size_t parts_left;
     bool is_alone; // One mutation.
+    struct logged_batch *logged;
     struct commit_log_waiter waiter;
     struct env_task task;
 };

@@ -29,8 +29,12 @@ struct coordinator {
     struct replica_writes replica_writes;
     struct replica_increments replica_increments;
     struct replica_truncations replica_truncations;
-    struct read_pool *reads; // NULL in a ring of one.
+    struct logged_batch *logged_batches; // Under way.
+    struct read_pool *reads;             // NULL in a ring of one.
 };
+
+// coordinator_batch.c: frees those under way.
+void logged_batches_deinit(struct coordinator *coordinator);
 
 // NULL in a ring of one, and once messaging is closed: then there is nobody to answer.
 static inline struct messaging *coordinator_messaging(const struct coordinator *coordinator)

@@ -53,7 +53,8 @@ static void truncate_here_flushed(struct engine_flush *flush, enum status status
 {
     struct truncate_here *here = CONTAINER_OF(flush, struct truncate_here, flush);
     struct hints *hints = here->coordinator->options.hints;
-    if (status != STATUS_OK || hints == NULL)
+    // Hints are closed before messaging is.
+    if (status != STATUS_OK || hints == NULL || coordinator_messaging(here->coordinator) == NULL)
         here->done(here, status);
     else
         hints_wait_synced(hints, &here->wait, truncate_here_hints_done);

@@ -56,6 +56,14 @@ static void replica_ack_synced(struct commit_log_waiter *waiter, enum status sta
     replica_ack_give_back(ack);
 }
 
+void replica_write_answer_synced(struct coordinator *coordinator, struct message_origin origin,
+                                 uint64_t position)
+{
+    struct replica_ack *ack = replica_ack_take(coordinator);
+    ack->origin = origin;
+    engine_wait_synced(coordinator->engine, &ack->waiter, position, replica_ack_synced);
+}
+
 // What a message of records came to.
 struct replica_result {
     uint64_t position; // Of the last one that was applied; 0: none was.

@@ -29,5 +29,8 @@ struct replica_writes {
 
 void replica_writes_init(struct coordinator *coordinator);
 void replica_writes_deinit(struct coordinator *coordinator);
+// Answers OK, with nothing else, once the position is synced; or IO.
+void replica_write_answer_synced(struct coordinator *coordinator, struct message_origin origin,
+                                 uint64_t position);
 
 #endif

@@ -35,6 +35,7 @@ static void member_died(void *context, struct env *env)
     messaging_abandon(member->messaging);
     paxos_abandon(member->paxos);
     coordinator_destroy(member->coordinator);
+    batch_log_abandon(member->batch_log);
     placement_destroy(member->placement);
     engine_abandon(member->engine);
     metadata_abandon(member->metadata);
@@ -90,6 +91,13 @@ static void member_open_coordinator(struct ring_member *member)
     ck_assert_int_eq(hints_open(member->env, &hints_options, member->metadata, member->engine,
                                 member->messaging, member->liveness, &member->hints, &error),
                      STATUS_OK);
+    const struct batch_log_options batch_log_options = {
+        .engine = member->engine,
+        .table = member->tables.tables[INTERNAL_TABLE_BATCHES],
+        .schema = metadata_schema(member->metadata),
+        .messaging = member->messaging,
+    };
+    member->batch_log = batch_log_create(member->env, &batch_log_options);
     const struct coordinator_options options = {
         .engine = member->engine,
         .schema = metadata_schema(member->metadata),
@@ -97,6 +105,7 @@ static void member_open_coordinator(struct ring_member *member)
         .liveness = member->liveness,
         .messaging = member->messaging,
         .hints = member->hints,
+        .batch_log = member->batch_log,
     };
     member->coordinator = coordinator_create(member->env, &options);
     const struct paxos_options paxos_options = {

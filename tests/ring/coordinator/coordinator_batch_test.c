@@ -1,0 +1,220 @@
+// Logged batches: all of it or nothing, whoever dies at whichever step.
+#include "ring/coordinator/coordinator.h"
+
+#include "base/container_of.h"
+#include "tests/ring/support/ring_world.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PARTS = 4 };
+
+static struct ring_world world;
+
+struct batch {
+    struct coordinator_write write;
+    struct coordinator_result result;
+    bool is_done;
+};
+
+static void batch_done(struct coordinator_write *write, const struct coordinator_result *result)
+{
+    struct batch *batch = CONTAINER_OF(write, struct batch, write);
+    batch->result = *result;
+    batch->is_done = true;
+}
+
+// Row "row" of PARTS partitions, which all have different owners.
+static void start_batch(struct batch *batch, size_t at, const char *value,
+                        enum consistency consistency)
+{
+    static struct slice clustering_value;
+    struct mutation mutations[PARTS];
+    char keys[PARTS][16];
+    *batch = (struct batch){0};
+    clustering_value = slice_of_text("row");
+    struct cell cell = {.local_time = LOCAL_TIME_NONE,
+                        .timestamp = env_wall_us(world.members[at].env),
+                        .value = slice_of_text(value)};
+    struct row row = {.clustering = {1, &clustering_value},
+                      .liveness = LIVENESS_NONE,
+                      .deletion = DELETION_NONE,
+                      .cells = &cell,
+                      .cell_count = 1};
+    for (int i = 0; i < PARTS; i++) {
+        (void)snprintf(keys[i], sizeof keys[i], "k%d", i);
+        mutations[i] = (struct mutation){.table = ring_world_table(&world, at, "t"),
+                                         .key = partition_key_make(slice_of_text(keys[i])),
+                                         .deletion = DELETION_NONE,
+                                         .rows = &row,
+                                         .row_count = 1};
+    }
+    coordinator_write_logged(world.members[at].coordinator, &batch->write, mutations, PARTS,
+                             consistency, batch_done);
+    ck_assert(!batch->is_done);
+}
+
+static bool has(size_t at, const char *key)
+{
+    const struct ring_member *member = &world.members[at];
+    struct arena arena;
+    struct read_pins pins;
+    arena_init(&arena, 4096);
+    read_pins_init(&pins);
+    struct clustering_range all = CLUSTERING_RANGE_ALL;
+    struct partition_filter filter = {.ranges = &all, .range_count = 1};
+    struct partition_key partition_key = partition_key_make(slice_of_text(key));
+    struct partition_iterator *partition;
+    uint64_t position = 0;
+    ck_assert_int_eq(engine_read(member->engine, ring_world_table(&world, at, "t"), &partition_key,
+                                 &filter, &pins, &arena, &partition, &position),
+                     STATUS_OK);
+    partition_iterator_close(partition);
+    read_pins_release(&pins);
+    arena_deinit(&arena);
+    return partition != NULL;
+}
+
+// Copies of a partition at members that live.
+static int copies(int part)
+{
+    char key[16];
+    (void)snprintf(key, sizeof key, "k%d", part);
+    int count = 0;
+    for (size_t i = 0; i < world.count; i++)
+        count += world.members[i].env != NULL && has(i, key);
+    return count;
+}
+
+static void open_world(size_t count, int factor, uint64_t seed)
+{
+    ring_world_open(&world,
+                    &(struct ring_world_options){.count = count, .factor = factor, .seed = seed});
+}
+
+START_TEST(a_batch_is_written_and_forgotten)
+{
+    open_world(3, 1, 1);
+    struct batch batch;
+    start_batch(&batch, 0, "x", CONSISTENCY_ONE);
+    ring_world_run(&world, 30, &batch.is_done);
+    ck_assert_int_eq(batch.result.outcome, COORDINATOR_OK);
+    for (int i = 0; i < PARTS; i++)
+        ck_assert_int_eq(copies(i), 1);
+    ck_assert_uint_eq(sim_world_marks(world.sim, ENV_MARK_LOGGED_STORED), 2);
+    ring_world_run(&world, 60, NULL);
+    ck_assert_uint_eq(sim_world_marks(world.sim, ENV_MARK_LOGGED_REPLAYED), 0);
+    ring_world_close(&world);
+}
+END_TEST
+
+// kill -9 or power loss of one member at each of its steps after the batch was begun, the
+// coordinator as well as the others: afterwards there is all of it or nothing, and all of it if the
+// client was told so.
+static void sweep(size_t count, int factor, size_t victim, bool power)
+{
+    int whole = 0, nothing = 0;
+    for (uint64_t step = 1; step < 40; step++) {
+        open_world(count, factor, step);
+        struct batch batch;
+        start_batch(&batch, 0, "x", CONSISTENCY_ONE);
+        sim_process_crash_at(world.members[victim].env, step, power);
+        ring_world_run(&world, 4, NULL);
+        bool is_over = world.members[victim].env != NULL;
+        if (is_over) {
+            sim_process_crash_at(world.members[victim].env, 0, power);
+        } else {
+            ring_world_wait_up(&world, victim, false);
+            ring_world_start(&world, victim);
+        }
+        ring_world_run(&world, 40, NULL);
+        int there = 0;
+        for (int i = 0; i < PARTS; i++)
+            there += copies(i) > 0;
+        ck_assert_msg(there == 0 || there == PARTS, "step %d: %d parts of %d", (int)step, there,
+                      PARTS);
+        if (batch.is_done && batch.result.outcome == COORDINATOR_OK) ck_assert_int_eq(there, PARTS);
+        whole += there == PARTS;
+        nothing += there == 0;
+        ring_world_close(&world);
+        if (is_over) break;
+    }
+    ck_assert_int_gt(whole, 0);
+    if (victim == 0) ck_assert_int_gt(nothing, 0);
+}
+
+START_TEST(all_or_nothing_when_the_coordinator_dies)
+{
+    sweep(3, 1, 0, false);
+}
+END_TEST
+
+START_TEST(all_or_nothing_when_the_coordinator_loses_power)
+{
+    sweep(3, 3, 0, true);
+}
+END_TEST
+
+START_TEST(all_or_nothing_when_who_stored_it_dies)
+{
+    sweep(3, 1, 1, true);
+}
+END_TEST
+
+START_TEST(all_or_nothing_when_a_node_alone_loses_power)
+{
+    sweep(1, 1, 0, true);
+}
+END_TEST
+
+START_TEST(a_batch_that_timed_out_is_carried_out_later)
+{
+    open_world(3, 3, 5);
+    struct batch batch;
+    sim_process_pause(world.members[1].env, 8000000000);
+    start_batch(&batch, 0, "x", CONSISTENCY_ALL);
+    ring_world_run(&world, 30, &batch.is_done);
+    ck_assert_int_eq(batch.result.outcome, COORDINATOR_TIMED_OUT);
+    ring_world_run(&world, 40, NULL);
+    for (int i = 0; i < PARTS; i++)
+        ck_assert_int_eq(copies(i), 3);
+    ck_assert_uint_gt(sim_world_marks(world.sim, ENV_MARK_LOGGED_REPLAYED), 0);
+    ring_world_close(&world);
+}
+END_TEST
+
+START_TEST(unavailable_is_said_before_it_is_stored)
+{
+    open_world(3, 1, 6);
+    ring_world_kill(&world, 2, false);
+    struct batch batch;
+    start_batch(&batch, 0, "x", CONSISTENCY_ONE);
+    ring_world_run(&world, 30, &batch.is_done);
+    ck_assert_int_eq(batch.result.outcome, COORDINATOR_UNAVAILABLE);
+    ck_assert_uint_eq(sim_world_marks(world.sim, ENV_MARK_LOGGED_STORED), 0);
+    for (int i = 0; i < PARTS; i++)
+        ck_assert_int_eq(copies(i), 0);
+    ring_world_close(&world);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("coordinator_batch");
+    TCase *tests = tcase_create("batches");
+    tcase_set_timeout(tests, 120);
+    suite_add_tcase(suite, tests);
+    tcase_add_test(tests, a_batch_is_written_and_forgotten);
+    tcase_add_test(tests, all_or_nothing_when_the_coordinator_dies);
+    tcase_add_test(tests, all_or_nothing_when_the_coordinator_loses_power);
+    tcase_add_test(tests, all_or_nothing_when_who_stored_it_dies);
+    tcase_add_test(tests, all_or_nothing_when_a_node_alone_loses_power);
+    tcase_add_test(tests, a_batch_that_timed_out_is_carried_out_later);
+    tcase_add_test(tests, unavailable_is_said_before_it_is_stored);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures != 0;
+}
