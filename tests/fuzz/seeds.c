@@ -4,8 +4,12 @@
 // They come from a node in a simulated world that was given some statements and jobs: its commit
 // log, metadata, manifests and SSTables, and the messages of a worker.
 #include "base/assert.h"
+#include "ring/coordinator/read_encoder.h"
+#include "ring/coordinator/read_request.h"
 #include "storage/commit_log/commit_log_format.h"
 #include "storage/engine/manifest.h"
+#include "storage/memtable/memtable.h"
+#include "storage/merge/merge.h"
 #include "storage/schema/schema_codec.h"
 #include "stream/job/job_protocol.h"
 #include "tests/fuzz/support/fuzz_node.h"
@@ -41,6 +45,50 @@ static struct slice read_file(struct env *env, const char *path)
 
 // ---- The node's files ---------------------------------------------------------------------------
 
+// What a replica that has this mutation alone is asked and answers: twice the same.
+static void write_read(uint8_t number, struct slice bytes, int count)
+{
+    const struct table *table = fuzz_node_table(number);
+    const struct clustering_range all = CLUSTERING_RANGE_ALL;
+    struct read_request request = {.table = table->id,
+                                   .layout_hash = table->layout_hash,
+                                   .is_scan = count % 2 == 0,
+                                   .row_max = 10,
+                                   .range = SCAN_RANGE_ALL,
+                                   .filter = {&all, 1, count % 3 == 0, true}};
+    struct arena arena;
+    struct buffer seed, answer;
+    arena_init(&arena, 4096);
+    buffer_init(&seed, SEED_SIZE_MAX);
+    buffer_init(&answer, SEED_SIZE_MAX);
+    struct mutation mutation;
+    ASSERT(mutation_decode(bytes, table, &arena, &mutation, NULL) == STATUS_OK);
+    request.key = mutation.key;
+    buffer_put_u8(&seed, number);
+    read_request_put(&request, &seed);
+    write_seed("read_request", "log", count, &seed);
+    struct memtable *memtable = memtable_create(table);
+    memtable_apply(memtable, &mutation, 1);
+    struct scan_iterator *scan =
+        memtable_scan(memtable, table, &request.range, &request.filter, &arena, NULL);
+    scan = merge_scans(&scan, 1, request.filter.reversed, &arena);
+    struct read_encoder encoder;
+    read_encoder_init(&encoder, &answer, table, 0, 0);
+    ASSERT(read_encoder_put_scan(&encoder, scan, false) == STATUS_OK);
+    scan_iterator_close(scan);
+    memtable_unref(memtable);
+    buffer_clear(&seed);
+    buffer_put_u8(&seed, number);
+    buffer_put_u8(&seed, request.filter.reversed);
+    buffer_put_u16(&seed, (uint16_t)answer.size);
+    buffer_put(&seed, answer.data, answer.size);
+    buffer_put(&seed, answer.data, answer.size);
+    write_seed("read_answer", "log", count, &seed);
+    buffer_deinit(&seed);
+    buffer_deinit(&answer);
+    arena_deinit(&arena);
+}
+
 // Each record is a mutation too: u8 kind | mutation.
 static void write_log(struct fuzz_node *node)
 {
@@ -68,6 +116,7 @@ static void write_log(struct fuzz_node *node)
             buffer_put_u8(&mutation, (uint8_t)i);
             buffer_put(&mutation, bytes.data, bytes.size);
             write_seed("mutation", "log", count, &mutation);
+            write_read((uint8_t)i, bytes, count);
         }
         if (++count % 5 == 0) {
             write_seed("commit_log", "log", count, &log);

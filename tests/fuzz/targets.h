@@ -28,6 +28,8 @@
     X(metadata)            \
     X(mutation)            \
     X(paging_state)        \
+    X(read_answer)         \
+    X(read_request)        \
     X(server)              \
     X(source)              \
     X(sstable)             \
