@@ -284,6 +284,72 @@ void ring_world_find_key(const struct ring_world *world, uint16_t primary, char 
     ck_abort_msg("no key of member %u", primary);
 }
 
+// ---- Operations ---------------------------------------------------------------------------------
+
+struct written {
+    struct coordinator_write write;
+    struct coordinator_result result;
+    bool is_done;
+};
+
+static void written_done(struct coordinator_write *write, const struct coordinator_result *result)
+{
+    struct written *written = CONTAINER_OF(write, struct written, write);
+    written->result = *result;
+    written->is_done = true;
+}
+
+struct coordinator_result ring_world_write(struct ring_world *world, size_t at, const char *key,
+                                           const char *value, enum consistency consistency)
+{
+    struct written written = {0};
+    struct slice clustering_value = slice_of_text("row");
+    struct cell cell = {.local_time = LOCAL_TIME_NONE,
+                        .timestamp = env_wall_us(world->members[at].env),
+                        .value = slice_of_text(value)};
+    struct row row = {.clustering = {1, &clustering_value},
+                      .liveness = LIVENESS_NONE,
+                      .deletion = DELETION_NONE,
+                      .cells = &cell,
+                      .cell_count = 1};
+    struct mutation mutation = {.table = ring_world_table(world, at, "t"),
+                                .key = partition_key_make(slice_of_text(key)),
+                                .deletion = DELETION_NONE,
+                                .rows = &row,
+                                .row_count = 1};
+    coordinator_write_start(world->members[at].coordinator, &written.write, &mutation, 1,
+                            consistency, written_done);
+    ring_world_run(world, 30, &written.is_done);
+    return written.result;
+}
+
+void ring_world_read_local(const struct ring_world *world, size_t at, const char *key, char *text,
+                           size_t size)
+{
+    struct arena arena;
+    struct read_pins pins;
+    arena_init(&arena, 4096);
+    read_pins_init(&pins);
+    struct clustering_range all = CLUSTERING_RANGE_ALL;
+    struct partition_filter filter = {.ranges = &all, .range_count = 1};
+    struct partition_key partition_key = partition_key_make(slice_of_text(key));
+    struct partition_iterator *partition;
+    uint64_t position = 0;
+    ck_assert_int_eq(engine_read(world->members[at].engine, ring_world_table(world, at, "t"),
+                                 &partition_key, &filter, &pins, &arena, &partition, &position),
+                     STATUS_OK);
+    (void)snprintf(text, size, "-");
+    struct unfiltered unfiltered;
+    while (partition != NULL && partition_iterator_next(partition, &unfiltered) == STATUS_OK) {
+        if (unfiltered.is_marker || unfiltered.row->cell_count == 0) continue;
+        struct slice value = unfiltered.row->cells[0].value;
+        (void)snprintf(text, size, "%.*s", (int)value.size, (const char *)value.data);
+    }
+    partition_iterator_close(partition);
+    read_pins_release(&pins);
+    arena_deinit(&arena);
+}
+
 // ---- The world ----------------------------------------------------------------------------------
 
 static void make_topology(struct ring_world *world)

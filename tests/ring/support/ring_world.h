@@ -76,4 +76,14 @@ const struct table *ring_world_table(const struct ring_world *world, size_t numb
 // The first key "k<n>" whose primary replica is that member.
 void ring_world_find_key(const struct ring_world *world, uint16_t primary, char key[16]);
 
+// ---- Operations, one after the other
+// -------------------------------------------------------------
+
+// Sets column a of row "row" of table "t" through a member, and waits for the end.
+struct coordinator_result ring_world_write(struct ring_world *world, size_t at, const char *key,
+                                           const char *value, enum consistency consistency);
+// What a member has itself of that; "-": nothing.
+void ring_world_read_local(const struct ring_world *world, size_t at, const char *key, char *text,
+                           size_t size);
+
 #endif
