@@ -65,10 +65,13 @@ bool remote_plan_check(struct coordinator *coordinator, struct coordinator_read 
 
 // ---- Pieces -------------------------------------------------------------------------------------
 
+// Who lives but does not answer us (a cut that others bridge) comes last.
 static int preference(const struct coordinator *coordinator, uint16_t member)
 {
+    const struct coordinator_options *options = &coordinator->options;
     if (member == coordinator->self) return 0;
-    return placement_is_local(coordinator->options.placement, member) ? 1 : 2;
+    bool is_near = options->liveness == NULL || liveness_is_near(options->liveness, member);
+    return (placement_is_local(options->placement, member) ? 1 : 2) + (is_near ? 0 : 2);
 }
 
 static void add_contact(struct remote_piece *piece, uint16_t member)

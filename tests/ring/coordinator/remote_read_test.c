@@ -475,6 +475,20 @@ START_TEST(a_slow_replica_is_not_waited_for)
 }
 END_TEST
 
+START_TEST(who_is_cut_off_from_us_is_asked_last)
+{
+    const struct messaging_fault cut = {.blocks_out = true, .blocks_in = true};
+    put_all("c1", "x", 10);
+    messaging_set_fault(world.members[0].messaging, 1, &cut);
+    messaging_set_fault(world.members[1].messaging, 0, &cut);
+    ring_world_run(&world, 3, NULL);
+    ck_assert(liveness_is_up(world.members[0].liveness, 1));
+    expect(0, CONSISTENCY_QUORUM, " c1=x,-");
+    expect(1, CONSISTENCY_QUORUM, " c1=x,-");
+    ck_assert_uint_eq(marks(ENV_MARK_READ_SPECULATED), 0);
+}
+END_TEST
+
 START_TEST(silence_of_all_others_is_a_timeout)
 {
     put_all("c1", "x", 10);
@@ -608,6 +622,7 @@ static Suite *suite(void)
     tcase_add_test(three, one_of_three_down_is_enough_for_quorum_and_not_for_all);
     tcase_add_test(three, a_replica_that_dies_during_the_read_is_replaced);
     tcase_add_test(three, a_slow_replica_is_not_waited_for);
+    tcase_add_test(three, who_is_cut_off_from_us_is_asked_last);
     tcase_add_test(three, silence_of_all_others_is_a_timeout);
     tcase_add_test(three, a_stale_replica_that_comes_back_is_repaired_at_all);
     tcase_add_test(three, reads_under_way_end_with_their_process);
