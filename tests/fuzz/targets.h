@@ -11,6 +11,7 @@
 
 // clang-format off
 #define FUZZ_TARGET_MAP(X) \
+    X(admin)               \
     X(client)              \
     X(commit_log)          \
     X(config)              \
@@ -23,6 +24,7 @@
     X(json)                \
     X(lua_job)             \
     X(manifest)            \
+    X(members)             \
     X(message)             \
     X(messaging)           \
     X(metadata)            \
