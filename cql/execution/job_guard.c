@@ -38,3 +38,16 @@ bool job_guard_check_column(const struct query_processor *processor, const struc
     return job == NULL || !jobs_writes_column(job, table->id, column) ||
            job_guard_refuse(job, table, "dropping its counter", error);
 }
+
+bool job_guard_check_keyspace(const struct query_processor *processor,
+                              const struct keyspace *keyspace, struct cql_error *error)
+{
+    const struct schema *schema = metadata_schema(processor->metadata);
+    const struct table *table;
+    for (size_t i = 0; (table = schema_table_at(schema, keyspace->name, i)) != NULL; i++) {
+        const struct job *job = table->is_counter ? job_guard_writer(processor, table) : NULL;
+        if (job != NULL)
+            return job_guard_refuse(job, table, "changing its keyspace's replication", error);
+    }
+    return true;
+}

@@ -1,6 +1,7 @@
 #include "cql/execution/schema_change.h"
 
 #include "base/limits.h"
+#include "cql/execution/job_guard.h"
 #include "cql/execution/schema_properties.h"
 #include "cql/system/system_tables.h"
 #include "storage/schema/options.h"
@@ -45,12 +46,14 @@ static void schema_change_warn_factor(struct analysis *analysis, struct schema_c
     int number = 0;
     for (size_t i = 0; i < factor.size; i++)
         number = number * 10 + (factor.data[i] - '0');
-    if (number <= 1) return;
+    const struct topology *topology = metadata_topology(analysis->processor->metadata);
+    int node_count = topology == NULL ? 1 : topology->member_count;
+    if (number <= node_count) return;
     change->warnings[change->warning_count++] =
         arena_format(analysis->arena,
                      "Your replication factor %d for keyspace %.*s is higher than the number of "
-                     "nodes 1",
-                     number, SLICE_TEXT(change->keyspace->name));
+                     "nodes %d",
+                     number, SLICE_TEXT(change->keyspace->name), node_count);
 }
 
 static const char *schema_change_data_center(const struct analysis *analysis)
@@ -118,11 +121,13 @@ static bool schema_change_alter_keyspace(struct analysis *analysis,
     if (options_equal(&replication, &present->replication) &&
         durable_writes == present->durable_writes)
         return true;
+    bool is_new_factor = !options_equal(&replication, &present->replication);
+    if (is_new_factor && !job_guard_check_keyspace(analysis->processor, present, analysis->error))
+        return false;
     change->kind = SCHEMA_CHANGE_PUT_KEYSPACE;
     change->what = "UPDATED";
     change->keyspace_name = name;
     change->keyspace = keyspace_make(name, &replication, durable_writes, false);
-    bool is_new_factor = !options_equal(&replication, &present->replication);
     schema_change_warn_factor(analysis, change);
     if (is_new_factor && change->warning_count > 0)
         change->warnings[change->warning_count++] =

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "storage/schema/options.h"
 #include "storage/schema/schema_codec.h"
 
 enum { RESTORE_ARENA_BLOCK_SIZE = 1024 };
@@ -33,12 +34,27 @@ static void tell_of_member(struct metadata *metadata, uint16_t member)
 
 // ---- Applying the schema ------------------------------------------------------------------------
 
+// The replicas of what an open job writes stay what they are (exactly-once.md, rule 14). Who asked
+// looks before it appends (cql/execution/job_guard.h); this is for a job that came between.
+static bool replication_may_change(const struct metadata *metadata, const struct keyspace *old,
+                                   const struct keyspace *new)
+{
+    if (options_equal(&old->replication, &new->replication)) return true;
+    const struct table *table;
+    for (size_t i = 0; (table = schema_table_at(metadata->schema, old->name, i)) != NULL; i++)
+        if (jobs_find_writer(metadata->jobs, table->id) != NULL) return false;
+    return true;
+}
+
 static enum status apply_put_keyspace(struct metadata *metadata, struct cursor *record)
 {
     const struct keyspace *keyspace;
     if (schema_codec_get_keyspace(record, &keyspace, NULL) != STATUS_OK) return STATUS_CONFLICT;
-    bool known = schema_find_keyspace(metadata->schema, keyspace->name) != NULL;
-    enum status status = schema_put_keyspace(metadata->schema, keyspace);
+    const struct keyspace *old = schema_find_keyspace(metadata->schema, keyspace->name);
+    bool known = old != NULL;
+    enum status status = STATUS_CONFLICT;
+    if (!known || replication_may_change(metadata, old, keyspace))
+        status = schema_put_keyspace(metadata->schema, keyspace);
     if (status == STATUS_OK)
         tell(metadata, known ? METADATA_UPDATED : METADATA_CREATED, METADATA_KEYSPACE,
              keyspace->name, slice_null());

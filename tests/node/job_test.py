@@ -228,7 +228,7 @@ def test_jobs_are_listed():
 
 
 def test_a_table_that_a_job_writes_can_not_be_deleted_from():
-    """Rule 13: until the job is finished, or stopped for good."""
+    """Rules 13 and 14: until the job is finished, or stopped for good."""
     data, counts = (shared(path) for path in DATA["usql"])
     refused = ["DELETE FROM demo_ks.hashtags WHERE hashtag = '#a'",
                "DELETE FROM demo_ks.hashtags WHERE hashtag = '#a' AND interval > 'A'",
@@ -238,6 +238,7 @@ def test_a_table_that_a_job_writes_can_not_be_deleted_from():
                "DELETE FROM demo_ks.hashtags WHERE hashtag = '#a' APPLY BATCH",
                "BEGIN COUNTER BATCH DELETE FROM demo_ks.hashtags WHERE hashtag = '#a' APPLY BATCH",
                "TRUNCATE demo_ks.hashtags",
+               "ALTER KEYSPACE demo_ks WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 1}",
                "ALTER TABLE demo_ks.hashtags DROP mentions"]
     allowed = ["UPDATE demo_ks.hashtags SET mentions = mentions + 1 WHERE hashtag = 'client' AND interval = 'ALL'",
                "ALTER TABLE demo_ks.hashtags WITH comment = 'counted'",
