@@ -1,5 +1,6 @@
 #include "ring/coordinator/remote_read.h"
 
+#include "base/container_of.h"
 #include "tests/ring/support/read_probe.h"
 
 #include <check.h>
@@ -539,6 +540,93 @@ START_TEST(reads_under_way_end_with_their_process)
 }
 END_TEST
 
+// ---- What a table says --------------------------------------------------------------------------
+
+struct alteration {
+    struct metadata_schema_change change;
+    bool is_done;
+};
+
+static void altered(struct metadata_schema_change *change, enum status status)
+{
+    ck_assert_int_eq(status, STATUS_OK);
+    CONTAINER_OF(change, struct alteration, change)->is_done = true;
+}
+
+static void alter_table(const char *speculative_retry, const char *read_repair)
+{
+    struct table_builder *builder = table_builder_copy(ring_world_table(&world, 0, "t"));
+    struct table_params *params = table_builder_params(builder);
+    if (speculative_retry != NULL) params->speculative_retry = slice_of_text(speculative_retry);
+    if (read_repair != NULL) params->read_repair = slice_of_text(read_repair);
+    const struct table *table = table_builder_finish(builder);
+    struct alteration alteration = {0};
+    metadata_put_table(world.members[0].metadata, &alteration.change, table, altered);
+    ring_world_run(&world, 30, &alteration.is_done);
+    table_unref(table);
+    ring_world_run(&world, 0.5, NULL);
+}
+
+START_TEST(without_read_repair_nothing_is_written)
+{
+    alter_table(NULL, "NONE");
+    put_all("c1", "x", 10);
+    put(2, "c1", "y", 11);
+    expect(0, CONSISTENCY_ALL, " c1=y,-");
+    expect(0, CONSISTENCY_ALL, " c1=y,-");
+    ck_assert_uint_eq(marks(ENV_MARK_READ_MISMATCH), 2);
+    ck_assert_uint_eq(marks(ENV_MARK_READ_REPAIRING), 0);
+    ck_assert(!are_equal(0, 2, "t"));
+}
+END_TEST
+
+START_TEST(a_slow_replica_is_waited_for_when_the_table_says_never)
+{
+    alter_table("NEVER", NULL);
+    put_all("c1", "x", 10);
+    messaging_set_fault(world.members[0].messaging, 1,
+                        &(struct messaging_fault){.delay_ns = 400000000});
+    expect(0, CONSISTENCY_QUORUM, " c1=x,-");
+    ck_assert_uint_eq(marks(ENV_MARK_READ_SPECULATED), 0);
+}
+END_TEST
+
+START_TEST(one_more_replica_is_always_asked_when_the_table_says_so)
+{
+    alter_table("ALWAYS", NULL);
+    put_all("c1", "x", 10);
+    messaging_set_fault(world.members[0].messaging, 1,
+                        &(struct messaging_fault){.delay_ns = 400000000});
+    expect(0, CONSISTENCY_QUORUM, " c1=x,-");
+    ck_assert_uint_eq(marks(ENV_MARK_READ_SPECULATED), 1);
+}
+END_TEST
+
+// The coordinator's statement was prepared before a column came.
+START_TEST(a_table_with_a_column_more_is_read_under_its_older_version)
+{
+    const struct table *older = ring_world_table(&world, 0, "t");
+    table_ref(older);
+    put_all("c1", "x", 10);
+    struct table_builder *builder = table_builder_copy(older);
+    table_builder_add_column(builder, slice_of_text("aa"), type_of_kind(TYPE_TEXT), COLUMN_REGULAR,
+                             false);
+    const struct table *newer = table_builder_finish(builder);
+    struct alteration alteration = {0};
+    metadata_put_table(world.members[0].metadata, &alteration.change, newer, altered);
+    ring_world_run(&world, 30, &alteration.is_done);
+    table_unref(newer);
+    const char *keys[] = {key};
+    struct probe_read probe = {.keys = keys, .key_count = 1, .consistency = CONSISTENCY_ALL};
+    probe.version = older;
+    probe_run(&world, 0, &probe);
+    ck_assert_int_eq(probe.result.outcome, COORDINATOR_OK);
+    ck_assert_ptr_nonnull(strstr((const char *)probe.text.data, "c1=x,-"));
+    probe_deinit(&probe);
+    table_unref(older);
+}
+END_TEST
+
 // ---- Other replica sets -------------------------------------------------------------------------
 
 static void open_five(void)
@@ -626,6 +714,10 @@ static Suite *suite(void)
     tcase_add_test(three, silence_of_all_others_is_a_timeout);
     tcase_add_test(three, a_stale_replica_that_comes_back_is_repaired_at_all);
     tcase_add_test(three, reads_under_way_end_with_their_process);
+    tcase_add_test(three, without_read_repair_nothing_is_written);
+    tcase_add_test(three, a_slow_replica_is_waited_for_when_the_table_says_never);
+    tcase_add_test(three, one_more_replica_is_always_asked_when_the_table_says_so);
+    tcase_add_test(three, a_table_with_a_column_more_is_read_under_its_older_version);
     suite_add_tcase(suite, three);
     TCase *five = tcase_create("five");
     tcase_add_checked_fixture(five, open_five, close_world);

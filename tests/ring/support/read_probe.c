@@ -254,7 +254,9 @@ void probe_begin(struct ring_world *world, size_t member, struct probe_read *pro
     probe->read = (struct coordinator_read){
         .restart = probe_restart,
         .consume = probe_consume,
-        .table = ring_world_table(world, member, probe->table == NULL ? "t" : probe->table),
+        .table = probe->version != NULL
+                     ? probe->version
+                     : ring_world_table(world, member, probe->table == NULL ? "t" : probe->table),
         .keys = probe->keys == NULL ? NULL : probe->parsed_keys,
         .key_count = probe->key_count,
         .range = SCAN_RANGE_ALL,

@@ -36,8 +36,9 @@ struct slice probe_local(struct ring_world *world, size_t member, const char *ta
 struct probe_read {
     struct coordinator_read read;
     // Set by the test, before probe_begin().
-    const char *table;       // NULL: "t".
-    const char *const *keys; // NULL: all.
+    const char *table;           // NULL: "t".
+    const struct table *version; // NULL: the present one.
+    const char *const *keys;     // NULL: all.
     size_t key_count;
     enum consistency consistency;
     bool reversed;

@@ -381,7 +381,12 @@ static void make_topology(struct ring_world *world)
 
 void ring_world_open(struct ring_world *world, const struct ring_world_options *options)
 {
-    const struct sim_options sim_options = {.seed = options->seed};
+    // What is not synced is at risk when power fails.
+    const struct sim_options sim_options = {.seed = options->seed,
+                                            .chances = {[SIM_FAULT_LOST_PAGE] = 0.5,
+                                                        [SIM_FAULT_TORN_PAGE] = 0.2,
+                                                        [SIM_FAULT_SIZE_BEFORE_DATA] = 0.2,
+                                                        [SIM_FAULT_LOST_NAME] = 0.5}};
     *world = (struct ring_world){
         .sim = sim_world_create(&sim_options), .options = *options, .count = options->count};
     world->members = calloc(world->count, sizeof *world->members);
