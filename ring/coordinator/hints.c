@@ -38,6 +38,7 @@ void hints_forget_file(struct hint_member *member)
     struct hint_file *file = member->files;
     ASSERT(file != NULL && !file->is_being_written);
     member->files = file->next;
+    if (member->files == NULL) member->last = NULL;
     member->size -= file->written + file->pending.size;
     member->hints->pending_size -= file->pending.size;
     member->offset = 0;
@@ -49,20 +50,21 @@ void hints_forget_file(struct hint_member *member)
 
 static struct hint_file *hints_open_file(struct hint_member *member, int64_t now_us)
 {
-    struct hint_file **end = &member->files;
-    for (; *end != NULL; end = &(*end)->next) {
-        if ((*end)->is_open && (*end)->written + (*end)->pending.size < HINTS_FILE_SIZE_MAX)
-            return *end;
-        // It is full, or sealed.
-        if ((*end)->next == NULL) (*end)->is_open = false;
-    }
+    struct hint_file *last = member->last;
+    if (last != NULL && last->is_open && last->written + last->pending.size < HINTS_FILE_SIZE_MAX)
+        return last;
+    if (last != NULL) last->is_open = false; // It is full.
     struct hint_file *file = calloc(1, sizeof *file);
     ASSERT(file != NULL);
     file->number = member->hints->next_number++;
     file->first_us = now_us;
     file->is_open = true;
     buffer_init(&file->pending, HINTS_PENDING_MAX + TRANSPORT_MESSAGE_SIZE_MAX);
-    *end = file;
+    if (last == NULL)
+        member->files = file;
+    else
+        last->next = file;
+    member->last = file;
     return file;
 }
 

@@ -7,7 +7,7 @@
 //     DIR/hints/truncations = u64 magic | n * (16 table id | u64 number) | u64 XXH3
 //
 // Bounded in bytes for each member and in age; what does not fit or is too old is left to read
-// repair, counted, and told in the log once. Of counters only ready shards are ever hinted, never
+// repair, and counted. Of counters only ready shards are ever hinted, never
 // an increment. A hint is never applied to a table that was truncated after it was made, nor when
 // it is older than the table's gc_grace_seconds: it could bring back what a tombstone took.
 //

@@ -47,6 +47,7 @@ struct hint_member {
     uint16_t member;
     char host[UUID_TEXT_SIZE];
     struct hint_file *files; // The oldest.
+    struct hint_file *last;  // The newest.
     uint64_t size;
     enum hints_state state;
     uint64_t offset; // Of the next block in the oldest file.

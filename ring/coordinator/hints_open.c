@@ -89,17 +89,33 @@ static void hints_found_entry(void *context, const char *name, bool is_dir)
     *file = found;
     buffer_init(&file->pending, 0);
     // Names come in order, so numbers of one host do.
-    struct hint_file **end = &member->files;
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = file;
+    if (member->last == NULL)
+        member->files = file;
+    else
+        member->last->next = file;
+    member->last = file;
     member->size += file->written;
+}
+
+// Its name is durable before the first hint is.
+static enum status hints_make_directory(struct hints *hints, struct error *error)
+{
+    enum status status = env_make_dir(hints->env, hints->directory, error);
+    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
+    char above[HINTS_PATH_MAX];
+    (void)snprintf(above, sizeof above, "%s", hints->directory);
+    char *slash = strrchr(above, '/');
+    if (slash == NULL)
+        (void)snprintf(above, sizeof above, ".");
+    else
+        slash[slash == above ? 1 : 0] = '\0';
+    return env_sync_dir(hints->env, above, error);
 }
 
 enum status hints_find_files(struct hints *hints, struct error *error)
 {
-    enum status status = env_make_dir(hints->env, hints->directory, error);
-    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
+    enum status status = hints_make_directory(hints, error);
+    if (status != STATUS_OK) return status;
     hints_read_truncations(hints);
     return env_list_dir(hints->env, hints->directory, hints_found_entry, hints, error);
 }
