@@ -12,6 +12,8 @@
 #include "base/limits.h"
 #include "ring/metadata/metadata_log_state.h"
 
+#include <stdlib.h>
+
 enum { FETCHED_VALUES = 1, FETCHED_STATE, FETCH_SIZE = 24 };
 
 #define STATE_COPY_KEPT_NS UINT64_C(10000000000)
@@ -303,10 +305,37 @@ void metadata_log_catch_up(struct metadata_log *log, uint16_t member, uint64_t n
 
 // ---- Asking all ---------------------------------------------------------------------------------
 
+static void survey_begin(struct metadata_log *log);
+
+static void survey_free(struct log_survey_wait *waits)
+{
+    while (waits != NULL) {
+        struct log_survey_wait *next = waits->next;
+        free(waits);
+        waits = next;
+    }
+}
+
 static void run_survey_done(struct env_task *task)
 {
     struct metadata_log *log = CONTAINER_OF(task, struct metadata_log, survey.task);
-    log->survey.done(log->survey.context);
+    while (log->survey.ended != NULL) {
+        struct log_survey_wait *wait = log->survey.ended;
+        log->survey.ended = wait->next;
+        wait->done(wait->context);
+        free(wait);
+    }
+}
+
+// Those that were served are told in a later turn.
+static void survey_tell(struct metadata_log *log, struct log_survey_wait **waits)
+{
+    struct log_survey_wait **end = &log->survey.ended;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = *waits;
+    *waits = NULL;
+    env_task_post(log->env, &log->survey.task, run_survey_done);
 }
 
 static void survey_end(struct metadata_log *log)
@@ -320,7 +349,8 @@ static void survey_end(struct metadata_log *log)
         log->proposer.finish_deadline_ns = env_monotonic_ns(log->env) + LOG_APPEND_TIMEOUT_NS;
         proposer_kick(log);
     }
-    env_task_post(log->env, &log->survey.task, run_survey_done);
+    survey_tell(log, &log->survey.served);
+    if (log->survey.waiting != NULL) survey_begin(log);
 }
 
 // All have answered and all that they have is applied.
@@ -355,19 +385,17 @@ static void survey_timed_out(struct env_timer *timer)
     survey_end(log);
 }
 
-void metadata_log_catch_up_all(struct metadata_log *log, uint64_t timeout_ns,
-                               void (*done)(void *context), void *context)
+static void survey_begin(struct metadata_log *log)
 {
     struct log_survey *survey = &log->survey;
-    ASSERT(!survey->is_active);
-    survey->done = done;
-    survey->context = context;
-    if (log_is_alone(log) || log->messaging == NULL) {
-        env_task_post(log->env, &survey->task, run_survey_done);
+    if (log_is_alone(log) || log->messaging == NULL || log->has_left) {
+        survey_tell(log, &survey->waiting);
         return;
     }
+    survey->served = survey->waiting;
+    survey->waiting = NULL;
     survey->is_active = true;
-    env_timer_start(log->env, &survey->timer, timeout_ns, survey_timed_out);
+    env_timer_start(log->env, &survey->timer, survey->timeout_ns, survey_timed_out);
     struct buffer body;
     buffer_init(&body, FETCH_SIZE);
     put_fetch(log, &body);
@@ -376,9 +404,24 @@ void metadata_log_catch_up_all(struct metadata_log *log, uint64_t timeout_ns,
         messaging_cancel(log->messaging, &log->peers[m].survey.request);
         log->peers[m].is_surveyed = true;
         messaging_send(log->messaging, &log->peers[m].survey.request, m, VERB_LOG_FETCH,
-                       buffer_slice(&body), timeout_ns, surveyed);
+                       buffer_slice(&body), survey->timeout_ns, surveyed);
     }
     buffer_deinit(&body);
+    survey->timeout_ns = 0;
+}
+
+void metadata_log_catch_up_all(struct metadata_log *log, uint64_t timeout_ns,
+                               void (*done)(void *context), void *context)
+{
+    struct log_survey *survey = &log->survey;
+    struct log_survey_wait *wait = calloc(1, sizeof *wait), **end = &survey->waiting;
+    ASSERT(wait != NULL);
+    *wait = (struct log_survey_wait){done, context, NULL};
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = wait;
+    if (timeout_ns > survey->timeout_ns) survey->timeout_ns = timeout_ns;
+    if (!survey->is_active) survey_begin(log);
 }
 
 // ---- The end ------------------------------------------------------------------------------------
@@ -409,6 +452,9 @@ void catch_up_leave(struct metadata_log *log)
 
 void catch_up_free(struct metadata_log *log)
 {
+    survey_free(log->survey.waiting);
+    survey_free(log->survey.served);
+    survey_free(log->survey.ended);
     while (log->commits != NULL)
         log_pending_free(log->commits);
     buffer_deinit(&log->outgoing.bytes);

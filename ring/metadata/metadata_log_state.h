@@ -133,12 +133,21 @@ struct log_fetch {
     bool installs;
 };
 
-struct log_survey {
-    bool is_active;
-    struct env_timer timer;
+// Who waits for a survey.
+struct log_survey_wait {
     void (*done)(void *context);
     void *context;
-    struct env_task task;
+    struct log_survey_wait *next;
+};
+
+// One at a time. Who comes while one is under way waits for the next: what members had answered
+// before he asked tells him nothing.
+struct log_survey {
+    bool is_active;
+    uint64_t timeout_ns; // The longest of those that wait.
+    struct env_timer timer;
+    struct log_survey_wait *waiting, *served, *ended;
+    struct env_task task; // Tells those of `ended`.
 };
 
 struct metadata_log {
@@ -202,6 +211,9 @@ struct ballot log_take_ballot(struct cursor *cursor);
 // The slot of a number in (applied, applied + window]; NULL elsewhere.
 struct log_slot *acceptor_slot(struct metadata_log *log, uint64_t number);
 void acceptor_slot_clear(struct log_slot *slot);
+// Whether a value may be kept, what all slots have considered. The one that is applied next always.
+bool acceptor_has_room(const struct metadata_log *log, uint64_t number,
+                       const struct log_value *value);
 // Verbs PREPARE and ACCEPT.
 void acceptor_handle_prepare(struct message_handler *handler, const struct message *message);
 void acceptor_handle_accept(struct message_handler *handler, const struct message *message);
