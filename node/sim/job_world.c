@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/random.h"
 #include "cql/client/client.h"
+#include "node/members.h"
 #include "node/node.h"
 #include "node/ring_directory.h"
 #include "ring/metadata/metadata.h"
@@ -20,7 +21,11 @@
 #define DIRECTORY "/ring/node1"
 #define NS_PER_MS UINT64_C(1000000)
 
-enum { WORDS = 20, OUTPUTS = 2, LIVES_MAX = 3000, TEXT_SIZE = 512 };
+enum { WORDS = 20, OUTPUTS = 2, LIVES_MAX = 3000, TEXT_SIZE = 512, NODES_MAX = 3, TOKENS = 4 };
+
+// Errors that a client of a ring is told, one after the other, until an operator begins all nodes
+// anew: those whose log has failed take no more.
+enum { ERRORS_MAX = 60 };
 
 // Two outputs, so two counter ids; every word is in every batch sooner or later.
 static const char script[] =
@@ -34,11 +39,21 @@ static const char script[] =
 
 static const char *const set_up[] = {
     "CREATE KEYSPACE IF NOT EXISTS sim WITH replication = "
-    "{'class': 'SimpleStrategy', 'replication_factor': 1}",
+    "{'class': 'SimpleStrategy', 'replication_factor': %d}",
     "CREATE TABLE IF NOT EXISTS sim.counts (word text, interval text, n counter, "
     "PRIMARY KEY (word, interval))",
 };
 enum { SET_UP_COUNT = sizeof set_up / sizeof set_up[0] };
+
+struct job_world_node {
+    struct job_world *world;
+    size_t index;
+    struct sim_machine *machine;
+    struct env *env;
+    struct node *node;
+    struct config config;
+    struct sim_call call;
+};
 
 struct job_world {
     struct sim_world *sim;
@@ -46,11 +61,12 @@ struct job_world {
     char fault[TEXT_SIZE];
     bool is_over, ends;
 
-    struct sim_machine *node_machine;
-    struct env *node_env;
-    struct node *node;
-    struct config config;
-    struct sim_call node_call;
+    struct job_world_node nodes[NODES_MAX];
+    size_t node_count;
+    int replication_factor;
+    struct sim_call weather_call; // Of a ring's network.
+    bool is_stormy;
+    struct uuid submission_id; // The worker's supervisor keeps it.
 
     struct sim_machine *worker_machine;
     struct env *worker_env;
@@ -77,6 +93,7 @@ struct job_world {
     struct env_timer timer;
     size_t step; // Of the set-up.
     bool tables_made, power_lost_at_the_end;
+    int error_count;
     bool was_done; // When what is awaited was asked.
 
     int64_t expected[WORDS];
@@ -142,7 +159,7 @@ static void watch(struct job_world *world, enum job_world_process process, struc
 static void watch_all(struct job_world *world)
 {
     memset(world->watched, 0, sizeof world->watched);
-    watch(world, JOB_WORLD_NODE, world->node_env);
+    watch(world, JOB_WORLD_NODE, world->nodes[0].env);
     watch(world, JOB_WORLD_WORKER, world->worker_env);
 }
 
@@ -183,37 +200,108 @@ static bool count_life(struct job_world *world)
 
 static void start_node(struct sim_call *call);
 
+// E2 of exactly-once.md: nobody ever meets two counts of one shard.
+static void look_for_conflicts(struct job_world_node *node)
+{
+    if (engine_conflict_count(node_engine(node->node)) > 0)
+        fail(node->world, "node %zu met a counter shard of one id and clock with two counts",
+             node->index);
+}
+
 static void node_died(void *context, struct env *env)
 {
-    struct job_world *world = context;
-    if (world->node != NULL) node_abandon(world->node);
-    world->node = NULL;
-    world->node_env = NULL;
-    watch_ends(world, JOB_WORLD_NODE, env);
+    struct job_world_node *node = context;
+    struct job_world *world = node->world;
+    if (node->node != NULL) {
+        look_for_conflicts(node);
+        node_abandon(node->node);
+    }
+    node->node = NULL;
+    node->env = NULL;
+    if (node->index == 0) watch_ends(world, JOB_WORLD_NODE, env);
     sim_process_destroy(env);
-    if (!world->ends)
-        sim_world_call(world->sim, &world->node_call, below(world, 20 * NS_PER_MS), start_node);
+    if (world->ends) return;
+    bool stays_away = world->node_count > 1 && chance(world, 0.15);
+    sim_world_call(world->sim, &node->call, below(world, (stays_away ? 6000 : 20) * NS_PER_MS),
+                   start_node);
 }
 
 static void start_node(struct sim_call *call)
 {
-    struct job_world *world = CONTAINER_OF(call, struct job_world, node_call);
+    struct job_world_node *self = CONTAINER_OF(call, struct job_world_node, call);
+    struct job_world *world = self->world;
     struct error error = {.text = ""};
     struct node *node;
     if (!count_life(world)) return;
-    world->node_env = sim_process_start(world->node_machine, "node", node_died, world);
-    watch(world, JOB_WORLD_NODE, world->node_env);
-    plan_end(world, world->node_env);
-    enum status status = node_start(world->node_env, DIRECTORY, &world->config, &node, &error);
-    sim_world_note(world->sim, "node: %s", status == STATUS_OK ? "ok" : error.text);
+    self->env = sim_process_start(self->machine, "node", node_died, self);
+    if (self->index == 0) watch(world, JOB_WORLD_NODE, self->env);
+    plan_end(world, self->env);
+    enum status status = node_start(self->env, DIRECTORY, &self->config, &node, &error);
+    sim_world_note(world->sim, "node %zu: %s", self->index,
+                   status == STATUS_OK ? "ok" : error.text);
     if (status == STATUS_OK) {
-        world->node = node;
+        self->node = node;
         return;
     }
-    if (!sim_process_is_alive(world->node_env)) return;
+    if (!sim_process_is_alive(self->env)) return;
     if (status != STATUS_IO && status != STATUS_NO_SPACE)
-        fail(world, "the node does not start: %s", error.text);
-    sim_process_crash(world->node_env);
+        fail(world, "node %zu does not start: %s", self->index, error.text);
+    sim_process_crash(self->env);
+}
+
+// An operator begins all anew.
+static void crash_nodes(struct job_world *world)
+{
+    for (size_t i = 0; i < world->node_count; i++)
+        if (world->nodes[i].env != NULL) sim_process_crash(world->nodes[i].env);
+}
+
+static struct job_world_node *any_node(struct job_world *world)
+{
+    return &world->nodes[below(world, world->node_count)];
+}
+
+// ---- The network of a ring ---------------------------------------------------------------------
+
+static struct sim_machine *any_machine(struct job_world *world)
+{
+    size_t index = (size_t)below(world, world->node_count + 1);
+    return index < world->node_count ? world->nodes[index].machine : world->worker_machine;
+}
+
+static void heal(struct job_world *world)
+{
+    world->is_stormy = false;
+    for (size_t i = 0; i < world->node_count; i++) {
+        sim_network_heal(world->nodes[i].machine, world->worker_machine);
+        for (size_t j = 0; j < i; j++)
+            sim_network_heal(world->nodes[i].machine, world->nodes[j].machine);
+    }
+}
+
+static void begin_trouble(struct job_world *world)
+{
+    struct sim_machine *from = any_machine(world), *to = any_machine(world);
+    struct job_world_node *node = any_node(world);
+    world->is_stormy = true;
+    if (chance(world, 0.3) && node->env != NULL)
+        sim_process_pause(node->env, below(world, 6000 * NS_PER_MS));
+    if (from == to) return;
+    if (chance(world, 0.7))
+        sim_network_cut(from, to, chance(world, 0.5));
+    else
+        sim_network_slow(from, to, below(world, 50 * NS_PER_MS), below(world, 50 * NS_PER_MS), 0);
+}
+
+static void change_weather(struct sim_call *call)
+{
+    struct job_world *world = CONTAINER_OF(call, struct job_world, weather_call);
+    if (world->ends) return;
+    bool begins = !world->is_stormy && !world->job_is_done && world->worker_started;
+    heal(world);
+    if (begins) begin_trouble(world);
+    sim_world_call(world->sim, call, below(world, (begins ? 8000 : 1500) * NS_PER_MS),
+                   change_weather);
 }
 
 // ---- The worker --------------------------------------------------------------------------------
@@ -250,8 +338,11 @@ static void worker_is_done(void *context, const struct driver_result *result)
     case STATUS_UNSUPPORTED:
         fail(world, "the worker gives up: %s", result->error.text);
         break;
-    default: // A node whose log has failed takes no more: an operator starts both again.
-        if (world->node_env != NULL) sim_process_crash(world->node_env);
+    case STATUS_CONFLICT: // What the worker before it had under way came after it had looked.
+        if (!result->may_begin_anew) fail(world, "the only worker: %s", result->error.text);
+        break;
+    default: // A node whose log has failed takes no more: an operator starts all again.
+        crash_nodes(world);
         break;
     }
     sim_process_crash(world->worker_env);
@@ -261,22 +352,15 @@ static void start_worker(struct sim_call *call)
 {
     static const char *const arguments[] = {"/worker/input"};
     struct job_world *world = CONTAINER_OF(call, struct job_world, worker_call);
-    if (world->node == NULL) {
+    const struct job_world_node *home = any_node(world);
+    if (home->node == NULL) {
         sim_world_call(world->sim, call, below(world, 4 * NS_PER_MS), start_worker);
-        return;
-    }
-    // A worker may be killed when its job's end is recorded and before it could tell. A finished
-    // job of this name would begin anew, as its user might want: so its supervisor looks first.
-    const struct job *job =
-        jobs_find_by_name(metadata_jobs(node_metadata(world->node)), "simulated");
-    if (job != NULL && job->state == JOB_FINISHED) {
-        world->job_is_done = true;
         return;
     }
     if (!count_life(world)) return;
     world->worker_env = sim_process_start(world->worker_machine, "worker", worker_died, world);
     world->worker_started = true;
-    watch(world, JOB_WORLD_NODE, world->node_env);
+    watch(world, JOB_WORLD_NODE, world->nodes[0].env);
     watch(world, JOB_WORLD_WORKER, world->worker_env);
     plan_end(world, world->worker_env);
     struct stream_run_options options = {
@@ -287,10 +371,12 @@ static void start_worker(struct sim_call *call)
         .spool_directory = "/worker",
         .batch_size = world->batch_size,
         .batch_records = world->plan.batch_records,
-        .timeout_ns = 2000 * NS_PER_MS,
+        .timeout_ns = (world->node_count > 1 ? 30000 : 2000) * NS_PER_MS,
         .quiet = true,
+        // A worker may be killed when its job's end is recorded and before it could tell.
+        .submission_id = &world->submission_id,
     };
-    ASSERT(env_address_parse(world->config.listen_address, (uint16_t)world->config.storage_port,
+    ASSERT(env_address_parse(home->config.listen_address, (uint16_t)home->config.storage_port,
                              &options.ring) == STATUS_OK);
     world->driver = driver_start(world->worker_env, &options, worker_is_done, world);
 }
@@ -358,7 +444,8 @@ static void was_read(struct job_world *world, const struct answer *answer)
     }
     // And again after a last power loss.
     world->power_lost_at_the_end = true;
-    sim_machine_crash(world->node_machine);
+    for (size_t i = 0; i < world->node_count; i++)
+        sim_machine_crash(world->nodes[i].machine);
     look_later(world, 50 * NS_PER_MS);
 }
 
@@ -368,10 +455,15 @@ static void was_answered(struct cql_client_request *request, enum status status,
     struct job_world *world = CONTAINER_OF(request, struct job_world, request);
     if (status != STATUS_OK || answer->opcode == OPCODE_ERROR) {
         if (world->is_planned && status == STATUS_OK) fail(world, "the client is told of a fault");
-        if (status == STATUS_OK && world->node_env != NULL) sim_process_crash(world->node_env);
+        bool is_enough = world->node_count == 1 || ++world->error_count > ERRORS_MAX;
+        if (status == STATUS_OK && is_enough) {
+            crash_nodes(world);
+            world->error_count = 0;
+        }
         connect_later(world);
         return;
     }
+    world->error_count = 0;
     if (world->step < SET_UP_COUNT) {
         world->step++;
         if (world->step == SET_UP_COUNT && !world->tables_made) {
@@ -388,10 +480,16 @@ static void look(struct job_world *world)
 {
     if (world->tables_made) world->step = SET_UP_COUNT;
     world->was_done = world->job_is_done;
-    const char *text = world->step < SET_UP_COUNT ? set_up[world->step]
-                                                  : "SELECT word, interval, n FROM sim.counts";
-    if (cql_client_query(world->client, &world->request, slice_of_text(text), NULL, was_answered) !=
-        STATUS_OK)
+    char text[TEXT_SIZE] = "SELECT word, interval, n FROM sim.counts";
+    const struct query_options options = {.consistency = CONSISTENCY_QUORUM,
+                                          .serial_consistency = CONSISTENCY_SERIAL,
+                                          .paging_state = slice_null()};
+    if (world->step == 0)
+        (void)snprintf(text, sizeof text, set_up[0], world->replication_factor);
+    else if (world->step < SET_UP_COUNT)
+        (void)snprintf(text, sizeof text, "%s", set_up[world->step]);
+    if (cql_client_query(world->client, &world->request, slice_of_text(text), &options,
+                         was_answered) != STATUS_OK)
         connect_later(world);
 }
 
@@ -417,8 +515,8 @@ static void connect_again(struct env_timer *timer)
     if (world->client != NULL) cql_client_close(world->client);
     struct cql_client_options options = {
         .version = 5, .in_flight_max = 4, .timeout_ns = 3000 * NS_PER_MS};
-    ASSERT(env_address_parse(world->config.listen_address,
-                             (uint16_t)world->config.native_transport_port,
+    const struct config *config = &any_node(world)->config;
+    ASSERT(env_address_parse(config->listen_address, (uint16_t)config->native_transport_port,
                              &options.address) == STATUS_OK);
     world->client = cql_client_create(world->client_env, &options, was_connected, world);
 }
@@ -457,21 +555,73 @@ static void put_input(struct job_world *world, struct env *env, uint64_t line_co
     buffer_deinit(&input);
 }
 
-struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_t line_count)
+static void make_address(const struct job_world *world, size_t index, char text[static 16])
+{
+    // A ring of one has the address that it always had.
+    (void)snprintf(text, 16, "127.0.0.%u",
+                   (unsigned)(world->node_count == 1 ? 1 : index + 1) & 255);
+}
+
+static struct topology *make_topology(struct job_world *world)
+{
+    struct member members[NODES_MAX] = {0};
+    struct token tokens[NODES_MAX][TOKENS];
+    for (size_t i = 0; i < world->node_count; i++) {
+        char text[16];
+        make_address(world, i, text);
+        random_bytes(&world->random, members[i].host_id.bytes, sizeof members[i].host_id.bytes);
+        ASSERT(env_address_parse(text, 7000, &members[i].address) == STATUS_OK);
+        ASSERT(env_address_parse(text, 9042, &members[i].rpc_address) == STATUS_OK);
+        (void)snprintf(members[i].data_center, sizeof members[i].data_center, "datacenter1");
+        (void)snprintf(members[i].rack, sizeof members[i].rack, "rack1");
+        topology_allocate_tokens(i, world->node_count, TOKENS, tokens[i]);
+        members[i].tokens = tokens[i];
+        members[i].token_count = TOKENS;
+    }
+    struct topology *topology;
+    ASSERT(topology_make(members, world->node_count, &topology, NULL) == STATUS_OK);
+    return topology;
+}
+
+static void make_nodes(struct job_world *world)
+{
+    struct topology *topology = world->node_count > 1 ? make_topology(world) : NULL;
+    for (size_t i = 0; i < world->node_count; i++) {
+        struct job_world_node *node = &world->nodes[i];
+        char name[32];
+        (void)snprintf(name, sizeof name, "machine%zu", i);
+        node->world = world;
+        node->index = i;
+        config_set_defaults(&node->config);
+        node->config.memtable_space_mib = 1;
+        node->config.file_cache_size_mib = 1;
+        make_address(world, i, node->config.listen_address);
+        node->machine = sim_machine_create(world->sim, name);
+        if (topology != NULL && chance(world, 0.3))
+            sim_machine_jump_clock(node->machine, (int64_t)below(world, 2000000) - 1000000);
+        struct env *env = sim_process_start(node->machine, "operator", nobody_dies, world);
+        ASSERT(ring_make_directories(env, DIRECTORY, NULL) == STATUS_OK);
+        if (topology != NULL)
+            ASSERT(members_write(env, DIRECTORY, topology, (uint16_t)i, NULL) == STATUS_OK);
+        sim_process_destroy(env);
+    }
+    topology_destroy(topology);
+}
+
+struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_t line_count,
+                                   size_t node_count)
 {
     struct job_world *world = calloc(1, sizeof *world);
     ASSERT(world != NULL);
     world->sim = sim;
     random_init(&world->random, seed);
-    config_set_defaults(&world->config);
-    world->config.memtable_space_mib = 1;
-    world->config.file_cache_size_mib = 1;
-    world->node_machine = sim_machine_create(sim, "machine");
-    struct env *env = sim_process_start(world->node_machine, "operator", nobody_dies, world);
-    ASSERT(ring_make_directories(env, DIRECTORY, NULL) == STATUS_OK);
-    sim_process_destroy(env);
+    world->node_count = node_count;
+    world->replication_factor =
+        (int)(chance(world, 0.7) ? node_count : 1 + below(world, node_count));
+    random_bytes(&world->random, world->submission_id.bytes, sizeof world->submission_id.bytes);
+    make_nodes(world);
     world->worker_machine = sim_machine_create(sim, "workers");
-    env = sim_process_start(world->worker_machine, "operator", nobody_dies, world);
+    struct env *env = sim_process_start(world->worker_machine, "operator", nobody_dies, world);
     ASSERT(env_make_dir(env, "/worker", NULL) == STATUS_OK);
     put_file(env, "/worker/job.lua", slice_of_text(script));
     put_input(world, env, line_count);
@@ -510,18 +660,26 @@ uint64_t job_world_batch_count(const struct job_world *world)
 
 void job_world_begin(struct job_world *world)
 {
-    sim_world_call(world->sim, &world->node_call, 0, start_node);
+    for (size_t i = 0; i < world->node_count; i++)
+        sim_world_call(world->sim, &world->nodes[i].call, 0, start_node);
+    if (world->node_count > 1 && !world->is_planned)
+        sim_world_call(world->sim, &world->weather_call, 0, change_weather);
     connect_later(world);
 }
 
 void job_world_end(struct job_world *world)
 {
     world->ends = true;
-    sim_world_cancel(world->sim, &world->node_call);
+    sim_world_cancel(world->sim, &world->weather_call);
     sim_world_cancel(world->sim, &world->worker_call);
-    if (world->node_env != NULL) sim_process_crash(world->node_env);
+    for (size_t i = 0; i < world->node_count; i++)
+        sim_world_cancel(world->sim, &world->nodes[i].call);
+    crash_nodes(world);
     if (world->worker_env != NULL) sim_process_crash(world->worker_env);
-    while (world->node_env != NULL || world->worker_env != NULL)
+    for (size_t i = 0; i < world->node_count; i++)
+        while (world->nodes[i].env != NULL)
+            ASSERT(sim_world_step(world->sim));
+    while (world->worker_env != NULL)
         ASSERT(sim_world_step(world->sim));
     if (world->client != NULL) cql_client_close(world->client);
     env_timer_stop(world->client_env, &world->timer);

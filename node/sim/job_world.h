@@ -1,8 +1,9 @@
-// A stream job in the simulator: a worker on one machine runs it over a file, a node on another
-// keeps its counts, and both are killed, lose power and come back until the job is done. Then every
-// count is what a recount of the file gives, and no row is more (invariant 4).
+// A stream job in the simulator: a worker on one machine runs it over a file, a node on another, or
+// three, keep its counts, and all are killed, lose power and come back until the job is done; a
+// ring's network is cut and slow, too. Then every count is what a recount of the file gives, and no
+// row is more (invariant 4).
 //
-//     worker (stream/job/driver.h) ──parts, records──▶ node ◀──SELECT── a client that looks on
+//     worker (stream/job/driver.h) ──parts, records──▶ nodes ◀──SELECT── a client that looks on
 //
 // While it runs, no count may go back or beyond the recount (exactly-once.md §2.4, E6 and E7).
 #ifndef NODE_SIM_JOB_WORLD_H
@@ -14,6 +15,7 @@
 
 struct job_world;
 
+// JOB_WORLD_NODE is the first node.
 enum job_world_process { JOB_WORLD_NODE, JOB_WORLD_WORKER, JOB_WORLD_PROCESS_COUNT };
 
 // In place of deaths by chance: some at given steps (sim_process_steps()), one after the other.
@@ -31,8 +33,9 @@ struct job_world_plan {
     uint64_t batch_records;
 };
 
-// With as many lines of input.
-struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_t line_count);
+// With as many lines of input; a ring of one or of three.
+struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_t line_count,
+                                   size_t node_count);
 // Before the beginning. Nothing else may go wrong then: a worker or a client that is told of a
 // fault is one too.
 void job_world_set_plan(struct job_world *world, const struct job_world_plan *plan);

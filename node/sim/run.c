@@ -99,7 +99,7 @@ static void run_node(struct sim_world *sim, const double chances[SIM_FAULT_COUNT
 static void run_job(struct sim_world *sim, const double chances[SIM_FAULT_COUNT],
                     const struct run_options *options, uint64_t seed, struct run_result *result)
 {
-    struct job_world *world = job_world_create(sim, seed, options->operations);
+    struct job_world *world = job_world_create(sim, seed, options->operations, seed % 4 < 2 ? 3 : 1);
     set_chances(sim, chances);
     // A job sends little: an answer is lost seldom unless connections break often.
     if (seed % 2 == 0) sim_world_set_chance(sim, SIM_FAULT_RESET, 0.04);

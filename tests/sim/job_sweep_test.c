@@ -61,7 +61,7 @@ static struct run run(uint64_t seed, enum loss loss, const struct job_world_plan
     options.chances[SIM_FAULT_TORN_PAGE] = loss == LOSS_ALL ? 0 : 0.2;
     options.chances[SIM_FAULT_SIZE_BEFORE_DATA] = loss == LOSS_ALL ? 0 : 0.5;
     struct sim_world *sim = sim_world_create(&options);
-    struct job_world *world = job_world_create(sim, seed, LINES);
+    struct job_world *world = job_world_create(sim, seed, LINES, 1);
     job_world_set_plan(world, plan);
     job_world_begin(world);
     for (uint64_t events = 0; !job_world_is_over(world); events++)
