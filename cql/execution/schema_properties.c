@@ -505,6 +505,85 @@ static struct slice schema_properties_plain_number(struct slice value)
     return value;
 }
 
+// The data centres of a ring, and how many copies each is to have: null, when nothing was said.
+struct schema_properties_centers {
+    const char **names;
+    struct slice *factors;
+    size_t count;
+};
+
+static void schema_properties_find_centers(struct analysis *analysis, const char *data_center,
+                                           struct schema_properties_centers *centers)
+{
+    const struct topology *topology = metadata_topology(analysis->processor->metadata);
+    size_t most = topology == NULL ? 1 : topology->member_count;
+    centers->names = ARENA_NEW_ARRAY(analysis->arena, const char *, most);
+    centers->factors = ARENA_NEW_ARRAY(analysis->arena, struct slice, most);
+    centers->count = 0;
+    for (size_t i = 0; i < most; i++) {
+        const char *name = topology == NULL ? data_center : topology->members[i].data_center;
+        bool is_new = true;
+        for (size_t j = 0; j < centers->count && is_new; j++)
+            is_new = strcmp(centers->names[j], name) != 0;
+        if (!is_new) continue;
+        // The topology may change before the statement is done.
+        centers->names[centers->count] = arena_copy_text(analysis->arena, name);
+        centers->factors[centers->count++] = slice_null();
+    }
+}
+
+static struct slice *schema_properties_center(struct schema_properties_centers *centers,
+                                              struct slice name)
+{
+    for (size_t i = 0; i < centers->count; i++)
+        if (slice_equals(slice_of_text(centers->names[i]), name)) return &centers->factors[i];
+    return NULL;
+}
+
+static bool schema_properties_factors(struct analysis *analysis, struct slice keyspace,
+                                      const struct options *given, const char *strategy,
+                                      struct schema_properties_centers *centers,
+                                      struct slice *factor)
+{
+    struct cql_error *error = analysis->error;
+    bool is_topology = strcmp(strategy, "NetworkTopologyStrategy") == 0;
+    for (size_t i = 0; i < given->count; i++) {
+        struct slice key = given->items[i].key, value = given->items[i].value;
+        if (slice_equals(key, slice_of_text("class"))) continue;
+        bool is_factor = slice_equals(key, slice_of_text("replication_factor"));
+        struct slice *of_center = is_topology ? schema_properties_center(centers, key) : NULL;
+        if (!is_factor && of_center == NULL) {
+            if (is_topology && !schema_properties_factor(error, value)) return false;
+            return cql_error_set(error, CQL_ERROR_CONFIG,
+                                 "Unrecognized strategy option {%.*s} passed to %s for keyspace "
+                                 "%.*s",
+                                 SLICE_TEXT(key), strategy, SLICE_TEXT(keyspace));
+        }
+        if (!schema_properties_factor(error, value)) return false;
+        // What is said of a data centre itself goes before what is said of all.
+        *(of_center == NULL ? factor : of_center) = value;
+    }
+    return true;
+}
+
+// One entry for each data centre that was named; for all, when something was said of all or nothing
+// at all (default_keyspace_rf).
+static void schema_properties_put_centers(struct arena *arena,
+                                          const struct schema_properties_centers *centers,
+                                          struct slice factor, struct option *items, size_t *count)
+{
+    bool any = false;
+    for (size_t i = 0; i < centers->count; i++)
+        any = any || !slice_is_null(centers->factors[i]);
+    if (slice_is_null(factor) && !any) factor = slice_of_text("1");
+    for (size_t i = 0; i < centers->count; i++) {
+        struct slice value = slice_is_null(centers->factors[i]) ? factor : centers->factors[i];
+        if (slice_is_null(value)) continue;
+        items[(*count)++] = (struct option){arena_copy(arena, slice_of_text(centers->names[i])),
+                                            schema_properties_plain_number(value)};
+    }
+}
+
 static bool schema_properties_replication(struct analysis *analysis, struct slice keyspace,
                                           const struct cql_property *property,
                                           const char *data_center, struct options *replication)
@@ -525,29 +604,22 @@ static bool schema_properties_replication(struct analysis *analysis, struct slic
         return cql_error_set(error, CQL_ERROR_CONFIG,
                              "Unable to find replication strategy class '%.*s'",
                              SLICE_TEXT(class_name));
-    bool is_topology = strcmp(name, "NetworkTopologyStrategy") == 0;
     struct slice factor = slice_null();
-    for (size_t i = 0; i < given.count; i++) {
-        struct slice key = given.items[i].key;
-        if (slice_equals(key, slice_of_text("class"))) continue;
-        bool is_factor = slice_equals(key, slice_of_text("replication_factor"));
-        if (!is_factor && !(is_topology && slice_equals(key, slice_of_text(data_center)))) {
-            if (is_topology && !schema_properties_factor(error, given.items[i].value)) return false;
-            return cql_error_set(error, CQL_ERROR_CONFIG,
-                                 "Unrecognized strategy option {%.*s} passed to %s for keyspace "
-                                 "%.*s",
-                                 SLICE_TEXT(key), name, SLICE_TEXT(keyspace));
-        }
-        if (!schema_properties_factor(error, given.items[i].value)) return false;
-        // What is said of a data centre itself goes before what is said of all.
-        if (slice_is_null(factor) || !is_factor) factor = given.items[i].value;
+    struct schema_properties_centers centers;
+    schema_properties_find_centers(analysis, data_center, &centers);
+    if (!schema_properties_factors(analysis, keyspace, &given, name, &centers, &factor))
+        return false;
+    struct option *items = ARENA_NEW_ARRAY(analysis->arena, struct option, centers.count + 2);
+    size_t count = 0;
+    items[count++] = (struct option){slice_of_text("class"), class_name};
+    if (strcmp(name, "NetworkTopologyStrategy") == 0) {
+        schema_properties_put_centers(analysis->arena, &centers, factor, items, &count);
+    } else if (strcmp(name, "SimpleStrategy") == 0) {
+        if (slice_is_null(factor)) factor = slice_of_text("1");
+        items[count++] = (struct option){slice_of_text("replication_factor"),
+                                         schema_properties_plain_number(factor)};
     }
-    if (slice_is_null(factor)) factor = slice_of_text("1");
-    struct option *items = ARENA_NEW_ARRAY(analysis->arena, struct option, 2);
-    items[0] = (struct option){slice_of_text("class"), class_name};
-    items[1] = (struct option){slice_of_text(is_topology ? data_center : "replication_factor"),
-                               schema_properties_plain_number(factor)};
-    *replication = (struct options){items, strcmp(name, "LocalStrategy") == 0 ? 1 : 2};
+    *replication = (struct options){items, count};
     schema_properties_sort(replication);
     return true;
 }

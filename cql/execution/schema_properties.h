@@ -15,7 +15,7 @@ bool schema_properties_check(const struct table_params *params, bool is_counter,
                              struct cql_error *error);
 
 // Replication and durable_writes of a keyspace; what is not given stays as it is in `*replication`
-// and `*durable_writes`. `data_center`: the only one there is.
+// and `*durable_writes`. `data_center`: the only one there is, in a ring of one.
 bool schema_properties_keyspace(struct analysis *analysis, const struct cql_keyspace_change *change,
                                 const char *data_center, struct options *replication,
                                 bool *durable_writes);

@@ -560,6 +560,77 @@ START_TEST(stale_statements_are_unprepared_and_changes_are_told)
 }
 END_TEST
 
+START_TEST(members_that_come_go_and_move_are_told)
+{
+    struct peer peer, deaf;
+    peer_start(&peer, 4, false);
+    peer_start(&deaf, 4, false);
+    struct buffer *body = frame_writer_begin(&peer.writer, 0, 2, OPCODE_REGISTER);
+    buffer_put_u16(body, 2);
+    message_put_string(body, slice_of_text("TOPOLOGY_CHANGE"));
+    message_put_string(body, slice_of_text("STATUS_CHANGE"));
+    ck_assert(frame_writer_end(&peer.writer));
+    ck_assert_int_eq(peer_wait(&peer, 1)->opcode, OPCODE_READY);
+
+    struct member members[2] = {{.rack = "r"}, {.rack = "r"}};
+    ck_assert_int_eq(env_address_parse("127.0.0.7", 9042, &members[1].rpc_address), STATUS_OK);
+    fake_topology.members = members;
+    fake_topology.member_count = 2;
+    const struct metadata_change change = {
+        .change = METADATA_UPDATED, .target = METADATA_MEMBER, .member = 1};
+    fake_listener->changed(fake_listener, &change);
+    cql_server_announce_status(server, &members[1].rpc_address, false);
+    cql_server_announce_status(server, &members[1].rpc_address, true);
+    static const char *const expected[][2] = {
+        {"TOPOLOGY_CHANGE", "NEW_NODE"}, {"STATUS_CHANGE", "DOWN"}, {"STATUS_CHANGE", "UP"}};
+    (void)peer_wait(&peer, 4);
+    for (int i = 0; i < 3; i++) {
+        const struct frame *event = &peer.frames[1 + i].frame;
+        struct cursor cursor = cursor_make(event->body);
+        ck_assert_int_eq(event->stream, -1);
+        ck_assert_int_eq(event->opcode, OPCODE_EVENT);
+        for (int j = 0; j < 2; j++) {
+            uint16_t size = cursor_u16(&cursor);
+            ck_assert(slice_equals(cursor_take(&cursor, size), slice_of_text(expected[i][j])));
+        }
+        ck_assert_int_eq(cursor_u8(&cursor), 4);
+        ck_assert(slice_equals(cursor_take(&cursor, 4), slice_make("\x7f\0\0\x07", 4)));
+        ck_assert_uint_eq(cursor_u32(&cursor), 9042);
+        ck_assert(!cursor.failed && cursor_left(&cursor) == 0);
+    }
+    ck_assert_uint_eq(deaf.count, 0);
+    fake_topology = (struct topology){.member_count = 0};
+    peer_close(&peer);
+    peer_close(&deaf);
+}
+END_TEST
+
+static size_t frames_before_serving;
+static const struct peer *held_peer;
+
+static void serve_now(struct env_timer *timer)
+{
+    (void)timer;
+    frames_before_serving = held_peer->count;
+    cql_server_serve(server);
+}
+
+START_TEST(a_held_server_answers_when_it_serves)
+{
+    struct peer peer;
+    struct env_timer timer = {0};
+    cql_server_hold(server);
+    peer_open(&peer, 4);
+    held_peer = &peer;
+    frames_before_serving = 1;
+    put_startup(&peer, false);
+    env_timer_start(env, &timer, 10 * 1000 * 1000, serve_now);
+    ck_assert_int_eq(peer_wait(&peer, 1)->opcode, OPCODE_READY);
+    ck_assert_uint_eq(frames_before_serving, 0);
+    peer_close(&peer);
+}
+END_TEST
+
 START_TEST(batches_are_checked_entry_by_entry)
 {
     struct peer peer;
@@ -801,6 +872,8 @@ int main(void)
     tcase_add_test(tests, prepared_statements_have_cassandras_ids);
     tcase_add_loop_test(tests, metadata_is_left_out_when_the_client_has_it, 0, 2);
     tcase_add_test(tests, stale_statements_are_unprepared_and_changes_are_told);
+    tcase_add_test(tests, members_that_come_go_and_move_are_told);
+    tcase_add_test(tests, a_held_server_answers_when_it_serves);
     tcase_add_test(tests, batches_are_checked_entry_by_entry);
     tcase_add_loop_test(
         tests, requests_of_one_read_all_start_and_are_answered_together_in_any_order, 0, 2);

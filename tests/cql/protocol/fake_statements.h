@@ -218,6 +218,14 @@ void metadata_listen(struct metadata *metadata, struct metadata_listener *listen
     fake_listener = listener;
 }
 
+static struct topology fake_topology; // Of no member, unless a test gives it some.
+
+const struct topology *metadata_topology(const struct metadata *metadata)
+{
+    (void)metadata;
+    return &fake_topology;
+}
+
 void metadata_unlisten(struct metadata *metadata, struct metadata_listener *listener)
 {
     (void)metadata;

@@ -354,6 +354,83 @@ START_TEST(lists_settings_and_no_peers)
 }
 END_TEST
 
+// ---- The ring ----------------------------------------------------------------------------------
+
+static struct topology *make_ring(void)
+{
+    struct member members[3];
+    for (uint8_t i = 0; i < 3; i++) {
+        static struct token of_member[3][1] = {{{-7}}, {{0}}, {{7}}};
+        members[i] = (struct member){
+            .host_id = {{(uint8_t)(i + 1)}}, .tokens = of_member[i], .token_count = 1};
+        (void)snprintf(members[i].data_center, sizeof members[i].data_center, "dc%u", i % 2 + 1u);
+        (void)snprintf(members[i].rack, sizeof members[i].rack, "r%u", i + 1u);
+        members[i].address =
+            (struct env_address){.bytes = {127, 0, 0, (uint8_t)(i + 1)}, .size = 4, .port = 7000};
+        members[i].rpc_address = members[i].address;
+        members[i].rpc_address.port = 9042;
+    }
+    struct topology *topology;
+    struct error error;
+    ck_assert_int_eq(topology_make(members, 3, &topology, &error), STATUS_OK);
+    return topology;
+}
+
+// "name=hex " of these columns for each row of the table, sorted.
+static struct lines rows_of(const char *name, const char *const *columns, uint32_t count)
+{
+    struct answer answer = {.column_count = count};
+    for (uint32_t i = 0; i < count; i++)
+        answer.columns[i] = slice_of_text(columns[i]);
+    struct ours ours = {.answer = &answer};
+    struct memtable *memtable = fill("system", name, &ours.table);
+    each_row(memtable, ours.table, take_our_row, &ours);
+    memtable_unref(memtable);
+    qsort(ours.lines.items, ours.lines.count, sizeof(char *), compare_lines);
+    return ours.lines;
+}
+
+START_TEST(lists_the_other_members_as_peers)
+{
+    static const char *const columns[] = {"peer", "data_center", "rack", "rpc_address",
+                                          "release_version"};
+    static const char *const columns_v2[] = {"peer", "peer_port", "native_address", "native_port"};
+    char path[128];
+    struct error error;
+    struct topology *topology = make_ring();
+    struct system_tables *tables_alone = tables;
+    struct uuid host_id = identity.host_id;
+    (void)snprintf(path, sizeof path, "%s/ring", directory);
+    const struct metadata_options options = {.directory = path, .topology = topology, .self = 1};
+    struct metadata *of_ring;
+    ck_assert_int_eq(metadata_open(env, &options, &of_ring, &error), STATUS_OK);
+    identity.host_id = (struct uuid){{2}};
+    tables = system_tables_create(env, of_ring, &identity);
+
+    struct lines lines = rows_of("peers", columns, 5);
+    ck_assert_uint_eq(lines.count, 2);
+    ck_assert_str_eq(lines.items[0], "peer=7f000001 data_center=646331 rack=7231 "
+                                     "rpc_address=7f000001 release_version=352e302e34 ");
+    ck_assert_str_eq(lines.items[1], "peer=7f000003 data_center=646331 rack=7233 "
+                                     "rpc_address=7f000003 release_version=352e302e34 ");
+    lines = rows_of("peers_v2", columns_v2, 4);
+    ck_assert_uint_eq(lines.count, 2);
+    ck_assert_str_eq(lines.items[1], "peer=7f000003 peer_port=00001b58 native_address=7f000003 "
+                                     "native_port=00002352 ");
+    // One version of the schema: drivers need not wait.
+    static const char *const version[] = {"schema_version"};
+    struct lines own = rows_of("local", version, 1), of_peers = rows_of("peers", version, 1);
+    ck_assert_str_eq(own.items[0], of_peers.items[0]);
+    ck_assert_str_eq(own.items[0], of_peers.items[1]);
+
+    system_tables_destroy(tables);
+    metadata_close(of_ring);
+    topology_destroy(topology);
+    tables = tables_alone;
+    identity.host_id = host_id;
+}
+END_TEST
+
 // ---- Users' tables -----------------------------------------------------------------------------
 
 static void stop(struct metadata_schema_change *change, enum status status)
@@ -414,6 +491,7 @@ int main(void)
     tcase_add_test(tests, tells_of_this_node);
     tcase_add_test(tests, can_fill_every_table);
     tcase_add_test(tests, lists_settings_and_no_peers);
+    tcase_add_test(tests, lists_the_other_members_as_peers);
     tcase_add_test(tests, lists_the_tables_of_users);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
