@@ -337,7 +337,7 @@ static int act(const struct command *command, int argc, char **argv, enum admin_
     struct buffer body, answer;
     buffer_init(&body, 4096);
     buffer_init(&answer, 4096);
-    buffer_put_u8(&body, kind);
+    buffer_put_u8(&body, (uint8_t)kind);
     put_operand(&body, &tool, 0);
     put_operand(&body, &tool, 1);
     enum status status = tool_ask(&tool, buffer_slice(&body), FLUSH_TIMEOUT_NS, &answer, &error);
