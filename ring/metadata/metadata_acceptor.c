@@ -49,6 +49,15 @@ struct log_slot *acceptor_slot(struct metadata_log *log, uint64_t number)
     return slot;
 }
 
+bool acceptor_has_room(const struct metadata_log *log, uint64_t number,
+                       const struct log_value *value)
+{
+    size_t size = value->bytes.size;
+    for (size_t i = 0; i < LOG_WINDOW; i++)
+        if (log->slots[i].value != NULL) size += log->slots[i].value->bytes.size;
+    return number == log->applied + 1 || size <= LOG_SLOTS_SIZE_MAX;
+}
+
 static void slot_set_value(struct log_slot *slot, struct log_value *value)
 {
     log_value_ref(value);
@@ -177,13 +186,6 @@ void acceptor_handle_prepare(struct message_handler *handler, const struct messa
     answer_when_durable(pending, message, LOG_ENTRY_PROMISE);
 }
 
-static bool slots_have_room(const struct metadata_log *log, size_t size)
-{
-    for (size_t i = 0; i < LOG_WINDOW; i++)
-        if (log->slots[i].value != NULL) size += log->slots[i].value->bytes.size;
-    return size <= LOG_SLOTS_SIZE_MAX;
-}
-
 void acceptor_handle_accept(struct message_handler *handler, const struct message *message)
 {
     struct metadata_log *log = CONTAINER_OF(handler, struct metadata_log, accept_handler);
@@ -196,7 +198,7 @@ void acceptor_handle_accept(struct message_handler *handler, const struct messag
     if (acceptor_begin(log, message, number, ballot, &slot)) {
         if (!ballot_may_accept(slot->promised, ballot)) {
             answer_refused(log, message, slot->promised);
-        } else if (number > log->known + 1 && !slots_have_room(log, value->bytes.size)) {
+        } else if (!acceptor_has_room(log, number, value)) {
             messaging_answer(log->messaging, message->origin, STATUS_OVERLOADED, slice_make("", 0));
         } else {
             slot->promised = slot->accepted = ballot;

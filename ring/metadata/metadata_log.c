@@ -228,6 +228,7 @@ void log_learn(struct metadata_log *log, uint64_t number, struct log_value *valu
     struct log_slot *slot = acceptor_slot(log, number);
     // A state that is being installed is beyond all that we know: nothing may overtake it.
     if (slot == NULL || slot->is_chosen || log_is_broken(log) || log->fetch.installs) return;
+    if (!acceptor_has_room(log, number, value)) return; // It is fetched later.
     slot->is_chosen = true;
     slot->chosen_by_ballot = !ballot_is_none(ballot) && ballot_compare(slot->accepted, ballot) == 0;
     log_value_ref(value);

@@ -244,7 +244,8 @@ static void proposer_begin_round(struct metadata_log *log)
 void proposer_kick(struct metadata_log *log)
 {
     struct log_proposer *proposer = &log->proposer;
-    if (log->messaging == NULL || proposer->state != PROPOSER_IDLE || log_is_broken(log)) return;
+    if (log->messaging == NULL || log->has_left) return;
+    if (proposer->state != PROPOSER_IDLE || log_is_broken(log)) return;
     if (log->known + 2 > log->applied + LOG_WINDOW) return; // Goes on when more is applied.
     if (proposer->own == NULL) proposer->own = log_take_gathered(log);
     if (proposer->own == NULL && proposer->wants_to_finish &&

@@ -28,6 +28,7 @@
     X(message)             \
     X(messaging)           \
     X(metadata)            \
+    X(metadata_log)        \
     X(mutation)            \
     X(paging_state)        \
     X(read_answer)         \
