@@ -123,6 +123,23 @@ START_TEST(who_stood_still_blames_nobody)
 }
 END_TEST
 
+// It suspected another when it was stopped: that suspicion is old, but not by its own time.
+START_TEST(suspicion_does_not_age_while_one_stands_still)
+{
+    open(2);
+    message_world_fault(&world.messages, 0, 1, cut);
+    message_world_run(&world.messages, 1.2, NULL);
+    uint64_t since_ns;
+    ck_assert_str_eq(liveness_state_text(world.nodes[0].liveness, 1, &since_ns), "suspect");
+    message_world_fault(&world.messages, 0, 1, whole);
+    sim_process_pause(world.messages.nodes[0].env, UINT64_C(5000000000));
+    message_world_run(&world.messages, 10, NULL);
+    ck_assert_int_eq(world.nodes[0].downs[1], 0);
+    ck_assert(liveness_world_is_whole(&world));
+    liveness_world_close(&world);
+}
+END_TEST
+
 START_TEST(a_short_stop_is_forgiven)
 {
     open(5);
@@ -269,6 +286,7 @@ int main(void)
     tcase_add_loop_test(liveness, a_killed_member_is_down_at_once, 0, 4);
     tcase_add_loop_test(liveness, a_stopped_member_is_down_in_time_and_up_when_it_goes_on, 0, 3);
     tcase_add_test(liveness, who_stood_still_blames_nobody);
+    tcase_add_test(liveness, suspicion_does_not_age_while_one_stands_still);
     tcase_add_test(liveness, a_short_stop_is_forgiven);
     tcase_add_loop_test(liveness, a_cut_between_two_is_bridged_by_others, 0, 3);
     tcase_add_test(liveness, two_halves_see_each_other_dead_and_come_together);

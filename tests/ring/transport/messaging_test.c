@@ -284,6 +284,31 @@ START_TEST(a_death_ends_what_waits_and_is_heard_of_at_once)
     message_world_run(&world, 1, &ask.is_done);
     ck_assert_int_eq(ask.status, STATUS_CLOSED);
     ck_assert_uint_le(ask.done_ns - start_ns, 10 * MS);
+    ck_assert_uint_eq(messaging_queued(world.nodes[0].messaging, 1), 0);
+}
+END_TEST
+
+// Ids are counted from the same number everywhere: only the connection tells them apart.
+START_TEST(an_answer_does_not_go_to_who_came_after)
+{
+    struct ask gone, next;
+    services[1].is_silent = true;
+    ask_send(&gone, 0, 1, VERB_READ, "gone", S);
+    message_world_run(&world, 0.1, NULL);
+    message_world_kill(&world, 0);
+    message_world_run(&world, 1, NULL);
+    ask_send(&next, 2, 1, VERB_READ, "next", 60 * S);
+    message_world_run(&world, 0.1, NULL);
+    ck_assert_uint_eq(services[1].origin_count, 2);
+    ck_assert_uint_eq(services[1].origins[0].id, services[1].origins[1].id);
+    messaging_answer(world.nodes[1].messaging, services[1].origins[0], STATUS_OK,
+                     slice_of_text("for who is gone"));
+    message_world_run(&world, 1, NULL);
+    ck_assert(!next.is_done);
+    messaging_answer(world.nodes[1].messaging, services[1].origins[1], STATUS_OK,
+                     slice_of_text("for you"));
+    message_world_run(&world, 1, &next.is_done);
+    ck_assert_str_eq(next.answer, "for you");
 }
 END_TEST
 
@@ -624,6 +649,7 @@ int main(void)
     tcase_add_test(messaging, a_request_without_an_answer_times_out);
     tcase_add_test(messaging, a_canceled_request_says_nothing);
     tcase_add_test(messaging, a_death_ends_what_waits_and_is_heard_of_at_once);
+    tcase_add_test(messaging, an_answer_does_not_go_to_who_came_after);
     tcase_add_test(messaging, a_connection_is_made_again);
     tcase_add_test(messaging, asking_again_when_refused_does_not_spin);
     tcase_add_test(messaging, nobody_answers_in_the_name_of_another);
