@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "ring/coordinator/read_encoder.h"
 #include "ring/coordinator/read_request.h"
+#include "ring/coordinator/replica_increment.h"
 #include "storage/commit_log/commit_log_format.h"
 #include "storage/engine/manifest.h"
 #include "storage/memtable/memtable.h"
@@ -44,6 +45,38 @@ static struct slice read_file(struct env *env, const char *path)
 }
 
 // ---- The node's files ---------------------------------------------------------------------------
+
+// Records and increments as members send them.
+static void write_replica(struct slice record, int count)
+{
+    struct buffer seed;
+    buffer_init(&seed, SEED_SIZE_MAX);
+    buffer_put_u8(&seed, 0);
+    buffer_put(&seed, record.data, record.size);
+    if (!seed.overflow) write_seed("replica", "record", count, &seed);
+    buffer_deinit(&seed);
+}
+
+static void write_increment(void)
+{
+    const struct table *table = NULL;
+    for (size_t i = 0; i < fuzz_node_table_count() && table == NULL; i++)
+        if (fuzz_node_table(i)->is_counter) table = fuzz_node_table(i);
+    struct slice value = slice_of_text("b");
+    struct clustering clustering = {1, &value};
+    struct counter_increment increments[2] = {{&clustering, 0, 5}, {&clustering, 1, -1}};
+    struct counter_update update = {.table = table,
+                                    .key = partition_key_make(slice_of_text("a")),
+                                    .increments = increments,
+                                    .increment_count = 2,
+                                    .timestamp_us = 1000};
+    struct buffer seed;
+    buffer_init(&seed, SEED_SIZE_MAX);
+    buffer_put_u8(&seed, 1);
+    replica_increment_encode(&update, CONSISTENCY_QUORUM, &seed);
+    write_seed("replica", "increment", 0, &seed);
+    buffer_deinit(&seed);
+}
 
 // What a replica that has this mutation alone is asked and answers: twice the same.
 static void write_read(uint8_t number, struct slice bytes, int count)
@@ -106,6 +139,7 @@ static void write_log(struct fuzz_node *node)
         buffer_put_u8(&log, 1);
         buffer_put_u16(&log, (uint16_t)record.bytes.size);
         buffer_put(&log, record.bytes.data, record.bytes.size);
+        write_replica(record.bytes, count);
         for (size_t i = 0; i < fuzz_node_table_count(); i++) {
             struct uuid id;
             struct slice bytes = slice_make(record.bytes.data + 1, record.bytes.size - 1);
@@ -294,6 +328,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
         fuzz_node_run(&node, statements[i]);
     write_log(&node);
+    write_increment();
     write_metadata(&node);
     fuzz_node_flush(&node);
     ASSERT(env_list_dir(node.sim.env, "/manifest", write_manifest, &node, NULL) == STATUS_OK);

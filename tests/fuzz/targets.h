@@ -33,6 +33,7 @@
     X(paging_state)        \
     X(read_answer)         \
     X(read_request)        \
+    X(replica)             \
     X(server)              \
     X(source)              \
     X(sstable)             \
