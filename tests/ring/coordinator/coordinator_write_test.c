@@ -312,6 +312,60 @@ START_TEST(several_mutations_of_one_turn_leave_in_one_message)
 }
 END_TEST
 
+// A member that says nothing, before anybody knows that it is down: what waits for it stays within
+// its bound, and who needs it is told at once.
+START_TEST(what_waits_for_a_silent_member_is_bounded)
+{
+    enum { COUNT = 24, SIZE = 1 << 20 };
+    static struct written written[COUNT + 1];
+    static char value[SIZE];
+    memset(value, 'v', sizeof value - 1);
+    sim_process_pause(world.members[2].env, 1500000000);
+    for (int i = 0; i < COUNT; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "key%d", i);
+        start_write(&written[i], 0, key, value, CONSISTENCY_QUORUM);
+        ring_world_run(&world, 0.01, NULL);
+    }
+    start_write(&written[COUNT], 0, "last", "x", CONSISTENCY_ALL);
+    ring_world_run(&world, 0.001, &written[COUNT].is_done);
+    ck_assert_int_eq(written[COUNT].result.outcome, COORDINATOR_OVERLOADED);
+    ck_assert_int_eq(count_having("t", "last", "x"), 0);
+    for (int i = 0; i < COUNT; i++) {
+        if (!written[i].is_done) ring_world_run(&world, 30, &written[i].is_done);
+        ck_assert_int_eq(written[i].result.outcome, COORDINATOR_OK);
+    }
+    ck_assert_uint_gt(hints_size(world.members[0].hints, 2), SIZE);
+    ring_world_run(&world, 20, NULL);
+    for (int i = 0; i < COUNT; i++) {
+        char key[16], text[4];
+        (void)snprintf(key, sizeof key, "key%d", i);
+        read_local(2, "t", key, text, sizeof text);
+        ck_assert_str_eq(text, "vvv");
+    }
+}
+END_TEST
+
+// The disk of one of three stands still: the others are a quorum, and nobody waits for it.
+START_TEST(a_disk_that_stalls_costs_quorum_nothing)
+{
+    sim_machine_set_slow(world.members[2].machine, 10000000000);
+    for (int i = 0; i < 30; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "key%d", i);
+        uint64_t start_ns = sim_world_now(world.sim);
+        ck_assert_int_eq(write_at((size_t)i % 3, key, "x", CONSISTENCY_QUORUM, NULL),
+                         COORDINATOR_OK);
+        // Also through the one with the disk: its own copy is one of three.
+        ck_assert_uint_lt(sim_world_now(world.sim) - start_ns, 200000000);
+        start_ns = sim_world_now(world.sim);
+        ck_assert_int_eq(increment_at((size_t)i % 3, key, 1, CONSISTENCY_QUORUM, NULL),
+                         COORDINATOR_OK);
+        ck_assert_uint_lt(sim_world_now(world.sim) - start_ns, 200000000);
+    }
+}
+END_TEST
+
 // ---- Data centres -------------------------------------------------------------------------------
 
 START_TEST(levels_of_data_centers)
@@ -473,6 +527,8 @@ int main(void)
     tcase_add_test(three, hints_outlive_their_keeper);
     tcase_add_test(three, a_silent_member_costs_all_a_timeout_and_quorum_nothing);
     tcase_add_test(three, several_mutations_of_one_turn_leave_in_one_message);
+    tcase_add_test(three, what_waits_for_a_silent_member_is_bounded);
+    tcase_add_test(three, a_disk_that_stalls_costs_quorum_nothing);
     tcase_add_test(three, increments_of_all_coordinators_add_up_on_all_replicas);
     tcase_add_test(three, shards_that_a_member_missed_are_hinted);
     tcase_add_test(three, truncation_empties_all_members);
