@@ -137,7 +137,7 @@ static struct read_request piece_request(const struct remote_piece *piece)
         .layout_hash = read->table->layout_hash,
         .is_scan = !piece->in_partition,
         .now_s = read->now_s,
-        .row_max = read->row_max,
+        .row_max = piece->row_max,
         .key = piece->key,
         .range = piece->range,
         .filter = piece->filter,
@@ -262,6 +262,9 @@ void remote_piece_continue(struct remote_piece *piece)
 {
     struct remote_read *remote = piece->remote;
     env_mark(remote->coordinator->env, ENV_MARK_READ_CONTINUED);
+    // Many of the rows that one replica counts may be deleted by what another has.
+    if (piece->row_max > 0) piece->row_max = piece->row_max < 16 ? 64 : piece->row_max * 4;
+    if (piece->row_max > READ_STEP_ROWS_MAX) piece->row_max = 0;
     piece_keep_last(piece);
     if (!piece->reach.is_known) {
         enum status status =

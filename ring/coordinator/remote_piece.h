@@ -45,6 +45,7 @@ struct remote_piece {
     struct slice merged;             // While it is repaired.
     struct remote_contact *contacts; // Those that live and count, the best first.
     uint16_t contact_count;
+    uint32_t row_max; // Of the present chunk, as in the read.
     int required, alive, failures;
     bool is_each_quorum;
 };

@@ -95,6 +95,7 @@ static struct remote_piece *add_piece(struct remote_read *remote, const struct r
     struct remote_piece *piece = ARENA_NEW(&remote->arena, struct remote_piece);
     piece->remote = remote;
     piece->filter = remote->read->filter;
+    piece->row_max = remote->read->row_max;
     piece->required = plan->required;
     piece->alive = plan->alive;
     piece->is_each_quorum = plan->is_each_quorum;

@@ -282,6 +282,7 @@ START_TEST(deleted_rows_do_not_end_a_read_with_a_limit)
     ck_assert_int_eq(probe.result.outcome, COORDINATOR_OK);
     ck_assert_str_eq((const char *)probe.text.data, text);
     ck_assert_uint_gt(marks(ENV_MARK_READ_CONTINUED), 0);
+    ck_assert_uint_lt(marks(ENV_MARK_READ_CONTINUED), 10);
     probe.reversed = true;
     probe.rows_wanted = 4;
     probe.consistency = CONSISTENCY_ALL;
