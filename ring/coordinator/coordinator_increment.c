@@ -171,6 +171,9 @@ static void increment_loaded(struct engine_load *load, enum status status)
 {
     struct coordinator_increment *increment =
         CONTAINER_OF(load, struct coordinator_increment, load);
+    // The node stops: nobody is there any more to whom it could be told.
+    if (increment->is_led && coordinator_messaging(increment->coordinator) == NULL)
+        status = STATUS_CANCELED;
     if (status == STATUS_OK) {
         increment_step(increment);
         return;
