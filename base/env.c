@@ -11,6 +11,11 @@ int64_t env_wall_us(struct env *env)
     return env->ops->wall_us(env);
 }
 
+void env_stall_lanes(struct env *env, uint64_t duration_ns)
+{
+    if (env->ops->stall_lanes != NULL) env->ops->stall_lanes(env, duration_ns);
+}
+
 void env_shift_wall(struct env *env, int64_t offset_us)
 {
     if (env->ops->shift_wall != NULL) env->ops->shift_wall(env, offset_us);

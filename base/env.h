@@ -84,6 +84,10 @@ struct env_job {
 void env_offload(struct env *env, struct env_job *job, enum env_lane lane,
                  void (*work)(struct env_job *job), void (*done)(struct env_job *job));
 
+// For tests of a ring: no job begins for so long, as with a disk that stands still. The simulator
+// has slow disks of its own and does nothing.
+void env_stall_lanes(struct env *env, uint64_t duration_ns);
+
 // ---- Files -------------------------------------------------------------------------------------
 //
 // The file model, which env_sim enforces: a name (created, renamed, removed, linked) is durable

@@ -463,6 +463,17 @@ static void skew_start(struct admin *admin, const struct message *message, struc
     answer_text(admin, message->origin, STATUS_OK, "");
 }
 
+static void stall_start(struct admin *admin, const struct message *message, struct cursor *body)
+{
+    uint32_t duration_ms = cursor_u32(body);
+    if (body->failed) {
+        answer_text(admin, message->origin, STATUS_MALFORMED, "malformed request");
+        return;
+    }
+    env_stall_lanes(admin->env, (uint64_t)duration_ms * 1000000);
+    answer_text(admin, message->origin, STATUS_OK, "");
+}
+
 // ---- All ----------------------------------------------------------------------------------------
 
 static void handle(struct message_handler *handler, const struct message *message)
@@ -470,7 +481,7 @@ static void handle(struct message_handler *handler, const struct message *messag
     struct admin *admin = CONTAINER_OF(handler, struct admin, handler);
     struct cursor body = cursor_make(message->body);
     uint8_t kind = cursor_u8(&body);
-    if (kind >= ADMIN_FAULT && kind <= ADMIN_SKEW && !admin->options.is_loopback) {
+    if (kind >= ADMIN_FAULT && kind <= ADMIN_STALL && !admin->options.is_loopback) {
         answer_text(admin, message->origin, STATUS_REFUSED,
                     "tests may do this only to a node on a loopback address");
         return;
@@ -496,6 +507,9 @@ static void handle(struct message_handler *handler, const struct message *messag
         break;
     case ADMIN_SKEW:
         skew_start(admin, message, &body);
+        break;
+    case ADMIN_STALL:
+        stall_start(admin, message, &body);
         break;
     default:
         answer_text(admin, message->origin, STATUS_UNSUPPORTED, "no such request");

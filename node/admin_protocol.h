@@ -21,6 +21,7 @@ enum admin_kind {
     // Only of a node that listens on a loopback address.
     ADMIN_FAULT, // member or MEMBER_NONE for all, u8 parts, fault -> nothing
     ADMIN_SKEW,  // i64 us                               -> nothing
+    ADMIN_STALL, // u32 ms                               -> nothing
 };
 
 // Which part of a fault ADMIN_FAULT sets; the rest stays.

@@ -286,6 +286,7 @@ static const struct {
     {&ring_heal_command, ring_heal_action},
     {&ring_slow_command, ring_slow_action},
     {&ring_skew_command, ring_skew_action},
+    {&ring_stall_command, ring_stall_action},
 };
 
 static void print_actions(FILE *output)

@@ -1,4 +1,4 @@
-// helenus ring pause|resume|partition|heal|slow|skew: what tests do to a ring that runs.
+// helenus ring pause|resume|partition|heal|slow|skew|stall: what tests do to a ring that runs.
 #include "node/ring_session.h"
 
 #include "node/admin_client.h"
@@ -239,6 +239,19 @@ int ring_slow_action(int argc, char **argv)
     return ring_session_end(&session, EXIT_OK);
 }
 
+// One question without an answer's text; `body` goes with it.
+static enum status tell(struct ring_session *session, const struct ring_node *node,
+                        struct buffer *body, struct error *error)
+{
+    struct buffer answer;
+    buffer_init(&answer, 4096);
+    enum status status = admin_ask(session->env, &node->storage_address, buffer_slice(body),
+                                   ASK_TIMEOUT_NS, &answer, error);
+    buffer_deinit(body);
+    buffer_deinit(&answer);
+    return status;
+}
+
 // ---- skew ---------------------------------------------------------------------------------------
 
 const struct command ring_skew_command = {
@@ -260,17 +273,45 @@ int ring_skew_action(int argc, char **argv)
     const struct ring_node *node = ring_session_node(&session, "ring skew", 0);
     if (node == NULL || !take_number(&session, "ring skew", 1, -year_ms, year_ms, &skew_ms))
         return ring_session_end(&session, EXIT_FAULT);
-    struct buffer body, answer;
+    struct buffer body;
     buffer_init(&body, 256);
-    buffer_init(&answer, 4096);
     buffer_put_u8(&body, ADMIN_SKEW);
     buffer_put_u64(&body, (uint64_t)(skew_ms * 1000));
     struct error error;
-    enum status status = admin_ask(session.env, &node->storage_address, buffer_slice(&body),
-                                   ASK_TIMEOUT_NS, &answer, &error);
-    buffer_deinit(&body);
-    buffer_deinit(&answer);
+    enum status status = tell(&session, node, &body, &error);
     if (status != STATUS_OK) return ring_session_end(&session, command_fail("ring skew", &error));
     printf("node %" PRId64 "'s clock is %" PRId64 " ms off\n", node->number, skew_ms);
+    return ring_session_end(&session, EXIT_OK);
+}
+
+// ---- stall --------------------------------------------------------------------------------------
+
+const struct command ring_stall_command = {
+    .name = "ring stall",
+    .usage = "[options] N MS",
+    .summary = "The disk of node N stands still for MS milliseconds",
+    .specs = ring_directory_specs,
+    .spec_count = COUNT(ring_directory_specs),
+    .operands_min = 2,
+    .operands_max = 2,
+};
+
+int ring_stall_action(int argc, char **argv)
+{
+    struct ring_session session;
+    int64_t duration_ms;
+    int code = ring_session_begin(&ring_stall_command, argc, argv, &session);
+    if (code >= 0) return ring_session_end(&session, code);
+    const struct ring_node *node = ring_session_node(&session, "ring stall", 0);
+    if (node == NULL || !take_number(&session, "ring stall", 1, 0, 600000, &duration_ms))
+        return ring_session_end(&session, EXIT_FAULT);
+    struct buffer body;
+    buffer_init(&body, 256);
+    buffer_put_u8(&body, ADMIN_STALL);
+    buffer_put_u32(&body, (uint32_t)duration_ms);
+    struct error error;
+    enum status status = tell(&session, node, &body, &error);
+    if (status != STATUS_OK) return ring_session_end(&session, command_fail("ring stall", &error));
+    printf("node %" PRId64 "'s disk stands still for %" PRId64 " ms\n", node->number, duration_ms);
     return ring_session_end(&session, EXIT_OK);
 }

@@ -52,7 +52,8 @@ int ring_partition_action(int argc, char **argv);
 int ring_heal_action(int argc, char **argv);
 int ring_slow_action(int argc, char **argv);
 int ring_skew_action(int argc, char **argv);
+int ring_stall_action(int argc, char **argv);
 extern const struct command ring_pause_command, ring_resume_command, ring_partition_command,
-    ring_heal_command, ring_slow_command, ring_skew_command;
+    ring_heal_command, ring_slow_command, ring_skew_command, ring_stall_command;
 
 #endif

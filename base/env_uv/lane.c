@@ -66,6 +66,8 @@ static struct env_job *env_uv_lane_take(struct env_uv_lane *lane)
         uv_cond_wait(&lane->wake, &lane->mutex);
         lane->idle_count--;
     }
+    for (uint64_t now; !lane->stopping && (now = uv_hrtime()) < lane->stalled_until_ns;)
+        (void)uv_cond_timedwait(&lane->wake, &lane->mutex, lane->stalled_until_ns - now);
     struct env_job *job = lane->stopping ? NULL : lane->first;
     if (job != NULL) {
         lane->first = job->next;
@@ -117,6 +119,18 @@ void env_uv_offload(struct env *base, struct env_job *job)
     uv_cond_signal(&lane->wake);
     uv_mutex_unlock(&lane->mutex);
     if (!idle && lane->threads_count < lane->threads_max) env_uv_lane_start_thread(lane);
+}
+
+void env_uv_stall_lanes(struct env *base, uint64_t duration_ns)
+{
+    struct env_uv *env = env_uv_of(base);
+    for (int i = 0; i < ENV_LANE_COUNT; i++) {
+        struct env_uv_lane *lane = &env->lanes[i];
+        uv_mutex_lock(&lane->mutex);
+        lane->stalled_until_ns = uv_hrtime() + duration_ns;
+        uv_cond_broadcast(&lane->wake);
+        uv_mutex_unlock(&lane->mutex);
+    }
 }
 
 void env_uv_jobs_done(struct env_uv *env)
