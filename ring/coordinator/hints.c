@@ -120,7 +120,7 @@ static void hints_run_waits(struct env_task *task)
         struct hints_wait *wait = hints->waits;
         hints->waits = wait->next;
         if (hints->waits == NULL) hints->waits_end = &hints->waits;
-        wait->done(wait, STATUS_OK);
+        wait->done(wait, wait->position <= hints->lost_position ? STATUS_IO : STATUS_OK);
     }
     hints_go_on_closing(hints);
 }

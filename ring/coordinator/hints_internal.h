@@ -100,6 +100,8 @@ struct hints {
     struct hint_member *members[TOPOLOGY_MEMBERS_MAX];
     uint64_t next_number;
     uint64_t position, durable_position;
+    uint64_t
+        lost_position; // Of what was added up to here something was lost before it was written.
     size_t pending_size;
     uint64_t dropped;
     struct hints_truncation *truncations;

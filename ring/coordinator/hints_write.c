@@ -95,6 +95,8 @@ static void hints_append_done(struct hints *hints, const struct hint_append *app
     env_mark(hints->env, ENV_MARK_HINT_WRITE_FAILED);
     struct hint_member *member = hints_owner(hints, file);
     member->size -= append->bytes.size + file->pending.size;
+    // What came to the file meanwhile is lost with it: nobody may be told that it is durable.
+    if (file->pending.size > 0) hints->lost_position = hints->position;
     hints->pending_size -= file->pending.size;
     buffer_deinit(&file->pending);
     file->is_open = false;
@@ -107,7 +109,8 @@ static void hints_tell_waits(struct hints *hints, uint64_t position, enum status
         struct hints_wait *wait = hints->waits;
         hints->waits = wait->next;
         if (hints->waits == NULL) hints->waits_end = &hints->waits;
-        wait->done(wait, status);
+        wait->done(wait, wait->position <= hints->lost_position && status == STATUS_OK ? STATUS_IO
+                                                                                       : status);
     }
 }
 
