@@ -153,7 +153,7 @@ static void put_address(struct buffer *bytes, const struct env_address *address)
 static bool take_address(struct cursor *bytes, struct env_address *address)
 {
     *address = (struct env_address){.size = cursor_u8(bytes)};
-    if (address->size != 4 && address->size != 16) return false;
+    if (address->size != 0 && address->size != 4 && address->size != 16) return false; // 0: none.
     struct slice taken = cursor_take(bytes, address->size);
     memcpy(address->bytes, taken.data, taken.size);
     address->port = cursor_u16(bytes);

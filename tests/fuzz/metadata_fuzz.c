@@ -2,7 +2,8 @@
 // same.
 //
 //     u8 how | bytes      how 0: they are the whole file
-//     else                u16 size | state | { u8 lag | u16 size | record }*, with right checksums;
+//     else                u16 size | state | { u8 kind << 6 | lag | u16 size | entry }*, with right
+//                         checksums;
 //                         bit 1 of how: the state is there (the file is not the first one)
 #include "base/checksum.h"
 #include "ring/metadata/metadata.h"
@@ -19,11 +20,13 @@ static void put_log(struct buffer *file, struct cursor *input, uint64_t number)
     buffer_put(file, state.data, state.size);
     while (fuzz_goes_on(input)) {
         uint8_t lag = cursor_u8(input);
+        uint64_t kind = lag >> 6;
+        lag &= 63;
         struct slice record = fuzz_take(input, cursor_u16(input));
         number++;
         uint64_t synced = number > lag ? number - lag : 0;
-        uint64_t seed = number * UINT64_C(0x9E3779B97F4A7C15) ^ synced;
-        buffer_put_u32(file, (uint32_t)record.size);
+        uint64_t seed = number * UINT64_C(0x9E3779B97F4A7C15) ^ synced ^ kind << 56;
+        buffer_put_u32(file, (uint32_t)kind << 28 | (uint32_t)record.size);
         buffer_put_u64(file, number);
         buffer_put_u64(file, synced);
         buffer_put_u64(file, checksum_xxh3(record, seed));

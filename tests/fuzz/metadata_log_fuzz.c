@@ -154,6 +154,7 @@ FUZZ_TARGET(metadata_log)
     metadata_drain(log.metadata, drained, &is_drained);
     fuzz_sim_run(&log.sim, 60, &is_drained);
     ASSERT(is_drained);
+    fuzz_sim_run(&log.sim, 60, NULL); // Connections that were being made.
     uint64_t number = metadata_number(log.metadata);
     struct uuid version = schema_version(metadata_schema(log.metadata));
     metadata_close(log.metadata);
