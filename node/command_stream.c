@@ -23,7 +23,7 @@ enum { PATH_SIZE = 4096 };
 #define WORKER_MEMORY_MAX (4 * GIB)
 
 struct stream_options {
-    const char *name, *ring, *spool;
+    const char *name, *ring, *spool, *submission;
     int64_t storage_port, batch_mib, batch_kib, batch_records, timeout_s, call_timeout_s;
     bool quiet, json;
 };
@@ -53,6 +53,9 @@ static const struct option_spec run_specs[] = {
      "Lines at which a batch ends", 1, INT64_MAX},
     {"spool", OPTION_TEXT, offsetof(struct stream_options, spool), "DIR",
      "Where input that can not be read twice is kept (helenus-spool)", 0, 0},
+    {"submission", OPTION_TEXT, offsetof(struct stream_options, submission), "UUID",
+     "An id of your own for this run: given again, it goes on, and ends at once when it is done", 0,
+     0},
     {"timeout", OPTION_NUMBER, offsetof(struct stream_options, timeout_s), "SECONDS",
      "How long to try while the node does not answer (60)", 1, 86400},
     {"call-timeout", OPTION_NUMBER, offsetof(struct stream_options, call_timeout_s), "SECONDS",
@@ -220,6 +223,15 @@ static int stream_run(const struct command *command, int argc, char **argv)
                         JOB_NAME_SIZE_MAX - 1);
         (void)command_fail(command->name, &error);
         return EXIT_USAGE;
+    }
+    struct uuid submission;
+    if (options.submission != NULL) {
+        if (uuid_parse(slice_of_text(options.submission), &submission) != STATUS_OK) {
+            (void)error_set(&error, STATUS_INVALID, "--submission %s: no UUID", options.submission);
+            (void)command_fail(command->name, &error);
+            return EXIT_USAGE;
+        }
+        run.submission_id = &submission;
     }
     struct env *env;
     if (env_uv_create(&env, &error) != STATUS_OK) return command_fail(command->name, &error);

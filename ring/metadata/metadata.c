@@ -98,6 +98,11 @@ void metadata_catch_up_all(struct metadata *metadata, uint64_t timeout_ns,
     metadata_log_catch_up_all(metadata->log, timeout_ns, done, context);
 }
 
+bool metadata_is_caught_up(const struct metadata *metadata)
+{
+    return metadata_log_is_caught_up(metadata->log);
+}
+
 void metadata_drain(struct metadata *metadata, void (*drained)(void *context), void *context)
 {
     metadata_log_drain(metadata->log, drained, context);

@@ -49,6 +49,8 @@ void metadata_catch_up(struct metadata *metadata, uint16_t member, uint64_t numb
 // time.
 void metadata_catch_up_all(struct metadata *metadata, uint64_t timeout_ns,
                            void (*done)(void *context), void *context);
+// In `done` of that: a majority answered in time, so that nothing is missed that was done before.
+bool metadata_is_caught_up(const struct metadata *metadata);
 // NULL in a ring of one that was given none. Valid for this turn.
 const struct topology *metadata_topology(const struct metadata *metadata);
 // Our own addresses, when they are no longer those that the topology has.

@@ -338,9 +338,21 @@ static void survey_tell(struct metadata_log *log, struct log_survey_wait **waits
     env_task_post(log->env, &log->survey.task, run_survey_done);
 }
 
+// With ourselves; the log never goes back, so a majority knows of all that was ever chosen.
+static bool survey_is_complete(const struct metadata_log *log)
+{
+    uint16_t count = 1;
+    for (uint16_t m = 0; m < log->member_count; m++) {
+        count += log->peers[m].has_answered;
+        if (log->peers[m].heard > log->applied) return false;
+    }
+    return count > log->member_count / 2;
+}
+
 static void survey_end(struct metadata_log *log)
 {
     log->survey.is_active = false;
+    log->survey.is_complete = survey_is_complete(log);
     env_timer_stop(log->env, &log->survey.timer);
     // Something was accepted and not heard of again: find out, though nobody waits for it.
     const struct log_slot *slot = acceptor_slot(log, log->known + 1);
@@ -372,6 +384,7 @@ static void surveyed(struct messaging_request *request, enum status status, stru
     struct cursor answer = cursor_make(bytes);
     uint8_t kind = cursor_u8(&answer);
     uint64_t known = cursor_u64(&answer);
+    log->peers[request->member].has_answered = status == STATUS_OK && !answer.failed;
     if (status == STATUS_OK && !answer.failed && known > log->known) {
         log->peers[request->member].heard = known;
         if (kind == FETCHED_VALUES) (void)take_values(log, &answer);
@@ -403,11 +416,17 @@ static void survey_begin(struct metadata_log *log)
         if (m == log->self) continue;
         messaging_cancel(log->messaging, &log->peers[m].survey.request);
         log->peers[m].is_surveyed = true;
+        log->peers[m].has_answered = false;
         messaging_send(log->messaging, &log->peers[m].survey.request, m, VERB_LOG_FETCH,
                        buffer_slice(&body), survey->timeout_ns, surveyed);
     }
     buffer_deinit(&body);
     survey->timeout_ns = 0;
+}
+
+bool metadata_log_is_caught_up(const struct metadata_log *log)
+{
+    return log_is_alone(log) || log->survey.is_complete;
 }
 
 void metadata_log_catch_up_all(struct metadata_log *log, uint64_t timeout_ns,

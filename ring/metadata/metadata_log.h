@@ -57,6 +57,8 @@ void metadata_log_join(struct metadata_log *log, struct messaging *messaging,
 void metadata_log_catch_up(struct metadata_log *log, uint16_t member, uint64_t number);
 void metadata_log_catch_up_all(struct metadata_log *log, uint64_t timeout_ns,
                                void (*done)(void *context), void *context);
+// The last time that all were asked, a majority answered and we had what they have.
+bool metadata_log_is_caught_up(const struct metadata_log *log);
 // Calls `drained` in a later turn, once nothing is under way, neither an append nor a new file.
 void metadata_log_drain(struct metadata_log *log, void (*drained)(void *context), void *context);
 // Only when drained, or before the first append.

@@ -115,6 +115,7 @@ struct log_peer {
     uint64_t acknowledged; // Has applied.
     uint64_t heard;        // Is said to be at.
     bool is_surveyed;      // By catch_up_all: its answer waits.
+    bool has_answered;     // The last survey.
 };
 
 // A whole state on its way to another member, or to us.
@@ -147,6 +148,7 @@ struct log_survey {
     uint64_t timeout_ns; // The longest of those that wait.
     struct env_timer timer;
     struct log_survey_wait *waiting, *served, *ended;
+    bool is_complete;     // The last one: a majority answered, and what they have is applied.
     struct env_task task; // Tells those of `ended`.
 };
 

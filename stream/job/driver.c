@@ -393,6 +393,13 @@ static void driver_submitted(void *context, const struct job *job,
         progress_say(&driver->progress, line);
     }
     struct error error;
+    if (job->state == JOB_FINISHED) { // A submission that was known, and run to its end.
+        driver->has_job = false;
+        progress_say(&driver->progress, "the job has finished before");
+        worker_link_leave(driver->link);
+        driver_end(driver, STATUS_OK, NULL);
+        return;
+    }
     enum status status = source_attach(driver->source, job->id, from, from, &error);
     if (status != STATUS_OK)
         driver_end(driver, status, &error);

@@ -31,7 +31,8 @@ struct stream_run_options {
     const char *directory;
     // Run a job that was submitted: its script's text, instead of a file, and its submission.
     struct slice script;
-    const struct uuid *submission_id; // NULL: a new one.
+    // NULL: a new one. With one that is known, its job goes on; finished, it is not begun anew.
+    const struct uuid *submission_id;
 };
 
 struct driver;

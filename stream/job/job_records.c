@@ -172,6 +172,7 @@ void job_records_list(struct job_service *service, struct transport_connection *
                       uint64_t id, struct slice request)
 {
     struct job_service_operation *operation = job_service_begin(service, connection, id);
+    operation->is_list = true;
     job_service_catch_up(operation, request, job_records_list_now);
 }
 

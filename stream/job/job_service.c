@@ -123,7 +123,11 @@ static void job_service_has_caught_up(void *context)
 {
     struct job_service_operation *operation = context;
     struct cursor bytes = cursor_make(operation->request);
-    operation->caught_up(operation, &bytes);
+    if (!operation->is_list && !metadata_is_caught_up(operation->service->options.metadata))
+        job_service_finish_with(operation, STATUS_TIMED_OUT,
+                                "the node reaches too few others to know all jobs");
+    else
+        operation->caught_up(operation, &bytes);
 }
 
 void job_service_catch_up(struct job_service_operation *operation, struct slice request,

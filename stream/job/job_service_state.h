@@ -35,7 +35,8 @@ struct job_service_operation {
     struct job_output outputs[OUTPUTS_MAX]; // SUBMIT: of the tables as they are now.
     struct uuid job;
     enum { WAITS_NOT, WAITS_TO_LIST, WAITS_TO_RESUME } waits; // For all that was asked before.
-    bool is_task;                                             // Nobody waits for those.
+    bool is_list; // Answered with what is known, whatever is missed.
+    bool is_task; // Nobody waits for those.
     uint64_t skipped;
     uint64_t number, cut; // TASK.
     // SUBMIT and LIST, until the log is caught up with; TASK, until it has the batch's record.
@@ -89,8 +90,8 @@ void job_service_finish(struct job_service_operation *operation);
 void job_service_finish_with(struct job_service_operation *operation, enum status status,
                              const char *text);
 const struct jobs *job_service_jobs(const struct job_service *service);
-// Asks the other members whether we miss something, then calls `caught_up` with the request, also
-// when nobody answers. At once in a ring of one.
+// Asks the other members whether we miss something, then calls `caught_up` with the request. At
+// once in a ring of one; TIMED_OUT when too few answer.
 void job_service_catch_up(struct job_service_operation *operation, struct slice request,
                           void (*caught_up)(struct job_service_operation *, struct cursor *));
 // Those that wait for what was asked before, and have nothing older before them.

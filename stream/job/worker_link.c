@@ -471,6 +471,14 @@ static void worker_link_go_on(struct worker_link *link)
 
 // ---- Connecting, submitting --------------------------------------------------------------------
 
+// A node that has not heard yet what the ring has recorded: the log never goes back.
+static bool worker_link_is_stale(const struct worker_link *link)
+{
+    bool has_record = link->batch != NULL && link->batch->is_recorded;
+    return link->job.last_batch < link->done_through + has_record ||
+           link->ring.log_number < link->log_number;
+}
+
 // The log after a fault: a batch in hand may be recorded though the answer was lost. Anything else
 // that is not as we left it was another worker's doing.
 static bool worker_link_look_at_job(struct worker_link *link)
@@ -522,6 +530,11 @@ static void worker_link_was_submitted(struct worker_link *link, struct cursor *a
         return;
     }
     bool is_first = !link->was_submitted;
+    if (!is_first && worker_link_is_stale(link)) {
+        (void)error_set(&error, STATUS_TIMED_OUT, "the node misses a part of the metadata log");
+        worker_link_begin_again(link, &error);
+        return;
+    }
     link->log_number = link->ring.log_number;
     if (is_first) {
         link->done_through = link->marked_through = link->job.done_through;
@@ -534,15 +547,23 @@ static void worker_link_was_submitted(struct worker_link *link, struct cursor *a
         link->events.finished(link->context);
         return;
     } else if (link->job.state != JOB_OPEN || !worker_link_look_at_job(link)) {
-        (void)error_set(&error, STATUS_CONFLICT, "%s%s",
-                        link->job.state == JOB_OPEN ? "another worker runs this job"
-                                                    : "the job is ",
-                        link->job.state == JOB_OPEN ? "" : jobs_state_text(link->job.state));
+        if (link->job.state != JOB_OPEN)
+            (void)error_set(&error, STATUS_CONFLICT, "the job is %s",
+                            jobs_state_text(link->job.state));
+        else
+            (void)error_set(&error, STATUS_CONFLICT,
+                            "another worker runs this job: %" PRIu64 " batches are recorded and "
+                            "%" PRIu64 " done, not %" PRIu64 " and %" PRIu64,
+                            link->job.last_batch, link->job.done_through,
+                            link->done_through + (link->batch != NULL), link->done_through);
         worker_link_fail(link, &error);
         return;
     }
     link->state = LINK_IDLE;
-    if (is_first) {
+    if (is_first && (link->job.state == JOB_SEALED || link->job.state == JOB_BROKEN)) {
+        (void)error_set(&error, STATUS_INVALID, "the job is %s", jobs_state_text(link->job.state));
+        worker_link_fail(link, &error);
+    } else if (is_first) {
         worker_link_made_progress(link);
         link->events.submitted(link->context, &link->job, columns);
     } else {
