@@ -102,6 +102,9 @@ static void contact_local_done(struct replica_read *local, enum status status)
     struct remote_contact *contact = local->owner;
     struct remote_piece *piece = contact->piece;
     contact_heard_local(contact, status);
+    // A node that stops has nobody to ask any more.
+    if (coordinator_messaging(piece->remote->coordinator) == NULL)
+        remote_piece_fail(piece, COORDINATOR_TIMED_OUT);
     piece_step(piece);
     remote_read_go_on(piece->remote);
 }
