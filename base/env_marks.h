@@ -43,6 +43,7 @@
     X(LOGGED_STORED,                 "logged batch: stored for another member")         \
     X(LOGGED_STORE_LOST,             "logged batch: a member did not store it")         \
     X(LOGGED_REPLAYED,               "logged batch: carried out by who stored it")      \
+    X(LOGGED_TRUNCATED,              "logged batch: the emptied table was truncated")   \
     X(LOGGED_KEPT,                   "logged batch: could not be carried out yet")      \
     X(READ_STARTED,                  "coordinator read: started")                       \
     X(READ_LOADING,                  "coordinator read: loading")                       \

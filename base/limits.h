@@ -103,6 +103,8 @@
 #define METADATA_LOG_SIZE_MAX (64 * MIB)
 // Mutations whose replicas have not all answered. More writes are OVERLOADED.
 #define COORDINATOR_DELIVERIES_MAX 262144u
+// Logged batches that a node keeps for coordinators. More are OVERLOADED.
+#define LOGGED_BATCHES_MAX 65536u
 // Increments of other members' clients that this node leads at once. More are OVERLOADED.
 #define COORDINATOR_LED_MAX 65536u
 // Bytes of hints not yet in their files, and in the files of one member. More are not kept: reads

@@ -184,6 +184,37 @@ START_TEST(a_batch_that_timed_out_is_carried_out_later)
 }
 END_TEST
 
+// What was removed does not stay for ever, and what is under way stays.
+START_TEST(the_table_is_emptied_when_nothing_is_under_way)
+{
+    open_world(1, 1, 7);
+    struct ring_member *member = &world.members[0];
+    struct uuid table = member->tables.tables[INTERNAL_TABLE_BATCHES]->id;
+    struct uuid ids[64];
+    struct engine_table_stats stats;
+    uint64_t position;
+    for (int i = 0; i < 20000; i++) {
+        // A few at a time, as clients have them.
+        int64_t made_us = env_wall_us(member->env) + i;
+        if (i >= 64) batch_log_remove(member->batch_log, ids[i % 64]);
+        ids[i % 64] = uuid_make_time_us(made_us, 0, 0, (uint64_t)i);
+        ck_assert_int_eq(
+            batch_log_put(member->batch_log, ids[i % 64], made_us, slice_make("", 0), &position),
+            STATUS_OK);
+    }
+    ring_world_run(&world, 1, NULL);
+    ck_assert(engine_table_stats(member->engine, table, &stats));
+    ck_assert_uint_eq(stats.memtable_partitions, 20000);
+    for (int i = 0; i < 64; i++)
+        batch_log_remove(member->batch_log, ids[i]);
+    ring_world_run(&world, 1, NULL);
+    ck_assert(engine_table_stats(member->engine, table, &stats));
+    ck_assert_uint_eq(stats.memtable_partitions, 0);
+    ck_assert_uint_eq(sim_world_marks(world.sim, ENV_MARK_LOGGED_TRUNCATED), 1);
+    ring_world_close(&world);
+}
+END_TEST
+
 START_TEST(unavailable_is_said_before_it_is_stored)
 {
     open_world(3, 1, 6);
@@ -211,6 +242,7 @@ int main(void)
     tcase_add_test(tests, all_or_nothing_when_who_stored_it_dies);
     tcase_add_test(tests, all_or_nothing_when_a_node_alone_loses_power);
     tcase_add_test(tests, a_batch_that_timed_out_is_carried_out_later);
+    tcase_add_test(tests, the_table_is_emptied_when_nothing_is_under_way);
     tcase_add_test(tests, unavailable_is_said_before_it_is_stored);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,70 @@
+// What the files of the batch log share.
+//
+//     live: what is stored here and not over ── id, time
+//
+// The table itself is only walked at the start; from then on memory knows what in it lives, so that
+// what was removed costs nothing. When nothing lives and much was removed, the table is truncated.
+#ifndef RING_BATCH_LOG_INTERNAL_H
+#define RING_BATCH_LOG_INTERNAL_H
+
+#include "ring/coordinator/batch_log.h"
+#include "ring/coordinator/coordinator_state.h"
+
+enum { BATCH_BUCKETS = 1024, BATCH_REMOVED_MAX = 4096 };
+
+struct live_batch {
+    struct live_batch *next; // In its bucket.
+    struct uuid id;
+    int64_t made_us;
+};
+
+// The replay: one batch at a time.
+//
+//     RESTING --timer--> LOOKING --a batch that is due--> WRITING --written by a quorum--> removed
+//        ^                  |  \--miss--> LOADING -> LOOKING  |                              |
+//        \---none is left---/  ^-------------------not yet---/------------------------------/
+enum replay_state { REPLAY_RESTING, REPLAY_LOOKING, REPLAY_LOADING, REPLAY_WRITING };
+
+struct batch_replay {
+    enum replay_state state;
+    bool has_walked; // The whole table, once, since the start.
+    bool has_last;   // That walk goes on behind `last`.
+    struct token last_token;
+    struct uuid last;
+    struct uuid *due; // Still to be carried out in this round.
+    size_t due_count, due_capacity;
+    struct env_timer timer;
+    struct env_task task;
+    struct read_pins pins;
+    struct arena arena;
+    struct engine_load load;
+    struct coordinator_write write;
+    int64_t made_us;
+    struct buffer records;
+};
+
+struct batch_log {
+    struct env *env;
+    struct batch_log_options options;
+    struct coordinator *coordinator;
+    uint16_t mutations_column, version_column;
+    struct message_handler store, remove;
+    struct live_batch *buckets[BATCH_BUCKETS];
+    size_t live_count, removed_count;
+    struct engine_flush truncation;
+    bool is_truncating;
+    struct batch_replay replay;
+    bool is_stopped;
+};
+
+// batch_log.c
+void batch_log_add_live(struct batch_log *batch_log, struct uuid id, int64_t made_us);
+// NULL: it is over, or was never here.
+struct live_batch *batch_log_find_live(const struct batch_log *batch_log, struct uuid id);
+
+// batch_log_replay.c
+void batch_log_replay_begin(struct batch_log *batch_log);
+void batch_log_replay_stop(struct batch_log *batch_log);
+void batch_log_replay_deinit(struct batch_log *batch_log);
+
+#endif
