@@ -191,6 +191,7 @@ static void plan_end(struct job_world *world, struct env *process)
     // Members talk to each other all the time, and two must live for some while.
     bool is_member = world->node_count > 1 && process != world->worker_env;
     if (is_member && chance(world, 0.8)) steps = 1 + below(world, 10000);
+    if (world->node_count > 1 && !is_member && chance(world, 0.5)) steps = 1 + below(world, 2000);
     sim_process_crash_at(process, steps, chance(world, 0.5));
 }
 
