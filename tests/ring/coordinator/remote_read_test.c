@@ -116,6 +116,22 @@ START_TEST(a_flushed_replica_has_the_digest_of_an_unflushed_one)
 }
 END_TEST
 
+// Invariant 3, at each replica that is asked.
+START_TEST(an_answer_shows_only_what_is_synced)
+{
+    uint64_t positions[3];
+    put_all("c1", "x", 10);
+    for (size_t i = 0; i < 3; i++) {
+        positions[i] = engine_last_position(world.members[i].engine);
+        ck_assert_uint_lt(engine_synced_position(world.members[i].engine), positions[i]);
+    }
+    expect(0, CONSISTENCY_ALL, " c1=x,-");
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_uint_ge(engine_synced_position(world.members[i].engine), positions[i]);
+    ck_assert_uint_eq(marks(ENV_MARK_REPLICA_READ_SYNCING), 3);
+}
+END_TEST
+
 // ---- Replicas that differ -----------------------------------------------------------------------
 
 struct divergence {
@@ -692,6 +708,7 @@ static Suite *suite(void)
     tcase_set_timeout(three, 120);
     tcase_add_test(three, equal_replicas_are_read_by_digest_at_every_level);
     tcase_add_test(three, what_is_not_there_is_equal_too);
+    tcase_add_test(three, an_answer_shows_only_what_is_synced);
     tcase_add_test(three, a_flushed_replica_has_the_digest_of_an_unflushed_one);
     tcase_add_loop_test(three, a_difference_is_merged_and_repaired_at_all, 0, DIVERGENCE_COUNT);
     tcase_add_loop_test(three, a_difference_of_another_replica_is_repaired_too, 0,
