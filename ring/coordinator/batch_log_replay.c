@@ -175,7 +175,7 @@ static enum status replay_read(struct batch_log *batch_log)
     replay->last = replay->due[replay->due_count - 1];
     struct partition_key key =
         partition_key_make(slice_make(replay->last.bytes, sizeof replay->last.bytes));
-    struct partition_iterator *partition;
+    struct partition_iterator *partition = NULL;
     uint64_t position = 0;
     arena_reset(&replay->arena);
     buffer_clear(&replay->records);
