@@ -10,7 +10,7 @@
 
 enum {
     ARENA_BLOCK_SIZE = 4096,
-    KEPT_SIZE_MAX = 65536, // What is larger does not wait for the next read.
+    KEPT_SIZE_MAX = 32768, // What is larger does not wait for the next read.
 };
 
 // ---- The pool -----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@
 enum {
     ARENA_BLOCK_SIZE = 4096,
     REQUEST_BLOCK_SIZE = 512,
-    KEPT_SIZE_MAX = 65536, // What is larger does not wait for the next read.
+    KEPT_SIZE_MAX = 16384, // What is larger does not wait for the next read.
 };
 
 // ---- The pool -----------------------------------------------------------------------------------
