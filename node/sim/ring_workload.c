@@ -18,6 +18,8 @@
 // After so long nothing of a table is under way any more, but for hints: cuts, pauses and timeouts
 // are shorter.
 #define QUIET_NS (14 * NS_PER_S)
+// After healing all hints are delivered within this time.
+#define HINTED_NS (15 * NS_PER_S)
 // After healing everything works within this time.
 #define HEALED_NS (60 * NS_PER_S)
 
@@ -79,6 +81,7 @@ struct ring_workload {
     } truncation;
     struct linearizable *history;
     uint64_t last_seen[REGISTERS];
+    bool has_hints; // Something was acknowledged that may be nowhere else.
     // The end.
     struct ring_slot check;
     size_t check_step, rounds;
@@ -147,9 +150,10 @@ static bool is_conditional(enum workload_kind kind)
     return kind == WORKLOAD_INSERT_IF || kind == WORKLOAD_UPDATE_IF || kind == WORKLOAD_READ_SERIAL;
 }
 
-// A write at this level is met by every QUORUM read.
+// A write at this level is met by every QUORUM read. At ANY it may be a hint.
 static bool is_certain_at(const struct ring_workload *workload, enum consistency consistency)
 {
+    if (consistency == CONSISTENCY_ANY) return false;
     int factor = workload->options.replication_factor;
     return consistency_required(consistency, factor) +
                consistency_required(CONSISTENCY_QUORUM, factor) >
@@ -375,7 +379,8 @@ static enum consistency pick_consistency(struct ring_workload *workload, enum wo
     if (is_conditional(kind)) return CONSISTENCY_QUORUM;
     uint64_t dice = below(workload, 100);
     if (dice < 65) return CONSISTENCY_QUORUM;
-    return dice < 93 ? CONSISTENCY_ONE : CONSISTENCY_ALL;
+    if (dice >= 95) return CONSISTENCY_ALL;
+    return dice < 75 && kind == WORKLOAD_INSERT ? CONSISTENCY_ANY : CONSISTENCY_ONE;
 }
 
 static void pick_rows(struct ring_workload *workload, struct workload_operation *operation)
@@ -416,6 +421,9 @@ static bool make_operation(struct ring_workload *workload, struct workload_opera
     operation->consistency = pick_consistency(workload, operation->kind);
     operation->reversed = chance(workload, 0.3);
     pick_rows(workload, operation);
+    // A hint may come long after a truncation.
+    if (operation->table == WORKLOAD_TRUNCATED && operation->consistency == CONSISTENCY_ANY)
+        operation->consistency = CONSISTENCY_ONE;
     if (operation->table == WORKLOAD_REGISTERS) operation->partition %= REGISTERS;
     if (operation->kind == WORKLOAD_UPDATE_IF)
         operation->expected = workload->last_seen[operation->partition];
@@ -508,6 +516,7 @@ static void end_write(struct ring_slot *slot, enum workload_outcome outcome)
                           operation->kind == WORKLOAD_TRUNCATE ||
                           is_certain_at(workload, operation->consistency);
         change->is_acknowledged = true;
+        workload->has_hints |= operation->consistency == CONSISTENCY_ANY;
         visit_cells(slot, is_certain ? acknowledge_cell : acknowledge_cell_weakly);
     } else if (outcome == WORKLOAD_REFUSED || outcome == WORKLOAD_NOT_SENT) {
         change->is_refused = true;
@@ -596,6 +605,7 @@ static void begin_healing(struct ring_workload *workload)
 {
     if (workload->phase != PHASE_RUN || workload->busy_count > 0) return;
     workload->phase = PHASE_HEALING;
+    if (chance(workload, 0.6)) workload->truncation.wanted = workload->truncation.closed = true;
     sim_world_note(workload->sim, "the end: all heals, and everything is read");
     workload->world->heal(workload->context);
 }
@@ -670,6 +680,7 @@ static const struct {
 enum {
     LAST_STEP_COUNT = sizeof last_steps / sizeof last_steps[0],
     LAST_STEPS_ONCE = 13,
+    FIRST_SCAN_STEP = 1, // Everybody is there.
     FIRST_REGISTER_STEP = 5,
     LAST_STEPS_OF_NODE = LAST_STEP_COUNT - LAST_STEPS_ONCE,
 };
@@ -703,6 +714,13 @@ static void retry_check(struct sim_call *call)
     go_on_checking(slot->workload);
 }
 
+static uint64_t retry_delay(const struct ring_slot *slot, enum workload_outcome outcome)
+{
+    if (outcome == WORKLOAD_NOT_SENT) return 30 * NS_PER_MS;
+    // It is to come as soon as the last node does.
+    return slot->operation.kind == WORKLOAD_TRUNCATE ? 2 * NS_PER_MS : 200 * NS_PER_MS;
+}
+
 static void end_check(struct ring_slot *slot, enum workload_outcome outcome)
 {
     struct ring_workload *workload = slot->workload;
@@ -728,16 +746,21 @@ static void end_check(struct ring_slot *slot, enum workload_outcome outcome)
         return;
     }
     if (is_done) workload->check_step++;
-    sim_world_call(workload->sim, &slot->call,
-                   is_done                        ? 0
-                   : outcome == WORKLOAD_NOT_SENT ? 30 * NS_PER_MS
-                                                  : 200 * NS_PER_MS,
+    sim_world_call(workload->sim, &slot->call, is_done ? 0 : retry_delay(slot, outcome),
                    retry_check);
 }
 
 static size_t last_step_count(const struct ring_workload *workload)
 {
     return LAST_STEPS_ONCE + LAST_STEPS_OF_NODE * workload->options.node_count;
+}
+
+// What was acknowledged at a low level is there for those who ask all.
+static void acknowledge_weak(struct ring_workload *workload)
+{
+    for (size_t i = 0; i < workload->weak_count; i++)
+        model_acknowledge(workload->model, workload->weak[i].cell, workload->weak[i].stamp);
+    workload->weak_count = 0;
 }
 
 // Once more, after power was lost everywhere: what was seen must survive that.
@@ -764,6 +787,12 @@ static void go_on_checking(struct ring_workload *workload)
         end_round(workload);
         return;
     }
+    if (step == FIRST_SCAN_STEP && workload->has_hints) {
+        workload->has_hints = false;
+        sim_world_call(workload->sim, &slot->call, HINTED_NS, retry_check);
+        return;
+    }
+    if (step == FIRST_SCAN_STEP) acknowledge_weak(workload);
     size_t node = SIZE_MAX, index = step;
     if (step >= LAST_STEPS_ONCE) {
         node = (step - LAST_STEPS_ONCE) / LAST_STEPS_OF_NODE;
@@ -804,9 +833,12 @@ void ring_workload_healed(struct ring_workload *workload)
     if (workload->phase != PHASE_HEALING) return;
     workload->phase = PHASE_CHECK;
     workload->healed_ns = now(workload);
-    for (size_t i = 0; i < workload->weak_count; i++)
-        model_acknowledge(workload->model, workload->weak[i].cell, workload->weak[i].stamp);
     sim_world_call(workload->sim, &workload->check.call, 0, retry_check);
+}
+
+bool ring_workload_wants_truncation(const struct ring_workload *workload)
+{
+    return workload->truncation.wanted;
 }
 
 // ---- Life --------------------------------------------------------------------------------------

@@ -44,6 +44,8 @@ void ring_workload_destroy(struct ring_workload *workload);
 void ring_workload_begin(struct ring_workload *workload);
 // Tables are there, operations begin.
 bool ring_workload_is_running(const struct ring_workload *workload);
+// A truncation is left to the end.
+bool ring_workload_wants_truncation(const struct ring_workload *workload);
 // All nodes run and serve, and will from now on.
 void ring_workload_healed(struct ring_workload *workload);
 bool ring_workload_is_over(const struct ring_workload *workload);

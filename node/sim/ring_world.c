@@ -19,6 +19,8 @@
 #define NS_PER_S  UINT64_C(1000000000)
 // Cuts, pauses and so on last less (ring_workload.c waits for longer).
 #define FAULT_MAX_NS (4 * NS_PER_S)
+// When hints for a node are all that is left of the writes before (ring_workload.c).
+#define LATE_MIN_NS (14 * NS_PER_S)
 // So long may nodes take to start, after everything healed.
 #define START_MAX_NS (60 * NS_PER_S)
 
@@ -69,7 +71,8 @@ struct ring_world {
     struct trouble *troubles;
     bool in_storm, is_healing, is_over, is_compared;
     uint64_t heals;
-    uint64_t last_wrong_ns, disk_faults;
+    struct ring_world_node *late_node; // It starts when all others have run for a while.
+    uint64_t last_wrong_ns, disk_faults, full_disks, crippling_faults;
     struct sim_call weather_call, trouble_call, healed_call;
     uint64_t healing_since_ns;
 };
@@ -123,8 +126,10 @@ static void start_later(struct ring_world_node *node, uint64_t delay_ns)
     sim_world_call(node->world->sim, &node->start_call, delay_ns, start_node);
 }
 
-static uint64_t restart_delay(struct ring_world *world)
+static uint64_t restart_delay(const struct ring_world_node *node)
 {
+    struct ring_world *world = node->world;
+    if (world->late_node == node) return LATE_MIN_NS + below(world, LATE_MIN_NS / 4);
     if (world->is_healing) return below(world, 20 * NS_PER_MS);
     return below(world, chance(world, 0.2) ? 8 * NS_PER_S : 500 * NS_PER_MS);
 }
@@ -146,7 +151,7 @@ static void end_life(struct ring_world_node *node)
     sim_process_destroy(node->env);
     node->env = NULL;
     note_wrong(world);
-    if (!world->is_over) start_later(node, restart_delay(world));
+    if (!world->is_over) start_later(node, restart_delay(node));
 }
 
 static void died(void *context, struct env *env)
@@ -206,6 +211,15 @@ static void node_ready(void *context)
     sim_world_note(node->world->sim, "node %zu is ready", node->index);
 }
 
+// The truncation is to overtake some hints.
+static void delay_hints(const struct ring_world_node *late)
+{
+    struct ring_world *world = late->world;
+    for (size_t i = 0; i < world->count; i++)
+        if (&world->nodes[i] != late && chance(world, 0.7))
+            sim_machine_set_slow(world->nodes[i].machine, 3 * NS_PER_S);
+}
+
 static void start_node(struct sim_call *call)
 {
     struct ring_world_node *node = CONTAINER_OF(call, struct ring_world_node, start_call);
@@ -217,6 +231,7 @@ static void start_node(struct sim_call *call)
                            STARTS_MAX);
         return;
     }
+    if (node == world->late_node) delay_hints(node);
     char name[16];
     (void)snprintf(name, sizeof name, "node%zu", node->index);
     node->env = sim_process_start(node->machine, name, died, node);
@@ -381,6 +396,7 @@ static void make_trouble(struct ring_world *world)
     if (chance(world, style->disks)) {
         uint64_t duration_ns = duration(world);
         bool is_full = chance(world, 0.3);
+        world->full_disks += is_full;
         if (is_full)
             sim_machine_set_full(node->machine, true);
         else
@@ -419,6 +435,20 @@ static void set_chances(struct ring_world *world, bool storm)
     }
 }
 
+// An operator looks after a storm: nodes whose disks failed take no more, and start anew.
+static void restart_crippled(struct ring_world *world)
+{
+    static const enum sim_fault faults[] = {SIM_FAULT_WRITE_ERROR, SIM_FAULT_SYNC_ERROR,
+                                            SIM_FAULT_DIR_SYNC_ERROR, SIM_FAULT_FULL_DISK};
+    uint64_t count = world->full_disks;
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        count += sim_world_faults(world->sim, faults[i]);
+    if (count == world->crippling_faults) return;
+    world->crippling_faults = count;
+    for (size_t i = 0; i < world->count; i++)
+        if (world->nodes[i].env != NULL) sim_process_crash_at(world->nodes[i].env, 1, false);
+}
+
 static void weather_changes(struct sim_call *call)
 {
     struct ring_world *world = CONTAINER_OF(call, struct ring_world, weather_call);
@@ -431,6 +461,7 @@ static void weather_changes(struct sim_call *call)
     for (size_t i = 0; i < world->count; i++)
         if (world->nodes[i].env != NULL) plan_end(&world->nodes[i]);
     sim_world_note(world->sim, world->in_storm ? "storm" : "calm");
+    if (!world->in_storm) restart_crippled(world);
     if (world->in_storm)
         sim_world_call(world->sim, &world->trouble_call, 1 + below(world, world->style.gap_ns),
                        trouble_comes);
@@ -459,7 +490,9 @@ static void look_whether_healed(struct sim_call *call)
     struct ring_world *world = CONTAINER_OF(call, struct ring_world, healed_call);
     size_t ready = 0;
     for (size_t i = 0; i < world->count; i++)
-        if (world->nodes[i].is_ready && sim_clients_reach(world->clients, i)) ready++;
+        if (&world->nodes[i] == world->late_node ||
+            (world->nodes[i].is_ready && sim_clients_reach(world->clients, i)))
+            ready++;
     if (ready == world->count) {
         ring_workload_healed(world->workload);
         return;
@@ -473,12 +506,27 @@ static void look_whether_healed(struct sim_call *call)
     sim_world_call(world->sim, &world->healed_call, 50 * NS_PER_MS, look_whether_healed);
 }
 
+// One that is down, if there is one, and else any.
+static struct ring_world_node *find_absent(struct ring_world *world)
+{
+    size_t first = (size_t)below(world, world->count);
+    for (size_t i = 0; i < world->count; i++) {
+        struct ring_world_node *node = &world->nodes[(first + i) % world->count];
+        if (node->env == NULL) return node;
+    }
+    return &world->nodes[first];
+}
+
 static void heal(void *context)
 {
     struct ring_world *world = context;
     bool with_power = world->heals++ > 0 || chance(world, 0.3);
     world->is_healing = true;
     world->in_storm = false;
+    // Hints for this one are on their way when the table that rested is truncated.
+    world->late_node = NULL;
+    if (world->count > 1 && ring_workload_wants_truncation(world->workload) && chance(world, 0.6))
+        world->late_node = find_absent(world);
     sim_world_cancel(world->sim, &world->weather_call);
     sim_world_cancel(world->sim, &world->trouble_call);
     while (world->troubles != NULL) {
@@ -496,7 +544,7 @@ static void heal(void *context)
             sim_process_crash(node->env);
         if (node->env != NULL) continue;
         sim_world_cancel(world->sim, &node->start_call);
-        start_later(node, restart_delay(world));
+        start_later(node, restart_delay(node));
     }
     world->healing_since_ns = sim_world_now(world->sim);
     sim_world_call(world->sim, &world->healed_call, 50 * NS_PER_MS, look_whether_healed);
@@ -576,6 +624,11 @@ static void choose_timeouts(struct ring_world *world, struct config *config)
     config->cas_contention_timeout_in_ms = 200 + (int64_t)below(world, 1500);
 }
 
+static void choose_hints(struct ring_world *world, struct config *config)
+{
+    if (chance(world, 0.2)) config->max_hint_window_in_ms = 500 + (int64_t)below(world, 10000);
+}
+
 static void make_nodes(struct ring_world *world)
 {
     struct config config;
@@ -583,6 +636,7 @@ static void make_nodes(struct ring_world *world)
     config.memtable_space_mib = 1;
     config.file_cache_size_mib = 1;
     choose_timeouts(world, &config);
+    choose_hints(world, &config);
     for (size_t i = 0; i < world->count; i++) {
         struct ring_world_node *node = &world->nodes[i];
         char name[32];
