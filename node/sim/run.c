@@ -12,6 +12,7 @@
 // A world that does not come to its end in this many events is stuck.
 #define EVENTS_PER_OPERATION 2000
 #define EVENTS_MIN           2000000
+#define REFUSED_OF_RING_MAX  0.1
 // A number of its own for each world and seed; old seeds are to stay what they are.
 #define WORLDS 3
 
@@ -99,8 +100,12 @@ static void run_node(struct sim_world *sim, const double chances[SIM_FAULT_COUNT
 static void run_job(struct sim_world *sim, const double chances[SIM_FAULT_COUNT],
                     const struct run_options *options, uint64_t seed, struct run_result *result)
 {
-    struct job_world *world = job_world_create(sim, seed, options->operations, seed % 4 < 2 ? 3 : 1);
+    size_t node_count = seed % 4 < 2 ? 3 : 1;
+    struct job_world *world = job_world_create(sim, seed, options->operations, node_count);
     set_chances(sim, chances);
+    // A worker of a ring needs several connections at a time to get on at all.
+    if (node_count > 1 && chances[SIM_FAULT_REFUSED] > REFUSED_OF_RING_MAX)
+        sim_world_set_chance(sim, SIM_FAULT_REFUSED, REFUSED_OF_RING_MAX);
     // A job sends little: an answer is lost seldom unless connections break often.
     if (seed % 2 == 0) sim_world_set_chance(sim, SIM_FAULT_RESET, 0.04);
     uint64_t events_max = options->operations * EVENTS_PER_OPERATION + EVENTS_MIN;
