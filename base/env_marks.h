@@ -60,6 +60,7 @@
     X(REPLICA_READ_SYNCING,          "replica read: waits for a sync")                  \
     X(PAXOS_LOADING,                 "paxos acceptor: loading")                         \
     X(PAXOS_REFUSED,                 "paxos acceptor: refused a ballot")                \
+    X(PAXOS_DOUBLED,                 "paxos acceptor: a request came twice")            \
     X(PAXOS_STARTED,                 "paxos: started")                                  \
     X(PAXOS_QUEUED,                  "paxos: waits for another one of its partition")   \
     X(PAXOS_REPAIRING,               "paxos: a replica missed a commit")                \

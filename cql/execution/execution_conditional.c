@@ -319,6 +319,34 @@ static void conditional_fail(struct conditional_work *work)
     execution_fail(work->execution);
 }
 
+static void conditional_done(struct paxos_cas *cas, const struct coordinator_result *result)
+{
+    struct conditional_work *work = CONTAINER_OF(cas, struct conditional_work, cas);
+    struct execution *execution = work->execution;
+    if (result->outcome != COORDINATOR_OK && cas->is_uncertain &&
+        execution->options->protocol_version >= 5) {
+        cql_error_set(&execution->error, CQL_ERROR_CAS_WRITE_UNKNOWN,
+                      "CAS operation result is unknown - proposal accepted by %d but not a quorum.",
+                      result->received);
+        execution->error.result = *result;
+        execution_fail(execution);
+    } else if (execution_check(execution, result, true, cas->is_committing ? "SIMPLE" : "CAS")) {
+        conditional_answer(work);
+    }
+}
+
+// What an earlier try proposed may be applied yet: then it is no read that timed out.
+static void conditional_read_failed(struct conditional_work *work,
+                                    const struct coordinator_result *result)
+{
+    if (!work->cas.is_uncertain) {
+        (void)execution_check(work->execution, result, false, "CAS");
+        return;
+    }
+    work->cas.result.outcome = COORDINATOR_TIMED_OUT;
+    conditional_done(&work->cas, &work->cas.result);
+}
+
 static void conditional_read_done(struct coordinator_read *read,
                                   const struct coordinator_result *result)
 {
@@ -326,7 +354,7 @@ static void conditional_read_done(struct coordinator_read *read,
     struct change_list changes = {0};
     if (result->outcome != COORDINATOR_OK) {
         paxos_cas_cancel(&work->cas);
-        (void)execution_check(work->execution, result, false, "CAS");
+        conditional_read_failed(work, result);
         return;
     }
     work->is_applied = true;
@@ -360,22 +388,6 @@ static void conditional_ready(struct paxos_cas *cas)
     };
     coordinator_read_start(execution->processor->coordinator, &work->read, cas->read_consistency,
                            conditional_read_done);
-}
-
-static void conditional_done(struct paxos_cas *cas, const struct coordinator_result *result)
-{
-    struct conditional_work *work = CONTAINER_OF(cas, struct conditional_work, cas);
-    struct execution *execution = work->execution;
-    if (result->outcome != COORDINATOR_OK && cas->is_uncertain &&
-        execution->options->protocol_version >= 5) {
-        cql_error_set(&execution->error, CQL_ERROR_CAS_WRITE_UNKNOWN,
-                      "CAS operation result is unknown - proposal accepted by %d but not a quorum.",
-                      result->received);
-        execution->error.result = *result;
-        execution_fail(execution);
-    } else if (execution_check(execution, result, true, cas->is_committing ? "SIMPLE" : "CAS")) {
-        conditional_answer(work);
-    }
 }
 
 static void conditional_abandon(struct execution *execution)

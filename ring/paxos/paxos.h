@@ -68,7 +68,7 @@ struct paxos_cas {
 void paxos_cas_start(struct paxos *paxos, struct paxos_cas *cas);
 // The mutations, of one partition and table, are read during the call only. None: nothing changes.
 void paxos_cas_propose(struct paxos_cas *cas, const struct mutation *mutations, size_t count);
-// Ends it without `done`; only between `ready` and paxos_cas_propose().
+// Ends it without `done`, but sets `is_uncertain`; only between `ready` and paxos_cas_propose().
 void paxos_cas_cancel(struct paxos_cas *cas);
 // The end of a simulated crash; also after its end, and before or after paxos_abandon().
 void paxos_cas_abandon(struct paxos_cas *cas);

@@ -305,10 +305,25 @@ paxos_accept(struct paxos *paxos, enum verb verb, struct slice body,
     return acceptance;
 }
 
+static bool acceptor_is_doubled(struct paxos *paxos, struct message_origin origin)
+{
+    uint64_t hash = (origin.id ^ (uint64_t)origin.slot << 48 ^ (uint64_t)origin.generation << 32) *
+                    0x9e3779b97f4a7c15u;
+    struct message_origin *seen = &paxos->seen[(hash >> 32) % PAXOS_SEEN_COUNT];
+    if (seen->id == origin.id && seen->slot == origin.slot && seen->generation == origin.generation)
+        return true;
+    *seen = origin;
+    return false;
+}
+
 void paxos_handle(struct message_handler *handler, const struct message *message)
 {
     size_t index = (size_t)message->verb - VERB_PAXOS_PREPARE;
     struct paxos *paxos = CONTAINER_OF(handler - index, struct paxos, handlers[0]);
+    if (acceptor_is_doubled(paxos, message->origin)) {
+        env_mark(paxos->env, ENV_MARK_PAXOS_DOUBLED);
+        return;
+    }
     struct paxos_acceptance *acceptance = acceptor_make(paxos, message->verb);
     acceptance->is_message = true;
     acceptance->origin = message->origin;

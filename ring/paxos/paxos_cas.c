@@ -489,6 +489,7 @@ void paxos_cas_propose(struct paxos_cas *cas, const struct mutation *mutations, 
 void paxos_cas_cancel(struct paxos_cas *cas)
 {
     if (cas->attempt == NULL) return;
+    cas->is_uncertain = !ballot_is_none(cas->attempt->own_origin);
     attempt_leave(cas->attempt);
     attempt_free(cas->attempt);
 }

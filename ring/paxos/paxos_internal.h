@@ -17,6 +17,7 @@
 enum {
     PAXOS_ARENA_BLOCK_SIZE = 4096,
     PAXOS_QUEUE_BUCKETS = 256,
+    PAXOS_SEEN_COUNT = 1024,
     PAXOS_VERB_COUNT = VERB_PAXOS_COMMIT - VERB_PAXOS_PREPARE + 1,
 };
 // Microseconds since 1970 that a ballot may have: what fits a timeuuid.
@@ -27,6 +28,9 @@ struct paxos {
     struct paxos_options options;
     int64_t last_time_us; // Of a ballot, ours or seen.
     struct message_handler handlers[PAXOS_VERB_COUNT];
+    // Requests that came lately. One that comes twice is answered once: the refusal of the second
+    // PROPOSE must not say that nobody took the first.
+    struct message_origin seen[PAXOS_SEEN_COUNT];
     struct paxos_acceptance *acceptances; // Under way.
     size_t acceptance_count;
     struct paxos_commit *commits; // Under way.

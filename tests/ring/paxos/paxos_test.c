@@ -129,7 +129,7 @@ static void client_read_done(struct coordinator_read *read, const struct coordin
         return;
     }
     paxos_cas_cancel(&client->cas);
-    client_end(client, false, false);
+    client_end(client, false, client->cas.is_uncertain);
 }
 
 static void client_ready(struct paxos_cas *cas)
@@ -382,6 +382,20 @@ static void trouble(struct random *random, size_t *dead)
     }
 }
 
+// Single messages come twice, late, or not at all.
+static void set_faults(bool is_rough)
+{
+    struct messaging_fault fault = {0};
+    if (is_rough)
+        fault = (struct messaging_fault){
+            .jitter_ns = 5000000, .lost_per_1000 = 20, .doubled_per_1000 = 100};
+    for (size_t i = 0; i < world.count; i++) {
+        if (world.members[i].env == NULL) continue;
+        for (uint16_t k = 0; k < world.count; k++)
+            if (k != i) messaging_set_fault(world.members[i].messaging, k, &fault);
+    }
+}
+
 static void revive(size_t *dead)
 {
     for (size_t i = 0; i<world.count && * dead> 0; i++) {
@@ -407,12 +421,14 @@ static void storm(size_t members, uint64_t seed, int turns)
                          random_below(&random, 4) != 0);
         }
         ring_world_run(&world, 0.02, NULL);
+        if (turn % 50 == 0) set_faults(turn / 50 % 2 == 1);
         if (random_below(&random, 12) == 0) trouble(&random, &dead);
         if (random_below(&random, dead > (members - 1) / 2 ? 2 : 20) == 0) revive(&dead);
     }
     for (size_t i = 0; i < members; i++)
         for (size_t k = 0; k < i; k++)
             sim_network_heal(world.members[i].machine, world.members[k].machine);
+    set_faults(false);
     while (dead > 0)
         revive(&dead);
     for (int i = 0; i < 1000 && one_is_busy(); i++)
