@@ -52,13 +52,14 @@ FUZZ_TARGET(job_protocol)
 {
     struct cursor cursor = cursor_make(input);
     static struct job_submission submission;
+    struct job_script script;
     struct job_batch batch;
     struct job_task task;
     struct error error;
     uint32_t source_count;
     switch (cursor_u8(&cursor) % 7) {
     case 0:
-        (void)job_take_submission(&cursor, &submission);
+        (void)job_take_submission(&cursor, &submission, &script);
         break;
     case 1:
         if (job_take_batch(&cursor, &batch, &source_count)) ASSERT(source_count <= JOB_SOURCES_MAX);
