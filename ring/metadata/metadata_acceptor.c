@@ -58,6 +58,15 @@ bool acceptor_has_room(const struct metadata_log *log, uint64_t number,
     return number == log->applied + 1 || size <= LOG_SLOTS_SIZE_MAX;
 }
 
+uint64_t acceptor_newest(const struct metadata_log *log)
+{
+    uint64_t newest = log->known;
+    for (size_t i = 0; i < LOG_WINDOW; i++)
+        if (log->slots[i].value != NULL && log->slots[i].number > newest)
+            newest = log->slots[i].number;
+    return newest;
+}
+
 static void slot_set_value(struct log_slot *slot, struct log_value *value)
 {
     log_value_ref(value);

@@ -4,8 +4,9 @@
 //     COMMIT   u64 number | ballot under which it was chosen
 //              answered when it is applied: u64 number that is applied
 //     FETCH    u64 known | u64 number of the state that is being copied, 0: none | u64 offset
-//              u8 1 | u64 known to the answerer | u64 first number | vbytes value *
-//              u8 2 | the same | u64 number of the state | u64 its size | u64 offset | piece
+//              head | u64 first number | vbytes value *
+//              head | u64 number of the state | u64 its size | u64 offset | piece
+//     head = u8 1 or 2 | u64 known to the answerer | u64 newest number that it accepted
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/env_marks.h"
@@ -14,7 +15,7 @@
 
 #include <stdlib.h>
 
-enum { FETCHED_VALUES = 1, FETCHED_STATE, FETCH_SIZE = 24 };
+enum { FETCHED_VALUES = 1, FETCHED_STATE };
 
 #define STATE_COPY_KEPT_NS UINT64_C(10000000000)
 
@@ -79,10 +80,16 @@ static void answer_commits(struct metadata_log *log)
 
 // ---- FETCH: the one who is asked ----------------------------------------------------------------
 
+static void put_head(const struct metadata_log *log, uint8_t kind, struct buffer *answer)
+{
+    buffer_put_u8(answer, kind);
+    buffer_put_u64(answer, log->known);
+    buffer_put_u64(answer, acceptor_newest(log));
+}
+
 static void put_values(struct metadata_log *log, uint64_t first, struct buffer *answer)
 {
-    buffer_put_u8(answer, FETCHED_VALUES);
-    buffer_put_u64(answer, log->known);
+    put_head(log, FETCHED_VALUES, answer);
     buffer_put_u64(answer, first);
     size_t head_size = answer->size;
     for (uint64_t n = first; n <= log->known; n++) {
@@ -118,8 +125,7 @@ static void put_state_piece(struct metadata_log *log, uint64_t number, uint64_t 
     log_start_tick(log);
     size_t size = (size_t)(copy->total - offset);
     if (size > LOG_FETCH_SIZE_MAX) size = LOG_FETCH_SIZE_MAX;
-    buffer_put_u8(answer, FETCHED_STATE);
-    buffer_put_u64(answer, log->known);
+    put_head(log, FETCHED_STATE, answer);
     buffer_put_u64(answer, copy->number);
     buffer_put_u64(answer, copy->total);
     buffer_put_u64(answer, offset);
@@ -151,8 +157,6 @@ void catch_up_handle_fetch(struct message_handler *handler, const struct message
 
 // ---- FETCH: the one who asks --------------------------------------------------------------------
 
-static void fetch_next(struct metadata_log *log);
-
 static void forget_incoming(struct metadata_log *log)
 {
     buffer_deinit(&log->fetch.incoming.bytes);
@@ -170,7 +174,7 @@ static void state_is_durable(struct metadata_journal_state *state, enum status s
         log_restored(log, state->number);
     }
     forget_incoming(log);
-    fetch_next(log);
+    catch_up_go_on(log);
 }
 
 // The state goes to the disk first, as records do.
@@ -226,15 +230,36 @@ static bool take_values(struct metadata_log *log, struct cursor *answer)
     return log->known > before;
 }
 
+// Notes what the member is at. False: nothing that a member says.
+static bool take_head(struct metadata_log *log, uint16_t member, struct cursor *answer,
+                      uint8_t *kind)
+{
+    *kind = cursor_u8(answer);
+    uint64_t known = cursor_u64(answer);
+    uint64_t accepted = cursor_u64(answer);
+    if (answer->failed) return false;
+    log->peers[member].heard = known;
+    log->peers[member].accepted = accepted;
+    return true;
+}
+
+bool catch_up_take_answer(struct metadata_log *log, uint16_t member, struct slice bytes)
+{
+    struct cursor answer = cursor_make(bytes);
+    uint8_t kind;
+    if (!take_head(log, member, &answer, &kind)) return false;
+    if (log->peers[member].heard > log->known && kind == FETCHED_VALUES)
+        (void)!take_values(log, &answer);
+    return true;
+}
+
 // False: it did not bring us on.
 static bool take_fetched(struct metadata_log *log, uint16_t member, struct slice bytes)
 {
     struct cursor answer = cursor_make(bytes);
-    uint8_t kind = cursor_u8(&answer);
-    uint64_t known = cursor_u64(&answer);
-    if (answer.failed) return false;
-    log->peers[member].heard = known;
-    if (known <= log->known) return true;
+    uint8_t kind;
+    if (!take_head(log, member, &answer, &kind)) return false;
+    if (log->peers[member].heard <= log->known) return true;
     if (kind == FETCHED_VALUES) return take_values(log, &answer);
     return kind == FETCHED_STATE && take_state_piece(log, &answer);
 }
@@ -248,20 +273,18 @@ static void fetched(struct messaging_request *request, enum status status, struc
         log->peers[log->fetch.member].heard = 0;
         if (!log->fetch.installs) forget_incoming(log);
     }
-    fetch_next(log);
+    catch_up_go_on(log);
 }
 
-static void put_fetch(const struct metadata_log *log, struct buffer *body)
+void catch_up_put_fetch(const struct metadata_log *log, struct buffer *body)
 {
     buffer_put_u64(body, log->known);
     buffer_put_u64(body, log->fetch.incoming.number);
     buffer_put_u64(body, log->fetch.incoming.bytes.size);
 }
 
-static void survey_look(struct metadata_log *log);
-
 // One at a time, from a member that has what we miss; the one that was asked last goes on.
-static void fetch_next(struct metadata_log *log)
+void catch_up_go_on(struct metadata_log *log)
 {
     survey_look(log);
     struct log_fetch *fetch = &log->fetch;
@@ -276,8 +299,8 @@ static void fetch_next(struct metadata_log *log)
     fetch->member = member;
     fetch->is_active = true;
     struct buffer body;
-    buffer_init(&body, FETCH_SIZE);
-    put_fetch(log, &body);
+    buffer_init(&body, LOG_FETCH_BODY_SIZE);
+    catch_up_put_fetch(log, &body);
     messaging_send(log->messaging, &fetch->request.request, member, VERB_LOG_FETCH,
                    buffer_slice(&body), LOG_REQUEST_TIMEOUT_NS, fetched);
     buffer_deinit(&body);
@@ -288,159 +311,19 @@ void catch_up_from(struct metadata_log *log, uint16_t member, uint64_t number)
     if (log->messaging == NULL || member >= log->member_count || member == log->self) return;
     if (number <= log->known) return;
     if (number > log->peers[member].heard) log->peers[member].heard = number;
-    fetch_next(log);
+    catch_up_go_on(log);
 }
 
 void catch_up_moved(struct metadata_log *log)
 {
     answer_commits(log);
     if (log->messaging != NULL) messaging_log_moved(log->messaging);
-    fetch_next(log);
+    catch_up_go_on(log);
 }
 
 void metadata_log_catch_up(struct metadata_log *log, uint16_t member, uint64_t number)
 {
     if (!log_is_alone(log)) catch_up_from(log, member, number);
-}
-
-// ---- Asking all ---------------------------------------------------------------------------------
-
-static void survey_begin(struct metadata_log *log);
-
-static void survey_free(struct log_survey_wait *waits)
-{
-    while (waits != NULL) {
-        struct log_survey_wait *next = waits->next;
-        free(waits);
-        waits = next;
-    }
-}
-
-static void run_survey_done(struct env_task *task)
-{
-    struct metadata_log *log = CONTAINER_OF(task, struct metadata_log, survey.task);
-    while (log->survey.ended != NULL) {
-        struct log_survey_wait *wait = log->survey.ended;
-        log->survey.ended = wait->next;
-        wait->done(wait->context);
-        free(wait);
-    }
-}
-
-// Those that were served are told in a later turn.
-static void survey_tell(struct metadata_log *log, struct log_survey_wait **waits)
-{
-    struct log_survey_wait **end = &log->survey.ended;
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = *waits;
-    *waits = NULL;
-    env_task_post(log->env, &log->survey.task, run_survey_done);
-}
-
-// With ourselves; the log never goes back, so a majority knows of all that was ever chosen.
-static bool survey_is_complete(const struct metadata_log *log)
-{
-    uint16_t count = 1;
-    for (uint16_t m = 0; m < log->member_count; m++) {
-        count += log->peers[m].has_answered;
-        if (log->peers[m].heard > log->applied) return false;
-    }
-    return count > log->member_count / 2;
-}
-
-static void survey_end(struct metadata_log *log)
-{
-    log->survey.is_active = false;
-    log->survey.is_complete = survey_is_complete(log);
-    env_timer_stop(log->env, &log->survey.timer);
-    // Something was accepted and not heard of again: find out, though nobody waits for it.
-    const struct log_slot *slot = acceptor_slot(log, log->known + 1);
-    if (log->messaging != NULL && slot != NULL && slot->value != NULL) {
-        log->proposer.wants_to_finish = true;
-        log->proposer.finish_deadline_ns = env_monotonic_ns(log->env) + LOG_APPEND_TIMEOUT_NS;
-        proposer_kick(log);
-    }
-    survey_tell(log, &log->survey.served);
-    if (log->survey.waiting != NULL) survey_begin(log);
-}
-
-// All have answered and all that they have is applied.
-static void survey_look(struct metadata_log *log)
-{
-    if (!log->survey.is_active) return;
-    uint64_t most = log->known;
-    for (uint16_t m = 0; m < log->member_count; m++) {
-        if (log->peers[m].is_surveyed) return;
-        if (log->peers[m].heard > most) most = log->peers[m].heard;
-    }
-    if (log->applied >= most || log_is_broken(log)) survey_end(log);
-}
-
-static void surveyed(struct messaging_request *request, enum status status, struct slice bytes)
-{
-    struct metadata_log *log = CONTAINER_OF(request, struct log_peer_request, request)->log;
-    log->peers[request->member].is_surveyed = false;
-    struct cursor answer = cursor_make(bytes);
-    uint8_t kind = cursor_u8(&answer);
-    uint64_t known = cursor_u64(&answer);
-    log->peers[request->member].has_answered = status == STATUS_OK && !answer.failed;
-    if (status == STATUS_OK && !answer.failed && known > log->known) {
-        log->peers[request->member].heard = known;
-        if (kind == FETCHED_VALUES) (void)take_values(log, &answer);
-    }
-    fetch_next(log);
-}
-
-static void survey_timed_out(struct env_timer *timer)
-{
-    struct metadata_log *log = CONTAINER_OF(timer, struct metadata_log, survey.timer);
-    survey_end(log);
-}
-
-static void survey_begin(struct metadata_log *log)
-{
-    struct log_survey *survey = &log->survey;
-    if (log_is_alone(log) || log->messaging == NULL || log->has_left) {
-        survey_tell(log, &survey->waiting);
-        return;
-    }
-    survey->served = survey->waiting;
-    survey->waiting = NULL;
-    survey->is_active = true;
-    env_timer_start(log->env, &survey->timer, survey->timeout_ns, survey_timed_out);
-    struct buffer body;
-    buffer_init(&body, FETCH_SIZE);
-    put_fetch(log, &body);
-    for (uint16_t m = 0; m < log->member_count; m++) {
-        if (m == log->self) continue;
-        messaging_cancel(log->messaging, &log->peers[m].survey.request);
-        log->peers[m].is_surveyed = true;
-        log->peers[m].has_answered = false;
-        messaging_send(log->messaging, &log->peers[m].survey.request, m, VERB_LOG_FETCH,
-                       buffer_slice(&body), survey->timeout_ns, surveyed);
-    }
-    buffer_deinit(&body);
-    survey->timeout_ns = 0;
-}
-
-bool metadata_log_is_caught_up(const struct metadata_log *log)
-{
-    return log_is_alone(log) || log->survey.is_complete;
-}
-
-void metadata_log_catch_up_all(struct metadata_log *log, uint64_t timeout_ns,
-                               void (*done)(void *context), void *context)
-{
-    struct log_survey *survey = &log->survey;
-    struct log_survey_wait *wait = calloc(1, sizeof *wait), **end = &survey->waiting;
-    ASSERT(wait != NULL);
-    *wait = (struct log_survey_wait){done, context, NULL};
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = wait;
-    if (timeout_ns > survey->timeout_ns) survey->timeout_ns = timeout_ns;
-    if (!survey->is_active) survey_begin(log);
 }
 
 // ---- The end ------------------------------------------------------------------------------------
@@ -460,20 +343,12 @@ void catch_up_leave(struct metadata_log *log)
 {
     messaging_cancel(log->messaging, &log->fetch.request.request);
     log->fetch.is_active = false;
-    for (uint16_t m = 0; m < log->member_count; m++) {
-        messaging_cancel(log->messaging, &log->peers[m].survey.request);
-        log->peers[m].is_surveyed = false;
-    }
     while (log->commits != NULL)
         log_pending_free(log->commits);
-    if (log->survey.is_active) survey_end(log);
 }
 
 void catch_up_free(struct metadata_log *log)
 {
-    survey_free(log->survey.waiting);
-    survey_free(log->survey.served);
-    survey_free(log->survey.ended);
     while (log->commits != NULL)
         log_pending_free(log->commits);
     buffer_deinit(&log->outgoing.bytes);

@@ -510,6 +510,7 @@ static void leave(struct metadata_log *log)
                                       VERB_LOG_FETCH};
     log->has_left = true;
     if (log->messaging == NULL) return;
+    survey_leave(log);
     catch_up_leave(log);
     proposer_leave(log);
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
@@ -578,6 +579,7 @@ void metadata_log_close(struct metadata_log *log)
     env_timer_stop(log->env, &log->tick);
     env_timer_stop(log->env, &log->proposer.timer);
     env_timer_stop(log->env, &log->survey.timer);
+    env_timer_stop(log->env, &log->survey.finish_timer);
     metadata_journal_close(log->journal);
     log->journal = NULL;
     metadata_log_abandon(log);
@@ -589,6 +591,7 @@ void metadata_log_abandon(struct metadata_log *log)
     while (log->pending != NULL)
         log_pending_free(log->pending);
     catch_up_free(log);
+    survey_free(log);
     history_forget_all(log);
     for (size_t i = 0; i < LOG_WINDOW; i++)
         acceptor_slot_clear(&log->slots[i]);

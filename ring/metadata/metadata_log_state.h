@@ -1,5 +1,6 @@
 // The metadata log among its own files: what metadata_log.c (order, appends), metadata_acceptor.c
-// (promises), metadata_proposer.c (agreement) and metadata_catch_up.c (what was missed) share.
+// (promises), metadata_proposer.c (agreement), metadata_catch_up.c (what was missed) and
+// metadata_survey.c (whether anything was) share.
 //
 //     number:   applied          known                       applied + window
 //     ----------|----------------|-----------------------------|
@@ -29,7 +30,8 @@ enum {
     LOG_SLOTS_SIZE_MAX = 24 << 20,   // Of all values that are not applied.
     LOG_VALUE_SIZE_WANTED = 1 << 20, // Appends that wait share a value up to here.
     LOG_FETCH_SIZE_MAX = 1 << 20,    // Of an answer to FETCH, unless one value alone is larger.
-    LOG_PENDING_MAX = 4096,          // Answers that wait for a sync or for a number.
+    LOG_FETCH_BODY_SIZE = 24,
+    LOG_PENDING_MAX = 4096, // Answers that wait for a sync or for a number.
 };
 
 #define LOG_REQUEST_TIMEOUT_NS UINT64_C(1000000000)
@@ -116,6 +118,7 @@ struct log_peer {
     uint64_t heard;        // Is said to be at.
     bool is_surveyed;      // By catch_up_all: its answer waits.
     bool has_answered;     // The last survey.
+    uint64_t accepted;     // The newest that it is said to have accepted.
 };
 
 // A whole state on its way to another member, or to us.
@@ -146,7 +149,8 @@ struct log_survey_wait {
 struct log_survey {
     bool is_active;
     uint64_t timeout_ns; // The longest of those that wait.
-    struct env_timer timer;
+    uint64_t nothing_at; // A majority promised here and none had accepted anything. 0: none yet.
+    struct env_timer timer, finish_timer;
     struct log_survey_wait *waiting, *served, *ended;
     bool is_complete;     // The last one: a majority answered, and what they have is applied.
     struct env_task task; // Tells those of `ended`.
@@ -216,6 +220,8 @@ void acceptor_slot_clear(struct log_slot *slot);
 // Whether a value may be kept, what all slots have considered. The one that is applied next always.
 bool acceptor_has_room(const struct metadata_log *log, uint64_t number,
                        const struct log_value *value);
+// The newest number that has an accepted or chosen value here; at least what is known.
+uint64_t acceptor_newest(const struct metadata_log *log);
 // Verbs PREPARE and ACCEPT.
 void acceptor_handle_prepare(struct message_handler *handler, const struct message *message);
 void acceptor_handle_accept(struct message_handler *handler, const struct message *message);
@@ -254,9 +260,23 @@ void catch_up_handle_fetch(struct message_handler *handler, const struct message
 void catch_up_from(struct metadata_log *log, uint16_t member, uint64_t number);
 // `applied` has moved.
 void catch_up_moved(struct metadata_log *log);
+// Asks for what is missed, if anybody has it and nobody is asked.
+void catch_up_go_on(struct metadata_log *log);
+void catch_up_put_fetch(const struct metadata_log *log, struct buffer *body);
+// An answer to that, if it has values. False: nothing that a member says.
+bool catch_up_take_answer(struct metadata_log *log, uint16_t member, struct slice bytes);
 void catch_up_tick(struct metadata_log *log); // Frees a copy that nobody asks for any more.
 void catch_up_leave(struct metadata_log *log);
 void catch_up_free(struct metadata_log *log);
+
+// ---- metadata_survey.c --------------------------------------------------------------------------
+
+// Whether all is known that was asked for.
+void survey_look(struct metadata_log *log);
+// A majority has accepted nothing for this number, and nobody will under an older ballot.
+void survey_nothing_at(struct metadata_log *log, uint64_t number);
+void survey_leave(struct metadata_log *log);
+void survey_free(struct metadata_log *log);
 
 // ---- metadata_log.c -----------------------------------------------------------------------------
 

@@ -185,6 +185,7 @@ static void proposer_promised(struct messaging_request *request, enum status sta
     if (proposer_value(log) == NULL) {
         proposer->wants_to_finish = false;
         proposer_end_round(log);
+        survey_nothing_at(log, proposer->number);
         proposer_kick(log);
         return;
     }

@@ -37,6 +37,9 @@ struct log_node {
     int count; // Records of the order that it has applied.
     int shown; // The most that it ever had: no crash takes them back.
     bool is_broken;
+    bool is_asking;      // All the others, whether it misses something.
+    int asked_after;     // What was acknowledged before.
+    int caught_up_count; // How often it was told that it has everything.
 };
 
 static struct log_world {
@@ -136,9 +139,23 @@ static void node_behind(void *context, uint16_t member, uint64_t number)
 
 static void node_restart(struct sim_call *call);
 
-static void caught_up(void *context)
+// Whoever is told that it has everything has all that was acknowledged before it asked.
+static void asked_all(void *context)
 {
-    *(bool *)context = true;
+    struct log_node *node = context;
+    ck_assert(node->is_asking);
+    node->is_asking = false;
+    if (!metadata_log_is_caught_up(node->log)) return;
+    ck_assert_int_gt(node->count, node->asked_after);
+    node->caught_up_count++;
+}
+
+static void ask_all(struct log_node *node)
+{
+    if (node->is_asking) return;
+    node->is_asking = true;
+    node->asked_after = world.acknowledged_max;
+    metadata_log_catch_up_all(node->log, 500 * MS, asked_all, node);
 }
 
 // What a dead process leaves behind.
@@ -153,6 +170,7 @@ static void node_free(struct log_node *node)
     node->liveness = NULL;
     node->messaging = NULL;
     node->log = NULL;
+    node->is_asking = false;
     sim_process_destroy(node->env);
     node->env = NULL;
 }
@@ -169,7 +187,6 @@ static void node_died(void *context, struct env *env)
 
 static bool node_open(struct log_node *node)
 {
-    static bool ignored;
     uint16_t self = (uint16_t)(node - world.nodes);
     const struct metadata_log_options options = {
         .directory = "/metadata", .self = self, .member_count = (uint16_t)world.node_count};
@@ -200,7 +217,7 @@ static bool node_open(struct log_node *node)
     if (world.has_liveness)
         node->liveness = liveness_create(node->env, node->messaging, &liveness_options);
     metadata_log_join(node->log, node->messaging, node->liveness);
-    metadata_log_catch_up_all(node->log, 500 * MS, caught_up, &ignored);
+    ask_all(node);
     return true;
 }
 
@@ -437,6 +454,28 @@ START_TEST(who_was_away_catches_up)
 }
 END_TEST
 
+// Two accepted it, the third told its client and died: who asks the other two finds it.
+START_TEST(what_only_a_dead_member_knew_to_be_chosen_is_found)
+{
+    world_open(3, 60 + (uint64_t)_i, false, true);
+    run_for(1 * S);
+    op_start(1, false);
+    wait_for_ops();
+    struct op *op = op_start(0, false);
+    // From the moment at which its own disk has it as chosen.
+    while (world.nodes[0].count < 2)
+        ck_assert(sim_world_step(world.sim));
+    kill_and_hold(0); // Mostly before the others hear of it.
+    ck_assert(!op->is_under_way);
+    world.acknowledged_max = op->position; // As if its client had been told.
+    int count = world.nodes[1].caught_up_count;
+    ask_all(&world.nodes[1]);
+    run_for(1 * S);
+    ck_assert_int_eq(world.nodes[1].caught_up_count, count + 1);
+    world_close();
+}
+END_TEST
+
 START_TEST(one_that_is_stopped_holds_nobody_up_for_long)
 {
     world_open(3, 6, false, true);
@@ -582,6 +621,8 @@ static void run_with_faults(size_t node_count, uint64_t seed)
             if (node_is_up(&world.nodes[n]) && random_chance(&world.random, 0.4))
                 op_start(n, random_chance(&world.random, 0.3));
         if (random_chance(&world.random, 0.15)) hurt();
+        struct log_node *asking = some_node();
+        if (node_is_up(asking) && random_chance(&world.random, 0.1)) ask_all(asking);
         restart_broken();
         run_for(random_below(&world.random, 30) * MS);
     }
@@ -603,6 +644,12 @@ static void run_with_faults(size_t node_count, uint64_t seed)
                       n, status_text(op->status));
     }
     ck_assert_msg(all_equal(), "seed %llu", (unsigned long long)seed);
+    for (size_t n = 0; n < node_count; n++) {
+        int count = world.nodes[n].caught_up_count;
+        ask_all(&world.nodes[n]);
+        run_for(1 * S);
+        ck_assert_int_gt(world.nodes[n].caught_up_count, count);
+    }
     for (int i = 0; i < world.op_count; i++) {
         if (world.ops[i].status == STATUS_OK) ck_assert_int_ge(world.ops[i].position, 0);
         if (world.ops[i].status == STATUS_CONFLICT) ck_assert_int_eq(world.ops[i].position, -1);
@@ -639,6 +686,7 @@ int main(void)
     tcase_add_loop_test(tcase, members_who_append_at_once_all_get_through, 0, 5);
     tcase_add_loop_test(tcase, of_rivals_one_gets_through, 0, 5);
     tcase_add_loop_test(tcase, who_was_away_catches_up, 0, 2);
+    tcase_add_loop_test(tcase, what_only_a_dead_member_knew_to_be_chosen_is_found, 0, 5);
     tcase_add_test(tcase, one_that_is_stopped_holds_nobody_up_for_long);
     tcase_add_test(tcase, a_minority_appends_nothing);
     tcase_add_loop_test(tcase, a_proposer_dies_at_any_step, 0, 4);
