@@ -388,7 +388,7 @@ static void set_faults(bool is_rough)
     struct messaging_fault fault = {0};
     if (is_rough)
         fault = (struct messaging_fault){
-            .jitter_ns = 5000000, .lost_per_1000 = 20, .doubled_per_1000 = 100};
+            .jitter_ns = 5000000, .lost_per_1000 = 60, .doubled_per_1000 = 100};
     for (size_t i = 0; i < world.count; i++) {
         if (world.members[i].env == NULL) continue;
         for (uint16_t k = 0; k < world.count; k++)
