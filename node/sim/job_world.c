@@ -55,6 +55,16 @@ struct job_world_node {
     struct sim_call call;
 };
 
+// The second, in a ring now and then: it thinks as well that it runs the job.
+struct job_world_worker {
+    struct job_world *world;
+    struct env *env;
+    struct driver *driver;
+    struct sim_call call;
+};
+
+enum { WORKERS_MAX = 2 };
+
 struct job_world {
     struct sim_world *sim;
     struct random random;
@@ -69,10 +79,9 @@ struct job_world {
     struct uuid submission_id; // The worker's supervisor keeps it.
 
     struct sim_machine *worker_machine;
-    struct env *worker_env;
-    struct driver *driver;
+    struct job_world_worker workers[WORKERS_MAX];
+    size_t worker_count;
     uint64_t batch_size;
-    struct sim_call worker_call;
     bool worker_started, job_is_done;
 
     uint64_t lives; // Of both.
@@ -160,7 +169,7 @@ static void watch_all(struct job_world *world)
 {
     memset(world->watched, 0, sizeof world->watched);
     watch(world, JOB_WORLD_NODE, world->nodes[0].env);
-    watch(world, JOB_WORLD_WORKER, world->worker_env);
+    watch(world, JOB_WORLD_WORKER, world->workers[0].env);
 }
 
 // When it is dead.
@@ -189,7 +198,9 @@ static void plan_end(struct job_world *world, struct env *process)
     }
     uint64_t steps = 1 + (chance(world, 0.6) ? below(world, 50) : below(world, 300));
     // Members talk to each other all the time, and two must live for some while.
-    bool is_member = world->node_count > 1 && process != world->worker_env;
+    bool is_member = world->node_count > 1;
+    for (size_t i = 0; i < world->worker_count; i++)
+        is_member = is_member && process != world->workers[i].env;
     if (is_member && chance(world, 0.8)) steps = 1 + below(world, 10000);
     if (world->node_count > 1 && !is_member && chance(world, 0.5)) steps = 1 + below(world, 2000);
     sim_process_crash_at(process, steps, chance(world, 0.5));
@@ -312,22 +323,31 @@ static void change_weather(struct sim_call *call)
 
 static void start_worker(struct sim_call *call);
 
+static void start_worker_later(struct job_world_worker *worker)
+{
+    struct job_world *world = worker->world;
+    bool is_second = worker != &world->workers[0];
+    sim_world_call(world->sim, &worker->call, below(world, (is_second ? 3000 : 20) * NS_PER_MS),
+                   start_worker);
+}
+
 static void worker_died(void *context, struct env *env)
 {
-    struct job_world *world = context;
-    if (world->driver != NULL) driver_abandon(world->driver);
-    world->driver = NULL;
-    world->worker_env = NULL;
-    watch_ends(world, JOB_WORLD_WORKER, env);
+    struct job_world_worker *worker = context;
+    struct job_world *world = worker->world;
+    if (worker->driver != NULL) driver_abandon(worker->driver);
+    worker->driver = NULL;
+    worker->env = NULL;
+    if (worker == &world->workers[0]) watch_ends(world, JOB_WORLD_WORKER, env);
     sim_process_destroy(env);
-    if (!world->ends && !world->job_is_done)
-        sim_world_call(world->sim, &world->worker_call, below(world, 20 * NS_PER_MS), start_worker);
+    if (!world->ends && !world->job_is_done) start_worker_later(worker);
 }
 
 static void worker_is_done(void *context, const struct driver_result *result)
 {
-    struct job_world *world = context;
-    sim_world_note(world->sim, "worker: %s",
+    struct job_world_worker *worker = context;
+    struct job_world *world = worker->world;
+    sim_world_note(world->sim, "worker %zu: %s", (size_t)(worker - world->workers),
                    result->status == STATUS_OK ? "done" : result->error.text);
     world->batch_count = result->batches;
     if (world->is_planned && result->status != STATUS_OK)
@@ -337,36 +357,43 @@ static void worker_is_done(void *context, const struct driver_result *result)
         world->job_is_done = true;
         break;
     case STATUS_INVALID:
+        // A node that was away may not have heard of the table, when who knew of it is gone.
+        if (world->node_count > 1 && strstr(result->error.text, "does not exist") != NULL) break;
+        fail(world, "the worker gives up: %s", result->error.text);
+        break;
     case STATUS_CORRUPT:
     case STATUS_MALFORMED:
     case STATUS_UNSUPPORTED:
         fail(world, "the worker gives up: %s", result->error.text);
         break;
     case STATUS_CONFLICT: // What the worker before it had under way came after it had looked.
-        if (!result->may_begin_anew) fail(world, "the only worker: %s", result->error.text);
+        if (!result->may_begin_anew && world->worker_count == 1)
+            fail(world, "the only worker: %s", result->error.text);
         break;
     default: // A node whose log has failed takes no more: an operator starts all again.
         crash_nodes(world);
         break;
     }
-    sim_process_crash(world->worker_env);
+    sim_process_crash(worker->env);
 }
 
 static void start_worker(struct sim_call *call)
 {
     static const char *const arguments[] = {"/worker/input"};
-    struct job_world *world = CONTAINER_OF(call, struct job_world, worker_call);
+    struct job_world_worker *worker = CONTAINER_OF(call, struct job_world_worker, call);
+    struct job_world *world = worker->world;
     const struct job_world_node *home = any_node(world);
+    if (world->job_is_done) return;
     if (home->node == NULL) {
         sim_world_call(world->sim, call, below(world, 4 * NS_PER_MS), start_worker);
         return;
     }
     if (!count_life(world)) return;
-    world->worker_env = sim_process_start(world->worker_machine, "worker", worker_died, world);
+    worker->env = sim_process_start(world->worker_machine, "worker", worker_died, worker);
     world->worker_started = true;
     watch(world, JOB_WORLD_NODE, world->nodes[0].env);
-    watch(world, JOB_WORLD_WORKER, world->worker_env);
-    plan_end(world, world->worker_env);
+    watch(world, JOB_WORLD_WORKER, world->workers[0].env);
+    plan_end(world, worker->env);
     struct stream_run_options options = {
         .script_path = "/worker/job.lua",
         .arguments = arguments,
@@ -382,7 +409,7 @@ static void start_worker(struct sim_call *call)
     };
     ASSERT(env_address_parse(home->config.listen_address, (uint16_t)home->config.storage_port,
                              &options.ring) == STATUS_OK);
-    world->driver = driver_start(world->worker_env, &options, worker_is_done, world);
+    worker->driver = driver_start(worker->env, &options, worker_is_done, worker);
 }
 
 // ---- The client that looks on ------------------------------------------------------------------
@@ -472,7 +499,8 @@ static void was_answered(struct cql_client_request *request, enum status status,
         world->step++;
         if (world->step == SET_UP_COUNT && !world->tables_made) {
             world->tables_made = true;
-            sim_world_call(world->sim, &world->worker_call, 0, start_worker);
+            for (size_t i = 0; i < world->worker_count; i++)
+                sim_world_call(world->sim, &world->workers[i].call, 0, start_worker);
         }
         look(world);
     } else {
@@ -624,6 +652,9 @@ struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_
         (int)(chance(world, 0.7) ? node_count : 1 + below(world, node_count));
     random_bytes(&world->random, world->submission_id.bytes, sizeof world->submission_id.bytes);
     make_nodes(world);
+    world->worker_count = node_count > 1 && chance(world, 0.3) ? 2 : 1;
+    for (size_t i = 0; i < world->worker_count; i++)
+        world->workers[i].world = world;
     world->worker_machine = sim_machine_create(sim, "workers");
     struct env *env = sim_process_start(world->worker_machine, "operator", nobody_dies, world);
     ASSERT(env_make_dir(env, "/worker", NULL) == STATUS_OK);
@@ -675,16 +706,19 @@ void job_world_end(struct job_world *world)
 {
     world->ends = true;
     sim_world_cancel(world->sim, &world->weather_call);
-    sim_world_cancel(world->sim, &world->worker_call);
+    for (size_t i = 0; i < world->worker_count; i++)
+        sim_world_cancel(world->sim, &world->workers[i].call);
     for (size_t i = 0; i < world->node_count; i++)
         sim_world_cancel(world->sim, &world->nodes[i].call);
     crash_nodes(world);
-    if (world->worker_env != NULL) sim_process_crash(world->worker_env);
+    for (size_t i = 0; i < world->worker_count; i++)
+        if (world->workers[i].env != NULL) sim_process_crash(world->workers[i].env);
     for (size_t i = 0; i < world->node_count; i++)
         while (world->nodes[i].env != NULL)
             ASSERT(sim_world_step(world->sim));
-    while (world->worker_env != NULL)
-        ASSERT(sim_world_step(world->sim));
+    for (size_t i = 0; i < world->worker_count; i++)
+        while (world->workers[i].env != NULL)
+            ASSERT(sim_world_step(world->sim));
     if (world->client != NULL) cql_client_close(world->client);
     env_timer_stop(world->client_env, &world->timer);
     sim_process_destroy(world->client_env);

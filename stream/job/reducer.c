@@ -552,7 +552,7 @@ static enum status reducer_check_record(const struct reducer *reducer, const str
     const struct job *job = jobs_find(metadata_jobs(reducer->metadata), reducer->job);
     if (job == NULL) return error_set(error, STATUS_NOT_FOUND, "there is no such job");
     if (job->state != JOB_OPEN)
-        return error_set(error, STATUS_INVALID, "the job is %s", jobs_state_text(job->state));
+        return error_set(error, STATUS_CONFLICT, "the job is %s", jobs_state_text(job->state));
     const struct job_batch *batch = NULL;
     for (size_t i = 0; i < job->batch_count; i++)
         if (job->batches[i].number == task->number) batch = &job->batches[i];
