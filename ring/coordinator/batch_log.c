@@ -56,10 +56,9 @@ static void truncated(struct engine_flush *truncation, enum status status)
     batch_log->is_truncating = false;
 }
 
-// What was removed is removed for good when nothing else is there.
-static void truncate_if_empty(struct batch_log *batch_log)
+void batch_log_tidy(struct batch_log *batch_log, size_t removed_min)
 {
-    if (batch_log->live_count > 0 || batch_log->removed_count < BATCH_REMOVED_MAX ||
+    if (batch_log->live_count > 0 || batch_log->removed_count < removed_min ||
         !batch_log->replay.has_walked || batch_log->is_truncating || batch_log->is_stopped)
         return;
     env_mark(batch_log->env, ENV_MARK_LOGGED_TRUNCATED);
@@ -142,7 +141,7 @@ void batch_log_remove(struct batch_log *batch_log, struct uuid id)
     (void)!engine_apply(batch_log->options.engine, &mutation, &position);
     remove_live(batch_log, id);
     batch_log->removed_count++;
-    truncate_if_empty(batch_log);
+    batch_log_tidy(batch_log, BATCH_REMOVED_MAX);
 }
 
 bool batch_log_decode(const struct batch_log *batch_log, struct slice records, int64_t made_us,

@@ -3,7 +3,8 @@
 //     live: what is stored here and not over ── id, time
 //
 // The table itself is only walked at the start; from then on memory knows what in it lives, so that
-// what was removed costs nothing. When nothing lives and much was removed, the table is truncated.
+// what was removed costs nothing. When nothing lives the table is truncated: at once when much was
+// removed, else from time to time.
 #ifndef RING_BATCH_LOG_INTERNAL_H
 #define RING_BATCH_LOG_INTERNAL_H
 
@@ -61,6 +62,8 @@ struct batch_log {
 void batch_log_add_live(struct batch_log *batch_log, struct uuid id, int64_t made_us);
 // NULL: it is over, or was never here.
 struct live_batch *batch_log_find_live(const struct batch_log *batch_log, struct uuid id);
+// What was removed goes for good, if that is `removed_min` at least and nothing lives.
+void batch_log_tidy(struct batch_log *batch_log, size_t removed_min);
 
 // batch_log_replay.c
 void batch_log_replay_begin(struct batch_log *batch_log);

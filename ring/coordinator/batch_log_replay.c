@@ -53,7 +53,10 @@ static void replay_gather_due(struct batch_log *batch_log, bool is_first)
 static void replay_fire(struct env_timer *timer)
 {
     struct batch_log *batch_log = CONTAINER_OF(timer, struct batch_log, replay.timer);
-    if (batch_log->replay.has_walked) replay_gather_due(batch_log, false);
+    if (batch_log->replay.has_walked) {
+        replay_gather_due(batch_log, false);
+        batch_log_tidy(batch_log, 1);
+    }
     replay_step(batch_log);
 }
 
