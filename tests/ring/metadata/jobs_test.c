@@ -270,8 +270,12 @@ START_TEST(a_submitted_job_has_its_script_and_halts_and_goes_on)
 {
     struct jobs *jobs = jobs_create(), *copy;
     struct job job = example_job(1);
-    struct job_script script = {slice_of_text("tags.lua"), slice_of_text("return 1"),
-                                slice_of_text("/home"), slice_of_text("\003one\003two"), 99, 5};
+    struct job_script script = {slice_of_text("tags.lua"),
+                                slice_of_text("return 1"),
+                                slice_of_text("/home"),
+                                slice_of_text("\003one\003two"),
+                                99,
+                                5};
     job.script = &script;
     ck_assert_int_eq(submit(jobs, &job), STATUS_OK);
     struct job_mark mark = {.job = uuid_of(1), .run = JOB_MARK_HALTS, .note = "it died"};
@@ -300,8 +304,12 @@ START_TEST(scripts_have_so_much_room)
     static uint8_t text[JOB_SCRIPT_SIZE_MAX];
     memset(text, 'x', sizeof text);
     struct jobs *jobs = jobs_create();
-    struct job_script script = {slice_of_text("tags.lua"), slice_make(text, sizeof text - 8),
-                                slice_make("", 0), slice_make("", 0), 0, 0};
+    struct job_script script = {slice_of_text("tags.lua"),
+                                slice_make(text, sizeof text - 8),
+                                slice_make("", 0),
+                                slice_make("", 0),
+                                0,
+                                0};
     enum { FIT = JOB_SCRIPTS_SIZE_MAX / JOB_SCRIPT_SIZE_MAX };
     struct buffer record;
     buffer_init(&record, 1 << 20);
