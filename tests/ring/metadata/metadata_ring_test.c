@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "ring/liveness/liveness.h"
 #include "ring/metadata/metadata_log.h"
+#include "ring/metadata/metadata_log_state.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -542,6 +543,80 @@ START_TEST(a_proposer_dies_at_any_step)
 }
 END_TEST
 
+// ---- Promises -----------------------------------------------------------------------------------
+
+struct question {
+    struct messaging_request request;
+    uint8_t answer;
+    bool is_done;
+};
+
+static void question_done(struct messaging_request *request, enum status status,
+                          struct slice answer)
+{
+    struct question *question = CONTAINER_OF(request, struct question, request);
+    question->is_done = true;
+    ck_assert_int_eq(status, STATUS_OK);
+    ck_assert_uint_gt(answer.size, 0);
+    question->answer = answer.data[0];
+}
+
+// What node 0 says to PREPARE or ACCEPT of node 1 for a number far ahead.
+static uint8_t ask_acceptor(enum verb verb, int64_t time_us)
+{
+    struct question question = {.is_done = false};
+    struct buffer body;
+    buffer_init(&body, 1024);
+    buffer_put_u64(&body, 50);
+    log_put_ballot(&body, (struct ballot){time_us, 1});
+    if (verb == VERB_LOG_ACCEPT) {
+        buffer_put_u16(&body, 1);
+        buffer_put_u64(&body, 1);
+        buffer_put_u64(&body, 1);
+        buffer_put_vint(&body, 0);
+    }
+    messaging_send(world.nodes[1].messaging, &question.request, 0, verb, buffer_slice(&body), 5 * S,
+                   question_done);
+    buffer_deinit(&body);
+    while (!question.is_done)
+        ck_assert(sim_world_step(world.sim));
+    return question.answer;
+}
+
+static void restart_with_power_loss(size_t n)
+{
+    sim_machine_crash(world.nodes[n].machine);
+    kill_and_hold(n);
+    node_restart(&world.nodes[n].restart);
+    run_for(1 * S);
+}
+
+// Over a restart; and over a new file that begins in between.
+START_TEST(a_promise_outlives_the_process)
+{
+    world_open(3, 70 + (uint64_t)_i, false, true);
+    run_for(1 * S);
+    ck_assert_uint_eq(ask_acceptor(VERB_LOG_PREPARE, 1000), ACCEPTOR_AGREED);
+    if (_i % 2 == 1) {
+        world.record_size_max = RECORD_SIZE_MAX;
+        for (int i = 0; i < 30; i++) {
+            op_start(2, false);
+            wait_for_ops();
+        }
+        ck_assert_uint_gt(sim_world_marks(world.sim, ENV_MARK_METADATA_ROTATED), 0);
+    }
+    restart_with_power_loss(0);
+    ck_assert_uint_eq(ask_acceptor(VERB_LOG_PREPARE, 900), ACCEPTOR_REFUSED);
+    ck_assert_uint_eq(ask_acceptor(VERB_LOG_ACCEPT, 900), ACCEPTOR_REFUSED);
+    ck_assert_uint_eq(ask_acceptor(VERB_LOG_PREPARE, 1000), ACCEPTOR_REFUSED);
+    ck_assert_uint_eq(ask_acceptor(VERB_LOG_ACCEPT, 1000), ACCEPTOR_AGREED);
+    restart_with_power_loss(0);
+    ck_assert_uint_eq(ask_acceptor(VERB_LOG_ACCEPT, 999), ACCEPTOR_REFUSED);
+    ck_assert_uint_eq(ask_acceptor(VERB_LOG_PREPARE, 1001), ACCEPTOR_AGREED);
+    world_close();
+}
+END_TEST
+
 // ---- With all faults ----------------------------------------------------------------------------
 
 static struct log_node *some_node(void)
@@ -657,7 +732,7 @@ static void run_with_faults(size_t node_count, uint64_t seed)
     world_close();
 }
 
-static uint64_t seed_first, seed_count = 25;
+static uint64_t seed_first, seed_count = 12;
 
 START_TEST(one_order_for_all_whatever_happens)
 {
@@ -690,6 +765,7 @@ int main(void)
     tcase_add_test(tcase, one_that_is_stopped_holds_nobody_up_for_long);
     tcase_add_test(tcase, a_minority_appends_nothing);
     tcase_add_loop_test(tcase, a_proposer_dies_at_any_step, 0, 4);
+    tcase_add_loop_test(tcase, a_promise_outlives_the_process, 0, 4);
     tcase_add_loop_test(tcase, one_order_for_all_whatever_happens, 0, 4);
     Suite *suite = suite_create("metadata_ring");
     suite_add_tcase(suite, tcase);
