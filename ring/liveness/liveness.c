@@ -491,6 +491,9 @@ struct liveness *liveness_create(struct env *env, struct messaging *messaging,
 
 void liveness_abandon(struct liveness *liveness)
 {
+    // A node that did not come up is abandoned, too, and its process may live on.
+    env_timer_stop(liveness->env, &liveness->tick_timer);
+    env_timer_stop(liveness->env, &liveness->start_timer);
     while (liveness->relays != NULL)
         liveness_relay_free(liveness->relays);
     free(liveness->members);
