@@ -175,7 +175,7 @@ static void add_load(const struct admin *admin, struct admin_info *info, struct 
         for (size_t j = 0; (table = schema_table_at(schema, keyspace->name, j)) != NULL; j++) {
             struct engine_table_stats stats;
             if (!engine_table_stats(admin->options.engine, table->id, &stats)) continue;
-            info->load_bytes += stats.sstable_bytes + stats.memtable_bytes;
+            info->load_bytes += stats.sstable_bytes;
             info->memtable_bytes += stats.memtable_bytes;
         }
     }
