@@ -162,7 +162,8 @@ static struct mutation random_change(const struct table *table)
     struct mutation mutation = {.table = table,
                                 .key = partition_key_make(text("k", below(KEYS))),
                                 .deletion = DELETION_NONE};
-    // What a deletion takes of a counter depends on what was merged before it came, as in Cassandra.
+    // What a deletion takes of a counter depends on what was merged before it came, as in
+    // Cassandra.
     unsigned kind = table->is_counter ? 10 : below(20);
     if (kind == 0) mutation.deletion = random_deletion();
     if (kind < 4 && table->column_counts[COLUMN_STATIC] > 0)
