@@ -237,6 +237,25 @@ def test_a_cut_network_heals():
         r.ring("heal")
 
 
+def test_a_node_may_come_back_at_another_address():
+    with ring(ADDRESS, nodes=3, schema=True) as r:
+        r.kill(3)
+        path, moved = os.path.join(r.data(3), "helenus.yaml"), "127.0.77.59"
+        with open(path, encoding="utf-8") as lines:
+            text = lines.read()
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text.replace(r.addresses[2], moved))
+        r.restart(3)
+        r.addresses[2] = moved
+        wait_until(lambda: r.states(1)[3] == "UP" and r.states(2)[3] == "UP", 10, "the others found it again")
+        for node in (1, 2, 3):
+            with r.session(node=node) as session:
+                session.execute(quorum("UPDATE demo_ks.hashtags SET mentions = mentions + 1 WHERE hashtag = '#a' AND interval = 'ALL'",
+                                       "ALL"))
+                peers = session.execute("SELECT rpc_address FROM system.peers")
+                assert {str(row.rpc_address) for row in peers} == set(r.addresses) - {r.addresses[node - 1]}
+
+
 def test_clocks_may_differ():
     with ring(ADDRESS, nodes=3, schema=True) as r:
         before = json.loads(r.tool("info", "--json", node=2).stdout)["wall_us"]
