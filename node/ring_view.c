@@ -119,6 +119,21 @@ static void set_cell(struct grid *grid, size_t column, const char *text)
     (void)snprintf(grid->cells[grid->row_count][column], CELL_SIZE, "%s", text);
 }
 
+// Keyspaces that are replicated differently have no common answer to who owns how much.
+static bool owns_nothing_certain(const struct ring_view *view)
+{
+    return !view->info.owns_is_effective && view->info.keyspaces[0] != '\0';
+}
+
+static void format_owns(const struct ring_view *view, uint16_t member, int digits,
+                        char text[static CELL_SIZE])
+{
+    if (owns_nothing_certain(view))
+        (void)snprintf(text, CELL_SIZE, "?");
+    else
+        (void)snprintf(text, CELL_SIZE, "%.*f%%", digits, 100 * view->info.owns[member]);
+}
+
 // ---- status -------------------------------------------------------------------------------------
 
 static void add_status_row(const struct ring_view *view, uint16_t member, struct grid *grid)
@@ -136,7 +151,7 @@ static void add_status_row(const struct ring_view *view, uint16_t member, struct
     set_cell(grid, 2, load);
     (void)snprintf(text, sizeof text, "%zu", about->token_count);
     set_cell(grid, 3, text);
-    (void)snprintf(text, sizeof text, "%.1f%%", 100 * view->info.owns[member]);
+    format_owns(view, member, 1, text);
     set_cell(grid, 4, text);
     uuid_format(about->host_id, host_id);
     set_cell(grid, 5, host_id);
@@ -176,17 +191,18 @@ static void print_status_of(const struct ring_view *view, const char *data_cente
     free(grid.cells);
 }
 
-static void print_note(const struct ring_view *view)
+static void print_note(const struct ring_view *view, const char *indent)
 {
-    if (view->info.owns_is_effective || view->info.keyspaces[0] == '\0') return;
-    printf("Note: Non-system keyspaces don't have the same replication settings, effective "
-           "ownership information is meaningless\n");
+    if (!owns_nothing_certain(view)) return;
+    printf("%sNote: Non-system keyspaces don't have the same replication settings, effective "
+           "ownership information is meaningless\n",
+           indent);
 }
 
 void ring_view_print_status(const struct ring_view *view)
 {
     each_data_center(view, print_status_of);
-    print_note(view);
+    print_note(view, "");
 }
 
 static void print_member_json(const struct ring_view *view, uint16_t member)
@@ -231,11 +247,17 @@ static void print_ring_of(const struct ring_view *view, const char *data_center)
     for (size_t i = 0; i < topology->place_count; i++)
         if (strcmp(member_at(view, topology->places[i].member)->data_center, data_center) == 0)
             last = &topology->places[i];
-    printf("\nDatacenter: %s\n==========\n", data_center);
-    printf("%-16s%-12s%-7s%-8s%-16s%-20s%-44s\n", "Address", "Rack", "Status", "State", "Load",
-           "Owns", "Token");
+    int width = (int)strlen("Address");
+    for (uint16_t i = 0; i < member_count(view); i++) {
+        char host[ENV_ADDRESS_TEXT_SIZE];
+        ring_view_format_host(&member_at(view, i)->address, host);
+        if ((int)strlen(host) > width) width = (int)strlen(host);
+    }
+    printf("Datacenter: %s\n==========\n", data_center);
+    printf("%-*s  %-12s%-7s%-8s%-16s%-20s%-44s\n", width, "Address", "Rack", "Status", "State",
+           "Load", "Owns", "Token");
     // The ring is a ring: the last token stands before the first.
-    if (last != NULL) printf("%-79s%-44" PRId64 "\n", "", last->token.value);
+    if (last != NULL) printf("%-*s%-44" PRId64 "\n", width + 65, "", last->token.value);
     for (size_t i = 0; i < topology->place_count; i++) {
         const struct ring_place *place = &topology->places[i];
         const struct member *member = member_at(view, place->member);
@@ -243,8 +265,8 @@ static void print_ring_of(const struct ring_view *view, const char *data_center)
         char host[ENV_ADDRESS_TEXT_SIZE], load[RING_VIEW_SIZE_TEXT], owns[CELL_SIZE];
         ring_view_format_host(&member->address, host);
         format_load(view, place->member, load);
-        (void)snprintf(owns, sizeof owns, "%.2f%%", 100 * view->info.owns[place->member]);
-        printf("%-16s%-12s%-7s%-8s%-16s%-20s%-44" PRId64 "\n", host, member->rack,
+        format_owns(view, place->member, 2, owns);
+        printf("%-*s  %-12s%-7s%-8s%-16s%-20s%-44" PRId64 "\n", width, host, member->rack,
                is_up(view, place->member) ? "Up" : "Down", "Normal", load, owns,
                place->token.value);
     }
@@ -253,8 +275,10 @@ static void print_ring_of(const struct ring_view *view, const char *data_center)
 
 void ring_view_print_ring(const struct ring_view *view)
 {
+    printf("\n");
     each_data_center(view, print_ring_of);
-    print_note(view);
+    printf("\n");
+    print_note(view, "  ");
 }
 
 void ring_view_print_ring_json(const struct ring_view *view)
