@@ -295,6 +295,22 @@ START_TEST(a_silent_member_costs_all_a_timeout_and_quorum_nothing)
 }
 END_TEST
 
+// Lost on the way, while nobody is thought to be down.
+START_TEST(a_message_that_gets_lost_becomes_a_hint)
+{
+    struct messaging_fault lost = {.lost_per_1000 = 1000};
+    messaging_set_fault(world.members[0].messaging, 2, &lost);
+    ck_assert_int_eq(write_at(0, "key", "x", CONSISTENCY_QUORUM, NULL), COORDINATOR_OK);
+    ck_assert_int_eq(increment_at(0, "key", 3, CONSISTENCY_QUORUM, NULL), COORDINATOR_OK);
+    messaging_set_fault(world.members[0].messaging, 2, &(struct messaging_fault){0});
+    assert_has(2, "t", "key", "-");
+    ring_world_run(&world, 6, NULL);
+    assert_has(2, "t", "key", "x");
+    assert_has(2, "counts", "key", "3");
+    ck_assert_uint_gt(sim_world_marks(world.sim, ENV_MARK_DELIVERY_HINTED_LATE), 0);
+}
+END_TEST
+
 START_TEST(several_mutations_of_one_turn_leave_in_one_message)
 {
     struct written written[20];
@@ -526,6 +542,7 @@ int main(void)
     tcase_add_test(three, a_member_that_was_down_gets_its_hints);
     tcase_add_test(three, hints_outlive_their_keeper);
     tcase_add_test(three, a_silent_member_costs_all_a_timeout_and_quorum_nothing);
+    tcase_add_test(three, a_message_that_gets_lost_becomes_a_hint);
     tcase_add_test(three, several_mutations_of_one_turn_leave_in_one_message);
     tcase_add_test(three, what_waits_for_a_silent_member_is_bounded);
     tcase_add_test(three, a_disk_that_stalls_costs_quorum_nothing);
