@@ -148,6 +148,9 @@ static void delivery_group_send(struct delivery_group *group)
 static void delivery_groups_flush(struct env_task *task)
 {
     struct deliveries *all = CONTAINER_OF(task, struct deliveries, flush);
+    const struct coordinator *coordinator = CONTAINER_OF(all, struct coordinator, deliveries);
+    // The node stops: nothing leaves it any more, and nobody waits.
+    if (coordinator_messaging(coordinator) == NULL) return;
     while (all->open != NULL)
         delivery_group_send(all->open);
 }
