@@ -84,7 +84,7 @@ static void fill_local(const struct system_tables *tables, struct system_row *ro
 
 // ---- system.peers, system.peers_v2 --------------------------------------------------------------
 
-static void fill_peer(const struct system_tables *tables, const struct member *member, bool is_v2,
+static void fill_peer(const struct member *member, struct uuid version, bool is_v2,
                       struct system_row *row)
 {
     const struct env_address *address = &member->address, *rpc = &member->rpc_address;
@@ -99,9 +99,7 @@ static void fill_peer(const struct system_tables *tables, const struct member *m
     system_row_set_uuid(row, "host_id", member->host_id);
     system_row_set_text(row, "rack", member->rack);
     system_row_set_text(row, "release_version", SYSTEM_TABLES_RELEASE_VERSION);
-    // A change of the schema is done when all who live have it, and who comes back gets it before
-    // it serves anybody: ours is theirs, and drivers need not wait for agreement.
-    system_row_set_uuid(row, "schema_version", schema_version(metadata_schema(tables->metadata)));
+    system_row_set_uuid(row, "schema_version", version);
     set_tokens(row, member->tokens, member->token_count);
     system_row_end(row);
 }
@@ -112,10 +110,13 @@ static void fill_peers(const struct system_tables *tables, bool is_v2,
 {
     const struct topology *topology = metadata_topology(tables->metadata);
     if (topology == NULL) return;
+    // A change of the schema is done when all who live have it, and who comes back gets it before
+    // it serves anybody: ours is theirs, and drivers need not wait for agreement.
+    struct uuid version = schema_version(metadata_schema(tables->metadata));
     for (uint16_t i = 0; i < topology->member_count; i++) {
         if (uuid_equals(topology->members[i].host_id, tables->identity->host_id)) continue;
         struct system_row row = *empty;
-        fill_peer(tables, &topology->members[i], is_v2, &row);
+        fill_peer(&topology->members[i], version, is_v2, &row);
     }
 }
 
