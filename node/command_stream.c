@@ -157,6 +157,19 @@ static const struct command resume_command = {
     .operands_max = 1,
 };
 
+static const struct command audit_command = {
+    .name = "stream audit",
+    .usage = "[options] NAME",
+    .summary = "Compares a resting job's counts with what its batches added",
+    .text =
+        "NAME is the job's name or id. Reads the job's own counter shards in all its tables at\n"
+        "QUORUM; their sum must be the total that the log has. Ends with 1 when it is not.",
+    .specs = stop_specs,
+    .spec_count = sizeof stop_specs / sizeof *stop_specs,
+    .operands_min = 1,
+    .operands_max = 1,
+};
+
 static int stream_bad_ring(const struct command *command, const char *ring)
 {
     struct error error;
@@ -179,6 +192,8 @@ static int stream_ask(const struct command *command, int argc, char **argv)
     if (env_uv_create(&env, &error) != STATUS_OK) return command_fail(command->name, &error);
     if (command == &list_command)
         code = job_client_list(env, &client);
+    else if (command == &audit_command)
+        code = job_client_audit(env, &client, operands.items[0]);
     else
         code = job_client_mark(env, &client,
                                command == &stop_command   ? JOB_STOP
@@ -294,7 +309,8 @@ static int stream_worker(int argc, char **argv)
 int command_stream(int argc, char **argv)
 {
     static const struct command *const commands[] = {&run_command,  &submit_command, &list_command,
-                                                     &halt_command, &resume_command, &stop_command};
+                                                     &halt_command, &resume_command, &stop_command,
+                                                     &audit_command};
     const char *name = argc > 0 ? argv[0] : "";
     if (strcmp(name, "run") == 0) return stream_run(&run_command, argc - 1, argv + 1);
     if (strcmp(name, "submit") == 0) return stream_run(&submit_command, argc - 1, argv + 1);

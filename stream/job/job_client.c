@@ -268,3 +268,27 @@ int job_client_mark(struct env *env, const struct job_client_options *options,
                  name);
     return 0;
 }
+
+// ---- audit -------------------------------------------------------------------------------------
+
+int job_client_audit(struct env *env, const struct job_client_options *options, const char *name)
+{
+    struct buffer payload, answer;
+    struct error error;
+    buffer_init(&payload, MIB);
+    buffer_init(&answer, TRANSPORT_MESSAGE_SIZE_MAX);
+    buffer_put_vint_bytes(&payload, slice_of_text(name));
+    enum status status =
+        job_client_ask(env, &options->ring, JOB_AUDIT, buffer_slice(&payload), &answer, &error);
+    struct cursor cursor = cursor_make(buffer_slice(&answer));
+    uint64_t logged = cursor_u64(&cursor), counted = cursor_u64(&cursor);
+    uint64_t cells = cursor_vint(&cursor);
+    if (status == STATUS_OK && cursor.failed)
+        status = error_set(&error, STATUS_MALFORMED, "the node's answer makes no sense");
+    buffer_deinit(&payload);
+    buffer_deinit(&answer);
+    if (status != STATUS_OK) return job_client_fail("audit", options, &error);
+    (void)printf("%s: the log has %" PRIu64 ", %" PRIu64 " cells have %" PRIu64 ": %s\n", name,
+                 logged, cells, counted, logged == counted ? "exact" : "WRONG");
+    return logged == counted ? 0 : 1;
+}

@@ -22,5 +22,7 @@ int job_client_list(struct env *env, const struct job_client_options *options);
 // STOP, HALT or RESUME.
 int job_client_mark(struct env *env, const struct job_client_options *options,
                     enum job_message type, const char *name);
+// AUDIT. Exit code 1 as well when the counts are not what the log says.
+int job_client_audit(struct env *env, const struct job_client_options *options, const char *name);
 
 #endif

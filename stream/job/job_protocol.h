@@ -13,6 +13,7 @@
 //     FETCH   job 16
 //     RESUME  name or id, as text, vbytes
 //     HALT    the same
+//     AUDIT   the same
 //
 //     batch   = number uv | ts zv | sources uv × (from uv | to uv) | input hash u64 | sums hash u64
 //     targets = uv × (keyspace vbytes | table vbytes | columns uv × vbytes)
@@ -24,7 +25,8 @@
 // Every answer begins: status u8 | text vbytes. When the status is OK more follows: SUBMIT has the
 // job, each output's columns and the ring, BATCH the log's number, TASK the report (n uv | cut u64
 // | cells uv | hash u64), LIST jobs until the end: name vbytes | job | tables uv × vbytes; none
-// when there are no more; RING the ring; FETCH submission 16 | name vbytes | script.
+// when there are no more; RING the ring; FETCH submission 16 | name vbytes | script;
+// AUDIT the log's total u64 | the tables' u64 | cells uv.
 //
 // `log` is the number of the metadata log at the node `home` that recorded the batch: a reducer on
 // another node that is behind it catches up first (invariant 11).
@@ -50,7 +52,8 @@ enum job_message {
     JOB_RING,
     JOB_FETCH,
     JOB_RESUME,
-    JOB_HALT
+    JOB_HALT,
+    JOB_AUDIT
 };
 
 // Bytes of cells in one PART.

@@ -176,8 +176,7 @@ void job_records_list(struct job_service *service, struct transport_connection *
     job_service_catch_up(operation, request, job_records_list_now);
 }
 
-static const struct job *job_records_find_named(const struct job_service *service,
-                                                struct slice text)
+const struct job *job_records_find(const struct job_service *service, struct slice text)
 {
     char name[JOB_NAME_SIZE_MAX] = {0};
     if (text.size >= sizeof name) return NULL;
@@ -202,7 +201,7 @@ static void job_records_mark(struct job_service_operation *operation, struct cur
     struct job_mark mark = {.state = JOB_OPEN};
     if (bytes->failed || cursor_left(bytes) > 0)
         status = error_set(&error, STATUS_INVALID, "a request that makes no sense");
-    else if ((job = job_records_find_named(service, name)) == NULL)
+    else if ((job = job_records_find(service, name)) == NULL)
         status = error_set(&error, STATUS_NOT_FOUND, "there is no job '%.*s'", (int)name.size,
                            name.data);
     else if (job->state != JOB_OPEN)

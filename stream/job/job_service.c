@@ -52,6 +52,7 @@ static void job_service_end_if_idle(struct job_service *service);
 
 static void job_service_free_operation(struct job_service_operation *operation)
 {
+    job_audit_free(operation->audit);
     arena_deinit(&operation->arena);
     free(operation);
 }
@@ -192,6 +193,9 @@ static void job_service_request(void *context, struct transport_connection *conn
         break;
     case JOB_FETCH:
         job_records_fetch(service, connection, id, &bytes);
+        break;
+    case JOB_AUDIT:
+        job_audit_request(service, connection, id, payload);
         break;
     case JOB_RESUME:
         job_records_resume(service, connection, id, payload);

@@ -4,6 +4,7 @@
 //     job_submit.c    SUBMIT: a job begins or goes on
 //     job_records.c   BATCH, DONE, STOP, LIST, RING: the metadata log
 //     job_tasks.c     PART, TASK: sums to reducers
+//     job_audit.c     AUDIT: counts against the log
 #ifndef STREAM_JOB_SERVICE_STATE_H
 #define STREAM_JOB_SERVICE_STATE_H
 
@@ -44,6 +45,7 @@ struct job_service_operation {
     struct slice request; // In the arena.
     uint64_t log_number, give_up_ns;
     struct env_timer timer;
+    struct job_audit *audit; // AUDIT's, else NULL.
     struct arena arena;
 };
 
@@ -124,6 +126,16 @@ void job_records_fetch(struct job_service *service, struct transport_connection 
 void job_records_ring(struct job_service *service, struct transport_connection *connection,
                       uint64_t id, struct cursor *bytes);
 void job_records_put_ring(const struct job_service *service, struct buffer *answer);
+
+// The newest of this name, or the one of this id; NULL.
+const struct job *job_records_find(const struct job_service *service, struct slice text);
+
+// ---- job_audit.c
+
+struct job_audit;
+void job_audit_request(struct job_service *service, struct transport_connection *connection,
+                       uint64_t id, struct slice request);
+void job_audit_free(struct job_audit *audit);
 
 // ---- job_tasks.c
 

@@ -139,6 +139,7 @@ void reducer_abandon(struct reducer *reducer)
     while (reducer->slices != NULL) {
         struct reducer_slice *slice = reducer->slices;
         reducer->slices = slice->next;
+        coordinator_read_abandon(&slice->read);
         arena_deinit(&slice->arena);
         free(slice);
     }

@@ -78,11 +78,18 @@ struct shuffle *shuffle_create(struct env *env, uint64_t timeout_ns,
 
 // ---- Faults ------------------------------------------------------------------------------------
 
-static void shuffle_disconnect(struct shuffle_member *member)
+static void shuffle_drop(struct shuffle_member *member)
 {
     transport_client_destroy(member->client);
     member->client = NULL;
     member->is_open = member->is_asked = false;
+}
+
+// A connection that is being made may be of use still; and a process that dies meanwhile would
+// leave what is destroyed now to nobody.
+static void shuffle_disconnect(struct shuffle_member *member)
+{
+    if (member->is_open) shuffle_drop(member);
 }
 
 static void shuffle_fail(struct shuffle_member *member, bool is_lost, const struct error *error)
@@ -291,7 +298,7 @@ static void shuffle_ended(void *context, enum status status)
 {
     struct shuffle_member *member = context;
     bool was_open = member->is_open;
-    shuffle_disconnect(member);
+    shuffle_drop(member);
     member->waiting_count = 0;
     if (member->state == MEMBER_OUT || member->state == REPORTED || member->state == PAUSED) return;
     if (was_open)
@@ -304,7 +311,6 @@ static void shuffle_connect(struct shuffle_member *member)
 {
     static const struct transport_client_events events = {shuffle_connected, shuffle_ended};
     struct shuffle *shuffle = member->shuffle;
-    member->heard_ns = env_monotonic_ns(shuffle->env);
     member->waiting_count = 0;
     member->client = transport_client_create(shuffle->env, &member->address, shuffle->timeout_ns,
                                              &events, member);
@@ -316,6 +322,7 @@ static void shuffle_begin(struct shuffle_member *member)
     if (member->client != NULL && (member->waiting_count > 0 || member->state == SETTLING))
         shuffle_disconnect(member);
     member->state = CONNECTING;
+    member->heard_ns = env_monotonic_ns(member->shuffle->env);
     if (member->client == NULL)
         shuffle_connect(member);
     else if (member->is_open)
@@ -460,7 +467,7 @@ void shuffle_start(struct shuffle *shuffle, const struct shuffle_task *task,
         if (!cut_has(cut, i) || member->state != MEMBER_OUT) continue;
         struct env_address address = ring->members[i].address;
         if (member->client != NULL && memcmp(&member->address, &address, sizeof address) != 0)
-            shuffle_disconnect(member);
+            shuffle_drop(member);
         member->address = address;
         member->pause_ns = SHUFFLE_PAUSE_MIN_NS;
         shuffle_begin(member);

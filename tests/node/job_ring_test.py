@@ -180,3 +180,23 @@ def test_a_submitted_job_halts_and_resumes():
         assert "no such luck" in job_named(r, "fails")["note"], job_named(r, "fails")
         stream(r, 1, "stop", "fails")
         assert job_named(r, "fails")["state"] == "stopped"
+
+
+def test_an_audit_finds_what_was_added_or_lost():
+    data, expected = shared(DATA["btc"][0]), truth(shared(DATA["btc"][1]))
+    largest = max(expected, key=expected.get)[0].replace("'", "''")
+    with ring(ADDRESS, schema=True, nodes=3) as r:
+        stream(r, 1, "run", "--name", "whole", JOB, data)
+        r.cqlsh("UPDATE demo_ks.hashtags SET mentions = mentions + 5 WHERE hashtag = 'client' AND interval = 'ALL'")
+        for node in (1, 2, 3):  # What clients add is no job's.
+            assert "exact" in stream(r, node, "audit", "whole").stdout
+        job = start_job(r, 2, "half", data)
+        wait_for_batches(r, "half", 5)
+        said = stream(r, 3, "audit", "half", check=False)
+        assert said.returncode == 0 or "at work" in said.stderr, said
+        assert job.wait(60) == 0
+        assert "exact" in stream(r, 3, "audit", "half").stdout
+        # The job has finished, so its table may be deleted from: and then it is not what the job counted.
+        r.cqlsh(f"DELETE FROM demo_ks.hashtags WHERE hashtag = '{largest}'")
+        said = stream(r, 1, "audit", "half", check=False)
+        assert said.returncode == 1 and "WRONG" in said.stdout, said
