@@ -1,13 +1,16 @@
 // The proposer: one conditional statement or serial read; its states are drawn in paxos.h.
 //
-// What may be decided without our knowing: a proposal of ours that some acceptor took, or may have
-// taken, and that then lost against a higher ballot. Others may finish it. So the next PREPARE
-// looks for it, by its origin:
+// What may be decided without our knowing: proposals of ours that some acceptor took, or may have
+// taken, and that then lost against a higher ballot. Others may finish them. They are remembered by
+// their origins, and the next PREPARE looks for them:
 //
-//     committed, or accepted by one of the quorum   it was (or now will be) decided
-//     no commit with a higher ballot than ours      it was not and never will be: whoever goes
-//                                                   beyond our ballot first commits what it finds
-//     else                                          nobody can tell: is_uncertain
+//     committed, or the newest that a promise told of   it was (or now will be) decided
+//     a commit is newer than one of them                nobody can tell: is_uncertain
+//     else                                              not decided yet, but others may still
+//                                                       find it where we did not look
+//
+// They are dead only when a quorum took another proposal of ours, with a higher ballot: whoever
+// prepares from then on finds that one.
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/env_marks.h"
@@ -19,6 +22,8 @@
 
 #define BACKOFF_MIN_NS (2 * PAXOS_NS_PER_MS)
 #define BACKOFF_MAX_NS (100 * PAXOS_NS_PER_MS)
+
+enum { OWN_ORIGINS_MAX = 8 }; // One more is not made: nobody can tell what became of the others.
 
 enum attempt_state {
     ATTEMPT_REFUSED, // Not started: too few replicas are alive.
@@ -54,7 +59,9 @@ struct paxos_attempt {
     struct paxos_proposal accepted, committed; // The newest that the promises told of.
     size_t committed_count;                    // How many of them have `committed`.
     struct paxos_proposal proposal;            // On its way.
-    struct ballot own_origin; // Of a proposal of ours that may be decided without us; or none.
+    // Of proposals of ours that may be decided without us, the oldest first.
+    struct ballot own_origins[OWN_ORIGINS_MAX];
+    size_t own_count;
 };
 
 static void attempt_prepare(struct paxos_attempt *attempt);
@@ -119,7 +126,7 @@ static void attempt_finish(struct paxos_attempt *attempt, enum coordinator_outco
 {
     struct paxos_cas *cas = attempt->cas;
     cas->result.outcome = outcome;
-    if (outcome != COORDINATOR_OK && !ballot_is_none(attempt->own_origin)) {
+    if (outcome != COORDINATOR_OK && attempt->own_count > 0) {
         cas->is_uncertain = true;
         env_mark(attempt->paxos->env, ENV_MARK_PAXOS_UNCERTAIN);
     }
@@ -228,23 +235,27 @@ static void attempt_note_promise(struct paxos_attempt *attempt, const struct pax
     attempt->committed_count = 1;
 }
 
-// What became of a proposal of ours that may have been taken. True: the attempt goes on elsewhere.
+static bool attempt_is_own(const struct paxos_attempt *attempt, struct ballot origin)
+{
+    for (size_t i = 0; i < attempt->own_count; i++)
+        if (ballot_compare(attempt->own_origins[i], origin) == 0) return true;
+    return false;
+}
+
+// What became of proposals of ours that may have been taken. True: the attempt goes on elsewhere.
 static bool attempt_look_for_own(struct paxos_attempt *attempt)
 {
-    if (ballot_is_none(attempt->own_origin)) return false;
-    if (ballot_compare(attempt->committed.origin, attempt->own_origin) == 0) {
+    if (attempt->own_count == 0) return false;
+    if (attempt_is_own(attempt, attempt->committed.origin)) {
         env_mark(attempt->paxos->env, ENV_MARK_PAXOS_FOUND_OWN);
         attempt->proposal = attempt->committed;
         attempt_commit(attempt, ATTEMPT_COMMITTING, attempt->cas->commit_consistency);
         return true;
     }
-    if (ballot_compare(attempt->committed.ballot, attempt->own_origin) > 0) {
+    if (ballot_compare(attempt->committed.ballot, attempt->own_origins[0]) > 0) {
         attempt_time_out(attempt);
         return true;
     }
-    if (ballot_compare(attempt->accepted.origin, attempt->own_origin) != 0 ||
-        ballot_compare(attempt->accepted.ballot, attempt->committed.ballot) <= 0)
-        attempt->own_origin = (struct ballot){0};
     return false;
 }
 
@@ -265,7 +276,7 @@ static void attempt_promised(struct paxos_attempt *attempt)
         env_mark(attempt->paxos->env, ENV_MARK_PAXOS_FINISHING);
         attempt->proposal = attempt->accepted;
         attempt->proposal.ballot = attempt->ballot;
-        bool is_own = !ballot_is_none(attempt->own_origin);
+        bool is_own = attempt_is_own(attempt, attempt->accepted.origin);
         attempt_send_proposal(attempt, is_own ? ATTEMPT_PROPOSING : ATTEMPT_FINISHING);
         return;
     }
@@ -284,6 +295,7 @@ static void attempt_promised(struct paxos_attempt *attempt)
 static void attempt_accepted(struct paxos_attempt *attempt)
 {
     paxos_round_cancel(&attempt->round);
+    attempt->own_count = 0;
     if (attempt->state == ATTEMPT_FINISHING)
         attempt_commit(attempt, ATTEMPT_FINISHING_COMMITTING, attempt->cas->read_consistency);
     else if (attempt->proposal.change.size == 0)
@@ -300,7 +312,7 @@ static void attempt_commit_done(struct paxos_commit_owner *owner,
     bool is_ok = result->outcome == COORDINATOR_OK;
     if (attempt->state == ATTEMPT_COMMITTING) {
         // It was decided: whatever happens to the commit, it is there.
-        attempt->own_origin = (struct ballot){0};
+        attempt->own_count = 0;
         cas->is_committing = !is_ok;
         if (!is_ok) cas->result = *result;
         attempt_finish(attempt, result->outcome);
@@ -324,8 +336,11 @@ static bool attempt_is_preparing(const struct paxos_attempt *attempt)
 // A proposal of ours that changes something, and that somebody took or may have taken.
 static void attempt_note_own(struct paxos_attempt *attempt)
 {
-    if (attempt->state == ATTEMPT_PROPOSING && attempt->proposal.change.size > 0)
-        attempt->own_origin = attempt->proposal.origin;
+    if (attempt->state != ATTEMPT_PROPOSING || attempt->proposal.change.size == 0 ||
+        attempt_is_own(attempt, attempt->proposal.origin))
+        return;
+    ASSERT(attempt->own_count < OWN_ORIGINS_MAX);
+    attempt->own_origins[attempt->own_count++] = attempt->proposal.origin;
 }
 
 // No quorum any more.
@@ -339,7 +354,7 @@ static void attempt_lost(struct paxos_attempt *attempt)
             return;
         attempt_note_own(attempt);
     }
-    if (attempt->no_count > 0) {
+    if (attempt->no_count > 0 && attempt->own_count < OWN_ORIGINS_MAX) {
         attempt_back_off(attempt);
     } else if (!attempt->has_fault) {
         attempt_time_out(attempt);
@@ -489,7 +504,7 @@ void paxos_cas_propose(struct paxos_cas *cas, const struct mutation *mutations, 
 void paxos_cas_cancel(struct paxos_cas *cas)
 {
     if (cas->attempt == NULL) return;
-    cas->is_uncertain = !ballot_is_none(cas->attempt->own_origin);
+    cas->is_uncertain = cas->attempt->own_count > 0;
     attempt_leave(cas->attempt);
     attempt_free(cas->attempt);
 }

@@ -20,9 +20,9 @@ enum { CLIENTS_MAX = 32, KEYS_MAX = 4, EVENTS_MAX = 20000, NUMBERS_MAX = 20000 }
 
 // What one operation was, for the check.
 struct event {
-    unsigned key;
+    unsigned key, id;
     bool is_update, is_done, is_uncertain;
-    long seen;           // The number that it found. Updated to seen + 1 if `is_done`.
+    long seen;           // The number that it found, or made seen + 1 of.
     uint64_t begin, end; // Turns of the world.
 };
 
@@ -42,6 +42,8 @@ static size_t client_count;
 static struct event events[EVENTS_MAX];
 static size_t event_count;
 static unsigned last_id;
+static long numbers[EVENTS_MAX * 2];           // … and which number an update made.
+static int storm_seed;                         // PAXOS_SEED=… PAXOS_SEEDS=1 repeats it.
 static unsigned owners[KEYS_MAX][NUMBERS_MAX]; // Which update was seen to have made a number.
 
 // ---- One operation ------------------------------------------------------------------------------
@@ -62,7 +64,7 @@ static void client_restart(struct coordinator_read *read)
     client->event.seen = 0;
 }
 
-// Each number was made by one update, and an update that is still asking has made none.
+// Each number was made by one update, and each update made one number.
 static void client_note(struct client *client, const char *text)
 {
     char *end;
@@ -70,10 +72,12 @@ static void client_note(struct client *client, const char *text)
     unsigned id = (unsigned)strtoul(end + 1, NULL, 10);
     ck_assert_int_lt(client->event.seen, NUMBERS_MAX);
     unsigned *owner = &owners[client->event.key][client->event.seen];
-    ck_assert_msg(*owner == 0 || *owner == id, "key %u: %ld was made by %u and by %u",
-                  client->event.key, client->event.seen, *owner, id);
-    ck_assert_msg(id != client->id, "key %u: update %u was applied and goes on", client->event.key,
-                  id);
+    ck_assert_msg(*owner == 0 || *owner == id, "seed %d, key %u: %ld was made by %u and by %u",
+                  storm_seed, client->event.key, client->event.seen, *owner, id);
+    ck_assert_msg(numbers[id] == 0 || numbers[id] == client->event.seen,
+                  "seed %d, key %u: update %u made %ld and %ld", storm_seed, client->event.key, id,
+                  numbers[id], client->event.seen);
+    numbers[id] = client->event.seen;
     *owner = id;
 }
 
@@ -165,8 +169,8 @@ static void client_start(struct client *client, size_t member, unsigned key, boo
                                               CONSISTENCY_QUORUM};
     *client = (struct client){.member = member, .is_busy = true, .id = ++last_id};
     (void)snprintf(client->key, sizeof client->key, "key%u", key);
-    client->event =
-        (struct event){.key = key, .is_update = is_update, .begin = sim_world_turn(world.sim)};
+    client->event = (struct event){
+        .id = client->id, .key = key, .is_update = is_update, .begin = sim_world_turn(world.sim)};
     client->cas = (struct paxos_cas){
         .ready = client_ready,
         .done = client_done,
@@ -214,25 +218,31 @@ static void check_key(unsigned key, long last)
         if (events[i].key != key) continue;
         if (events[i].is_uncertain && events[i].is_update) uncertain++;
         if (!events[i].is_done) continue;
-        if (events[i].is_update) updates++;
         done[count++] = events[i];
+        if (!events[i].is_update) continue;
+        updates++;
+        // Which of its tries it was that got through is seen from what came next.
+        ck_assert_msg(numbers[events[i].id] != 0, "seed %d, key %u: update %u was lost", storm_seed,
+                      key, events[i].id);
+        done[count - 1].seen = numbers[events[i].id] - 1;
     }
     ck_assert_msg(updates <= last && last <= updates + uncertain,
-                  "key %u: %ld updates and %ld uncertain ones became %ld", key, updates, uncertain,
-                  last);
+                  "seed %d, key %u: %ld updates and %ld uncertain ones became %ld", storm_seed, key,
+                  updates, uncertain, last);
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < count; k++) {
             if (done[i].end >= done[k].begin) continue;
             ck_assert_msg(value_behind(&done[i]) <= done[k].seen,
-                          "key %u: %ld was seen after %ld was there", key, done[k].seen,
-                          value_behind(&done[i]));
+                          "seed %d, key %u: %ld was seen after %ld was there", storm_seed, key,
+                          done[k].seen, value_behind(&done[i]));
         }
     }
     qsort(done, count, sizeof done[0], compare_by_seen);
     long before = -1;
     for (size_t i = 0; i < count; i++) {
         if (!done[i].is_update) continue;
-        ck_assert_msg(done[i].seen != before, "key %u: two updates of %ld", key, before);
+        ck_assert_msg(done[i].seen != before, "seed %d, key %u: two updates of %ld", storm_seed,
+                      key, before);
         before = done[i].seen;
     }
 }
@@ -240,8 +250,10 @@ static void check_key(unsigned key, long last)
 static void open_world(size_t count, uint64_t seed)
 {
     client_count = event_count = 0;
+    last_id = 0;
     memset(clients, 0, sizeof clients);
     memset(owners, 0, sizeof owners);
+    memset(numbers, 0, sizeof numbers);
     ring_world_open(&world,
                     &(struct ring_world_options){.count = count, .factor = 3, .seed = seed});
     for (size_t i = 0; i < count; i++)
@@ -322,6 +334,7 @@ START_TEST(what_a_dead_proposer_left_is_finished_or_never_seen)
         struct event event = run_one(0, 0, true);
         ck_assert(event.is_done);
         ck_assert_int_eq(event.seen, seen);
+        ck_assert_int_eq(run_one(1, 0, false).seen, seen + 1);
         check_key(0, seen + 1);
         ring_world_close(&world);
     }
@@ -449,10 +462,12 @@ static void storm(size_t members, uint64_t seed, int turns)
 
 START_TEST(registers_are_linearizable_in_a_storm)
 {
-    const char *text = getenv("PAXOS_SEEDS");
-    int seeds = text == NULL ? 10 : atoi(text);
-    for (int seed = 1; seed <= seeds; seed++)
+    const char *first = getenv("PAXOS_SEED"), *count = getenv("PAXOS_SEEDS");
+    int seed = first == NULL ? 1 : atoi(first), seeds = count == NULL ? 10 : atoi(count);
+    for (int end = seed + seeds; seed < end; seed++) {
+        storm_seed = seed;
         storm(seed % 3 == 0 ? 5 : 3, 1000 + (uint64_t)seed, 300);
+    }
 }
 END_TEST
 
