@@ -68,6 +68,7 @@ struct ring_workload {
     size_t slot_count, busy_count;
     struct ring_slot slots[SLOTS_MAX];
     uint64_t submitted, last_stamp;
+    bool much_ddl, much_paxos;
     uint64_t think_ns; // The longest pause between two operations of a slot.
     struct change *changes;
     size_t change_capacity;
@@ -339,15 +340,23 @@ static const uint16_t weights[WORKLOAD_KIND_COUNT] = {
     [WORKLOAD_UPDATE_IF] = 60,    [WORKLOAD_READ_SERIAL] = 30,
 };
 
+static uint64_t weight_of(const struct ring_workload *workload, size_t kind)
+{
+    bool is_ddl = kind >= WORKLOAD_CREATE_TABLE && kind <= WORKLOAD_DROP_TABLE;
+    bool is_conditional_too = is_conditional((enum workload_kind)kind);
+    bool often = (is_ddl && workload->much_ddl) || (is_conditional_too && workload->much_paxos);
+    return (uint64_t)weights[kind] * (often ? 10 : 1);
+}
+
 static enum workload_kind pick_kind(struct ring_workload *workload)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < WORKLOAD_KIND_COUNT; i++)
-        sum += weights[i];
+        sum += weight_of(workload, i);
     uint64_t at = below(workload, sum);
     size_t kind = 0;
-    for (; at >= weights[kind]; kind++)
-        at -= weights[kind];
+    for (; at >= weight_of(workload, kind); kind++)
+        at -= weight_of(workload, kind);
     return (enum workload_kind)kind;
 }
 
@@ -557,7 +566,8 @@ static void operation_is_done(struct workload_operation *operation, enum workloa
     check_refusal(slot, outcome);
     if (operation->table == WORKLOAD_TRUNCATED) {
         workload->truncation.busy--;
-        if (outcome != WORKLOAD_NOT_SENT) workload->truncation.quiet_since_ns = now(workload);
+        if (outcome == WORKLOAD_DONE || outcome == WORKLOAD_UNKNOWN)
+            workload->truncation.quiet_since_ns = now(workload);
     }
     if (is_conditional(operation->kind))
         end_conditional(slot, outcome);
@@ -859,6 +869,8 @@ struct ring_workload *ring_workload_create(struct sim_world *sim,
     workload->model = model_create(WORKLOAD_TABLE_COUNT);
     workload->history = linearizable_create(REGISTERS);
     workload->slot_count = 2 + below(workload, SLOTS_MAX - 1);
+    workload->much_ddl = chance(workload, 0.15);
+    workload->much_paxos = chance(workload, 0.15);
     workload->think_ns = NS_PER_MS << below(workload, 9);
     for (size_t i = 0; i < SLOTS_MAX; i++)
         workload->slots[i].workload = workload;

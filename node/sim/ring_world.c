@@ -40,7 +40,7 @@ struct ring_world_node {
 };
 
 // A wrong that ends after a time.
-enum trouble_kind { TROUBLE_LINK, TROUBLE_FULL, TROUBLE_MESSAGES, TROUBLE_TIME };
+enum trouble_kind { TROUBLE_LINK, TROUBLE_FULL, TROUBLE_MESSAGES, TROUBLE_TIME, TROUBLE_POWER };
 struct trouble {
     struct sim_call call;
     struct ring_world *world;
@@ -69,7 +69,9 @@ struct ring_world {
     int replication_factor;
     struct ring_world_node nodes[NODES_MAX];
     struct trouble *troubles;
-    bool in_storm, is_healing, is_over, is_compared;
+    bool in_storm, is_healing, is_over;
+    // Whether a hint was made before a truncation is told by clocks, as in Cassandra.
+    bool clocks_are_right;
     uint64_t heals;
     struct ring_world_node *late_node; // It starts when all others have run for a while.
     uint64_t last_wrong_ns, disk_faults, full_disks, crippling_faults;
@@ -269,11 +271,22 @@ static void flush_node(void *context, size_t index)
 
 // ---- Troubles ----------------------------------------------------------------------------------
 
+static void lose_power(struct ring_world *world)
+{
+    uint64_t kind = below(world, 3);
+    for (size_t i = 0; i < world->count; i++)
+        if (kind == 0 || (kind == 1 && chance(world, 0.6)))
+            sim_machine_crash(world->nodes[i].machine);
+    if (kind == 2) sim_machine_crash(world->nodes[below(world, world->count)].machine);
+    note_wrong(world);
+}
+
 static void end_trouble(struct trouble *trouble)
 {
     struct ring_world *world = trouble->world;
     struct ring_world_node *a = &world->nodes[trouble->a], *b = &world->nodes[trouble->b];
     if (trouble->kind == TROUBLE_LINK) sim_network_heal(a->machine, b->machine);
+    if (trouble->kind == TROUBLE_POWER && !world->is_healing && !world->is_over) lose_power(world);
     if (trouble->kind == TROUBLE_FULL) sim_machine_set_full(a->machine, false);
     if (trouble->kind == TROUBLE_MESSAGES && a->node != NULL && !a->is_stopping &&
         sim_process_is_alive(a->env))
@@ -366,14 +379,13 @@ static void spoil_messages(struct ring_world *world, size_t a, size_t b)
     begin_trouble(world, TROUBLE_MESSAGES, a, b, duration(world));
 }
 
-static void lose_power(struct ring_world *world)
+// Everything is written and seen, and nothing synced, when power is lost everywhere or almost.
+static void lose_unsynced(struct ring_world *world)
 {
-    uint64_t kind = below(world, 3);
+    uint64_t until_ns = 20 * NS_PER_MS + below(world, 400 * NS_PER_MS);
     for (size_t i = 0; i < world->count; i++)
-        if (kind == 0 || (kind == 1 && chance(world, 0.6)))
-            sim_machine_crash(world->nodes[i].machine);
-    if (kind == 2) sim_machine_crash(world->nodes[below(world, world->count)].machine);
-    note_wrong(world);
+        if (chance(world, 0.8)) sim_machine_set_slow(world->nodes[i].machine, until_ns);
+    begin_trouble(world, TROUBLE_POWER, 0, 0, 1 + below(world, until_ns));
 }
 
 static void make_trouble(struct ring_world *world)
@@ -410,6 +422,7 @@ static void make_trouble(struct ring_world *world)
         note_wrong(world);
     }
     if (chance(world, style->power / 8)) lose_power(world);
+    if (chance(world, style->power / 4)) lose_unsynced(world);
 }
 
 static void trouble_comes(struct sim_call *call)
@@ -525,7 +538,8 @@ static void heal(void *context)
     world->in_storm = false;
     // Hints for this one are on their way when the table that rested is truncated.
     world->late_node = NULL;
-    if (world->count > 1 && ring_workload_wants_truncation(world->workload) && chance(world, 0.6))
+    if (world->count > 1 && ring_workload_wants_truncation(world->workload) &&
+        world->clocks_are_right)
         world->late_node = find_absent(world);
     sim_world_cancel(world->sim, &world->weather_call);
     sim_world_cancel(world->sim, &world->trouble_call);
@@ -637,6 +651,8 @@ static void make_nodes(struct ring_world *world)
     config.file_cache_size_mib = 1;
     choose_timeouts(world, &config);
     choose_hints(world, &config);
+    bool is_skewed = chance(world, 0.3);
+    world->clocks_are_right = !is_skewed && world->style.clocks == 0;
     for (size_t i = 0; i < world->count; i++) {
         struct ring_world_node *node = &world->nodes[i];
         char name[32];
@@ -646,7 +662,7 @@ static void make_nodes(struct ring_world *world)
         node->machine = sim_machine_create(world->sim, name);
         node->config = config;
         make_address(i, node->config.listen_address);
-        if (chance(world, 0.3))
+        if (is_skewed)
             sim_machine_jump_clock(node->machine, (int64_t)below(world, 4000000) - 2000000);
     }
     make_directories(world);
@@ -702,6 +718,7 @@ struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint6
 void ring_world_begin(struct ring_world *world, const double chances[SIM_FAULT_COUNT])
 {
     memcpy(world->chances, chances, sizeof world->chances);
+    if (chances[SIM_FAULT_CLOCK_JUMP] > 0) world->clocks_are_right = false;
     set_chances(world, false);
     for (size_t i = 0; i < world->count; i++)
         start_later(&world->nodes[i], below(world, 20 * NS_PER_MS));

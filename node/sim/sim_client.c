@@ -196,6 +196,13 @@ static void go_on_setting_up(struct sim_connection *connection)
     struct cql_client_request *request = &connection->set_up_request;
     size_t set_up_count = clients->set_up_count;
     if (clients->tables_made && connection->step < set_up_count) connection->step = set_up_count;
+    // In a ring one of them makes the tables: that one exists at one node, which is all that IF NOT
+    // EXISTS asks for, does not say that the others know it.
+    if (connection->step < set_up_count && set_up_count == SET_UP_COUNT &&
+        connection != clients->connections) {
+        connect_later(connection);
+        return;
+    }
     if (connection->step < set_up_count) {
         char text[256];
         const char *format = set_up[connection->step];
