@@ -83,6 +83,20 @@ static enum status write_pid(struct env *env, const char *directory, struct erro
     return ring_write_text(env, path, text, error);
 }
 
+// A directory with one of these files was durable before they were written.
+static enum status make_directory(struct env *env, const char *directory, struct error *error)
+{
+    static const char *const names[] = {"members", "identity"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[RING_PATH_SIZE + 16];
+        bool exists, is_dir;
+        (void)snprintf(path, sizeof path, "%s/%s", directory, names[i]);
+        if (env_path_exists(env, path, &exists, &is_dir, NULL) == STATUS_OK && exists)
+            return STATUS_OK;
+    }
+    return ring_make_directories(env, directory, error);
+}
+
 static enum status start(struct running *running, const struct node_options *options,
                          struct error *error)
 {
@@ -93,8 +107,7 @@ static enum status start(struct running *running, const struct node_options *opt
     if (options->config_path != NULL)
         status = config_read_file(running->env, &config, options->config_path, error);
     if (status == STATUS_OK) status = apply_keys(&config, options, error);
-    if (status == STATUS_OK)
-        status = ring_make_directories(running->env, options->directory, error);
+    if (status == STATUS_OK) status = make_directory(running->env, options->directory, error);
     if (status == STATUS_OK)
         status = node_start(running->env, options->directory, &config, &running->node, error);
     if (status == STATUS_OK) status = write_pid(running->env, options->directory, error);

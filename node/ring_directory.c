@@ -240,17 +240,28 @@ static enum status write_configuration(const struct forming *forming, size_t ind
     return ring_write_text(forming->env, path, text, error);
 }
 
+// All of them, then one sync: a start is made of little else than syncs.
+static enum status make_node_directories(const struct forming *forming, struct error *error)
+{
+    for (size_t i = 0; i < forming->count; i++) {
+        char directory[RING_PATH_SIZE];
+        enum status status = node_path(forming, i, "", directory, error);
+        if (status == STATUS_OK) status = env_make_dir(forming->env, directory, error);
+        if (status != STATUS_OK && status != STATUS_EXISTS) return status;
+    }
+    return env_sync_dir(forming->env, forming->path, error);
+}
+
 static enum status form_nodes(struct forming *forming, struct error *error)
 {
     enum status status = remove_configurations(forming, error);
     if (status == STATUS_OK && forming->count > 1) status = make_topology(forming, error);
-    for (size_t i = forming->count; i > 0 && status == STATUS_OK; i--) {
+    if (status == STATUS_OK) status = make_node_directories(forming, error);
+    for (size_t i = 0; i < forming->count && forming->count > 1 && status == STATUS_OK; i++) {
         char directory[RING_PATH_SIZE];
-        status = node_path(forming, i - 1, "", directory, error);
-        if (status == STATUS_OK) status = ring_make_directories(forming->env, directory, error);
-        if (status == STATUS_OK && forming->count > 1)
-            status =
-                members_write(forming->env, directory, forming->topology, (uint16_t)(i - 1), error);
+        status = node_path(forming, i, "", directory, error);
+        if (status == STATUS_OK)
+            status = members_write(forming->env, directory, forming->topology, (uint16_t)i, error);
     }
     for (size_t i = forming->count; i > 0 && status == STATUS_OK; i--)
         status = write_configuration(forming, i - 1, error);
