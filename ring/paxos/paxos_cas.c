@@ -62,6 +62,7 @@ struct paxos_attempt {
     // Of proposals of ours that may be decided without us, the oldest first.
     struct ballot own_origins[OWN_ORIGINS_MAX];
     size_t own_count;
+    size_t own_yes_count; // How many took the last of them, as far as we heard.
 };
 
 static void attempt_prepare(struct paxos_attempt *attempt);
@@ -138,7 +139,8 @@ static void attempt_finish(struct paxos_attempt *attempt, enum coordinator_outco
 static void attempt_time_out(struct paxos_attempt *attempt)
 {
     env_mark(attempt->paxos->env, ENV_MARK_PAXOS_TIMED_OUT);
-    attempt->cas->result.received = (int)attempt->yes_count;
+    size_t received = attempt->own_count > 0 ? attempt->own_yes_count : attempt->yes_count;
+    attempt->cas->result.received = (int)received;
     attempt_finish(attempt, COORDINATOR_TIMED_OUT);
 }
 
@@ -336,9 +338,9 @@ static bool attempt_is_preparing(const struct paxos_attempt *attempt)
 // A proposal of ours that changes something, and that somebody took or may have taken.
 static void attempt_note_own(struct paxos_attempt *attempt)
 {
-    if (attempt->state != ATTEMPT_PROPOSING || attempt->proposal.change.size == 0 ||
-        attempt_is_own(attempt, attempt->proposal.origin))
-        return;
+    if (attempt->state != ATTEMPT_PROPOSING || attempt->proposal.change.size == 0) return;
+    attempt->own_yes_count = attempt->yes_count;
+    if (attempt_is_own(attempt, attempt->proposal.origin)) return;
     ASSERT(attempt->own_count < OWN_ORIGINS_MAX);
     attempt->own_origins[attempt->own_count++] = attempt->proposal.origin;
 }
