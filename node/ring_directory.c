@@ -211,6 +211,77 @@ static enum status make_topology(struct forming *forming, struct error *error)
     return status;
 }
 
+// What an earlier forming left: its members, and whether a node ever started with them.
+struct remains {
+    struct topology *topology; // NULL: none, or a ring of one.
+    bool has_data;
+};
+
+static enum status find_remains(const struct forming *forming, struct remains *remains,
+                                struct error *error)
+{
+    for (size_t i = 0; i < RING_NODES_MAX; i++) {
+        char path[RING_PATH_SIZE];
+        struct topology *topology;
+        uint16_t self;
+        bool exists, is_dir;
+        enum status status = node_path(forming, i, "/metadata", path, error);
+        if (status == STATUS_OK)
+            status = env_path_exists(forming->env, path, &exists, &is_dir, error);
+        if (status == STATUS_OK) status = node_path(forming, i, "", path, error);
+        if (status == STATUS_OK) status = members_read(forming->env, path, &topology, &self, error);
+        if (status != STATUS_OK) return status;
+        remains->has_data = remains->has_data || exists;
+        if (remains->topology == NULL)
+            remains->topology = topology;
+        else if (topology != NULL)
+            topology_destroy(topology);
+    }
+    return STATUS_OK;
+}
+
+static bool fits(const struct forming *forming, const struct topology *topology)
+{
+    struct env_address first;
+    const struct config *config = forming->first;
+    return topology->member_count == forming->count &&
+           env_address_parse(config->listen_address, (uint16_t)config->storage_port, &first) ==
+               STATUS_OK &&
+           topology_find_address(topology, &first) == 0;
+}
+
+// The configurations are not durable, the data is: when a power loss took the first, the ring is
+// what it was. New members would be another ring's.
+static enum status take_remains(struct forming *forming, struct error *error)
+{
+    struct remains remains = {NULL, false};
+    enum status status = find_remains(forming, &remains, error);
+    size_t count = remains.topology == NULL ? 1 : remains.topology->member_count;
+    bool same = remains.topology == NULL ? forming->count == 1 : fits(forming, remains.topology);
+    if (status == STATUS_OK && remains.has_data && !same)
+        status =
+            error_set(error, STATUS_INVALID,
+                      "%.300s has the data of a ring of %zu without its helenus.yaml: start it "
+                      "with --nodes %zu and the --address it had, or name another --dir",
+                      forming->path, count, count);
+    if (status == STATUS_OK && same)
+        forming->topology = remains.topology;
+    else if (remains.topology != NULL)
+        topology_destroy(remains.topology);
+    return status;
+}
+
+static enum status remove_members(const struct forming *forming, struct error *error)
+{
+    for (size_t i = 0; i < RING_NODES_MAX; i++) {
+        char path[RING_PATH_SIZE];
+        enum status status = node_path(forming, i, "/members", path, error);
+        if (status == STATUS_OK) status = env_remove(forming->env, path, error);
+        if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
+    }
+    return STATUS_OK;
+}
+
 // Configurations of an attempt that did not come to node 1's would be taken for nodes of this one.
 static enum status remove_configurations(const struct forming *forming, struct error *error)
 {
@@ -254,8 +325,11 @@ static enum status make_node_directories(const struct forming *forming, struct e
 
 static enum status form_nodes(struct forming *forming, struct error *error)
 {
-    enum status status = remove_configurations(forming, error);
-    if (status == STATUS_OK && forming->count > 1) status = make_topology(forming, error);
+    enum status status = take_remains(forming, error);
+    if (status == STATUS_OK) status = remove_configurations(forming, error);
+    if (status == STATUS_OK && forming->topology == NULL) status = remove_members(forming, error);
+    if (status == STATUS_OK && forming->topology == NULL && forming->count > 1)
+        status = make_topology(forming, error);
     if (status == STATUS_OK) status = make_node_directories(forming, error);
     for (size_t i = 0; i < forming->count && forming->count > 1 && status == STATUS_OK; i++) {
         char directory[RING_PATH_SIZE];

@@ -76,6 +76,21 @@ def test_a_ring_keeps_its_size():
         assert r.states(2) == {1: "UP", 2: "UP", 3: "UP"}
 
 
+def test_a_ring_whose_settings_are_lost_is_still_itself():
+    with ring(ADDRESS, nodes=3, schema=True) as r:
+        before = json.loads(r.tool("status", "--json").stdout)
+        r.stop()
+        for node in (1, 2):
+            os.remove(os.path.join(r.data(node), "helenus.yaml"))
+        done = r.ring("start", "--nodes", 2, "--address", r.address, check=False)
+        assert done.returncode == 1 and "has the data of a ring of 3" in done.stderr, done.stderr
+        r.start()
+        after = json.loads(r.tool("status", "--json").stdout)
+        assert [m["host_id"] for m in after] == [m["host_id"] for m in before]
+        with r.session("demo_ks") as session:
+            session.execute(quorum("SELECT * FROM hashtags", "ALL"))
+
+
 def test_too_many_copies_are_refused_before_anything_starts():
     r = Ring(ADDRESS, nodes=2)
     try:
