@@ -144,13 +144,12 @@ void batch_log_remove(struct batch_log *batch_log, struct uuid id)
     batch_log_tidy(batch_log, BATCH_REMOVED_MAX);
 }
 
-bool batch_log_decode(const struct batch_log *batch_log, struct slice records, int64_t made_us,
-                      struct arena *arena, struct mutation **mutations, size_t *count)
+void batch_log_decode(const struct batch_log *batch_log, struct slice records, struct arena *arena,
+                      struct mutation **mutations, size_t *count)
 {
     // No record is smaller than its table's id.
     *mutations = ARENA_NEW_ARRAY(arena, struct mutation, records.size / sizeof(struct uuid) + 1);
     *count = 0;
-    int64_t age_us = env_wall_us(batch_log->env) - made_us;
     struct cursor cursor = cursor_make(records);
     while (cursor_left(&cursor) > 0 && !cursor.failed) {
         struct slice record = cursor_vint_bytes(&cursor);
@@ -160,12 +159,8 @@ bool batch_log_decode(const struct batch_log *batch_log, struct slice records, i
         if (mutation_decode_table_id(bytes, &id) != STATUS_OK) continue;
         const struct table *table = schema_find_table_by_id(batch_log->options.schema, id);
         if (table == NULL) continue;
-        if (age_us > (int64_t)table->params.gc_grace_seconds * 1000000) return false;
-        if (made_us <= replica_truncations_time(&batch_log->coordinator->replica_truncations, id))
-            continue;
         if (mutation_decode(bytes, table, arena, *mutations + *count, NULL) == STATUS_OK) ++*count;
     }
-    return true;
 }
 
 // ---- For other members --------------------------------------------------------------------------

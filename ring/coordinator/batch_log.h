@@ -48,9 +48,9 @@ MUST_USE enum status batch_log_put(struct batch_log *batch_log, struct uuid id, 
                                    struct slice records, uint64_t *position);
 // It is over. Not waited for: at worst it is carried out once more.
 void batch_log_remove(struct batch_log *batch_log, struct uuid id);
-// The mutations of records, in `arena`, which the records outlive. Those of tables that are gone or
-// were truncated since are left out. False: it is too old to be applied at all.
-bool batch_log_decode(const struct batch_log *batch_log, struct slice records, int64_t made_us,
-                      struct arena *arena, struct mutation **mutations, size_t *count);
+// The mutations of records, in `arena`, which the records outlive. Those of tables that are gone are
+// left out.
+void batch_log_decode(const struct batch_log *batch_log, struct slice records, struct arena *arena,
+                      struct mutation **mutations, size_t *count);
 
 #endif

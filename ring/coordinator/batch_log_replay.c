@@ -84,15 +84,34 @@ static void replay_written(struct coordinator_write *write, const struct coordin
     replay_go_on(batch_log);
 }
 
+// What was truncated since does not come back; nor does anything, once a tombstone that took one of
+// them may be gone. Whoever begins a batch need not look: it is written at once. Returns how many
+// are left.
+static size_t replay_leave_out(const struct batch_log *batch_log, struct mutation *mutations,
+                               size_t count)
+{
+    const struct replica_truncations *truncations = &batch_log->coordinator->replica_truncations;
+    int64_t made_us = batch_log->replay.made_us;
+    int64_t age_us = env_wall_us(batch_log->env) - made_us;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct table *table = mutations[i].table;
+        if (age_us > (int64_t)table->params.gc_grace_seconds * 1000000) return 0;
+        if (made_us > replica_truncations_time(truncations, table->id))
+            mutations[kept++] = mutations[i];
+    }
+    return kept;
+}
+
 static void replay_write(struct batch_log *batch_log)
 {
     struct batch_replay *replay = &batch_log->replay;
     struct mutation *mutations;
     size_t count;
     arena_reset(&replay->arena);
-    if (!batch_log_decode(batch_log, buffer_slice(&replay->records), replay->made_us,
-                          &replay->arena, &mutations, &count) ||
-        count == 0) {
+    batch_log_decode(batch_log, buffer_slice(&replay->records), &replay->arena, &mutations, &count);
+    count = replay_leave_out(batch_log, mutations, count);
+    if (count == 0) {
         batch_log_remove(batch_log, replay->last);
         replay_go_on(batch_log);
         return;

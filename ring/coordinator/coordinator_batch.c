@@ -105,8 +105,8 @@ static void logged_write(struct logged_batch *batch)
     struct coordinator *coordinator = batch->coordinator;
     struct mutation *mutations = NULL;
     size_t count = 0;
-    (void)batch_log_decode(coordinator->options.batch_log, logged_records(batch), batch->made_us,
-                           &batch->arena, &mutations, &count);
+    batch_log_decode(coordinator->options.batch_log, logged_records(batch), &batch->arena,
+                     &mutations, &count);
     coordinator_write_start(coordinator, batch->write, mutations, count, batch->consistency,
                             logged_written);
     batch->write->logged = batch;

@@ -230,6 +230,48 @@ START_TEST(unavailable_is_said_before_it_is_stored)
 }
 END_TEST
 
+// Only whoever carries a batch out later looks at its age: by then a tombstone could be gone.
+START_TEST(a_batch_of_tables_without_gc_grace_is_written)
+{
+    ring_world_open(&world, &(struct ring_world_options){
+                                .count = 3, .factor = 1, .seed = 8, .has_no_gc_grace = true});
+    struct batch batch;
+    start_batch(&batch, 0, "x", CONSISTENCY_ONE);
+    ring_world_run(&world, 30, &batch.is_done);
+    ck_assert_int_eq(batch.result.outcome, COORDINATOR_OK);
+    for (int i = 0; i < PARTS; i++)
+        ck_assert_int_eq(copies(i), 1);
+    ring_world_close(&world);
+}
+END_TEST
+
+static void truncated(struct coordinator_truncate *truncate,
+                      const struct coordinator_result *result)
+{
+    ck_assert_int_eq(result->outcome, COORDINATOR_OK);
+    truncate->coordinator = NULL; // It is over.
+}
+
+// What is written behind a TRUNCATE stays, also when our clock is behind that of whoever truncated.
+START_TEST(a_batch_behind_a_truncation_is_written_whatever_clocks_say)
+{
+    open_world(3, 1, 9);
+    sim_machine_jump_clock(world.members[1].machine, 20000000);
+    struct coordinator_truncate truncate;
+    coordinator_truncate_start(world.members[1].coordinator, &truncate,
+                               ring_world_table(&world, 1, "t")->id, truncated);
+    ring_world_run(&world, 5, NULL);
+    ck_assert_ptr_null(truncate.coordinator);
+    struct batch batch;
+    start_batch(&batch, 0, "x", CONSISTENCY_ONE);
+    ring_world_run(&world, 30, &batch.is_done);
+    ck_assert_int_eq(batch.result.outcome, COORDINATOR_OK);
+    for (int i = 0; i < PARTS; i++)
+        ck_assert_int_eq(copies(i), 1);
+    ring_world_close(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("coordinator_batch");
@@ -244,6 +286,8 @@ int main(void)
     tcase_add_test(tests, a_batch_that_timed_out_is_carried_out_later);
     tcase_add_test(tests, the_table_is_emptied_when_nothing_is_under_way);
     tcase_add_test(tests, unavailable_is_said_before_it_is_stored);
+    tcase_add_test(tests, a_batch_of_tables_without_gc_grace_is_written);
+    tcase_add_test(tests, a_batch_behind_a_truncation_is_written_whatever_clocks_say);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failures = srunner_ntests_failed(runner);

@@ -244,6 +244,7 @@ static void put_table(struct ring_world *world, const char *name, bool is_counte
     (void)snprintf((char *)id.bytes, sizeof id.bytes, "%s", name);
     struct table_builder *builder =
         table_builder_create(slice_of_text("ks"), slice_of_text(name), id);
+    if (world->options.has_no_gc_grace) table_builder_params(builder)->gc_grace_seconds = 0;
     const struct type *text = type_of_kind(TYPE_TEXT);
     table_builder_add_column(builder, slice_of_text("k"), type_of_kind(TYPE_BLOB),
                              COLUMN_PARTITION_KEY, false);

@@ -46,6 +46,7 @@ struct ring_world_options {
     int factor;                 // Of "ks"; of each data centre when there are any.
     const char *const *centers; // Data centre of each member; NULL: all are "datacenter1".
     struct hints_options hints; // The directory is set.
+    bool has_no_gc_grace;       // gc_grace_seconds of the tables is 0.
 };
 
 struct ring_world {
