@@ -180,17 +180,20 @@ static enum status acceptor_store(struct paxos_acceptance *acceptance, enum paxo
 }
 
 // The change itself goes into the log before it is noted as committed: no crash leaves the note
-// alone.
+// alone. One that is older than what is noted is applied too (its timestamps are its ballot's): it
+// may be of other cells, and whoever hears of us counts us among those that have it.
 static enum status acceptor_commit(struct paxos_acceptance *acceptance,
                                    const struct paxos_state *state, int32_t now_s)
 {
     const struct paxos_options *options = &acceptance->paxos->options;
-    if (ballot_compare(acceptance->proposal.ballot, state->committed.ballot) <= 0) return STATUS_OK;
+    int order = ballot_compare(acceptance->proposal.ballot, state->committed.ballot);
+    if (order == 0) return STATUS_OK;
     const struct table *table = schema_find_table_by_id(options->schema, acceptance->where.table);
     // That of a table that was dropped is not applied any more.
     enum status status = table == NULL ? STATUS_OK : acceptor_check_change(acceptance, table);
     if (table != NULL && status == STATUS_OK) status = acceptor_apply_change(acceptance);
-    return status == STATUS_OK ? acceptor_store(acceptance, PAXOS_PART_COMMIT, now_s) : status;
+    if (status != STATUS_OK || order < 0) return status;
+    return acceptor_store(acceptance, PAXOS_PART_COMMIT, now_s);
 }
 
 // What the state lets us do; `*yes` is the answer.
