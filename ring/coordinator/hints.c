@@ -279,28 +279,37 @@ void hints_abandon(struct hints *hints)
     if (hints != NULL) hints_free(hints);
 }
 
+// Nothing of it is on a thread, and nobody waits.
+static bool hints_are_idle(const struct hints *hints)
+{
+    if (hints->write.is_running || hints->waits != NULL) return false;
+    for (size_t i = 0; i < TOPOLOGY_MEMBERS_MAX; i++) {
+        const struct hint_member *member = hints->members[i];
+        if (member != NULL && (member->state == HINTS_READING || member->state == HINTS_REMOVING))
+            return false;
+    }
+    return true;
+}
+
 static void hints_run_closed(struct env_task *task)
 {
     struct hints *hints = CONTAINER_OF(task, struct hints, closed_task);
+    // A truncation may have come since.
+    if (!hints_are_idle(hints)) return;
     void (*closed)(void *) = hints->closed;
     void *context = hints->closed_context;
+    env_timer_stop(hints->env, &hints->write_timer);
     hints_free(hints);
     closed(context);
 }
 
 void hints_go_on_closing(struct hints *hints)
 {
-    if (!hints->is_closing || hints->write.is_running || hints->waits != NULL) return;
-    for (size_t i = 0; i < TOPOLOGY_MEMBERS_MAX; i++) {
-        const struct hint_member *member = hints->members[i];
-        if (member == NULL) continue;
-        if (member->state == HINTS_READING || member->state == HINTS_REMOVING) return;
-    }
+    if (!hints->is_closing || !hints_are_idle(hints)) return;
     if (hints->pending_size > 0) { // Once more: a failure takes what it has with it.
         hints_write_start(hints);
         return;
     }
-    env_timer_stop(hints->env, &hints->write_timer);
     env_task_post(hints->env, &hints->closed_task, hints_run_closed);
 }
 

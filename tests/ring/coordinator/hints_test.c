@@ -229,6 +229,35 @@ START_TEST(a_truncation_outlives_the_keeper_of_hints)
 }
 END_TEST
 
+static void hints_are_closed(void *context)
+{
+    struct ring_member *member = context;
+    member->hints = NULL;
+}
+
+static void hint_is_kept(struct hints_wait *wait, enum status status)
+{
+    ck_assert_int_eq(status, STATUS_OK);
+    wait->done = NULL; // It is over.
+}
+
+// A truncation may come between the turn in which nothing was left and the end.
+START_TEST(what_comes_while_it_closes_is_waited_for)
+{
+    open_world((struct hints_options){0});
+    struct ring_member *member = &world.members[0];
+    hints_close(member->hints, hints_are_closed, member);
+    hints_truncate(member->hints, ring_world_table(&world, 0, "t")->id);
+    struct hints_wait wait;
+    hints_wait_synced(member->hints, &wait, hint_is_kept);
+    ring_world_run(&world, 1, NULL);
+    ck_assert(wait.done == NULL);
+    ck_assert_ptr_null(member->hints);
+    ring_world_kill(&world, 0, false);
+    ring_world_close(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("hints");
@@ -242,6 +271,7 @@ int main(void)
     tcase_add_test(tests, a_member_that_goes_down_again_gets_the_rest_later);
     tcase_add_test(tests, a_torn_tail_is_cut);
     tcase_add_test(tests, a_truncation_outlives_the_keeper_of_hints);
+    tcase_add_test(tests, what_comes_while_it_closes_is_waited_for);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failures = srunner_ntests_failed(runner);
