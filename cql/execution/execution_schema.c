@@ -4,6 +4,7 @@
 //
 //     STARTED --checked--> CHANGING --durable and applied--> done
 //        ^---another change came first---/
+//        \--nothing to change--> SETTLING --all nodes have the schema--> done
 #include "base/container_of.h"
 #include "base/limits.h"
 #include "cql/execution/execution.h"
@@ -52,6 +53,12 @@ static void schema_done(struct metadata_schema_change *change, enum status statu
     execution_succeed(execution, RESULT_SCHEMA_CHANGE);
 }
 
+static void schema_settled(struct metadata_schema_change *change, enum status status)
+{
+    (void)status;
+    execution_succeed(CONTAINER_OF(change, struct schema_work, change)->execution, RESULT_VOID);
+}
+
 static void schema_start(struct schema_work *work)
 {
     struct execution *execution = work->execution;
@@ -72,8 +79,9 @@ static void schema_start(struct schema_work *work)
         execution_add_warning(execution, work->made.warnings[i]);
     switch (work->made.kind) {
     case SCHEMA_CHANGE_NOTHING:
+        // What made this statement say nothing may be on its way to others still.
         schema_release(&work->made);
-        execution_succeed(execution, RESULT_VOID);
+        metadata_settle(metadata, &work->change, schema_settled);
         break;
     case SCHEMA_CHANGE_PUT_KEYSPACE:
         metadata_put_keyspace(metadata, &work->change, work->made.keyspace, schema_done);

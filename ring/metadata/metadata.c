@@ -178,6 +178,14 @@ static void schema_change_append(struct metadata *metadata, struct metadata_sche
                         schema_change_done);
 }
 
+void metadata_settle(struct metadata *metadata, struct metadata_schema_change *change,
+                     void (*done)(struct metadata_schema_change *, enum status))
+{
+    buffer_init(&change->record, 0);
+    change->done = done;
+    metadata_log_settle(metadata->log, &change->append, schema_change_done);
+}
+
 void metadata_put_keyspace(struct metadata *metadata, struct metadata_schema_change *change,
                            const struct keyspace *keyspace,
                            void (*done)(struct metadata_schema_change *, enum status))

@@ -95,6 +95,10 @@ void metadata_drop_table(struct metadata *metadata, struct metadata_schema_chang
                          struct slice keyspace, struct slice name,
                          void (*done)(struct metadata_schema_change *, enum status));
 
+// Changes nothing: `done` comes when all members that live have the schema that we have.
+void metadata_settle(struct metadata *metadata, struct metadata_schema_change *change,
+                     void (*done)(struct metadata_schema_change *, enum status));
+
 // What a change holds, when the process around it is gone: the end of a simulated crash.
 void metadata_schema_change_abandon(struct metadata_schema_change *change);
 

@@ -412,6 +412,22 @@ void metadata_log_append(struct metadata_log *log, struct metadata_log_append *a
     proposer_kick(log);
 }
 
+void metadata_log_settle(struct metadata_log *log, struct metadata_log_append *append,
+                         void (*done)(struct metadata_log_append *append, enum status status))
+{
+    *append = (struct metadata_log_append){
+        .done = done,
+        .log = log,
+        .number = log->applied,
+        .deadline_ns = env_monotonic_ns(log->env) + LOG_SETTLE_TIMEOUT_NS,
+    };
+    list_add(&log->settling_end, append);
+    // Without a ballot: who does not have the number fetches it.
+    if (log->messaging != NULL) proposer_commit(log, log->applied, (struct ballot){0});
+    log_start_tick(log);
+    env_task_post(log->env, &log->expire_task, run_expire);
+}
+
 // ---- Opening ------------------------------------------------------------------------------------
 
 static enum status journal_restore(void *context, uint64_t number, struct slice state,

@@ -90,5 +90,9 @@ struct metadata_log_append {
 void metadata_log_append(struct metadata_log *log, struct metadata_log_append *append,
                          struct slice record,
                          void (*done)(struct metadata_log_append *append, enum status status));
+// Appends nothing: `done` comes, OK, when all members that live have applied what we have, or as
+// above.
+void metadata_log_settle(struct metadata_log *log, struct metadata_log_append *append,
+                         void (*done)(struct metadata_log_append *append, enum status status));
 
 #endif
