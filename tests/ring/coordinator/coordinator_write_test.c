@@ -529,6 +529,33 @@ START_TEST(hints_of_before_a_truncation_are_void)
 }
 END_TEST
 
+static void hints_are_closed(void *context)
+{
+    struct ring_member *member = context;
+    member->hints = NULL;
+}
+
+// As a node stops: what this turn still had to send is not sent, and nobody hears of it.
+START_TEST(messaging_may_close_before_the_turn_is_over)
+{
+    struct ring_member *member = &world.members[0];
+    hints_close(member->hints, hints_are_closed, member);
+    ring_world_run(&world, 0.1, NULL);
+    ck_assert_ptr_null(member->hints);
+    struct written written;
+    start_write(&written, 0, "key", "x", CONSISTENCY_QUORUM);
+    metadata_join(member->metadata, NULL, NULL);
+    liveness_destroy(member->liveness);
+    messaging_close(member->messaging);
+    member->liveness = NULL;
+    member->messaging = NULL;
+    ring_world_run(&world, 5, &written.is_done);
+    ck_assert_int_eq(written.result.outcome, COORDINATOR_TIMED_OUT);
+    ck_assert_int_eq(written.result.received, 1);
+    ring_world_kill(&world, 0, false);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("coordinator_write");
@@ -550,6 +577,7 @@ int main(void)
     tcase_add_test(three, shards_that_a_member_missed_are_hinted);
     tcase_add_test(three, truncation_empties_all_members);
     tcase_add_test(three, hints_of_before_a_truncation_are_void);
+    tcase_add_test(three, messaging_may_close_before_the_turn_is_over);
     TCase *one = tcase_create("one copy");
     tcase_add_checked_fixture(one, setup_one_copy, teardown);
     tcase_set_timeout(one, 60);

@@ -31,8 +31,8 @@ static void member_died(void *context, struct env *env)
     struct ring_member *member = context;
     if (member->abandon != NULL) member->abandon(member);
     hints_abandon(member->hints);
-    liveness_abandon(member->liveness);
-    messaging_abandon(member->messaging);
+    if (member->liveness != NULL) liveness_abandon(member->liveness);
+    if (member->messaging != NULL) messaging_abandon(member->messaging);
     paxos_abandon(member->paxos);
     coordinator_destroy(member->coordinator);
     batch_log_abandon(member->batch_log);
