@@ -429,11 +429,13 @@ static bool make_operation(struct ring_workload *workload, struct workload_opera
     operation->partition = (size_t)below(workload, MODEL_PARTITIONS);
     operation->consistency = pick_consistency(workload, operation->kind);
     operation->reversed = chance(workload, 0.3);
+    operation->is_long = workload->much_ddl;
     pick_rows(workload, operation);
     // A hint may come long after a truncation.
     if (operation->table == WORKLOAD_TRUNCATED && operation->consistency == CONSISTENCY_ANY)
         operation->consistency = CONSISTENCY_ONE;
-    if (operation->table == WORKLOAD_REGISTERS) operation->partition %= REGISTERS;
+    if (operation->table == WORKLOAD_REGISTERS)
+        operation->partition %= workload->much_paxos ? 1 : REGISTERS;
     if (operation->kind == WORKLOAD_UPDATE_IF)
         operation->expected = workload->last_seen[operation->partition];
     if (operation->kind == WORKLOAD_UPDATE_IF && operation->expected == 0) return false;

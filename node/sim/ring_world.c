@@ -51,7 +51,7 @@ struct trouble {
 
 // How often what happens in a storm, drawn once for a seed.
 struct style {
-    bool storms;
+    bool storms, has_slow_disks, restarts_fast;
     uint64_t life_steps; // 0: lives do not end by themselves.
     uint64_t gap_ns;     // Between two troubles at most.
     double cuts, slowness, pauses, disks, messages, clocks, power;
@@ -132,7 +132,7 @@ static uint64_t restart_delay(const struct ring_world_node *node)
 {
     struct ring_world *world = node->world;
     if (world->late_node == node) return LATE_MIN_NS + below(world, LATE_MIN_NS / 4);
-    if (world->is_healing) return below(world, 20 * NS_PER_MS);
+    if (world->is_healing || world->style.restarts_fast) return below(world, 20 * NS_PER_MS);
     return below(world, chance(world, 0.2) ? 8 * NS_PER_S : 500 * NS_PER_MS);
 }
 
@@ -479,7 +479,10 @@ static void weather_changes(struct sim_call *call)
         sim_world_call(world->sim, &world->trouble_call, 1 + below(world, world->style.gap_ns),
                        trouble_comes);
     uint64_t longest_ns = ring_workload_is_running(world->workload) ? 10 * NS_PER_S : NS_PER_S;
-    sim_world_call(world->sim, &world->weather_call, below(world, longest_ns), weather_changes);
+    uint64_t duration_ns = below(world, longest_ns);
+    sim_world_call(world->sim, &world->weather_call, duration_ns, weather_changes);
+    for (size_t i = 0; i < world->count && world->in_storm && world->style.has_slow_disks; i++)
+        if (chance(world, 0.7)) sim_machine_set_slow(world->nodes[i].machine, duration_ns);
 }
 
 static void choose_style(struct ring_world *world)
@@ -493,6 +496,8 @@ static void choose_style(struct ring_world *world)
                              &style->disks, &style->messages, &style->clocks};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         *parts[i] = chance(world, 0.5) ? 0.4 * (double)below(world, 1000) / 1000 : 0;
+    style->has_slow_disks = chance(world, 0.15);
+    style->restarts_fast = chance(world, 0.2);
     style->power = chance(world, 0.6) ? (double)below(world, 1000) / 1000 : 0;
 }
 

@@ -262,12 +262,14 @@ static void put_value(struct buffer *text, uint64_t stamp)
 }
 
 // Some are long, so that the metadata log has to begin a new file now and then.
-static void put_comment(struct buffer *text, uint64_t stamp)
+static void put_comment(struct buffer *text, const struct workload_operation *operation)
 {
+    uint64_t stamp = operation->stamp;
+    bool is_long = operation->is_long || stamp % 3 == 0;
     buffer_put_u8(text, '\'');
     workload_value_put(stamp, text);
     buffer_put_u8(text, '!');
-    for (size_t i = 0; stamp % 3 == 0 && i < COMMENT_SIZE / 16; i++)
+    for (size_t i = 0; is_long && i < COMMENT_SIZE / 16; i++)
         buffer_put_format(text, "%016zu", i);
     buffer_put_u8(text, '\'');
 }
@@ -345,11 +347,11 @@ static void put_text(struct buffer *text, const struct workload_operation *opera
     case WORKLOAD_CREATE_TABLE:
         buffer_put_format(
             text, "CREATE TABLE sim.x%zu (a int PRIMARY KEY, b text) WITH comment = ", partition);
-        put_comment(text, operation->stamp);
+        put_comment(text, operation);
         break;
     case WORKLOAD_ALTER_TABLE:
         buffer_put_format(text, "ALTER TABLE sim.x%zu WITH comment = ", partition);
-        put_comment(text, operation->stamp);
+        put_comment(text, operation);
         break;
     case WORKLOAD_DROP_TABLE:
         buffer_put_format(text, "DROP TABLE sim.x%zu", partition);

@@ -78,7 +78,7 @@ struct workload_operation {
     size_t row, row_end; // [row, row_end)
     uint64_t stamp;
     int64_t delta;
-    bool reversed;
+    bool reversed, is_long;
     enum consistency consistency;
     size_t node; // Of a ring: where it was sent to.
     // Of conditional ones: the value that is to be there; whether it was, and the one that was (0:
