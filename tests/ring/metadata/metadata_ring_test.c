@@ -367,6 +367,38 @@ START_TEST(an_append_is_done_when_all_have_applied_it)
 }
 END_TEST
 
+static bool settled;
+
+static void note_settled(struct metadata_log_append *append, enum status status)
+{
+    (void)append;
+    ck_assert_int_eq(status, STATUS_OK);
+    settled = true;
+}
+
+// One member has applied what another appended, a third has not heard of it: who settles waits for
+// the third.
+START_TEST(what_has_settled_is_applied_by_all)
+{
+    world_open(3, 70 + (uint64_t)_i, false, true);
+    run_for(1 * S);
+    sim_network_slow(world.nodes[0].machine, world.nodes[2].machine, 400 * MS, 0, 0);
+    op_start(0, false);
+    while (world.nodes[1].count == 0)
+        ck_assert(sim_world_step(world.sim));
+    ck_assert_int_eq(world.nodes[2].count, 0);
+    struct metadata_log_append append;
+    settled = false;
+    metadata_log_settle(world.nodes[1].log, &append, note_settled);
+    ck_assert(!settled);
+    while (!settled)
+        ck_assert(sim_world_step(world.sim));
+    ck_assert_int_eq(world.nodes[2].count, 1);
+    wait_for_ops();
+    world_close();
+}
+END_TEST
+
 START_TEST(a_run_of_one_member_needs_no_prepare)
 {
     world_open(3, 2, false, true);
@@ -765,6 +797,7 @@ int main(void)
     TCase *tcase = tcase_create("metadata_ring");
     tcase_set_timeout(tcase, 600);
     tcase_add_loop_test(tcase, an_append_is_done_when_all_have_applied_it, 0, 4);
+    tcase_add_loop_test(tcase, what_has_settled_is_applied_by_all, 0, 5);
     tcase_add_test(tcase, a_run_of_one_member_needs_no_prepare);
     tcase_add_loop_test(tcase, members_who_append_at_once_all_get_through, 0, 5);
     tcase_add_loop_test(tcase, of_rivals_one_gets_through, 0, 5);
