@@ -431,6 +431,13 @@ void jobs_put_mark(struct buffer *record, const struct job_mark *mark)
 
 // ---- Applying -----------------------------------------------------------------------------------
 
+static bool name_is_taken(const struct jobs *jobs, const char *name)
+{
+    for (const struct known_job *at = jobs->open; at != NULL; at = at->next_open)
+        if (*name != '\0' && strcmp(at->job.name, name) == 0) return true;
+    return false;
+}
+
 enum status jobs_apply_submission(struct jobs *jobs, struct cursor *record)
 {
     struct job job;
@@ -443,7 +450,7 @@ enum status jobs_apply_submission(struct jobs *jobs, struct cursor *record)
     }
     for (size_t i = jobs->count; i-- > 0;)
         if (uuid_is(&jobs->items[i]->job.submission_id, &job.submission_id)) return STATUS_OK;
-    if (find_known(jobs, &job.id) != NULL) return STATUS_CONFLICT;
+    if (find_known(jobs, &job.id) != NULL || name_is_taken(jobs, job.name)) return STATUS_CONFLICT;
     return add_job(jobs, &job) ? STATUS_OK : STATUS_CONFLICT;
 }
 
@@ -453,7 +460,9 @@ static bool batch_follows(const struct job *job, const struct job_batch *batch,
 {
     if (job->state != JOB_OPEN || source_count != job->source_count) return false;
     if (batch->number != job->last_batch + 1 || done_through > job->last_batch) return false;
-    if (job->last_batch > 0 && batch->timestamp_us < job->last_timestamp_us + 2) return false;
+    int64_t last_us = job->last_timestamp_us;
+    if (job->last_batch > 0 && (last_us > INT64_MAX - 2 || batch->timestamp_us < last_us + 2))
+        return false;
     for (uint32_t i = 0; i < source_count; i++) {
         if (batch->offsets[i].from != job->last_to[i]) return false;
         if (batch->offsets[i].to < batch->offsets[i].from) return false;

@@ -126,7 +126,8 @@ struct job_mark {
 void jobs_put_mark(struct buffer *record, const struct job_mark *mark);
 
 // Apply one. OK, or CONFLICT: its condition does not hold (or it can not be read) and nothing
-// changed. Submission (rule 12): a known submission_id is OK and changes nothing. Batch (rule 1):
+// changed. Submission (rule 12): a known submission_id is OK and changes nothing; the name of an
+// open job is taken, lest two workers that begin at once count all twice. Batch (rule 1):
 // job OPEN and number = last_batch + 1 and from = last_to and timestamp >= last + 2 and number <=
 // done_through + depth; carries done_through, merged by max (rule 2). Done: job known and
 // done_through <= last_batch; an OPEN job takes the state too.

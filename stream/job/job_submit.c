@@ -64,13 +64,27 @@ void job_submit_tell(struct job_service_operation *operation, const struct job *
     job_service_finish(operation);
 }
 
+// A job of the submission's name that is open, or broken.
+static const struct job *job_submit_find_name(const struct job_service_operation *operation)
+{
+    const struct slice text = operation->submission.name;
+    char name[JOB_NAME_SIZE_MAX] = {0};
+    memcpy(name, text.data, text.size);
+    const struct job *job = jobs_find_by_name(job_service_jobs(operation->service), name);
+    return job == NULL || job->state == JOB_OPEN || job->state == JOB_BROKEN ? job : NULL;
+}
+
+static void job_submit_join(struct job_service_operation *operation, const struct job *job);
+
 static void job_submit_recorded(struct metadata_job_change *change, enum status status)
 {
     struct job_service_operation *operation =
         CONTAINER_OF(change, struct job_service_operation, change);
     const struct job *job = job_submit_find(operation->service, operation->submission.id);
     if (operation->service->runner != NULL) job_runner_look(operation->service->runner);
-    if (status != STATUS_OK || job == NULL)
+    if (status == STATUS_CONFLICT && (job = job_submit_find_name(operation)) != NULL)
+        job_submit_join(operation, job); // Another began it meanwhile.
+    else if (status != STATUS_OK || job == NULL)
         job_service_finish_with(operation, status == STATUS_OK ? STATUS_OVERLOADED : status,
                                 "the job could not be recorded");
     else
@@ -139,6 +153,31 @@ static void job_submit_resume(struct job_service_operation *operation, const str
     job_service_answer_waiting(operation->service);
 }
 
+// A job that is there: goes on with it, if it is the same one.
+static void job_submit_join(struct job_service_operation *operation, const struct job *job)
+{
+    const struct job_submission *submission = &operation->submission;
+    if (job->state == JOB_BROKEN) // Begun anew by a supervisor, it would count all again.
+        job_service_finish_with(operation, STATUS_INVALID,
+                                "the job of this name is broken: a batch gave other sums when it "
+                                "ran again; see what its table holds, and choose another name");
+    else if (job->code_hash != submission->code_hash)
+        job_service_finish_with(operation, STATUS_INVALID,
+                                "the unfinished job of this name ran another script or other "
+                                "arguments; choose another name");
+    else if (job->source_hash != submission->source_hash ||
+             job->source_count != submission->source_count)
+        job_service_finish_with(operation, STATUS_INVALID,
+                                "the source is not the one that the unfinished job of this name "
+                                "read; choose another name");
+    else if (!job_submit_has_tables(job, operation))
+        job_service_finish_with(operation, STATUS_INVALID,
+                                "a table of the unfinished job of this name was dropped since; "
+                                "choose another name, or stop the job (helenus stream stop)");
+    else
+        job_submit_resume(operation, job);
+}
+
 // Rule 12: a known submission gives the job it made; a name whose job is open resumes that job; all
 // else is a new job with a new id.
 static void job_submit_run(struct job_service_operation *operation, struct cursor *bytes)
@@ -154,12 +193,7 @@ static void job_submit_run(struct job_service_operation *operation, struct curso
     }
     job_submit_copy(operation, &submission);
     const struct job *job = job_submit_find(service, submission.id);
-    char name[JOB_NAME_SIZE_MAX] = {0};
-    memcpy(name, submission.name.data, submission.name.size);
-    if (job == NULL) {
-        job = jobs_find_by_name(job_service_jobs(service), name);
-        if (job != NULL && job->state != JOB_OPEN && job->state != JOB_BROKEN) job = NULL;
-    }
+    if (job == NULL) job = job_submit_find_name(operation);
     struct buffer columns;
     buffer_init(&columns, JOB_SERVICE_ANSWER_MAX);
     enum status status = job_submit_put_columns(service, &operation->submission, operation->outputs,
@@ -169,25 +203,8 @@ static void job_submit_run(struct job_service_operation *operation, struct curso
         job_service_finish_with(operation, status, error.text);
     else if (job == NULL)
         job_submit_new(operation);
-    else if (job->state == JOB_BROKEN) // Begun anew by a supervisor, it would count all again.
-        job_service_finish_with(operation, STATUS_INVALID,
-                                "the job of this name is broken: a batch gave other sums when it "
-                                "ran again; see what its table holds, and choose another name");
-    else if (job->code_hash != submission.code_hash)
-        job_service_finish_with(operation, STATUS_INVALID,
-                                "the unfinished job of this name ran another script or other "
-                                "arguments; choose another name");
-    else if (job->source_hash != submission.source_hash ||
-             job->source_count != submission.source_count)
-        job_service_finish_with(operation, STATUS_INVALID,
-                                "the source is not the one that the unfinished job of this name "
-                                "read; choose another name");
-    else if (!job_submit_has_tables(job, operation))
-        job_service_finish_with(operation, STATUS_INVALID,
-                                "a table of the unfinished job of this name was dropped since; "
-                                "choose another name, or stop the job (helenus stream stop)");
     else
-        job_submit_resume(operation, job);
+        job_submit_join(operation, job);
 }
 
 void job_submit_request(struct job_service *service, struct transport_connection *connection,

@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 from job_test import DATA, JOB, differences
@@ -180,6 +181,24 @@ def test_a_submitted_job_halts_and_resumes():
         assert "no such luck" in job_named(r, "fails")["note"], job_named(r, "fails")
         stream(r, 1, "stop", "fails")
         assert job_named(r, "fails")["state"] == "stopped"
+
+
+def test_a_name_that_is_submitted_to_three_nodes_at_once_is_one_job():
+    data, expected = shared(DATA["usql"][0]), truth(shared(DATA["usql"][1]))
+    with ring(ADDRESS, schema=True, nodes=3) as r:
+        def submit(attempt, node, ids):
+            ids.append(stream(r, node, "submit", "--name", f"same{attempt}", JOB, data).stdout.strip())
+
+        for attempt in range(8):
+            ids = []
+            threads = [threading.Thread(target=submit, args=(attempt, node, ids)) for node in (1, 2, 3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(ids) == 3 and len(set(ids)) == 1, (attempt, ids)
+            wait_until(lambda: job_named(r, f"same{attempt}")["state"] == "finished", 60, "the job is finished")
+        assert_counts(r, {key: count * 8 for key, count in expected.items()})
 
 
 def test_an_audit_finds_what_was_added_or_lost():

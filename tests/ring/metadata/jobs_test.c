@@ -79,6 +79,25 @@ START_TEST(a_submission_is_known_by_its_submission_id)
 }
 END_TEST
 
+START_TEST(two_that_begin_at_once_under_one_name_make_one_job)
+{
+    struct jobs *jobs = jobs_create();
+    struct job first = example_job(1), second = example_job(2), unnamed = example_job(3);
+    ck_assert_int_eq(submit(jobs, &first), STATUS_OK);
+    ck_assert_int_eq(submit(jobs, &second), STATUS_CONFLICT);
+    ck_assert_ptr_null(jobs_at(jobs, 1));
+    unnamed.name[0] = '\0';
+    ck_assert_int_eq(submit(jobs, &unnamed), STATUS_OK);
+    unnamed = example_job(4);
+    unnamed.name[0] = '\0';
+    ck_assert_int_eq(submit(jobs, &unnamed), STATUS_OK);
+    // The name is free again when its job has ended.
+    ck_assert_int_eq(record_done(jobs, 0, JOB_FINISHED), STATUS_OK);
+    ck_assert_int_eq(submit(jobs, &second), STATUS_OK);
+    jobs_destroy(jobs);
+}
+END_TEST
+
 START_TEST(batches_form_a_chain)
 {
     struct jobs *jobs = jobs_create();
@@ -142,7 +161,10 @@ END_TEST
 START_TEST(the_whole_state_survives_a_round_trip)
 {
     struct jobs *jobs = jobs_create();
-    struct job first = example_job(1), second = example_job(9);
+    struct job ended = example_job(8), first = example_job(1), second = example_job(9);
+    strcpy(first.name, "other");
+    ended.state = JOB_FINISHED;
+    ck_assert_int_eq(submit(jobs, &ended), STATUS_OK);
     ck_assert_int_eq(submit(jobs, &first), STATUS_OK);
     ck_assert_int_eq(submit(jobs, &second), STATUS_OK);
     for (uint64_t n = 1; n <= 3; n++) {
@@ -158,7 +180,7 @@ START_TEST(the_whole_state_survives_a_round_trip)
     ck_assert_int_eq(jobs_get_all(restored, &cursor, NULL), STATUS_OK);
     jobs_put_all(&again, restored);
     ck_assert(slice_equals(buffer_slice(&state), buffer_slice(&again)));
-    ck_assert_ptr_eq(jobs_find_by_name(restored, "tags"), jobs_at(restored, 1)); // The newest.
+    ck_assert_ptr_eq(jobs_find_by_name(restored, "tags"), jobs_at(restored, 2)); // The newest.
     ck_assert_ptr_null(jobs_find_by_name(restored, ""));
     // Cut anywhere, it is refused and never read past its end.
     for (size_t size = 0; size < state.size; size++) {
@@ -186,6 +208,7 @@ START_TEST(a_table_has_its_writer_while_the_job_is_open)
     job.outputs[1] = (struct job_output){table, jobs_hash_column(slice_of_text("n"))};
     ck_assert_int_eq(submit(jobs, &job), STATUS_OK);
     struct job second = example_job(2);
+    strcpy(second.name, "other");
     ck_assert_int_eq(submit(jobs, &second), STATUS_OK);
     ck_assert_ptr_eq(jobs_find_writer(jobs, table), jobs_find(jobs, job.id));
     ck_assert_ptr_null(jobs_find_writer(jobs, other));
@@ -315,6 +338,7 @@ START_TEST(scripts_have_so_much_room)
     buffer_init(&record, 1 << 20);
     for (int i = 0; i <= FIT; i++) {
         struct job job = example_job((uint8_t)i);
+        job.name[0] = '\0';
         job.script = &script;
         buffer_clear(&record);
         jobs_put_submission(&record, &job);
@@ -341,6 +365,7 @@ int main(void)
     tcase_add_test(tcase, other_sums_of_a_batch_that_is_done_break_the_job);
     tcase_add_test(tcase, a_submitted_job_has_its_script_and_halts_and_goes_on);
     tcase_add_test(tcase, scripts_have_so_much_room);
+    tcase_add_test(tcase, two_that_begin_at_once_under_one_name_make_one_job);
     tcase_add_test(tcase, batches_form_a_chain);
     tcase_add_test(tcase, the_frontier_only_grows_and_an_end_needs_all_done);
     tcase_add_test(tcase, the_whole_state_survives_a_round_trip);
