@@ -77,6 +77,7 @@ enum status batch_log_put(struct batch_log *batch_log, struct uuid id, int64_t m
     struct arena arena;
     arena_init(&arena, 4096);
     size_t capacity = 16, count = 0;
+    uint64_t stored_at = engine_last_position(batch_log->options.engine) + 1;
     struct cell *cells = arena_alloc(&arena, capacity * sizeof *cells);
     struct cursor cursor = cursor_make(records);
     while (cursor_left(&cursor) > 0 && !cursor.failed) {
@@ -89,6 +90,7 @@ enum status batch_log_put(struct batch_log *batch_log, struct uuid id, int64_t m
         }
         // A list's cells have times for places. These are of this batch alone, so any will do.
         struct uuid place = uuid_make_time(UUID_EPOCH_TICKS + count, 0, 0);
+        bytes_put_u64(place.bytes + BATCH_PLACE_POSITION, stored_at);
         cells[count++] =
             (struct cell){.column = batch_log->mutations_column,
                           .local_time = LOCAL_TIME_NONE,

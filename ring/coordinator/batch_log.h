@@ -48,8 +48,8 @@ MUST_USE enum status batch_log_put(struct batch_log *batch_log, struct uuid id, 
                                    struct slice records, uint64_t *position);
 // It is over. Not waited for: at worst it is carried out once more.
 void batch_log_remove(struct batch_log *batch_log, struct uuid id);
-// The mutations of records, in `arena`, which the records outlive. Those of tables that are gone are
-// left out.
+// The mutations of records, in `arena`, which the records outlive. Those of tables that are gone
+// are left out.
 void batch_log_decode(const struct batch_log *batch_log, struct slice records, struct arena *arena,
                       struct mutation **mutations, size_t *count);
 

@@ -12,6 +12,9 @@
 #include "ring/coordinator/coordinator_state.h"
 
 enum { BATCH_BUCKETS = 1024, BATCH_REMOVED_MAX = 4096 };
+// In the place of each cell that is a record: the position of the log at which it was stored, to be
+// compared with those of truncations. No clock has a say in it, and it outlives the process.
+enum { BATCH_PLACE_POSITION = 8 };
 
 struct live_batch {
     struct live_batch *next; // In its bucket.
@@ -41,6 +44,7 @@ struct batch_replay {
     struct engine_load load;
     struct coordinator_write write;
     int64_t made_us;
+    uint64_t stored_at; // Position of the log.
     struct buffer records;
 };
 

@@ -90,14 +90,13 @@ static void replay_written(struct coordinator_write *write, const struct coordin
 static size_t replay_leave_out(const struct batch_log *batch_log, struct mutation *mutations,
                                size_t count)
 {
-    const struct replica_truncations *truncations = &batch_log->coordinator->replica_truncations;
-    int64_t made_us = batch_log->replay.made_us;
-    int64_t age_us = env_wall_us(batch_log->env) - made_us;
+    const struct batch_replay *replay = &batch_log->replay;
+    int64_t age_us = env_wall_us(batch_log->env) - replay->made_us;
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         const struct table *table = mutations[i].table;
         if (age_us > (int64_t)table->params.gc_grace_seconds * 1000000) return 0;
-        if (made_us > replica_truncations_time(truncations, table->id))
+        if (replay->stored_at > engine_truncated_position(batch_log->options.engine, table->id))
             mutations[kept++] = mutations[i];
     }
     return kept;
@@ -139,6 +138,8 @@ static enum status replay_take(struct batch_log *batch_log, struct partition_ite
             const struct cell *cell = &unfiltered.row->cells[i];
             if (cell->column != batch_log->mutations_column || cell_is_tombstone(cell)) continue;
             replay->made_us = cell->timestamp;
+            if (cell->path.size == sizeof(struct uuid))
+                replay->stored_at = bytes_get_u64(cell->path.data + BATCH_PLACE_POSITION);
             buffer_put_vint_bytes(&replay->records, cell->value);
         }
     }

@@ -272,6 +272,59 @@ START_TEST(a_batch_behind_a_truncation_is_written_whatever_clocks_say)
 }
 END_TEST
 
+// Row "row" of partition "k0", as a batch that nobody carries out but the member that has it.
+static void store_at(size_t at, const char *value)
+{
+    struct slice clustering = slice_of_text("row");
+    int64_t made_us = env_wall_us(world.members[at].env);
+    struct cell cell = {
+        .local_time = LOCAL_TIME_NONE, .timestamp = made_us, .value = slice_of_text(value)};
+    struct row row = {.clustering = {1, &clustering},
+                      .liveness = LIVENESS_NONE,
+                      .deletion = DELETION_NONE,
+                      .cells = &cell,
+                      .cell_count = 1};
+    struct mutation mutation = {.table = ring_world_table(&world, at, "t"),
+                                .key = partition_key_make(slice_of_text("k0")),
+                                .deletion = DELETION_NONE,
+                                .rows = &row,
+                                .row_count = 1};
+    struct buffer record, records;
+    buffer_init(&record, 4096);
+    buffer_init(&records, 4096);
+    engine_put_record(&mutation, &record);
+    buffer_put_vint_bytes(&records, buffer_slice(&record));
+    uint64_t position;
+    ck_assert_int_eq(batch_log_put(world.members[at].batch_log, uuid_make_time_us(made_us, 0, 0, 1),
+                                   made_us, buffer_slice(&records), &position),
+                     STATUS_OK);
+    buffer_deinit(&record);
+    buffer_deinit(&records);
+    ring_world_run(&world, 0.1, NULL);
+}
+
+START_TEST(what_was_truncated_does_not_come_back_after_a_start)
+{
+    open_world(3, 1, 10);
+    store_at(1, "x");
+    struct coordinator_truncate truncate;
+    coordinator_truncate_start(world.members[0].coordinator, &truncate,
+                               ring_world_table(&world, 0, "t")->id, truncated);
+    ring_world_run(&world, 1, NULL);
+    ck_assert_ptr_null(truncate.coordinator);
+    ring_world_kill(&world, 1, false);
+    ring_world_start(&world, 1);
+    ring_world_run(&world, 40, NULL);
+    ck_assert_int_eq(copies(0), 0);
+    // But what was stored behind it does, although clocks say otherwise.
+    sim_machine_jump_clock(world.members[1].machine, -60000000);
+    store_at(1, "y");
+    ring_world_run(&world, 100, NULL);
+    ck_assert_int_eq(copies(0), 1);
+    ring_world_close(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("coordinator_batch");
@@ -288,6 +341,7 @@ int main(void)
     tcase_add_test(tests, unavailable_is_said_before_it_is_stored);
     tcase_add_test(tests, a_batch_of_tables_without_gc_grace_is_written);
     tcase_add_test(tests, a_batch_behind_a_truncation_is_written_whatever_clocks_say);
+    tcase_add_test(tests, what_was_truncated_does_not_come_back_after_a_start);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failures = srunner_ntests_failed(runner);
