@@ -215,3 +215,12 @@ void sim_connects_drop(struct sim_process *process)
     while (process->connects != NULL)
         free_connect(process->connects);
 }
+
+void sim_connects_cancel(struct sim_process *process)
+{
+    while (process->connects != NULL) {
+        struct sim_connect ended = *process->connects;
+        free_connect(process->connects);
+        ended.connected(ended.context, STATUS_CANCELED, NULL);
+    }
+}

@@ -203,6 +203,8 @@ void sim_streams_free(struct sim_process *process);
 void sim_streams_arm(struct sim_process *process);
 void sim_streams_reset(struct sim_process *process, const struct sim_machine *other);
 void sim_connects_drop(struct sim_process *process);
+// Whoever waits for one frees what he kept for it.
+void sim_connects_cancel(struct sim_process *process);
 void sim_listeners_free(struct sim_process *process);
 
 #define SIM_LATENCY_MIN_NS (10 * NS_PER_US)

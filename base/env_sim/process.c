@@ -204,6 +204,7 @@ void sim_process_destroy(struct env *env)
     ASSERT(process->state == SIM_PROCESS_RUNNING || process->died_is_told);
     if (process->state == SIM_PROCESS_RUNNING) {
         // Ended by itself: what it left open, the system closes.
+        sim_connects_cancel(process);
         sim_event_stop(world, &process->timers_event);
         sim_event_stop(world, &process->tasks_event);
         sim_lanes_drop(process);
