@@ -343,8 +343,9 @@ static const uint16_t weights[WORKLOAD_KIND_COUNT] = {
 static uint64_t weight_of(const struct ring_workload *workload, size_t kind)
 {
     bool is_ddl = kind >= WORKLOAD_CREATE_TABLE && kind <= WORKLOAD_DROP_TABLE;
-    bool is_conditional_too = is_conditional((enum workload_kind)kind);
-    bool often = (is_ddl && workload->much_ddl) || (is_conditional_too && workload->much_paxos);
+    bool is_paxos = is_conditional((enum workload_kind)kind);
+    if (workload->options.only_paxos && !is_paxos) return 0;
+    bool often = (is_ddl && workload->much_ddl) || (is_paxos && workload->much_paxos);
     return (uint64_t)weights[kind] * (often ? 10 : 1);
 }
 
@@ -872,7 +873,7 @@ struct ring_workload *ring_workload_create(struct sim_world *sim,
     workload->history = linearizable_create(REGISTERS);
     workload->slot_count = 2 + below(workload, SLOTS_MAX - 1);
     workload->much_ddl = chance(workload, 0.15);
-    workload->much_paxos = chance(workload, 0.15);
+    workload->much_paxos = chance(workload, 0.15) || options->only_paxos;
     workload->think_ns = NS_PER_MS << below(workload, 9);
     for (size_t i = 0; i < SLOTS_MAX; i++)
         workload->slots[i].workload = workload;

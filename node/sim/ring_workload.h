@@ -34,6 +34,7 @@ struct ring_workload_options {
     uint64_t seed, operations;
     size_t node_count;
     int replication_factor;
+    bool only_paxos; // One register, and nothing else.
 };
 
 struct ring_workload *ring_workload_create(struct sim_world *sim,

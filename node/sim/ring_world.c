@@ -51,7 +51,7 @@ struct trouble {
 
 // How often what happens in a storm, drawn once for a seed.
 struct style {
-    bool storms, has_slow_disks, restarts_fast;
+    bool storms, has_slow_disks, restarts_fast, only_paxos;
     uint64_t life_steps; // 0: lives do not end by themselves.
     uint64_t gap_ns;     // Between two troubles at most.
     double cuts, slowness, pauses, disks, messages, clocks, power;
@@ -421,6 +421,7 @@ static void make_trouble(struct ring_world *world)
                                (int64_t)below(world, 2 * (uint64_t)span_us) - span_us);
         note_wrong(world);
     }
+    if (style->only_paxos && chance(world, 0.7)) sim_machine_crash(node->machine);
     if (chance(world, style->power / 8)) lose_power(world);
     if (chance(world, style->power / 4)) lose_unsynced(world);
 }
@@ -499,6 +500,19 @@ static void choose_style(struct ring_world *world)
     style->has_slow_disks = chance(world, 0.15);
     style->restarts_fast = chance(world, 0.2);
     style->power = chance(world, 0.6) ? (double)below(world, 1000) / 1000 : 0;
+    if (!chance(world, 0.08)) return;
+    // Promises are given, power is lost, and messages of before come late.
+    *style = (struct style){.storms = true,
+                            .has_slow_disks = true,
+                            .restarts_fast = true,
+                            .only_paxos = true,
+                            .gap_ns = 200 * NS_PER_MS,
+                            .slowness = 0.2,
+                            .pauses = 0.1,
+                            .messages = 0.7,
+                            .power = 0.2};
+    world->count = 3;
+    world->replication_factor = 3;
 }
 
 // ---- Healing -----------------------------------------------------------------------------------
@@ -713,7 +727,8 @@ struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint6
     const struct ring_workload_options options = {.seed = random_u64(&world->random),
                                                   .operations = operations,
                                                   .node_count = world->count,
-                                                  .replication_factor = world->replication_factor};
+                                                  .replication_factor = world->replication_factor,
+                                                  .only_paxos = world->style.only_paxos};
     world->workload = ring_workload_create(sim, &options, &functions, world, world->clients);
     const struct sim_clients_checks checks = {acknowledged, turn, clients_failed, world};
     sim_clients_set_checks(world->clients, &checks);
