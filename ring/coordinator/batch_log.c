@@ -82,6 +82,7 @@ enum status batch_log_put(struct batch_log *batch_log, struct uuid id, int64_t m
     struct cursor cursor = cursor_make(records);
     while (cursor_left(&cursor) > 0 && !cursor.failed) {
         struct slice record = cursor_vint_bytes(&cursor);
+        if (record.size <= sizeof(struct uuid)) cursor.failed = true; // Not even a table's id.
         if (count + 2 > capacity) {
             struct cell *more = arena_alloc(&arena, 2 * capacity * sizeof *cells);
             memcpy(more, cells, count * sizeof *cells);
@@ -175,7 +176,8 @@ static void batch_log_handle_store(struct message_handler *handler, const struct
     int64_t made_us = (int64_t)cursor_u64(&cursor);
     uint64_t position = 0;
     enum status status = STATUS_CORRUPT;
-    if (!cursor.failed)
+    // The removal takes its time from the id: another one would not end it.
+    if (!cursor.failed && uuid_unix_us(uuid_from_bytes(id.data)) == made_us)
         status = batch_log_put(batch_log, uuid_from_bytes(id.data), made_us,
                                slice_make(cursor.next, cursor_left(&cursor)), &position);
     env_mark(batch_log->env, ENV_MARK_LOGGED_STORED);

@@ -325,6 +325,51 @@ START_TEST(what_was_truncated_does_not_come_back_after_a_start)
 }
 END_TEST
 
+struct told {
+    struct messaging_request request;
+    enum status status;
+    bool is_done;
+};
+
+static void told_done(struct messaging_request *request, enum status status, struct slice answer)
+{
+    struct told *told = CONTAINER_OF(request, struct told, request);
+    (void)answer;
+    told->status = status;
+    told->is_done = true;
+}
+
+static enum status ask_to_store(int64_t id_us, int64_t made_us, struct slice records)
+{
+    struct told told = {.is_done = false};
+    struct uuid id = uuid_make_time_us(id_us, 0, 0, 1);
+    struct buffer body;
+    buffer_init(&body, 4096);
+    buffer_put(&body, id.bytes, sizeof id.bytes);
+    buffer_put_u64(&body, (uint64_t)made_us);
+    buffer_put(&body, records.data, records.size);
+    messaging_send(world.members[0].messaging, &told.request, 1, VERB_BATCH_STORE,
+                   buffer_slice(&body), 1000000000, told_done);
+    ring_world_run(&world, 2, &told.is_done);
+    buffer_deinit(&body);
+    return told.status;
+}
+
+START_TEST(what_no_coordinator_sends_is_not_stored)
+{
+    open_world(3, 1, 11);
+    int64_t now_us = env_wall_us(world.members[0].env);
+    static const uint8_t empty_records[64] = {0}, torn[] = {17, 1};
+    ck_assert_int_eq(ask_to_store(now_us, now_us, slice_make("", 0)), STATUS_OK);
+    ck_assert_int_eq(ask_to_store(now_us, INT64_MIN, slice_make("", 0)), STATUS_CORRUPT);
+    ck_assert_int_eq(ask_to_store(now_us, now_us + 1, slice_make("", 0)), STATUS_CORRUPT);
+    ck_assert_int_eq(ask_to_store(now_us, now_us, slice_make(empty_records, 64)), STATUS_CORRUPT);
+    ck_assert_int_eq(ask_to_store(now_us, now_us, slice_make(torn, sizeof torn)), STATUS_CORRUPT);
+    ring_world_run(&world, 20, NULL);
+    ring_world_close(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("coordinator_batch");
@@ -342,6 +387,7 @@ int main(void)
     tcase_add_test(tests, a_batch_of_tables_without_gc_grace_is_written);
     tcase_add_test(tests, a_batch_behind_a_truncation_is_written_whatever_clocks_say);
     tcase_add_test(tests, what_was_truncated_does_not_come_back_after_a_start);
+    tcase_add_test(tests, what_no_coordinator_sends_is_not_stored);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failures = srunner_ntests_failed(runner);
