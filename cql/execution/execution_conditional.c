@@ -14,6 +14,7 @@
 #include "cql/execution/execution.h"
 #include "cql/execution/job_guard.h"
 #include "storage/partition_key.h"
+#include "storage/schema/options.h"
 
 struct conditional_part {
     const struct modification_plan *plan;
@@ -399,9 +400,44 @@ static void conditional_abandon(struct execution *execution)
 
 // ---- The beginning ------------------------------------------------------------------------------
 
+// ColumnConditions.addConditionsTo(): what is asked of the static row is no condition on the row
+// that is changed.
+static bool conditional_asks(const struct modification_plan *plan, enum column_kind kind)
+{
+    if (!plan->is_conditional) return false;
+    if (plan->if_exists || plan->if_not_exists)
+        return plan->is_of_static_row == (kind == COLUMN_STATIC);
+    for (size_t i = 0; i < plan->condition_count; i++)
+        if (plan->conditions[i].column->kind == kind) return true;
+    return false;
+}
+
+static bool conditional_wants_row(const struct modification_plan *plan)
+{
+    if (plan->is_conditional && plan->is_of_static_row) return false;
+    return conditional_asks(plan, COLUMN_REGULAR) || plan->reads_lists;
+}
+
 static bool conditional_refuse(struct conditional_work *work, const char *text)
 {
     return cql_error_set(&work->execution->error, CQL_ERROR_INVALID, "%s", text);
+}
+
+// ConsistencyLevel.requireNetworkTopologyStrategy()
+static bool conditional_check_each_quorum(const struct conditional_work *work)
+{
+    struct execution *execution = work->execution;
+    const struct schema *schema = metadata_schema(execution->processor->metadata);
+    const struct keyspace *keyspace = schema_find_keyspace(schema, work->table->keyspace);
+    if (execution->options->consistency != CONSISTENCY_EACH_QUORUM || keyspace == NULL) return true;
+    struct slice strategy = options_find(&keyspace->replication, "class");
+    if (slice_equals(strategy,
+                     slice_of_text("org.apache.cassandra.locator.NetworkTopologyStrategy")))
+        return true;
+    return cql_error_set(&execution->error, CQL_ERROR_INVALID,
+                         "consistency level EACH_QUORUM not compatible with replication strategy "
+                         "(%.*s)",
+                         SLICE_TEXT(strategy));
 }
 
 static bool conditional_check_consistency(struct execution *execution)
@@ -444,12 +480,13 @@ static bool conditional_check_mix(struct conditional_work *work,
     const struct modification_plan *plan = part->plan;
     for (const struct conditional_part *other = work->parts; other < part; other++) {
         const struct modification_plan *before = other->plan;
-        bool is_same_row = before->is_conditional &&
-                           before->is_of_static_row == plan->is_of_static_row &&
-                           (plan->is_of_static_row ||
-                            (part->range_count > 0 && other->range_count > 0 &&
-                             clustering_compare(work->table, &part->ranges[0].start.prefix,
-                                                &other->ranges[0].start.prefix) == 0));
+        bool is_same_row =
+            conditional_asks(plan, COLUMN_STATIC) && conditional_asks(before, COLUMN_STATIC);
+        if (conditional_asks(plan, COLUMN_REGULAR) && conditional_asks(before, COLUMN_REGULAR) &&
+            part->range_count > 0 && other->range_count > 0 &&
+            clustering_compare(work->table, &part->ranges[0].start.prefix,
+                               &other->ranges[0].start.prefix) == 0)
+            is_same_row = true;
         if (!is_same_row ||
             (before->if_exists == plan->if_exists && before->if_not_exists == plan->if_not_exists))
             continue;
@@ -483,7 +520,7 @@ static bool conditional_bind_conditions(struct conditional_work *work,
     const struct modification_plan *plan = part->plan;
     if (!plan->is_conditional) return true;
     if (plan->if_exists || plan->if_not_exists) work->shows_all = true;
-    if (!plan->is_of_static_row) work->asks_rows = true;
+    if (conditional_wants_row(plan)) work->asks_rows = true;
     part->conditions =
         ARENA_NEW_ARRAY(&work->execution->arena, struct bound_condition, plan->condition_count + 1);
     for (size_t i = 0; i < plan->condition_count; i++)
@@ -526,9 +563,7 @@ static void conditional_choose_rows(struct conditional_work *work)
     work->ranges = ARENA_NEW_ARRAY(arena, struct clustering_range, work->part_count + 1);
     for (size_t i = 0; i < work->part_count; i++) {
         const struct conditional_part *part = &work->parts[i];
-        bool wants_row =
-            part->plan->is_conditional ? !part->plan->is_of_static_row : part->plan->reads_lists;
-        if (wants_row && part->range_count == 1)
+        if (conditional_wants_row(part->plan) && part->range_count == 1)
             work->ranges[work->range_count++] = part->ranges[0];
     }
     if (work->asks_rows) {
@@ -551,6 +586,7 @@ static bool conditional_prepare(struct conditional_work *work)
     if (!conditional_check_consistency(work->execution)) return false;
     for (size_t i = 0; i < work->part_count; i++)
         if (!conditional_bind_part(work, &work->parts[i])) return false;
+    if (!conditional_check_each_quorum(work)) return false;
     conditional_choose_rows(work);
     uint16_t count = work->table->column_counts[COLUMN_PARTITION_KEY];
     work->components = ARENA_NEW_ARRAY(arena, struct slice, count);

@@ -215,6 +215,43 @@ START_TEST(serial_reads_see_what_was_applied)
 }
 END_TEST
 
+// As a live Cassandra answers: a condition on a static column asks nothing of the row it stands
+// with.
+START_TEST(conditions_on_static_columns_alone_ask_for_no_row)
+{
+    world_make("INSERT INTO c (k, c, v) VALUES (1, 1, 1)");
+    world_make("INSERT INTO c (k, c, v) VALUES (1, 2, 1)");
+    CHECK_CQL("UPDATE c SET v = 3 WHERE k = 1 AND c = 9 IF s = 10", "(false, null)");
+    CHECK_CQL("UPDATE c SET v = 3 WHERE k = 2 AND c = 9 IF s = 10", "(false)");
+    CHECK_CQL("DELETE FROM c WHERE k = 1 AND c = 9 IF s = 10", "(false, null)");
+    CHECK_CQL("BEGIN BATCH UPDATE c SET v = 2 WHERE k = 1 AND c = 1 IF v = 1; "
+              "UPDATE c SET v = 3 WHERE k = 1 AND c = 2 IF s = 5; APPLY BATCH",
+              "(false, 1, 1, 1, null)");
+    CHECK_CQL("BEGIN BATCH UPDATE c SET v = 2 WHERE k = 1 AND c = 1 IF s = 1; "
+              "UPDATE c SET v = 3 WHERE k = 1 AND c = 2 IF s = 5; APPLY BATCH",
+              "(false, 1, 1, null)");
+    CHECK_CQL("BEGIN BATCH UPDATE c SET v = 2 WHERE k = 1 AND c = 1 IF s = 1; "
+              "UPDATE c SET v = 3 WHERE k = 1 AND c = 1 IF EXISTS; APPLY BATCH",
+              "(false, 1, 1, null, 1)");
+    CHECK_CQL("BEGIN BATCH UPDATE c SET s = 2 WHERE k = 1 IF EXISTS; "
+              "UPDATE c SET v = 3 WHERE k = 1 AND c = 4 IF s = 4; APPLY BATCH",
+              "ERROR 2200 Cannot mix IF conditions and IF NOT EXISTS for the same row");
+    CHECK_CQL("SELECT c, v FROM c WHERE k = 1", "(1, 1) (2, 1)");
+}
+END_TEST
+
+START_TEST(each_quorum_commits_need_data_centres)
+{
+    struct query_options options = world_options();
+    options.consistency = CONSISTENCY_EACH_QUORUM;
+    ck_assert_str_eq(world_run_options("INSERT INTO t (k) VALUES (1) IF NOT EXISTS", options),
+                     "ERROR 2200 consistency level EACH_QUORUM not compatible with replication "
+                     "strategy (org.apache.cassandra.locator.SimpleStrategy)");
+    execution_finish(&world.execution);
+    CHECK_CQL("SELECT k FROM t", "");
+}
+END_TEST
+
 START_TEST(ballots_survive_a_restart)
 {
     CHECK_CQL("INSERT INTO t (k, a) VALUES (1, 1) IF NOT EXISTS", "(true)");
@@ -240,6 +277,8 @@ int main(void)
     tcase_add_test(tcase, a_batch_is_applied_wholly_or_not_at_all);
     tcase_add_test(tcase, what_cassandra_refuses_is_refused_in_its_words);
     tcase_add_test(tcase, serial_reads_see_what_was_applied);
+    tcase_add_test(tcase, conditions_on_static_columns_alone_ask_for_no_row);
+    tcase_add_test(tcase, each_quorum_commits_need_data_centres);
     tcase_add_test(tcase, ballots_survive_a_restart);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
