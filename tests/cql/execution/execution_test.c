@@ -329,6 +329,47 @@ START_TEST(what_a_client_makes_long_or_deep_ends)
 }
 END_TEST
 
+START_TEST(speculative_retry_is_checked_as_cassandra_does)
+{
+    static const struct {
+        const char *value, *refused; // NULL: it is taken.
+    } cases[] = {
+        {"99p", NULL},
+        {"99.5PERCENTILE", NULL},
+        {"0ms", NULL},
+        {"1.5ms", NULL},
+        {"NEVER", NULL},
+        {"MIN(99p,50ms)", NULL},
+        {"max(50ms, 60p)", NULL},
+        {"100p", "Invalid value 100p for PERCENTILE option 'speculative_retry': must be between "
+                 "(0.0 and 100.0)"},
+        {"0p", "Invalid value 0p for PERCENTILE option 'speculative_retry': must be between "
+               "(0.0 and 100.0)"},
+        {"-1ms", "Invalid value -1ms for option 'speculative_retry'"},
+        {"0x5ms", "Invalid value 0x5ms for option 'speculative_retry'"},
+        {"infms", "Invalid value infms for option 'speculative_retry'"},
+        {"MIN(101p,5ms)", "Invalid value MIN(101p,5ms) for option 'speculative_retry'"},
+        {"MIN(", "Invalid value MIN( for option 'speculative_retry'"},
+        {"MIN(,)", "Invalid value MIN(,) for option 'speculative_retry'"},
+        {"MIN(5p,", "Invalid value MIN(5p, for option 'speculative_retry'"},
+        {"MAX(5ms,6ms)", "Invalid value MAX(5ms,6ms) for option 'speculative_retry': MIN()/MAX() "
+                         "arguments should be of different types, but both are of type FIXED"},
+        {"", "Invalid value  for option 'speculative_retry'"},
+    };
+    world_make("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', "
+               "'replication_factor': 1}");
+    world_make("CREATE TABLE ks.t (k int PRIMARY KEY)");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *result = world_run(arena_format(
+            &world.arena, "ALTER TABLE ks.t WITH speculative_retry = '%s'", cases[i].value));
+        if (cases[i].refused == NULL)
+            ck_assert_msg(strncmp(result, "ERROR", 5) != 0, "%s: %s", cases[i].value, result);
+        else
+            ck_assert_str_eq(result, arena_format(&world.arena, "ERROR 2300 %s", cases[i].refused));
+    }
+}
+END_TEST
+
 START_TEST(brackets_around_a_term_are_no_tuple)
 {
     make_keyspace();
@@ -437,6 +478,7 @@ int main(void)
     tcase_add_test(tests, describe_and_system_tables);
     tcase_add_test(tests, what_a_client_makes_long_or_deep_ends);
     tcase_add_test(tests, brackets_around_a_term_are_no_tuple);
+    tcase_add_test(tests, speculative_retry_is_checked_as_cassandra_does);
     tcase_add_test(tests, texts_are_added);
     tcase_add_test(tests, functions_of_collections);
     tcase_add_test(tests, many_values_are_matched_to_markers_by_name);
