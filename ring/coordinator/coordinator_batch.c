@@ -71,6 +71,9 @@ static void logged_remove(struct logged_batch *batch)
 {
     struct coordinator *coordinator = batch->coordinator;
     struct messaging *messaging = coordinator_messaging(coordinator);
+    // Nobody bounds how many wait for a member that is silent: they are small.
+    buffer_deinit(&batch->body);
+    arena_deinit(&batch->arena);
     if (batch->is_stored_here) batch_log_remove(coordinator->options.batch_log, batch->id);
     for (int i = 0; i < batch->store_count && messaging != NULL; i++) {
         batch->waits_for++;
