@@ -306,6 +306,15 @@ static void attempt_accepted(struct paxos_attempt *attempt)
         attempt_commit(attempt, ATTEMPT_COMMITTING, attempt->cas->commit_consistency);
 }
 
+// Others may propose faster than we finish what they proposed.
+static void attempt_finished_other(struct paxos_attempt *attempt)
+{
+    if (env_monotonic_ns(attempt->paxos->env) >= attempt->deadline_ns)
+        attempt_time_out(attempt);
+    else
+        attempt_prepare(attempt);
+}
+
 static void attempt_commit_done(struct paxos_commit_owner *owner,
                                 const struct coordinator_result *result)
 {
@@ -324,7 +333,7 @@ static void attempt_commit_done(struct paxos_commit_owner *owner,
     } else if (attempt->state == ATTEMPT_REPAIRING) {
         attempt_ready(attempt);
     } else {
-        attempt_prepare(attempt);
+        attempt_finished_other(attempt);
     }
 }
 

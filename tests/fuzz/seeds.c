@@ -7,6 +7,7 @@
 #include "ring/coordinator/read_encoder.h"
 #include "ring/coordinator/read_request.h"
 #include "ring/coordinator/replica_increment.h"
+#include "ring/paxos/paxos_internal.h"
 #include "storage/commit_log/commit_log_format.h"
 #include "storage/engine/manifest.h"
 #include "storage/memtable/memtable.h"
@@ -44,6 +45,133 @@ static struct slice read_file(struct env *env, const char *path)
     return slice_make(bytes, size);
 }
 
+// ---- What members say ---------------------------------------------------------------------------
+
+// A step of the target `member`: u8 what | u16 size | bytes. The bytes are emptied.
+static void put_step(struct buffer *seed, uint8_t what, struct buffer *bytes)
+{
+    buffer_put_u8(seed, what);
+    buffer_put_u16(seed, (uint16_t)bytes->size);
+    buffer_put(seed, bytes->data, bytes->size);
+    buffer_clear(bytes);
+}
+
+static void put_request(struct buffer *seed, enum verb verb, struct buffer *body)
+{
+    put_step(seed, (uint8_t)(verb - VERB_RING), body);
+}
+
+// A query that finds the answer `answer` to requests of `verb`.
+static void put_query(struct buffer *seed, enum verb verb, struct buffer *answer, const char *text)
+{
+    struct buffer step;
+    buffer_init(&step, SEED_SIZE_MAX);
+    buffer_put_u8(&step, (uint8_t)verb);
+    buffer_put_u8(&step, STATUS_OK);
+    buffer_put(&step, answer->data, answer->size);
+    put_step(seed, 25, &step);
+    buffer_put_u8(&step, CONSISTENCY_QUORUM);
+    buffer_put(&step, text, strlen(text));
+    put_step(seed, 26, &step);
+    buffer_clear(answer);
+    buffer_deinit(&step);
+}
+
+static void put_proposal(struct buffer *body, int64_t time_us, struct slice record)
+{
+    struct buffer change;
+    buffer_init(&change, SEED_SIZE_MAX);
+    if (record.size > 0) buffer_put_vint_bytes(&change, record);
+    const struct ballot ballot = {time_us, 1};
+    const struct paxos_proposal proposal = {ballot, ballot, buffer_slice(&change)};
+    paxos_state_put_proposal(body, &proposal);
+    buffer_deinit(&change);
+}
+
+// PREPARE, PROPOSE and COMMIT of the record; then one of our own that finds it proposed.
+static void write_paxos(const struct table *table, struct slice record, int count)
+{
+    const int64_t ballot_us = 1700000000000000;
+    struct arena arena;
+    struct mutation mutation;
+    struct buffer seed, body;
+    arena_init(&arena, 4096);
+    buffer_init(&seed, SEED_SIZE_MAX);
+    buffer_init(&body, SEED_SIZE_MAX);
+    ASSERT(mutation_decode(slice_make(record.data + 1, record.size - 1), table, &arena, &mutation,
+                           NULL) == STATUS_OK);
+    for (int verb = VERB_PAXOS_PREPARE; verb <= VERB_PAXOS_COMMIT; verb++) {
+        buffer_put(&body, table->id.bytes, sizeof table->id.bytes);
+        buffer_put_vint_bytes(&body, mutation.key.bytes);
+        put_proposal(&body, ballot_us + count,
+                     verb == VERB_PAXOS_PREPARE ? slice_make("", 0) : record);
+        put_request(&seed, (enum verb)verb, &body);
+    }
+    write_seed("member", "paxos", count, &seed);
+    buffer_put_u8(&body, 1);
+    paxos_state_put_ballot(&body, (struct ballot){0});
+    put_proposal(&body, ballot_us + count, record);
+    put_proposal(&body, 0, slice_make("", 0));
+    put_query(&seed, VERB_PAXOS_PREPARE, &body, "UPDATE ks.t SET v = 'b' WHERE k = 1 IF v = 'a'");
+    write_seed("member", "if", count, &seed);
+    buffer_deinit(&body);
+    buffer_deinit(&seed);
+    arena_deinit(&arena);
+}
+
+// The record as a write, a hint and a logged batch that is not removed; and as a file of hints.
+static void write_member(struct slice record, int count)
+{
+    static const uint8_t batch[16] = {7};
+    struct buffer seed, body;
+    buffer_init(&seed, SEED_SIZE_MAX);
+    buffer_init(&body, SEED_SIZE_MAX);
+    buffer_put_vint_bytes(&body, record);
+    put_request(&seed, VERB_WRITE, &body);
+    buffer_put_u64(&body, INT64_MAX);
+    buffer_put_vint_bytes(&body, record);
+    put_request(&seed, VERB_HINT, &body);
+    buffer_put(&body, batch, sizeof batch);
+    buffer_put_u64(&body, 1700000000000000);
+    buffer_put_vint_bytes(&body, record);
+    put_request(&seed, VERB_BATCH_STORE, &body);
+    if (count % 2 == 0) {
+        buffer_put(&body, batch, sizeof batch);
+        put_request(&seed, VERB_BATCH_REMOVE, &body);
+    }
+    write_seed("member", "write", count, &seed);
+    buffer_clear(&seed);
+    buffer_put(&seed, "\2\0\0", 3);
+    buffer_put_u16(&seed, (uint16_t)record.size);
+    buffer_put(&seed, record.data, record.size);
+    buffer_put(&seed, count % 2 == 0 ? "\3\3" : "\3\0", 2);
+    write_seed("hint", "file", count, &seed);
+    buffer_deinit(&body);
+    buffer_deinit(&seed);
+}
+
+static void write_truncations(void)
+{
+    struct buffer seed, body;
+    buffer_init(&seed, SEED_SIZE_MAX);
+    buffer_init(&body, SEED_SIZE_MAX);
+    for (size_t i = 0; i < fuzz_node_table_count(); i++) {
+        const struct uuid id = fuzz_node_table(i)->id;
+        buffer_put(&body, id.bytes, sizeof id.bytes);
+        buffer_put_u64(&body, 1700000000000000);
+        put_request(&seed, VERB_TRUNCATE, &body);
+        write_seed("member", "truncate", (int)i, &seed);
+    }
+    buffer_clear(&seed);
+    buffer_put(&seed, "\1\10HLNSTRUC\1\30", 12);
+    buffer_put(&seed, fuzz_node_table(0)->id.bytes, 16);
+    buffer_put_u64(&seed, 5);
+    buffer_put_u8(&seed, 4);
+    write_seed("hint", "truncations", 0, &seed);
+    buffer_deinit(&body);
+    buffer_deinit(&seed);
+}
+
 // ---- The node's files ---------------------------------------------------------------------------
 
 // Records and increments as members send them.
@@ -75,6 +203,13 @@ static void write_increment(void)
     buffer_put_u8(&seed, 1);
     replica_increment_encode(&update, CONSISTENCY_QUORUM, &seed);
     write_seed("replica", "increment", 0, &seed);
+    struct buffer step;
+    buffer_init(&step, SEED_SIZE_MAX);
+    replica_increment_encode(&update, CONSISTENCY_QUORUM, &step);
+    buffer_clear(&seed);
+    put_request(&seed, VERB_INCREMENT, &step);
+    write_seed("member", "increment", 0, &seed);
+    buffer_deinit(&step);
     buffer_deinit(&seed);
 }
 
@@ -117,6 +252,17 @@ static void write_read(uint8_t number, struct slice bytes, int count)
     buffer_put(&seed, answer.data, answer.size);
     buffer_put(&seed, answer.data, answer.size);
     write_seed("read_answer", "log", count, &seed);
+    struct buffer step;
+    buffer_init(&step, SEED_SIZE_MAX);
+    buffer_clear(&seed);
+    read_request_put(&request, &step);
+    put_request(&seed, VERB_READ, &step);
+    char text[128];
+    (void)snprintf(text, sizeof text, "SELECT * FROM ks.%.*s", (int)table->name.size,
+                   (const char *)table->name.data);
+    put_query(&seed, VERB_READ, &answer, text);
+    write_seed("member", "read", count, &seed);
+    buffer_deinit(&step);
     buffer_deinit(&seed);
     buffer_deinit(&answer);
     arena_deinit(&arena);
@@ -140,6 +286,7 @@ static void write_log(struct fuzz_node *node)
         buffer_put_u16(&log, (uint16_t)record.bytes.size);
         buffer_put(&log, record.bytes.data, record.bytes.size);
         write_replica(record.bytes, count);
+        write_member(record.bytes, count);
         for (size_t i = 0; i < fuzz_node_table_count(); i++) {
             struct uuid id;
             struct slice bytes = slice_make(record.bytes.data + 1, record.bytes.size - 1);
@@ -151,6 +298,8 @@ static void write_log(struct fuzz_node *node)
             buffer_put(&mutation, bytes.data, bytes.size);
             write_seed("mutation", "log", count, &mutation);
             write_read((uint8_t)i, bytes, count);
+            if (!fuzz_node_table(i)->is_counter)
+                write_paxos(fuzz_node_table(i), record.bytes, count);
         }
         if (++count % 5 == 0) {
             write_seed("commit_log", "log", count, &log);
@@ -329,6 +478,7 @@ int main(int argc, char **argv)
         fuzz_node_run(&node, statements[i]);
     write_log(&node);
     write_increment();
+    write_truncations();
     write_metadata(&node);
     fuzz_node_flush(&node);
     ASSERT(env_list_dir(node.sim.env, "/manifest", write_manifest, &node, NULL) == STATUS_OK);

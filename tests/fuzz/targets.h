@@ -17,6 +17,7 @@
     X(config)              \
     X(cql_parse)           \
     X(feed_http)           \
+    X(hint)                \
     X(identity)            \
     X(intake)              \
     X(job_protocol)        \
@@ -24,6 +25,7 @@
     X(json)                \
     X(lua_job)             \
     X(manifest)            \
+    X(member)              \
     X(members)             \
     X(message)             \
     X(messaging)           \

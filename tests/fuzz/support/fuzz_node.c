@@ -13,19 +13,24 @@ static const struct node_identity identity = {.cluster_name = "Test Cluster",
                                               .tokens = tokens,
                                               .token_count = 1};
 
+// Ids of their own, so that inputs with ids in them stay what they are.
 static const char *const definitions[] = {
     "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-    "CREATE TABLE ks.t (k int PRIMARY KEY, v text)",
+    "CREATE TABLE ks.t (k int PRIMARY KEY, v text) "
+    "WITH id = 'c0c849ec-074d-11ef-9230-05ef8df510e6'",
     "CREATE TABLE ks.w (k text, c int, d text, s text static, v text, n bigint, "
-    "PRIMARY KEY (k, c, d)) WITH CLUSTERING ORDER BY (c DESC, d ASC)",
-    "CREATE TABLE ks.counters (a text, b text, n counter, m counter, PRIMARY KEY (a, b))",
+    "PRIMARY KEY (k, c, d)) WITH CLUSTERING ORDER BY (c DESC, d ASC) "
+    "AND id = 'c0c855ea-074d-11ef-9230-05ef8df510e6'",
+    "CREATE TABLE ks.counters (a text, b text, n counter, m counter, PRIMARY KEY (a, b)) "
+    "WITH id = 'c0c85a4a-074d-11ef-9230-05ef8df510e6'",
     "CREATE TABLE ks.collections (k int, c int, l list<text>, s set<int>, m map<text, int>, "
     "f frozen<list<int>>, t tuple<int, text>, g frozen<map<text, frozen<list<int>>>>, "
-    "ss set<text> static, PRIMARY KEY (k, c))",
+    "ss set<text> static, PRIMARY KEY (k, c)) WITH id = 'c0c8621a-074d-11ef-9230-05ef8df510e6'",
     "CREATE TABLE ks.types (a int, b text, c1 timestamp, c2 uuid, x1 ascii, x2 bigint, x3 blob, "
     "x4 boolean, x5 date, x6 decimal, x7 double, x8 duration, x9 float, x10 inet, x11 smallint, "
     "x12 time, x13 timeuuid, x14 tinyint, x15 varint, x16 vector<float, 2>, "
-    "PRIMARY KEY ((a, b), c1, c2)) WITH compression = {'enabled': false}",
+    "PRIMARY KEY ((a, b), c1, c2)) WITH compression = {'enabled': false} "
+    "AND id = 'c0c86a4e-074d-11ef-9230-05ef8df510e6'",
 };
 
 void fuzz_node_run(struct fuzz_node *node, const char *text)
@@ -36,6 +41,25 @@ void fuzz_node_run(struct fuzz_node *node, const char *text)
     fuzz_node_finish(node);
 }
 
+static void open_coordinator(struct fuzz_node *node)
+{
+    struct env *env = node->sim.env;
+    const struct schema *schema = metadata_schema(node->metadata);
+    const struct batch_log_options batch_log_options = {
+        .engine = node->engine,
+        .table = node->internal_tables.tables[INTERNAL_TABLE_BATCHES],
+        .schema = schema};
+    node->batch_log = batch_log_create(env, &batch_log_options);
+    const struct coordinator_options options = {
+        .engine = node->engine, .schema = schema, .batch_log = node->batch_log};
+    node->coordinator = coordinator_create(env, &options);
+    const struct paxos_options paxos_options = {
+        .engine = node->engine,
+        .schema = schema,
+        .table = node->internal_tables.tables[INTERNAL_TABLE_PAXOS]};
+    node->paxos = paxos_create(env, &paxos_options);
+}
+
 void fuzz_node_open(struct fuzz_node *node, double segmented)
 {
     *node = (struct fuzz_node){0};
@@ -44,17 +68,19 @@ void fuzz_node_open(struct fuzz_node *node, double segmented)
     struct error error;
     ASSERT(metadata_open(env, &(struct metadata_options){.directory = "/metadata"}, &node->metadata,
                          &error) == STATUS_OK);
-    const struct engine_options options = {.directory = "/"};
+    internal_tables_init(&node->internal_tables);
+    const struct engine_options options = {.directory = "/",
+                                           .internal_tables = node->internal_tables.tables,
+                                           .internal_table_count = INTERNAL_TABLE_COUNT};
     ASSERT(engine_open(env, &options, metadata_schema(node->metadata), &node->engine, &error) ==
            STATUS_OK);
     metadata_set_engine(node->metadata, node->engine);
-    const struct coordinator_options coordinator_options = {
-        .engine = node->engine, .schema = metadata_schema(node->metadata)};
-    node->coordinator = coordinator_create(env, &coordinator_options);
+    open_coordinator(node);
     node->tables = system_tables_create(env, node->metadata, &identity);
     node->processor = (struct query_processor){.env = env,
                                                .metadata = node->metadata,
                                                .coordinator = node->coordinator,
+                                               .paxos = node->paxos,
                                                .engine = node->engine,
                                                .system_tables = node->tables};
     execution_init(&node->execution, &node->processor);
@@ -71,11 +97,15 @@ void fuzz_node_close(struct fuzz_node *node)
 {
     bool is_stopped = false;
     execution_deinit(&node->execution);
-    coordinator_destroy(node->coordinator);
+    batch_log_stop(node->batch_log);
+    paxos_destroy(node->paxos);
     metadata_set_engine(node->metadata, NULL);
     engine_close(node->engine, stopped, &is_stopped);
     fuzz_sim_run(&node->sim, 3600, &is_stopped);
     ASSERT(is_stopped);
+    coordinator_destroy(node->coordinator);
+    batch_log_destroy(node->batch_log);
+    internal_tables_deinit(&node->internal_tables);
     system_tables_destroy(node->tables);
     metadata_close(node->metadata);
     fuzz_sim_close(&node->sim);

@@ -1,4 +1,5 @@
-// A node without its sockets in a simulated world: metadata, engine, coordinator, statements.
+// A node without its sockets in a simulated world: metadata, engine, coordinator, Paxos,
+// statements.
 //
 // It has the keyspace ks with tables of every kind (fuzz_node.c). Opening one costs about a
 // millisecond, so most targets keep theirs for some inputs.
@@ -7,13 +8,18 @@
 
 #include "cql/statement/statement.h"
 #include "cql/system/system_tables.h"
+#include "ring/paxos/internal_tables.h"
+#include "ring/paxos/paxos.h"
 #include "tests/fuzz/support/fuzz_sim.h"
 
 struct fuzz_node {
     struct fuzz_sim sim;
     struct metadata *metadata;
+    struct internal_tables internal_tables;
     struct engine *engine;
+    struct batch_log *batch_log;
     struct coordinator *coordinator;
+    struct paxos *paxos;
     struct system_tables *tables;
     struct query_processor processor;
     struct execution execution;
