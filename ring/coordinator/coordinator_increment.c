@@ -56,18 +56,22 @@ static void increment_fail(struct coordinator_increment *increment, enum status 
 
 // ---- One update ---------------------------------------------------------------------------------
 
-// The leader of an increment that is not ours to lead: a live replica, of our data centre if there
-// is one (StorageProxy.findSuitableReplica). The same one for a key as long as it lives, so that a
-// counter has few shards.
+// The leader of an increment that is not ours to lead: a live replica that answers us, of our data
+// centre if there is one (StorageProxy.findSuitableReplica). The same one for a key as long as that
+// holds, so that a counter has few shards.
 static uint16_t increment_find_leader(const struct coordinator *coordinator,
                                       const struct replica_plan *plan)
 {
     uint16_t leader = MEMBER_NONE;
-    for (uint16_t i = 0; i < plan->replicas.count; i++) {
+    int best = 4;
+    for (uint16_t i = 0; i < plan->replicas.count && best > 0; i++) {
         uint16_t member = plan->replicas.members[i];
         if (!replica_plan_is_alive(coordinator, member)) continue;
-        if (placement_is_local(coordinator->options.placement, member)) return member;
-        if (leader == MEMBER_NONE) leader = member;
+        int rank = (replica_plan_is_near(coordinator, member) ? 0 : 2) +
+                   (placement_is_local(coordinator->options.placement, member) ? 0 : 1);
+        if (rank >= best) continue;
+        best = rank;
+        leader = member;
     }
     return leader;
 }

@@ -9,6 +9,12 @@ bool replica_plan_is_alive(const struct coordinator *coordinator, uint16_t membe
            liveness_is_up(coordinator->options.liveness, member);
 }
 
+bool replica_plan_is_near(const struct coordinator *coordinator, uint16_t member)
+{
+    return member == coordinator->self || coordinator->options.liveness == NULL ||
+           liveness_is_near(coordinator->options.liveness, member);
+}
+
 static const struct topology *replica_plan_topology(const struct coordinator *coordinator)
 {
     return coordinator->options.placement == NULL

@@ -27,6 +27,8 @@ MUST_USE bool replica_plan_make(const struct coordinator *coordinator, const str
 
 // Ourselves, or known to live.
 bool replica_plan_is_alive(const struct coordinator *coordinator, uint16_t member);
+// Alive, and it answers us: not only others, behind a cut that they bridge.
+bool replica_plan_is_near(const struct coordinator *coordinator, uint16_t member);
 // Its answer counts for the level.
 bool replica_plan_counts(const struct coordinator *coordinator, const struct replica_plan *plan,
                          uint16_t member);

@@ -23,6 +23,11 @@ static void setup_one_copy(void)
     ring_world_open(&world, &(struct ring_world_options){.count = 3, .factor = 1, .seed = 1});
 }
 
+static void setup_two_copies(void)
+{
+    ring_world_open(&world, &(struct ring_world_options){.count = 3, .factor = 2, .seed = 1});
+}
+
 static void setup_two_centers(void)
 {
     static const char *const centers[] = {"dc1", "dc1", "dc2", "dc2"};
@@ -556,6 +561,22 @@ START_TEST(messaging_may_close_before_the_turn_is_over)
 }
 END_TEST
 
+// A cut that the third one bridges: nobody holds anybody dead, but one who answers us is asked.
+START_TEST(an_increment_goes_to_who_answers)
+{
+    char key[16];
+    ring_world_find_key(&world, 1, key); // Its copies are at 1 and 2.
+    sim_network_cut(world.members[0].machine, world.members[1].machine, true);
+    ring_world_run(&world, 5, NULL);
+    ck_assert(liveness_is_up(world.members[0].liveness, 1));
+    ck_assert(!liveness_is_near(world.members[0].liveness, 1));
+    struct coordinator_result result;
+    ck_assert_int_eq(increment_at(0, key, 5, CONSISTENCY_QUORUM, &result), COORDINATOR_OK);
+    ck_assert_int_eq(result.received, 2);
+    sim_network_heal(world.members[0].machine, world.members[1].machine);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("coordinator_write");
@@ -586,6 +607,11 @@ int main(void)
     tcase_add_test(one, any_is_content_with_a_durable_hint);
     tcase_add_test(one, an_increment_goes_to_a_leader);
     tcase_add_test(one, an_increment_whose_leader_dies_is_not_repeated);
+    TCase *two = tcase_create("two copies");
+    tcase_add_checked_fixture(two, setup_two_copies, teardown);
+    tcase_set_timeout(two, 60);
+    suite_add_tcase(suite, two);
+    tcase_add_test(two, an_increment_goes_to_who_answers);
     TCase *centers = tcase_create("two data centres");
     tcase_add_checked_fixture(centers, setup_two_centers, teardown);
     tcase_set_timeout(centers, 60);
