@@ -19,8 +19,9 @@ static const struct option_spec specs[] = {
      0, INT64_MAX},
     {"seeds", OPTION_NUMBER, offsetof(struct sim_command_options, seeds), "COUNT",
      "How many, from there on (1)", 1, 1000000000},
-    {"world", OPTION_TEXT, offsetof(struct sim_command_options, world), "storage|node|job|ring",
-     "What is simulated: the engine alone, a node with its clients, a job, or a ring (node)", 0, 0},
+    {"world", OPTION_TEXT, offsetof(struct sim_command_options, world),
+     "storage|node|job|ring|paxos",
+     "The engine alone, a node with its clients, a job, a ring, or its Paxos alone (node)", 0, 0},
     {"operations", OPTION_NUMBER, offsetof(struct sim_command_options, operations), "N",
      "Operations, or lines of a job's input, of a run (2000)", 1, 1000000000},
     {"trace", OPTION_FLAG, offsetof(struct sim_command_options, trace), NULL, "Print every event",
@@ -181,7 +182,7 @@ int command_sim(int argc, char **argv)
     if (code >= 0) return code;
     enum run_world world;
     if (!parse_world(options.world, &world)) {
-        (void)fprintf(stderr, "helenus sim: no world '%s': storage, node, job or ring\n",
+        (void)fprintf(stderr, "helenus sim: no world '%s': storage, node, job, ring or paxos\n",
                       options.world);
         return EXIT_USAGE;
     }

@@ -367,12 +367,13 @@ static void spoil_messages(struct ring_world *world, size_t a, size_t b)
     struct ring_world_node *node = &world->nodes[a];
     if (node->node == NULL || node->is_stopping || !sim_process_is_alive(node->env)) return;
     struct messaging_fault fault = {0};
-    uint64_t kind = below(world, 4);
+    uint64_t kind = world->style.only_paxos ? 2 : below(world, 4);
     if (kind == 0 || kind == 3) fault.lost_per_1000 = (uint16_t)(1 + below(world, 300));
     if (kind == 1 || kind == 3) fault.doubled_per_1000 = (uint16_t)(1 + below(world, 500));
     if (kind == 2 || kind == 3) {
         fault.delay_ns = below(world, 20 * NS_PER_MS);
         fault.jitter_ns = below(world, chance(world, 0.5) ? 20 * NS_PER_MS : NS_PER_S);
+        if (world->style.only_paxos) fault.jitter_ns = below(world, 200 * NS_PER_MS);
     }
     sim_world_note(world->sim, "messages of node %zu and %zu are spoiled", a, b);
     messaging_set_fault(node_messaging(node->node), (uint16_t)b, &fault);
@@ -486,7 +487,7 @@ static void weather_changes(struct sim_call *call)
         if (chance(world, 0.7)) sim_machine_set_slow(world->nodes[i].machine, duration_ns);
 }
 
-static void choose_style(struct ring_world *world)
+static void choose_style(struct ring_world *world, bool only_paxos)
 {
     struct style *style = &world->style;
     static const uint64_t lives[] = {0, 500, 2000, 8000, 30000};
@@ -500,16 +501,15 @@ static void choose_style(struct ring_world *world)
     style->has_slow_disks = chance(world, 0.15);
     style->restarts_fast = chance(world, 0.2);
     style->power = chance(world, 0.6) ? (double)below(world, 1000) / 1000 : 0;
-    if (!chance(world, 0.08)) return;
+    if (!only_paxos) return;
     // Promises are given, power is lost, and messages of before come late.
     *style = (struct style){.storms = true,
                             .has_slow_disks = true,
                             .restarts_fast = true,
                             .only_paxos = true,
-                            .gap_ns = 200 * NS_PER_MS,
-                            .slowness = 0.2,
-                            .pauses = 0.1,
-                            .messages = 0.7,
+                            .gap_ns = 100 * NS_PER_MS,
+                            .pauses = 0.05,
+                            .messages = 0.9,
                             .power = 0.2};
     world->count = 3;
     world->replication_factor = 3;
@@ -708,7 +708,8 @@ static void make_clients(struct ring_world *world)
     world->clients = sim_clients_create(world->client_env, &options);
 }
 
-struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint64_t operations)
+struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint64_t operations,
+                                     bool only_paxos)
 {
     struct ring_world *world = calloc(1, sizeof *world);
     ASSERT(world != NULL);
@@ -719,7 +720,7 @@ struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint6
     size_t factor_max = world->count < FACTOR_MAX ? world->count : FACTOR_MAX;
     world->replication_factor = (int)(1 + below(world, factor_max));
     if (world->count >= 3 && chance(world, 0.6)) world->replication_factor = 3;
-    choose_style(world);
+    choose_style(world, only_paxos);
     make_nodes(world);
     make_clients(world);
     static const struct ring_workload_world functions = {

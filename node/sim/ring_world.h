@@ -19,7 +19,10 @@
 
 struct ring_world;
 
-struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint64_t operations);
+// `only_paxos`: three nodes, one register that all want to change, and power that is lost all the
+// time.
+struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint64_t operations,
+                                     bool only_paxos);
 // `chances` are those of the storms.
 void ring_world_begin(struct ring_world *world, const double chances[SIM_FAULT_COUNT]);
 bool ring_world_is_over(const struct ring_world *world);

@@ -18,7 +18,7 @@
 
 const char *run_world_text(enum run_world world)
 {
-    static const char *const texts[] = {"storage", "node", "job", "ring"};
+    static const char *const texts[] = {"storage", "node", "job", "ring", "paxos"};
     ASSERT(world < RUN_WORLD_COUNT);
     return texts[world];
 }
@@ -125,7 +125,8 @@ static void run_job(struct sim_world *sim, const double chances[SIM_FAULT_COUNT]
 static void run_ring(struct sim_world *sim, const double chances[SIM_FAULT_COUNT],
                      const struct run_options *options, uint64_t seed, struct run_result *result)
 {
-    struct ring_world *world = ring_world_create(sim, seed, options->operations);
+    struct ring_world *world =
+        ring_world_create(sim, seed, options->operations, options->world == RUN_PAXOS);
     uint64_t events_max = options->operations * EVENTS_PER_OPERATION + EVENTS_MIN;
     ring_world_begin(world, chances);
     while (!ring_world_is_over(world)) {
@@ -159,7 +160,7 @@ void run_seed(const struct run_options *options, struct run_result *result)
     struct sim_world *sim = sim_world_create(&sim_options);
     struct workload_options workload_options = {.seed = random_u64(&random),
                                                 .operations = options->operations};
-    if (options->world == RUN_RING)
+    if (options->world == RUN_RING || options->world == RUN_PAXOS)
         run_ring(sim, chances, options, workload_options.seed, result);
     else if (options->world == RUN_STORAGE)
         run_storage(sim, chances, &workload_options, options, result);

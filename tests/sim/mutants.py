@@ -147,6 +147,11 @@ MUTANTS = [
     Mutant("partition_deletion_not_repaired", "ring", "ring/coordinator/read_repair.c",
            "if (!deletion_equals(merged->deletion, own)) difference->mutation.deletion = merged->deletion;", ""),
     # -- A ring: Paxos of a partition ---------------------------------------------------------------
+    Mutant("paxos_promise_not_synced", "paxos", "ring/paxos/paxos_acceptor.c",
+           "engine_wait_durable(engine, &acceptance->waiter, acceptance->position, acceptor_synced);",
+           "if (acceptance->verb != VERB_PAXOS_PREPARE)\n"
+           "            engine_wait_durable(engine, &acceptance->waiter, acceptance->position, acceptor_synced);\n"
+           "        else\n            acceptor_end_later(acceptance, STATUS_OK);"),
     Mutant("paxos_accepts_below_its_promise", "ring", "ring/paxos/paxos_acceptor.c",
            "*yes = ballot_may_accept(state->promised, ballot);", "*yes = true;"),
     Mutant("paxos_in_progress_not_finished", "ring", "ring/paxos/paxos_cas.c",
