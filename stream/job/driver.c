@@ -450,6 +450,12 @@ static void driver_script_ran(struct driver *driver)
     if (stream == NULL || !stream->is_started)
         status = error_set(&error, STATUS_INVALID, "%s: no StreamingContext was started",
                            driver->options.script_path);
+    if (status == STATUS_OK && driver->options.is_submit &&
+        strcmp(stream->sources[0].location, "-") == 0)
+        status = error_set(&error, STATUS_INVALID,
+                           "%s reads standard input, which a node's worker has not: give it a file "
+                           "or http://..., or use 'helenus stream run'",
+                           driver->options.script_path);
     if (status == STATUS_OK)
         status = source_open(driver->env, stream->sources[0].location,
                              driver->options.spool_directory, &driver->source, &error);

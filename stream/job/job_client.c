@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <utf8proc.h>
 
 #define JOB_CLIENT_TIMEOUT_NS (10 * (uint64_t)1000000000)
 
@@ -130,17 +131,23 @@ static bool job_client_take_item(struct cursor *cursor, struct job_client_item *
     return !cursor->failed;
 }
 
+// As JSON has it. A name may be any bytes, and what a worker said last may be cut: what is not
+// UTF-8 becomes U+FFFD.
 static void job_client_print_text(struct slice text)
 {
     (void)putchar('"');
-    for (size_t i = 0; i < text.size; i++) {
+    for (size_t i = 0; i < text.size;) {
         uint8_t byte = text.data[i];
+        utf8proc_int32_t code;
+        utf8proc_ssize_t size =
+            utf8proc_iterate(text.data + i, (utf8proc_ssize_t)(text.size - i), &code);
         if (byte == '"' || byte == '\\')
             (void)printf("\\%c", byte);
-        else if (byte < 0x20)
-            (void)printf("\\u%04x", byte);
+        else if (byte < 0x20 || size <= 0)
+            (void)printf("\\u%04x", size <= 0 ? 0xfffd : (unsigned)byte);
         else
-            (void)putchar(byte);
+            (void)fwrite(text.data + i, 1, (size_t)size, stdout);
+        i += size <= 0 ? 1 : (size_t)size;
     }
     (void)putchar('"');
 }

@@ -103,14 +103,13 @@ int stream_submit_main(struct env *env, const struct stream_run_options *options
 
 // ---- A worker of a job that was submitted -------------------------------------------------------
 
-enum { WORKER_ARGUMENTS_MAX = 1024, WORKER_SAYS_DESCRIPTOR = 3 };
+enum { WORKER_SAYS_DESCRIPTOR = 3 };
 
 struct stream_worker {
     struct buffer answer;
     struct uuid submission_id;
     struct job_script script;
     struct arena arena;
-    const char *arguments[WORKER_ARGUMENTS_MAX];
     struct stream_run_options options;
 };
 
@@ -143,12 +142,14 @@ static enum status stream_worker_fetch(struct env *env, struct stream_worker *wo
     if (!jobs_take_script(&cursor, &worker->script))
         return error_set(error, STATUS_MALFORMED, "the node's answer makes no sense");
     struct cursor arguments = cursor_make(worker->script.arguments);
+    // An argument is one byte at least.
+    const char **texts = ARENA_NEW_ARRAY(&worker->arena, const char *, cursor_left(&arguments) + 1);
     size_t count = 0;
-    while (cursor_left(&arguments) > 0 && count < WORKER_ARGUMENTS_MAX)
-        worker->arguments[count++] = stream_worker_text(worker, cursor_vint_bytes(&arguments));
+    while (cursor_left(&arguments) > 0)
+        texts[count++] = stream_worker_text(worker, cursor_vint_bytes(&arguments));
     worker->options.script_path = stream_worker_text(worker, worker->script.file_name);
     worker->options.script = worker->script.text;
-    worker->options.arguments = worker->arguments;
+    worker->options.arguments = texts;
     worker->options.argument_count = count;
     worker->options.name = name.size == 0 ? NULL : stream_worker_text(worker, name);
     worker->options.batch_size = worker->script.batch_size;

@@ -201,6 +201,19 @@ def test_a_name_that_is_submitted_to_three_nodes_at_once_is_one_job():
         assert_counts(r, {key: count * 8 for key, count in expected.items()})
 
 
+def test_what_is_submitted_can_be_run_by_a_node():
+    with ring(ADDRESS, schema=True, nodes=3) as r, tempfile.TemporaryDirectory() as d:
+        said = stream(r, 1, "submit", JOB, "-", check=False)
+        assert said.returncode == 1 and "standard input" in said.stderr and jobs(r) == [], said
+        data = os.path.join(d, "two.jsonl")
+        with open(data, "w") as f:
+            f.write('{"text": "#a #b", "created_at": "Wed Oct 10 20:19:24 +0000 2018"}\n')
+        # As many arguments as fit, and a name that is no UTF-8: still JSON.
+        stream(r, 1, "submit", "--name", "x\udcffy", JOB, data, "demo_ks", *["1"] * 3000)
+        wait_until(lambda: jobs(r)[0]["state"] == "finished", 30, "the job is finished")
+        assert jobs(r)[0]["name"] == "x\ufffdy" and jobs(r)[0]["total"] == 4, jobs(r)
+
+
 def test_an_audit_finds_what_was_added_or_lost():
     data, expected = shared(DATA["btc"][0]), truth(shared(DATA["btc"][1]))
     largest = max(expected, key=expected.get)[0].replace("'", "''")
