@@ -159,13 +159,20 @@ static uint64_t hints_oldest_number(const struct hints *hints)
     return oldest;
 }
 
+// A hint of a table that is gone is not sent in any case.
+static bool hints_know_table(const struct hints *hints, struct uuid table)
+{
+    return schema_find_table_by_id(metadata_schema(hints->metadata), table) != NULL;
+}
+
 // Those that no file is older than say nothing any more.
 static void hints_prune_truncations(struct hints *hints)
 {
     uint64_t oldest = hints_oldest_number(hints);
     size_t kept = 0;
     for (size_t i = 0; i < hints->truncation_count; i++) {
-        if (hints->truncations[i].number > oldest)
+        if (hints->truncations[i].number > oldest &&
+            hints_know_table(hints, hints->truncations[i].table))
             hints->truncations[kept++] = hints->truncations[i];
     }
     hints->truncation_count = kept;
@@ -173,6 +180,7 @@ static void hints_prune_truncations(struct hints *hints)
 
 void hints_truncate(struct hints *hints, struct uuid table)
 {
+    if (!hints_know_table(hints, table)) return;
     for (size_t i = 0; i < TOPOLOGY_MEMBERS_MAX; i++) {
         if (hints->members[i] == NULL) continue;
         for (struct hint_file *file = hints->members[i]->files; file != NULL; file = file->next)

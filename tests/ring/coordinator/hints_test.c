@@ -2,6 +2,8 @@
 #include "ring/coordinator/hints.h"
 
 #include "base/container_of.h"
+#include "base/limits.h"
+#include "storage/uuid.h"
 #include "tests/ring/support/ring_world.h"
 
 #include <check.h>
@@ -258,6 +260,26 @@ START_TEST(what_comes_while_it_closes_is_waited_for)
 }
 END_TEST
 
+// Tables that nobody knows any more leave nothing behind: what is noted of the others is kept.
+START_TEST(truncations_of_unknown_tables_are_not_noted)
+{
+    open_world((struct hints_options){0});
+    ring_world_kill(&world, 2, false);
+    write_keys(0, 0, 5, CONSISTENCY_QUORUM);
+    ring_world_run(&world, 1, NULL);
+    hints_truncate(world.members[0].hints, ring_world_table(&world, 0, "t")->id);
+    for (uint32_t i = 0; i < SCHEMA_TABLES_MAX; i++)
+        hints_truncate(world.members[0].hints, uuid_make_time_us(i, 0, 0, 7));
+    ring_world_run(&world, 1, NULL);
+    ring_world_kill(&world, 0, false);
+    ring_world_start(&world, 0);
+    ring_world_start(&world, 2);
+    ring_world_run(&world, 3, NULL);
+    ck_assert_int_eq(count_keys(2, 0, 5), 0);
+    ring_world_close(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("hints");
@@ -272,6 +294,7 @@ int main(void)
     tcase_add_test(tests, a_torn_tail_is_cut);
     tcase_add_test(tests, a_truncation_outlives_the_keeper_of_hints);
     tcase_add_test(tests, what_comes_while_it_closes_is_waited_for);
+    tcase_add_test(tests, truncations_of_unknown_tables_are_not_noted);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failures = srunner_ntests_failed(runner);
