@@ -70,64 +70,90 @@ void batch_log_tidy(struct batch_log *batch_log, size_t removed_min)
 
 // ---- The table ----------------------------------------------------------------------------------
 
+struct batch_cells {
+    struct cell *items;
+    size_t count, capacity;
+};
+
+static void add_cell(struct batch_cells *cells, const struct cell *cell, struct arena *arena)
+{
+    if (cells->count == cells->capacity) {
+        size_t capacity = cells->capacity == 0 ? 16 : 2 * cells->capacity;
+        struct cell *more = arena_alloc(arena, capacity * sizeof *more);
+        if (cells->count > 0) memcpy(more, cells->items, cells->count * sizeof *more);
+        cells->items = more;
+        cells->capacity = capacity;
+    }
+    cells->items[cells->count++] = *cell;
+}
+
+// One for each record. False: they are none.
+static bool make_cells(const struct batch_log *batch_log, int64_t made_us, struct slice records,
+                       struct arena *arena, struct batch_cells *cells)
+{
+    uint64_t stored_at = engine_last_position(batch_log->options.engine) + 1;
+    struct cursor cursor = cursor_make(records);
+    while (cursor_left(&cursor) > 0) {
+        struct slice record = cursor_vint_bytes(&cursor);
+        if (cursor.failed || record.size <= sizeof(struct uuid)) return false; // No table's id.
+        // A list's cells have times for places. These are of this batch alone, so any will do.
+        struct uuid place = uuid_make_time(UUID_EPOCH_TICKS + cells->count, 0, 0);
+        bytes_put_u64(place.bytes + BATCH_PLACE_POSITION, stored_at);
+        const struct cell cell = {.column = batch_log->mutations_column,
+                                  .local_time = LOCAL_TIME_NONE,
+                                  .timestamp = made_us,
+                                  .value = record,
+                                  .path = arena_copy(arena, slice_make(place.bytes, sizeof place))};
+        add_cell(cells, &cell, arena);
+    }
+    return true;
+}
+
+static void add_version(const struct batch_log *batch_log, int64_t made_us, struct arena *arena,
+                        struct batch_cells *cells)
+{
+    uint8_t version[4];
+    bytes_put_u32(version, BATCH_VERSION);
+    const struct cell cell = {.column = batch_log->version_column,
+                              .local_time = LOCAL_TIME_NONE,
+                              .timestamp = made_us,
+                              .value = arena_copy(arena, slice_make(version, sizeof version))};
+    add_cell(cells, &cell, arena);
+    // Columns stand with the multi-cell ones last.
+    if (batch_log->version_column > batch_log->mutations_column) return;
+    memmove(cells->items + 1, cells->items, (cells->count - 1) * sizeof *cells->items);
+    cells->items[0] = cell;
+}
+
+static enum status put_cells(struct batch_log *batch_log, struct uuid id,
+                             const struct batch_cells *cells, uint64_t *position)
+{
+    struct row row = {.liveness = LIVENESS_NONE,
+                      .deletion = DELETION_NONE,
+                      .cells = cells->items,
+                      .cell_count = (uint32_t)cells->count};
+    struct mutation mutation = {.table = batch_log->options.table,
+                                .key = partition_key_make(slice_make(id.bytes, sizeof id.bytes)),
+                                .deletion = DELETION_NONE,
+                                .rows = &row,
+                                .row_count = 1};
+    return engine_apply(batch_log->options.engine, &mutation, position);
+}
+
 enum status batch_log_put(struct batch_log *batch_log, struct uuid id, int64_t made_us,
                           struct slice records, uint64_t *position)
 {
     if (batch_log->live_count >= LOGGED_BATCHES_MAX) return STATUS_OVERLOADED;
     struct arena arena;
+    struct batch_cells cells = {NULL, 0, 0};
+    enum status status = STATUS_CORRUPT;
     arena_init(&arena, 4096);
-    size_t capacity = 16, count = 0;
-    uint64_t stored_at = engine_last_position(batch_log->options.engine) + 1;
-    struct cell *cells = arena_alloc(&arena, capacity * sizeof *cells);
-    struct cursor cursor = cursor_make(records);
-    while (cursor_left(&cursor) > 0 && !cursor.failed) {
-        struct slice record = cursor_vint_bytes(&cursor);
-        if (record.size <= sizeof(struct uuid)) cursor.failed = true; // Not even a table's id.
-        if (count + 2 > capacity) {
-            struct cell *more = arena_alloc(&arena, 2 * capacity * sizeof *cells);
-            memcpy(more, cells, count * sizeof *cells);
-            cells = more;
-            capacity *= 2;
-        }
-        // A list's cells have times for places. These are of this batch alone, so any will do.
-        struct uuid place = uuid_make_time(UUID_EPOCH_TICKS + count, 0, 0);
-        bytes_put_u64(place.bytes + BATCH_PLACE_POSITION, stored_at);
-        cells[count++] =
-            (struct cell){.column = batch_log->mutations_column,
-                          .local_time = LOCAL_TIME_NONE,
-                          .timestamp = made_us,
-                          .value = record,
-                          .path = arena_copy(&arena, slice_make(place.bytes, sizeof place.bytes))};
-    }
-    enum status status = cursor.failed ? STATUS_CORRUPT : STATUS_OK;
-    if (status == STATUS_OK) {
-        uint8_t version[4];
-        bytes_put_u32(version, BATCH_VERSION);
-        const struct cell version_cell = {.column = batch_log->version_column,
-                                          .local_time = LOCAL_TIME_NONE,
-                                          .timestamp = made_us,
-                                          .value = slice_make(version, sizeof version)};
-        // Columns stand with the multi-cell ones last.
-        if (batch_log->version_column < batch_log->mutations_column) {
-            memmove(cells + 1, cells, count * sizeof *cells);
-            cells[0] = version_cell;
-        } else {
-            cells[count] = version_cell;
-        }
-        struct row row = {.liveness = LIVENESS_NONE,
-                          .deletion = DELETION_NONE,
-                          .cells = cells,
-                          .cell_count = (uint32_t)count + 1};
-        struct mutation mutation = {.table = batch_log->options.table,
-                                    .key =
-                                        partition_key_make(slice_make(id.bytes, sizeof id.bytes)),
-                                    .deletion = DELETION_NONE,
-                                    .rows = &row,
-                                    .row_count = 1};
-        status = engine_apply(batch_log->options.engine, &mutation, position);
-        if (status == STATUS_OK) batch_log_add_live(batch_log, id, made_us);
+    if (make_cells(batch_log, made_us, records, &arena, &cells)) {
+        add_version(batch_log, made_us, &arena, &cells);
+        status = put_cells(batch_log, id, &cells, position);
     }
     arena_deinit(&arena);
+    if (status == STATUS_OK) batch_log_add_live(batch_log, id, made_us);
     return status;
 }
 
