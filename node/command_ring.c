@@ -58,18 +58,39 @@ static enum status form(struct ring_session *session, struct error *error)
     const struct ring_options *options = &session->options;
     struct config first;
     config_set_defaults(&first);
-    (void)snprintf(first.listen_address, sizeof first.listen_address, "%s", options->address);
-    first.native_transport_port = options->port;
-    first.storage_port = options->storage_port;
+    (void)snprintf(first.listen_address, sizeof first.listen_address, "%s",
+                   options->address != NULL ? options->address : "127.0.0.1");
+    if (options->port != 0) first.native_transport_port = options->port;
+    if (options->storage_port != 0) first.storage_port = options->storage_port;
     if (options->num_tokens != 0) first.num_tokens = options->num_tokens;
     size_t count = options->nodes == 0 ? 1 : (size_t)options->nodes;
     return ring_directory_form(session->env, session->ring, count, &first, error);
+}
+
+// What a ring is formed with, it keeps: an option that says otherwise would do nothing.
+static enum status check_kept(const struct ring_session *session, struct error *error)
+{
+    const struct ring_options *options = &session->options;
+    const struct config *kept = &session->ring->nodes[0].config;
+    const char *option = NULL;
+    if (options->address != NULL && strcmp(options->address, kept->listen_address) != 0)
+        option = "address";
+    if (options->port != 0 && options->port != kept->native_transport_port) option = "port";
+    if (options->storage_port != 0 && options->storage_port != kept->storage_port)
+        option = "storage-port";
+    if (options->num_tokens != 0 && options->num_tokens != kept->num_tokens) option = "num-tokens";
+    if (option == NULL) return STATUS_OK;
+    return error_set(error, STATUS_INVALID,
+                     "the ring in %.400s was made with another --%s and keeps it: leave it out to "
+                     "start it, or name another --dir",
+                     session->ring->path, option);
 }
 
 static enum status start_all(struct ring_session *session, struct error *error)
 {
     struct ring_directory *ring = session->ring;
     int64_t asked = session->options.nodes;
+    if (ring->node_count > 0 && check_kept(session, error) != STATUS_OK) return error->status;
     if (ring->node_count > 0 && asked != 0 && (size_t)asked != ring->node_count)
         return error_set(error, STATUS_INVALID,
                          "the ring in %.400s has %zu nodes and keeps them: leave --nodes out to "

@@ -4,6 +4,7 @@
 #include "node/members.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,10 @@ static enum status read_pid(struct env *env, const char *directory, int *pid, st
     status = env_file_read(file, 0, text, sizeof text - 1, &size, error);
     env_file_close(file);
     text[size] = '\0';
-    if (status == STATUS_OK) *pid = atoi(text);
+    char *end;
+    long number = strtol(text, &end, 10);
+    bool is_sound = end != text && (*end == '\0' || *end == '\n') && number > 0;
+    if (status == STATUS_OK && is_sound && number <= INT_MAX) *pid = (int)number;
     return status;
 }
 

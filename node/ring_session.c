@@ -18,9 +18,6 @@ int ring_session_begin(const struct command *command, int argc, char **argv,
 {
     session->options = (struct ring_options){
         .directory = "helenus-data",
-        .address = "127.0.0.1",
-        .port = 9042,
-        .storage_port = 7000,
     };
     session->env = NULL;
     session->ring = NULL;

@@ -206,7 +206,11 @@ static void start_timed_out(struct env_timer *timer)
 
 static void op_spawn(struct node_start_op *op, const char *program)
 {
-    char config[RING_PATH_SIZE + 16], log[RING_PATH_SIZE + 8];
+    char config[RING_PATH_SIZE + 16], log[RING_PATH_SIZE + 8], process[RING_PATH_SIZE + 16];
+    // Until the node has read its log it has its lock already, but not written who it is: a pid of
+    // its last life may be another program's, which nobody shall signal.
+    (void)snprintf(process, sizeof process, "%s/process", op->node->directory);
+    (void)!env_remove(op->start->env, process, NULL);
     (void)snprintf(config, sizeof config, "%s/helenus.yaml", op->node->directory);
     (void)snprintf(log, sizeof log, "%s/log", op->node->directory);
     const char *const arguments[] = {

@@ -1,4 +1,5 @@
 """The command line: help, exit codes, errors with a next step."""
+import os
 import socket
 import subprocess
 import tempfile
@@ -48,6 +49,29 @@ def test_a_port_that_is_taken_is_said():
         other = Ring("127.0.77.9")
         done = run(HELENUS, "ring", "start", "--nodes", 1, "--dir", other.directory, "--address", "127.0.77.9", check=False)
         assert done.returncode == 1 and "127.0.77.9:9042" in done.stderr and "taken" in done.stderr, done.stderr
+
+
+def test_a_ring_keeps_what_it_was_made_with():
+    with ring() as r:
+        for option, value in (("--address", "127.0.77.5"), ("--port", 9043), ("--storage-port", 7001), ("--num-tokens", 3)):
+            done = r.ring("start", option, value, check=False)
+            assert done.returncode == 1 and option in done.stderr and "keeps it" in done.stderr, done
+        r.ring("start", "--address", r.address, "--port", 9042)
+
+
+def test_a_process_file_that_makes_no_sense_harms_nobody():
+    with ring() as r:
+        path = os.path.join(r.data(), "process")
+        with open(path) as f:
+            process = f.read()
+        for text in ("", "0", "-1", "99999999999999999999", "12x"):
+            with open(path, "w") as f:
+                f.write(text)
+            for action in (["stop"], ["kill", 1], ["pause", 1]):
+                done = r.ring(*action, check=False)
+                assert done.returncode == 1 and done.stderr, (text, action, done)
+        with open(path, "w") as f:
+            f.write(process)
 
 
 def test_a_directory_belongs_to_one_node():
