@@ -70,7 +70,7 @@ FUZZ_TARGET(member)
     fuzz_sim_run(&member.sim, 12, NULL);
     fuzz_member_stop(&member);
     fuzz_member_start(&member);
-    fuzz_sim_run(&member.sim, 12, NULL);
+    fuzz_sim_run(&member.sim, 4, NULL);
     fuzz_member_stop(&member);
     fuzz_member_end(&member);
 }

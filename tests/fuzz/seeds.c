@@ -9,6 +9,7 @@
 #include "ring/coordinator/replica_increment.h"
 #include "ring/paxos/paxos_internal.h"
 #include "storage/commit_log/commit_log_format.h"
+#include "storage/engine/engine_internal.h"
 #include "storage/engine/manifest.h"
 #include "storage/memtable/memtable.h"
 #include "storage/merge/merge.h"
@@ -255,12 +256,20 @@ static void write_read(uint8_t number, struct slice bytes, int count)
     struct buffer step;
     buffer_init(&step, SEED_SIZE_MAX);
     buffer_clear(&seed);
+    buffer_put_vint(&step, bytes.size + 1); // The record: its kind, and the mutation.
+    buffer_put_u8(&step, ENGINE_RECORD_MUTATION);
+    buffer_put(&step, bytes.data, bytes.size);
+    put_request(&seed, VERB_WRITE, &step);
+    put_step(&seed, 28, &step);
     read_request_put(&request, &step);
     put_request(&seed, VERB_READ, &step);
     char text[128];
     (void)snprintf(text, sizeof text, "SELECT * FROM ks.%.*s", (int)table->name.size,
                    (const char *)table->name.data);
     put_query(&seed, VERB_READ, &answer, text);
+    buffer_put_u8(&step, CONSISTENCY_QUORUM);
+    buffer_put_format(&step, "UPDATE ks.t SET v = 'b' WHERE k = 1 IF v = 'a'");
+    put_step(&seed, 26, &step);
     write_seed("member", "read", count, &seed);
     buffer_deinit(&step);
     buffer_deinit(&seed);
@@ -390,13 +399,14 @@ static void add_message(struct messages *messages, uint8_t which, uint8_t type)
     buffer_init(&seed, SEED_SIZE_MAX);
     buffer_put_u8(&seed, which);
     buffer_put(&seed, messages->one.data, messages->one.size);
-    write_seed("job_protocol", "message", which, &seed);
+    static int count;
+    write_seed("job_protocol", "message", ++count, &seed);
     buffer_deinit(&seed);
     buffer_put_u8(&messages->wire, type);
     buffer_put_u8(&messages->wire, type);
     buffer_put_u16(&messages->wire, (uint16_t)messages->one.size);
     buffer_put(&messages->wire, messages->one.data, messages->one.size);
-    write_seed("job_service", "messages", type, &messages->wire);
+    write_seed("job_service", "messages", count, &messages->wire);
     buffer_clear(&messages->one);
 }
 
@@ -420,7 +430,18 @@ static void write_messages(void)
                             .column_count = 3};
     job_put_submission(&messages.one, &submission);
     add_message(&messages, 0, JOB_SUBMIT);
-    struct uuid job = {{1}};
+    submission.id = (struct uuid){{8}};
+    submission.name = slice_of_text("scripted");
+    const struct job_script script = {.file_name = slice_of_text("a.lua"),
+                                      .text = slice_of_text("print(1)"),
+                                      .directory = slice_of_text("/"),
+                                      .arguments = slice_of_text("\1a"),
+                                      .batch_size = 1};
+    submission.script = &script;
+    job_put_submission(&messages.one, &submission);
+    add_message(&messages, 0, JOB_SUBMIT);
+    submission.id = (struct uuid){{7}};
+    const struct uuid job = submission.id; // Which job it means (job_service_fuzz.c).
     struct job_batch batch = {.number = 1, .timestamp_us = 1600000000000000, .offsets = {{0, 10}}};
     struct buffer bare;
     buffer_init(&bare, SEED_SIZE_MAX);
@@ -437,15 +458,31 @@ static void write_messages(void)
     const struct job_part part = {.job = job, .number = 1, .cut = 1, .cells = buffer_slice(&bare)};
     job_put_part(&messages.one, &part);
     add_message(&messages, 3, JOB_PART);
-    const struct job_task task = {
+    struct job_task task = {
         .job = job, .number = 1, .cut = 1, .timestamp_us = batch.timestamp_us, .part_count = 1};
     job_put_task(&messages.one, &task);
+    job_put_targets(&messages.one, submission.targets, 1);
+    add_message(&messages, 2, JOB_TASK);
+    // Two intervals, the first of which goes round the end of the ring.
+    uint8_t ranges[2 * JOB_RANGE_SIZE] = {[0] = 0x40, [8] = 0x80, [17] = 1, [24] = 0x20};
+    task.ranges = slice_make(ranges, sizeof ranges);
+    job_put_task(&messages.one, &task);
+    job_put_targets(&messages.one, submission.targets, 1);
     add_message(&messages, 2, JOB_TASK);
     job_put_uuid(&messages.one, job);
     buffer_put_vint(&messages.one, 1);
+    buffer_put_u64(&messages.one, 0); // The total, and the hash of the sums.
     buffer_put_u64(&messages.one, 0);
-    buffer_put_u8(&messages.one, JOB_FINISHED);
+    buffer_put_u8(&messages.one, JOB_OPEN);
     add_message(&messages, 4, JOB_DONE);
+    job_put_uuid(&messages.one, job);
+    add_message(&messages, 6, JOB_FETCH);
+    add_message(&messages, 6, JOB_RING);
+    for (int type = JOB_LIST; type <= JOB_AUDIT; type++) {
+        if (type == JOB_FETCH || type == JOB_RING) continue;
+        buffer_put_vint_bytes(&messages.one, slice_of_text(type == JOB_LIST ? "" : "job"));
+        add_message(&messages, 6, (uint8_t)type);
+    }
     job_put_answer(&messages.one, STATUS_INVALID, "no such table");
     add_message(&messages, 5, JOB_ANSWER);
     buffer_deinit(&bare);

@@ -195,7 +195,21 @@ static struct slice good_answer(uint8_t verb, struct buffer *bytes)
     return buffer_slice(bytes);
 }
 
-static void voice_answer(struct fuzz_voice *voice, uint8_t type, uint64_t id)
+// A read that asks for a digest gets that of the data that another would get.
+static struct slice digest_of(struct slice answer, struct slice request, struct buffer *bytes)
+{
+    struct cursor cursor = cursor_make(request);
+    (void)cursor_vint(&cursor);
+    bool wants_digest = (cursor_u8(&cursor) & 1) != 0;
+    if (!wants_digest || answer.size < 2) return answer;
+    uint8_t digest[CHECKSUM_XXH128_SIZE];
+    checksum_xxh128(slice_make(answer.data + 1, answer.size - 1), digest);
+    buffer_put_u8(bytes, answer.data[0]);
+    buffer_put(bytes, digest, sizeof digest);
+    return buffer_slice(bytes);
+}
+
+static void voice_answer(struct fuzz_voice *voice, uint8_t type, uint64_t id, struct slice request)
 {
     static const uint8_t head[1] = {0}; // As one who knows nothing of the metadata log.
     if (type <= VERB_ANSWER || type >= VERB_COUNT) return;
@@ -203,7 +217,10 @@ static void voice_answer(struct fuzz_voice *voice, uint8_t type, uint64_t id)
     struct buffer frame, good;
     buffer_init(&frame, 1 << 26);
     buffer_init(&good, 256);
-    if (answer.size == 0) answer = good_answer(type, &good);
+    if (answer.size == 0)
+        answer = good_answer(type, &good);
+    else if (type == VERB_READ)
+        answer = digest_of(answer, request, &good);
     transport_link_put_frame(&frame, VERB_ANSWER, id, slice_make(head, 1), answer);
     env_stream_write(voice->stream, buffer_slice(&frame));
     buffer_deinit(&frame);
@@ -227,9 +244,9 @@ static void voice_data(void *context, struct slice bytes)
         uint64_t id = cursor_u64(&cursor);
         (void)cursor_u64(&cursor);
         if (cursor_left(&cursor) < size) break;
-        (void)cursor_take(&cursor, size);
+        struct slice request = cursor_take(&cursor, size);
         done += FRAME_HEAD_SIZE + size;
-        voice_answer(voice, type, id);
+        voice_answer(voice, type, id, request);
     }
     size_t left = voice->heard.size - done;
     memmove(voice->heard.data, voice->heard.data + done, left);
