@@ -34,6 +34,7 @@ struct logged_batch {
     struct logged_store stores[STORES_MAX];
     int store_count, waits_for, stored;
     bool is_stored_here;
+    bool has_silent; // A member was not asked, since it does not answer us.
     struct commit_log_waiter waiter;
 };
 
@@ -159,16 +160,20 @@ static void logged_stored(struct messaging_request *request, enum status status,
     struct logged_batch *batch = CONTAINER_OF(request, struct logged_store, request)->batch;
     if (status == STATUS_OK) batch->stored++;
     if (--batch->waits_for > 0) return;
-    if (batch->stored == batch->store_count) {
+    bool is_missed = batch->has_silent && batch->store_count < STORES_MAX;
+    if (batch->stored == batch->store_count && !is_missed) {
         logged_write(batch);
     } else {
-        env_mark(batch->coordinator->env, ENV_MARK_LOGGED_STORE_LOST);
+        if (batch->stored < batch->store_count)
+            env_mark(batch->coordinator->env, ENV_MARK_LOGGED_STORE_LOST);
         logged_store_here(batch);
     }
 }
 
 // Live members of our data centre other than ourselves, of other racks if there are any, as in
 // ReplicaPlans.filterBatchlogEndpoints(): those that follow us in the list, so that all get some.
+// One that lives but does not answer us (a cut that others bridge) would cost each batch a timeout:
+// we stand in for it.
 static void logged_choose(struct logged_batch *batch)
 {
     struct coordinator *coordinator = batch->coordinator;
@@ -184,6 +189,10 @@ static void logged_choose(struct logged_batch *batch)
             if (!placement_is_local(placement, member) ||
                 !replica_plan_is_alive(coordinator, member))
                 continue;
+            if (!replica_plan_is_near(coordinator, member)) {
+                batch->has_silent = true;
+                continue;
+            }
             batch->stores[batch->store_count++] =
                 (struct logged_store){.batch = batch, .member = member};
         }

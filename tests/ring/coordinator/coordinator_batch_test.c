@@ -370,6 +370,22 @@ START_TEST(what_no_coordinator_sends_is_not_stored)
 }
 END_TEST
 
+// A cut that the third one bridges: who does not answer us is not waited for.
+START_TEST(a_batch_is_stored_by_who_answers)
+{
+    open_world(3, 3, 12);
+    sim_network_cut(world.members[0].machine, world.members[1].machine, true);
+    ring_world_run(&world, 5, NULL);
+    struct batch batch;
+    start_batch(&batch, 0, "x", CONSISTENCY_QUORUM);
+    ring_world_run(&world, 1, &batch.is_done);
+    ck_assert_int_eq(batch.result.outcome, COORDINATOR_OK);
+    ck_assert_uint_eq(sim_world_marks(world.sim, ENV_MARK_LOGGED_STORED), 1);
+    sim_network_heal(world.members[0].machine, world.members[1].machine);
+    ring_world_close(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("coordinator_batch");
@@ -388,6 +404,7 @@ int main(void)
     tcase_add_test(tests, a_batch_behind_a_truncation_is_written_whatever_clocks_say);
     tcase_add_test(tests, what_was_truncated_does_not_come_back_after_a_start);
     tcase_add_test(tests, what_no_coordinator_sends_is_not_stored);
+    tcase_add_test(tests, a_batch_is_stored_by_who_answers);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failures = srunner_ntests_failed(runner);
