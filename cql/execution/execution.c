@@ -290,13 +290,18 @@ static void execution_truncated(struct coordinator_truncate *truncate,
         execution_succeed(execution, RESULT_VOID);
         return;
     }
+    // TruncateStatement wraps whatever it is; nodes that are down are found before anything is
+    // done.
     if (result->outcome == COORDINATOR_UNAVAILABLE)
-        cql_error_set_from_result(&execution->error, result, true, "SIMPLE");
+        cql_error_set(&execution->error, CQL_ERROR_TRUNCATE,
+                      "Error during truncate: Cannot achieve consistency level ALL");
+    else if (result->outcome == COORDINATOR_TIMED_OUT)
+        cql_error_set(&execution->error, CQL_ERROR_TRUNCATE,
+                      "Error during truncate: Truncate timed out - received only %d responses",
+                      result->received);
     else
-        cql_error_set(&execution->error, CQL_ERROR_TRUNCATE, "Error during truncate: %s",
-                      result->outcome == COORDINATOR_TIMED_OUT
-                          ? "Truncate timed out - received only some of the responses"
-                          : "a node could not truncate");
+        cql_error_set(&execution->error, CQL_ERROR_TRUNCATE,
+                      "Error during truncate: a node could not truncate");
     execution_fail(execution);
 }
 

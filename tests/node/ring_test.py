@@ -155,6 +155,8 @@ def test_one_of_three_may_die_and_come_back():
         done = r.cqlsh("CONSISTENCY ALL; SELECT * FROM demo_ks.hashtags", check=False)
         assert 'code=1000 [Unavailable exception] message="Cannot achieve consistency level ALL"' in done.stderr, done.stderr
         assert "'required_replicas': 3, 'alive_replicas': 2" in done.stderr.replace("\\", ""), done.stderr
+        done = r.cqlsh("TRUNCATE demo_ks.texts", check=False)  # All must be there, as Cassandra has it.
+        assert "code=1003" in done.stderr and "Error during truncate: Cannot achieve consistency level ALL" in done.stderr, done
         r.restart(3)
         # What it holds itself: levels ONE at a coordinator that is a replica.
         with r.session("demo_ks", node=3) as own:
