@@ -237,3 +237,20 @@ struct slice counter_context_merge(struct slice a, struct slice b, struct arena 
     if (element_count > HEADER_COUNT_MAX) element_count = HEADER_COUNT_MAX;
     return write_merged(a_start, b_start, shard_count, element_count, arena);
 }
+
+bool counter_context_count_on(uint8_t *context, size_t size, struct slice single)
+{
+    if (!is_single_global(single)) return false;
+    const uint8_t *added = single.data + COUNTER_SINGLE_SHARD_SIZE - SHARD_SIZE;
+    for (struct shard_walk at = walk(slice_make(context, size)); !walk_is_over(&at); walk_on(&at)) {
+        int order = memcmp(at.shard, added, sizeof(struct uuid));
+        if (order > 0) return false;
+        if (order < 0) continue;
+        int64_t clock = (int64_t)bytes_get_u64(at.shard + 16);
+        if (walk_kind(&at) != COUNTER_SHARD_GLOBAL || (int64_t)bytes_get_u64(added + 16) <= clock)
+            return false;
+        memcpy(context + (at.shard - context), added, SHARD_SIZE);
+        return true;
+    }
+    return false;
+}

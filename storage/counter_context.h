@@ -42,5 +42,9 @@ void counter_context_make_global(struct uuid id, int64_t clock, int64_t count,
 // shard had one clock and two counts (exactly-once.md §2.5): the higher is kept, as Cassandra does.
 struct slice counter_context_merge(struct slice a, struct slice b, struct arena *arena,
                                    bool *conflict);
+// Writes a single global shard over the one of its id in the context, if that is global too and its
+// clock is lower: the usual increment, without new memory. False: nothing was changed, and the two
+// are to be merged.
+bool counter_context_count_on(uint8_t *context, size_t size, struct slice single);
 
 #endif

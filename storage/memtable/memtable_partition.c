@@ -201,22 +201,12 @@ static void row_insert_cell(struct row_change *change, uint32_t index, const str
     row->row.cell_count = count + 1;
 }
 
-// A context of one global shard over another of the same id: the usual increment. Written over the
-// old one if its clock is higher; true if nothing else is to be done.
+// The next value of a shard that the cell has: the usual increment, written over the old one.
 static bool cell_count_on(struct cell *cell, const struct cell *added)
 {
-    enum { HEADER_AND_ID = 20 };
-    if (cell->value.size != COUNTER_SINGLE_SHARD_SIZE ||
-        added->value.size != COUNTER_SINGLE_SHARD_SIZE)
-        return false;
-    uint8_t *old = (uint8_t *)(uintptr_t)cell->value.data;
-    if (bytes_get_u32(old) != 0x00018000 || memcmp(old, added->value.data, HEADER_AND_ID) != 0)
-        return false;
     if (cell_is_tombstone(cell) || cell_is_tombstone(added)) return false;
-    int64_t old_clock = (int64_t)bytes_get_u64(old + HEADER_AND_ID);
-    int64_t new_clock = (int64_t)bytes_get_u64(added->value.data + HEADER_AND_ID);
-    if (new_clock <= old_clock) return false;
-    memcpy(old, added->value.data, COUNTER_SINGLE_SHARD_SIZE);
+    uint8_t *context = (uint8_t *)(uintptr_t)cell->value.data;
+    if (!counter_context_count_on(context, cell->value.size, added->value)) return false;
     if (added->timestamp > cell->timestamp) cell->timestamp = added->timestamp;
     return true;
 }

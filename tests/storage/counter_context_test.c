@@ -124,6 +124,55 @@ START_TEST(next_value_of_one_shard_costs_no_memory)
 }
 END_TEST
 
+// Whatever is changed in place is what a merge would have made; whatever is not is left as it was.
+START_TEST(next_value_among_many_shards_is_written_over_the_old_one)
+{
+    struct arena arena;
+    arena_init(&arena, 512);
+    uint8_t shards[3][COUNTER_SINGLE_SHARD_SIZE];
+    struct slice all = slice_make(shards[0], sizeof shards[0]);
+    for (uint8_t i = 0; i < 3; i++) {
+        counter_context_make_global(id_of((uint8_t)(2 * i + 2)), 5, 10 * i, shards[i]);
+        all = counter_context_merge(all, slice_make(shards[i], sizeof shards[i]), &arena, NULL);
+    }
+    for (uint8_t id = 1; id <= 7; id++) {
+        for (int64_t clock = 4; clock <= 6; clock++) {
+            uint8_t added[COUNTER_SINGLE_SHARD_SIZE];
+            counter_context_make_global(id_of(id), clock, 7, added);
+            struct slice single = slice_make(added, sizeof added),
+                         changed = arena_copy(&arena, all);
+            bool is_next = id % 2 == 0 && clock == 6;
+            ck_assert(counter_context_count_on((uint8_t *)(uintptr_t)changed.data, changed.size,
+                                               single) == is_next);
+            struct slice expected =
+                is_next ? counter_context_merge(all, single, &arena, NULL) : all;
+            ck_assert_msg(slice_equals(changed, expected), "id %u, clock %d", id, (int)clock);
+            // What is no single global shard is left to a merge.
+            ck_assert(
+                !counter_context_count_on((uint8_t *)(uintptr_t)changed.data, changed.size, all));
+        }
+    }
+    arena_deinit(&arena);
+}
+END_TEST
+
+// The shard of a file of old times is not counted on: only a merge knows what it is worth.
+START_TEST(local_and_remote_shards_are_never_written_over)
+{
+    uint8_t added[COUNTER_SINGLE_SHARD_SIZE], local[COUNTER_SINGLE_SHARD_SIZE];
+    counter_context_make_global(id_of(1), 6, 7, added);
+    counter_context_make_global(id_of(1), 5, 7, local);
+    local[2] = 0;
+    uint8_t remote[2 + 32] = {0};
+    memcpy(remote + 2, local + 4, 32);
+    struct slice single = slice_make(added, sizeof added);
+    ck_assert(!counter_context_count_on(local, sizeof local, single));
+    ck_assert(!counter_context_count_on(remote, sizeof remote, single));
+    ck_assert(!counter_context_count_on(remote, 0, single));
+    ck_assert(!counter_context_count_on(added, sizeof added, slice_make(local, sizeof local)));
+}
+END_TEST
+
 START_TEST(one_clock_with_two_counts_is_a_conflict_and_the_higher_stays)
 {
     struct arena arena;
@@ -183,6 +232,8 @@ int main(void)
     tcase_add_test(context, contexts_merge_as_cassandra_merges_them);
     tcase_add_test(context, merge_is_commutative_associative_and_idempotent);
     tcase_add_test(context, next_value_of_one_shard_costs_no_memory);
+    tcase_add_test(context, next_value_among_many_shards_is_written_over_the_old_one);
+    tcase_add_test(context, local_and_remote_shards_are_never_written_over);
     tcase_add_test(context, one_clock_with_two_counts_is_a_conflict_and_the_higher_stays);
     tcase_add_test(context, bytes_that_are_no_context_hurt_nobody);
 
