@@ -116,8 +116,9 @@ void env_uv_offload(struct env *base, struct env_job *job)
     lane->last = &job->next;
     lane->waiting_count++;
     bool idle = lane->idle_count >= lane->waiting_count;
-    uv_cond_signal(&lane->wake);
     uv_mutex_unlock(&lane->mutex);
+    // Woken while we held the mutex, the thread would at once wait for it again.
+    uv_cond_signal(&lane->wake);
     if (!idle && lane->threads_count < lane->threads_max) env_uv_lane_start_thread(lane);
 }
 

@@ -93,6 +93,11 @@ static bool is_drained(const struct commit_log *log)
     return log->writing == NULL && (log->gathering->part_count == 0 || log->failed != STATUS_OK);
 }
 
+static void run_write(struct env_task *task)
+{
+    commit_log_write(CONTAINER_OF(task, struct commit_log, write_task));
+}
+
 static void write_done(struct env_job *job)
 {
     struct commit_log *log = CONTAINER_OF(job, struct commit_log, job);
@@ -105,8 +110,9 @@ static void write_done(struct env_job *job)
         env_mark(log->env, ENV_MARK_LOG_FAILED);
     }
     batch_clear(batch);
+    // At the end of the turn, with what else has come in it.
     if (log->sync != COMMIT_LOG_SYNC_PERIODIC || log->drained != NULL || log->waiters != NULL)
-        commit_log_write(log);
+        env_task_post(log->env, &log->write_task, run_write);
     if (log->drained != NULL && is_drained(log))
         env_task_post(log->env, &log->drained_task, run_drained);
     commit_log_wake(log);
@@ -138,11 +144,6 @@ void commit_log_write(struct commit_log *log)
     env_mark(log->env, ENV_MARK_LOG_WRITE);
     if (batch->last_position > log->synced_position + 1) env_mark(log->env, ENV_MARK_LOG_GROUP);
     env_offload(log->env, &log->job, ENV_LANE_LOG, write_work, write_done);
-}
-
-static void run_write(struct env_task *task)
-{
-    commit_log_write(CONTAINER_OF(task, struct commit_log, write_task));
 }
 
 static void fire_period(struct env_timer *timer)
