@@ -78,6 +78,7 @@
     X(SHARD_MISSING,                 "increment: no shard of ours")                     \
     X(LOG_WRITE,                     "commit log: write started")                       \
     X(LOG_GROUP,                     "commit log: several records in one write")        \
+    X(LOG_GAP,                       "commit log: waits a moment for more")             \
     X(LOG_SEGMENT_NEW,               "commit log: new segment")                         \
     X(LOG_SEGMENT_REUSED,            "commit log: segment used again")                  \
     X(LOG_SEGMENT_REMOVED,           "commit log: segment removed")                     \

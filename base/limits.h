@@ -24,6 +24,8 @@
 #define COMMIT_LOG_SEGMENT_SIZE (8 * MIB)
 // Commit-log bytes not yet synced. At the limit writers get OVERLOADED.
 #define COMMIT_LOG_PENDING_MAX (64 * MIB)
+// Between the beginnings of two commit-log writes while more records are expected than have come.
+#define COMMIT_LOG_GROUP_GAP_NS UINT64_C(1000000)
 // Commit-log segments kept: at the limit the oldest dirty tables are flushed.
 #define COMMIT_LOG_SEGMENTS_MAX 8u
 // Arena bytes of all memtables: at half a flush of the largest begins, at the limit writers get

@@ -17,6 +17,8 @@
 
 // Clean segments kept for use again; what a buffer may keep of its memory after a large write.
 enum { CLEAN_SEGMENTS_MAX = 2, BUFFER_KEPT_MAX = 1 << 20, PERIODIC_SIZE_MAX = 8 << 20 };
+// Fewer records in a write are of few writers: it is not waited for more of them.
+enum { GROUP_COUNT_MIN = 16 };
 
 // ---- Writing: the log's thread -----------------------------------------------------------------
 
@@ -64,6 +66,11 @@ static void write_work(struct env_job *job)
 
 // ---- Writing: the loop -------------------------------------------------------------------------
 
+static void fire_timer(struct env_timer *timer)
+{
+    commit_log_write(CONTAINER_OF(timer, struct commit_log, timer));
+}
+
 static void batch_clear(struct commit_log_batch *batch)
 {
     while (batch->removals != NULL) {
@@ -93,9 +100,27 @@ static bool is_drained(const struct commit_log *log)
     return log->writing == NULL && (log->gathering->part_count == 0 || log->failed != STATUS_OK);
 }
 
+// With many writers more are on their way: those of the last write are being answered, and those
+// of other nodes come in groups. As many as the last time are waited for, but not for long.
+static bool is_worth_waiting(const struct commit_log *log, uint64_t now_ns)
+{
+    uint64_t gathered = log->last_position - log->synced_position;
+    return log->sync == COMMIT_LOG_SYNC_GROUP && log->written_count >= GROUP_COUNT_MIN &&
+           gathered < log->written_count && now_ns < log->written_ns + COMMIT_LOG_GROUP_GAP_NS;
+}
+
 static void run_write(struct env_task *task)
 {
-    commit_log_write(CONTAINER_OF(task, struct commit_log, write_task));
+    struct commit_log *log = CONTAINER_OF(task, struct commit_log, write_task);
+    if (log->writing != NULL || log->gathering->part_count == 0) return;
+    uint64_t now_ns = env_monotonic_ns(log->env);
+    if (!is_worth_waiting(log, now_ns)) {
+        commit_log_write(log);
+    } else if (!env_timer_is_started(&log->timer)) {
+        env_mark(log->env, ENV_MARK_LOG_GAP);
+        env_timer_start(log->env, &log->timer, log->written_ns + COMMIT_LOG_GROUP_GAP_NS - now_ns,
+                        fire_timer);
+    }
 }
 
 static void write_done(struct env_job *job)
@@ -139,23 +164,20 @@ void commit_log_write(struct commit_log *log)
     log->gathering = batch == &log->batches[0] ? &log->batches[1] : &log->batches[0];
     log->writing = batch;
     batch->last_position = log->last_position;
+    log->written_count = log->last_position - log->synced_position;
+    log->written_ns = env_monotonic_ns(log->env);
     collect_removals(log, batch);
     env_timer_stop(log->env, &log->timer);
     env_mark(log->env, ENV_MARK_LOG_WRITE);
-    if (batch->last_position > log->synced_position + 1) env_mark(log->env, ENV_MARK_LOG_GROUP);
+    if (log->written_count > 1) env_mark(log->env, ENV_MARK_LOG_GROUP);
     env_offload(log->env, &log->job, ENV_LANE_LOG, write_work, write_done);
-}
-
-static void fire_period(struct env_timer *timer)
-{
-    commit_log_write(CONTAINER_OF(timer, struct commit_log, timer));
 }
 
 static void schedule_write(struct commit_log *log)
 {
     if (log->sync == COMMIT_LOG_SYNC_PERIODIC && log->gathering->bytes.size < PERIODIC_SIZE_MAX) {
         if (!env_timer_is_started(&log->timer))
-            env_timer_start(log->env, &log->timer, log->period_ns, fire_period);
+            env_timer_start(log->env, &log->timer, log->period_ns, fire_timer);
     } else if (log->writing == NULL) {
         env_task_post(log->env, &log->write_task, run_write);
     }

@@ -44,8 +44,9 @@ struct commit_log {
     struct commit_log_segment *open_segment; // The thread's: whose file is open, or NULL.
     enum status job_status;
     struct error job_error;
-    struct env_task write_task;                       // Starts a write at the end of the turn.
-    struct env_timer timer;                           // PERIODIC: when the next write begins.
+    uint64_t written_count, written_ns; // Of the last write: its records, when it began.
+    struct env_task write_task;         // Starts a write at the end of the turn, or the timer.
+    struct env_timer timer;             // When the next write begins.
     struct commit_log_waiter *waiters, **waiters_end; // By position.
     struct commit_log_waiter *ready, **ready_end;     // To be called by the task.
     struct env_task ready_task;

@@ -209,6 +209,32 @@ START_TEST(all_that_waits_is_called_in_order_by_one_sync)
 }
 END_TEST
 
+static void append_many_synced(int count)
+{
+    uint64_t position = 0;
+    for (int i = 0; i < count; i++)
+        position = append('m', 10);
+    ck_assert_int_eq(wait_for(position), STATUS_OK);
+}
+
+// With many writers a write that would carry less than the one before waits a moment, but not for
+// ever, and it holds nobody up who wants to stop.
+START_TEST(after_a_write_of_many_a_few_wait_a_moment_for_more)
+{
+    uint64_t begin_ns = env_monotonic_ns(engine_fixture_env());
+    append_many_synced(20);
+    append_synced('a', 1);
+    ck_assert_uint_ge(env_monotonic_ns(engine_fixture_env()) - begin_ns, COMMIT_LOG_GROUP_GAP_NS);
+    append_many_synced(20);
+    append_many_synced(30);
+    (void)append('b', 1);
+    close_log();
+    open_log();
+    ck_assert_uint_eq(replayed.count, 72);
+    ck_assert_int_eq(replayed.firsts[71], 'b');
+}
+END_TEST
+
 enum { LARGE = 1 << 20, MANY = 40 }; // 40 MiB of records: five segments and more.
 
 START_TEST(clean_segments_are_used_again_and_their_old_records_never_come_back)
@@ -434,6 +460,7 @@ int main(void)
     tcase_add_loop_test(log, what_was_synced_is_replayed_in_order, 0, 2);
     tcase_add_test(log, an_unused_log_writes_no_file);
     tcase_add_test(log, all_that_waits_is_called_in_order_by_one_sync);
+    tcase_add_test(log, after_a_write_of_many_a_few_wait_a_moment_for_more);
     tcase_add_test(log, clean_segments_are_used_again_and_their_old_records_never_come_back);
     tcase_add_test(log, a_table_that_was_not_flushed_keeps_its_segments);
     tcase_add_test(log, a_record_larger_than_a_segment_has_one_of_its_own);
