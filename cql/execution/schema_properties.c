@@ -597,6 +597,7 @@ static bool schema_properties_factors(struct analysis *analysis, struct slice ke
         bool is_factor = slice_equals(key, slice_of_text("replication_factor"));
         struct slice *of_center = is_topology ? schema_properties_center(centers, key) : NULL;
         if (!is_factor && of_center == NULL) {
+            if (is_topology && slice_equals(value, slice_of_text("0"))) continue;
             if (is_topology && !schema_properties_factor(error, value)) return false;
             return cql_error_set(error, CQL_ERROR_CONFIG,
                                  "Unrecognized strategy option {%.*s} passed to %s for keyspace "
@@ -622,7 +623,8 @@ static void schema_properties_put_centers(struct arena *arena,
     if (slice_is_null(factor) && !any) factor = slice_of_text("1");
     for (size_t i = 0; i < centers->count; i++) {
         struct slice value = slice_is_null(centers->factors[i]) ? factor : centers->factors[i];
-        if (slice_is_null(value)) continue;
+        // NetworkTopologyStrategy.prepareOptions(): "0" is as if nothing were said ("00" is not).
+        if (slice_is_null(value) || slice_equals(value, slice_of_text("0"))) continue;
         items[(*count)++] = (struct option){arena_copy(arena, slice_of_text(centers->names[i])),
                                             schema_properties_plain_number(value)};
     }
@@ -658,6 +660,9 @@ static bool schema_properties_replication(struct analysis *analysis, struct slic
     items[count++] = (struct option){slice_of_text("class"), class_name};
     if (strcmp(name, "NetworkTopologyStrategy") == 0) {
         schema_properties_put_centers(analysis->arena, &centers, factor, items, &count);
+        if (count == 1)
+            return schema_properties_config(
+                error, "Configuration for at least one datacenter must be present");
     } else if (strcmp(name, "SimpleStrategy") == 0) {
         if (slice_is_null(factor)) factor = slice_of_text("1");
         items[count++] = (struct option){slice_of_text("replication_factor"),

@@ -370,6 +370,32 @@ START_TEST(speculative_retry_is_checked_as_cassandra_does)
 }
 END_TEST
 
+START_TEST(a_data_centre_with_no_copies_is_none)
+{
+    static const struct {
+        const char *options, *refused; // NULL: it is taken.
+    } cases[] = {
+        {"'datacenter1': 0", "Configuration for at least one datacenter must be present"},
+        {"'replication_factor': 0", "Configuration for at least one datacenter must be present"},
+        {"'datacenter1': 0, 'replication_factor': 1",
+         "Configuration for at least one datacenter must be present"},
+        {"'datacenter1': '00'", NULL},
+        {"'datacenter1': 1, 'dc2': 0", NULL},
+        {"'datacenter1': 1, 'replication_factor': 0", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *result = world_run(arena_format(
+            &world.arena,
+            "CREATE KEYSPACE k%zu WITH replication = {'class': 'NetworkTopologyStrategy', %s}", i,
+            cases[i].options));
+        if (cases[i].refused == NULL)
+            ck_assert_msg(strncmp(result, "ERROR", 5) != 0, "%s: %s", cases[i].options, result);
+        else
+            ck_assert_str_eq(result, arena_format(&world.arena, "ERROR 2300 %s", cases[i].refused));
+    }
+}
+END_TEST
+
 START_TEST(brackets_around_a_term_are_no_tuple)
 {
     make_keyspace();
@@ -478,6 +504,7 @@ int main(void)
     tcase_add_test(tests, describe_and_system_tables);
     tcase_add_test(tests, what_a_client_makes_long_or_deep_ends);
     tcase_add_test(tests, brackets_around_a_term_are_no_tuple);
+    tcase_add_test(tests, a_data_centre_with_no_copies_is_none);
     tcase_add_test(tests, speculative_retry_is_checked_as_cassandra_does);
     tcase_add_test(tests, texts_are_added);
     tcase_add_test(tests, functions_of_collections);
