@@ -630,6 +630,23 @@ static void schema_properties_put_centers(struct arena *arena,
     }
 }
 
+// AbstractReplicationStrategy.prepareReplicationStrategyOptions(): what an ALTER does not say. A
+// factor for all data centres is not for those that had one; without any, the present one stays.
+static struct slice schema_properties_keep(const struct options *previous, bool is_topology,
+                                           struct schema_properties_centers *centers,
+                                           struct slice factor)
+{
+    bool any = false;
+    for (size_t i = 0; i < centers->count; i++)
+        any = any || !slice_is_null(centers->factors[i]);
+    if (slice_is_null(factor) && !any) return options_find(previous, "replication_factor");
+    for (size_t i = 0; i < centers->count && is_topology && !slice_is_null(factor); i++)
+        if (slice_is_null(centers->factors[i]))
+            centers->factors[i] = options_find(previous, centers->names[i]);
+    return factor;
+}
+
+// `replication` has the present one, or nothing.
 static bool schema_properties_replication(struct analysis *analysis, struct slice keyspace,
                                           const struct cql_property *property,
                                           const char *data_center, struct options *replication)
@@ -655,10 +672,12 @@ static bool schema_properties_replication(struct analysis *analysis, struct slic
     schema_properties_find_centers(analysis, data_center, &centers);
     if (!schema_properties_factors(analysis, keyspace, &given, name, &centers, &factor))
         return false;
+    bool is_topology = strcmp(name, "NetworkTopologyStrategy") == 0;
+    factor = schema_properties_keep(replication, is_topology, &centers, factor);
     struct option *items = ARENA_NEW_ARRAY(analysis->arena, struct option, centers.count + 2);
     size_t count = 0;
     items[count++] = (struct option){slice_of_text("class"), class_name};
-    if (strcmp(name, "NetworkTopologyStrategy") == 0) {
+    if (is_topology) {
         schema_properties_put_centers(analysis->arena, &centers, factor, items, &count);
         if (count == 1)
             return schema_properties_config(

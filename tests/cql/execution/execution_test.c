@@ -396,6 +396,32 @@ START_TEST(a_data_centre_with_no_copies_is_none)
 }
 END_TEST
 
+START_TEST(what_an_alter_does_not_say_of_copies_stays)
+{
+    static const struct {
+        const char *options, *replication;
+    } steps[] = {
+        {"'class': 'NetworkTopologyStrategy', 'replication_factor': 2", "'datacenter1': '1'"},
+        {"'class': 'SimpleStrategy', 'replication_factor': 2", "'replication_factor': '2'"},
+        {"'class': 'SimpleStrategy'", "'replication_factor': '2'"},
+        {"'class': 'NetworkTopologyStrategy'", "'datacenter1': '2'"},
+        {"'class': 'NetworkTopologyStrategy', 'datacenter1': 3", "'datacenter1': '3'"},
+        {"'class': 'SimpleStrategy'", "'replication_factor': '1'"},
+    };
+    world_make("CREATE KEYSPACE ks WITH replication = {'class': 'NetworkTopologyStrategy', "
+               "'datacenter1': 1}");
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        const char *result = world_run(arena_format(
+            &world.arena, "ALTER KEYSPACE ks WITH replication = {%s}", steps[i].options));
+        ck_assert_msg(strncmp(result, "ERROR", 5) != 0, "%s: %s", steps[i].options, result);
+        result = world_run("SELECT replication FROM system_schema.keyspaces WHERE "
+                           "keyspace_name = 'ks'");
+        ck_assert_msg(strstr(result, steps[i].replication) != NULL, "%s: %s", steps[i].options,
+                      result);
+    }
+}
+END_TEST
+
 START_TEST(brackets_around_a_term_are_no_tuple)
 {
     make_keyspace();
@@ -505,6 +531,7 @@ int main(void)
     tcase_add_test(tests, what_a_client_makes_long_or_deep_ends);
     tcase_add_test(tests, brackets_around_a_term_are_no_tuple);
     tcase_add_test(tests, a_data_centre_with_no_copies_is_none);
+    tcase_add_test(tests, what_an_alter_does_not_say_of_copies_stays);
     tcase_add_test(tests, speculative_retry_is_checked_as_cassandra_does);
     tcase_add_test(tests, texts_are_added);
     tcase_add_test(tests, functions_of_collections);
