@@ -132,6 +132,10 @@
     X(LINK_CONFLICT,                 "job: a record came too late, looks again")        \
     X(LINK_HOME_CHANGED,             "job: worker goes on at another member")           \
     X(CUT_CHANGED,                   "job: batch begun again with another cut")         \
+    X(INTAKE_STORED,                 "job: a copy has a block of the intake")           \
+    X(INTAKE_ADOPTED,                "job: a copy has another worker's intake")         \
+    X(INTAKE_OPENED,                 "job: a worker has its intake")                    \
+    X(INTAKE_TAIL_CUT,               "job: torn tail of a copy of the intake")          \
     X(SHUFFLE_PAUSED,                "shuffle: a reducer could not do it then")         \
     X(SHUFFLE_SILENT,                "shuffle: a reducer said nothing for too long")    \
     X(CELL_COMPUTED,                 "reducer: shard computed")                         \

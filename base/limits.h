@@ -115,6 +115,13 @@
 #define HINTS_MEMBER_SIZE_MAX (256 * MIB)
 // Bytes of mutations that wait for one replica's answers. Above, it gets hints instead.
 #define COORDINATOR_MEMBER_WAITING_MAX (16 * MIB)
+// Of a job's input that can not be read twice, on each member that keeps a copy: bytes and blocks
+// of batches that are not done. More is OVERLOADED: the source waits.
+#define INTAKE_SIZE_MAX       (512 * MIB)
+#define INTAKE_BLOCKS_MAX     (256 * 1024u)
+#define INTAKE_BLOCK_SIZE_MAX (8 * MIB)
+// Such jobs at a time on one member. One more is OVERLOADED.
+#define INTAKE_JOBS_MAX 64u
 // A line of input; a longer one is counted as malformed and skipped.
 #define STREAM_LINE_SIZE_MAX (16 * MIB)
 

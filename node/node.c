@@ -31,7 +31,7 @@ enum { PATH_SIZE = 4096, MIB_SHIFT = 20 };
 
 struct node {
     struct env *env;
-    char directory[PATH_SIZE], worker_log[PATH_SIZE + 16];
+    char directory[PATH_SIZE], worker_log[PATH_SIZE + 16], intake_directory[PATH_SIZE + 16];
     struct env_lock *lock;
     struct config config;
     struct identity identity;
@@ -397,9 +397,12 @@ static enum status open_services(struct node *node, struct error *error)
         .data_center = node->self.data_center,
     };
     (void)snprintf(node->worker_log, sizeof node->worker_log, "%s/workers.log", node->directory);
+    (void)snprintf(node->intake_directory, sizeof node->intake_directory, "%s/intake",
+                   node->directory);
     const struct job_service_options options = {
         .program = node->config.program,
         .worker_log = node->worker_log,
+        .intake_directory = node->messaging != NULL ? node->intake_directory : NULL,
         .address = node->listen_address,
         .metadata = node->metadata,
         .coordinator = node->coordinator,

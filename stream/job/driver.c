@@ -5,6 +5,7 @@
 #include "base/container_of.h"
 #include "base/env_marks.h"
 #include "stream/dataset/mapper.h"
+#include "stream/job/intake_ring.h"
 #include "stream/job/progress.h"
 #include "stream/job/worker_link.h"
 
@@ -36,6 +37,7 @@ struct driver {
     struct lua_job *job;
     struct source *source;
     struct worker_link *link;
+    struct intake_ring *intake; // NULL: the source needs none.
     struct job_submission submission;
     struct progress progress;
 
@@ -284,6 +286,7 @@ static void driver_finished(void *context)
     struct driver *driver = context;
     driver->has_job = false;
     source_finished(driver->source);
+    intake_ring_leave(driver->intake);
     driver_run_step(driver, STEP_END);
 }
 
@@ -361,6 +364,21 @@ static void driver_go_on(struct driver *driver)
 
 // ---- Starting ----------------------------------------------------------------------------------
 
+// In a ring, what can not be read twice is on as many members as it takes to lose one.
+static void driver_open_intake(struct driver *driver, const struct job *job)
+{
+    const struct job_ring *ring = worker_link_ring(driver->link);
+    if (!driver->source->is_live || ring->member_count < 2) return;
+    const struct intake_ring_options options = {
+        .job = job->id,
+        .required = job->last_to[0],
+        .ring = ring,
+        .timeout_ns = driver->options.timeout_ns,
+    };
+    driver->intake = intake_ring_create(driver->env, &options);
+    driver->source->store = intake_ring_store(driver->intake);
+}
+
 static void driver_submitted(void *context, const struct job *job,
                              const struct output_column *columns)
 {
@@ -400,6 +418,7 @@ static void driver_submitted(void *context, const struct job *job,
         driver_end(driver, STATUS_OK, NULL);
         return;
     }
+    driver_open_intake(driver, job);
     enum status status = source_attach(driver->source, job->id, from, from, &error);
     if (status != STATUS_OK)
         driver_end(driver, status, &error);
@@ -602,6 +621,8 @@ void driver_abandon(struct driver *driver)
     driver->thread_is_busy = driver->is_reading = false;
     worker_link_abandon(driver->link);
     driver->link = NULL;
+    intake_ring_abandon(driver->intake);
+    driver->intake = NULL;
     driver_destroy(driver);
 }
 
@@ -612,6 +633,7 @@ void driver_destroy(struct driver *driver)
     mapper_batch_destroy(driver->filling);
     mapper_batch_destroy(driver->ready);
     source_destroy(driver->source);
+    intake_ring_destroy(driver->intake);
     lua_job_destroy(driver->job);
     if (slice_is_null(driver->options.script)) free((void *)(uintptr_t)driver->script.data);
     buffer_deinit(&driver->arguments);

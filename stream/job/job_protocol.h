@@ -15,6 +15,13 @@
 //     HALT    the same
 //     AUDIT   the same
 //
+// For inputs that can not be read twice, to the members that keep copies of them (intake_copy.h):
+//
+//     INTAKE_OPEN   job 16 | source uv | epoch u64 | home uv | log uv
+//     INTAKE        job 16 | source uv | epoch u64 | previous uv | offset uv | done uv | bytes
+//     INTAKE_ADOPT  job 16 | source uv | epoch u64 | offset uv
+//     INTAKE_READ   job 16 | source uv | epoch u64 | offset uv | size uv
+//
 //     batch   = number uv | ts zv | sources uv × (from uv | to uv) | input hash u64 | sums hash u64
 //     targets = uv × (keyspace vbytes | table vbytes | columns uv × vbytes)
 //     ranges  = (after u64 | through u64)*: tokens in (after, through], ascending; the first may go
@@ -26,7 +33,8 @@
 // job, each output's columns and the ring, BATCH the log's number, TASK the report (n uv | cut u64
 // | cells uv | hash u64), LIST jobs until the end: name vbytes | job | tables uv × vbytes; none
 // when there are no more; RING the ring; FETCH submission 16 | name vbytes | script;
-// AUDIT the log's total u64 | the tables' u64 | cells uv.
+// AUDIT the log's total u64 | the tables' u64 | cells uv; INTAKE_OPEN promised u64 | end uv |
+// adopted u64 | its end uv; INTAKE_READ bytes.
 //
 // `log` is the number of the metadata log at the node `home` that recorded the batch: a reducer on
 // another node that is behind it catches up first (invariant 11).
@@ -53,7 +61,11 @@ enum job_message {
     JOB_FETCH,
     JOB_RESUME,
     JOB_HALT,
-    JOB_AUDIT
+    JOB_AUDIT,
+    JOB_INTAKE_OPEN,
+    JOB_INTAKE,
+    JOB_INTAKE_ADOPT,
+    JOB_INTAKE_READ
 };
 
 // Bytes of cells in one PART.

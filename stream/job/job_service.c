@@ -53,6 +53,7 @@ static void job_service_end_if_idle(struct job_service *service);
 static void job_service_free_operation(struct job_service_operation *operation)
 {
     job_audit_free(operation->audit);
+    job_intake_free(operation->intake);
     arena_deinit(&operation->arena);
     free(operation);
 }
@@ -203,6 +204,12 @@ static void job_service_request(void *context, struct transport_connection *conn
     case JOB_HALT:
         job_records_halt(service, connection, id, payload);
         break;
+    case JOB_INTAKE_OPEN:
+    case JOB_INTAKE:
+    case JOB_INTAKE_ADOPT:
+    case JOB_INTAKE_READ:
+        job_intake_request(service, connection, type, id, payload);
+        break;
     default:
         job_service_say_bad(connection, id);
     }
@@ -236,6 +243,7 @@ enum status job_service_create(struct env *env, const struct job_service_options
         return status;
     }
     if (options->program != NULL) service->runner = job_runner_create(env, options);
+    if (options->intake_directory != NULL) service->intakes = job_intakes_create(service);
     *made = service;
     return STATUS_OK;
 }
@@ -253,6 +261,7 @@ static void job_service_end(struct env_task *task)
     void *context = service->context;
     for (size_t i = 0; i < service->reducer_count; i++)
         reducer_destroy(service->reducers[i].reducer);
+    job_intakes_destroy(service->intakes);
     free(service);
     closed(context);
 }
@@ -260,7 +269,13 @@ static void job_service_end(struct env_task *task)
 static void job_service_end_if_idle(struct job_service *service)
 {
     if (!service->is_closing || service->operations != NULL || service->runner != NULL) return;
+    if (!job_intakes_is_idle(service->intakes)) return;
     env_task_post(service->env, &service->end, job_service_end);
+}
+
+void job_service_look_at_end(struct job_service *service)
+{
+    job_service_end_if_idle(service);
 }
 
 // No worker is heard or answered any more.
@@ -292,6 +307,7 @@ void job_service_close(struct job_service *service, void (*closed)(void *context
     service->server = NULL;
     if (service->runner != NULL)
         job_runner_close(service->runner, job_service_runner_is_closed, service);
+    job_intakes_stop(service->intakes);
     job_service_end_if_idle(service);
 }
 
@@ -309,5 +325,7 @@ void job_service_abandon(struct job_service *service)
     }
     for (size_t i = 0; i < service->reducer_count; i++)
         reducer_abandon(service->reducers[i].reducer);
+    job_intakes_stop(service->intakes);
+    job_intakes_destroy(service->intakes);
     free(service);
 }

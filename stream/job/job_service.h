@@ -25,6 +25,8 @@ struct job_service_options {
     // Of workers of jobs that the nodes run themselves: our own program, and where those write what
     // they have to say. NULL: no job is run here.
     const char *program, *worker_log;
+    // Where copies of inputs are kept that can not be read twice; NULL: this member keeps none.
+    const char *intake_directory;
     struct metadata *metadata;
     struct coordinator *coordinator;
     struct engine *engine;

@@ -5,6 +5,7 @@
 //     job_records.c   BATCH, DONE, STOP, LIST, RING: the metadata log
 //     job_tasks.c     PART, TASK: sums to reducers
 //     job_audit.c     AUDIT: counts against the log
+//     job_intake.c    INTAKE…: copies of inputs that can not be read twice
 #ifndef STREAM_JOB_SERVICE_STATE_H
 #define STREAM_JOB_SERVICE_STATE_H
 
@@ -45,7 +46,8 @@ struct job_service_operation {
     struct slice request; // In the arena.
     uint64_t log_number, give_up_ns;
     struct env_timer timer;
-    struct job_audit *audit; // AUDIT's, else NULL.
+    struct job_audit *audit;   // AUDIT's, else NULL.
+    struct job_intake *intake; // INTAKE…'s, else NULL. In the arena.
     struct arena arena;
 };
 
@@ -71,6 +73,7 @@ struct job_service {
     struct job_service_reducer reducers[JOB_SERVICE_REDUCERS_MAX];
     size_t reducer_count, operation_count;
     struct job_runner *runner; // NULL: no job is run here.
+    struct job_intakes *intakes;
     bool is_answering;
     struct env_task end;
     void (*closed)(void *context);
@@ -96,6 +99,8 @@ const struct jobs *job_service_jobs(const struct job_service *service);
 // once in a ring of one; TIMED_OUT when too few answer.
 void job_service_catch_up(struct job_service_operation *operation, struct slice request,
                           void (*caught_up)(struct job_service_operation *, struct cursor *));
+// Some operations, or what else goes on, may have been the last: ends a service that closes.
+void job_service_look_at_end(struct job_service *service);
 // Those that wait for what was asked before, and have nothing older before them.
 void job_service_answer_waiting(struct job_service *service);
 
@@ -136,6 +141,19 @@ struct job_audit;
 void job_audit_request(struct job_service *service, struct transport_connection *connection,
                        uint64_t id, struct slice request);
 void job_audit_free(struct job_audit *audit);
+
+// ---- job_intake.c
+
+// The copies of inputs that this member keeps.
+struct job_intakes;
+struct job_intake;
+struct job_intakes *job_intakes_create(struct job_service *service);
+void job_intakes_destroy(struct job_intakes *intakes); // Idle, or of a process that is dead.
+void job_intakes_stop(struct job_intakes *intakes);
+bool job_intakes_is_idle(const struct job_intakes *intakes);
+void job_intake_free(struct job_intake *intake);
+void job_intake_request(struct job_service *service, struct transport_connection *connection,
+                        uint8_t type, uint64_t id, struct slice request);
 
 // ---- job_tasks.c
 

@@ -694,6 +694,11 @@ void worker_link_checkpoint(struct worker_link *link)
     worker_link_mark(link);
 }
 
+const struct job_ring *worker_link_ring(const struct worker_link *link)
+{
+    return &link->ring;
+}
+
 uint64_t worker_link_grand_total(const struct worker_link *link)
 {
     return link->grand_total;

@@ -2,8 +2,8 @@
 //
 //     file      offsets of its bytes; of a .gz those of the unpacked ones
 //     live      standard input ("-") or the body of an HTTP answer ("http://…"), which nobody can
-//               read twice: each block is in the intake (intake.h), synced, before it is handed
-//               out, and the offsets are the intake's
+//               read twice: each block is in the intake (intake.h) or on members of a ring
+//               (source_store.h), synced, before it is handed out, and the offsets are theirs
 //
 // So the bytes of a recorded batch are there to be read again (exactly-once.md, rule 3). Reading,
 // unpacking and syncing run on threads; the callbacks come on the loop. Two blocks are alive at a
@@ -14,6 +14,7 @@
 #include "base/env.h"
 #include "base/limits.h"
 #include "storage/uuid.h"
+#include "stream/source/source_store.h"
 
 // Bytes of the largest block, unless one line is longer.
 #define SOURCE_BLOCK_SIZE (2 * (size_t)MIB)
@@ -51,6 +52,9 @@ struct source {
     struct env *env;
     bool is_live;
     uint64_t identity; // Hash of what it is: the same after a restart.
+    // Where a live one keeps what it read; NULL: in the spool's directory. To be set before
+    // source_attach(); outlives the source.
+    struct source_store *store;
     struct source_wanted wanted;
     void (*was_read)(void *context, enum status status, const struct error *error,
                      const struct source_block *block);

@@ -3,6 +3,9 @@
 //     feed --whole lines--> intake, synced --> block           and, after a restart, what is stored
 //                                                              already comes before what is new
 //
+// The intake is a directory of this machine, worked at on a thread, or the store that the owner
+// gave, which answers with events.
+//
 // The end of a stored input is not its end: a resumed job reads on from the feed.
 #include "base/assert.h"
 #include "base/checksum.h"
@@ -18,8 +21,12 @@ struct source_live {
     struct source source;
     char *location, *directory;
     struct feed *feed;
-    struct intake *intake;
+    struct intake *intake;   // NULL: the store is used …
+    bool is_open;            // … which says when what it has can be read, …
+    uint64_t stored;         // … how much that is, …
+    struct error failure;    // … and whether it has failed: status is not OK.
     uint64_t offset;         // Of the next block.
+    size_t stored_target;    // Bytes to be read for a line.
     struct buffer blocks[2]; // Turn by turn.
     int turn;
     bool wants_block, is_working, is_stored; // is_stored: the job reads the intake.
@@ -41,6 +48,11 @@ static void source_live_answer(struct source_live *self)
 {
     self->wants_block = false;
     self->source.was_read(self->source.context, self->status, &self->error, &self->block);
+}
+
+static void source_live_tell(struct env_task *task)
+{
+    source_live_answer(CONTAINER_OF(task, struct source_live, empty));
 }
 
 // ---- On the thread -----------------------------------------------------------------------------
@@ -74,12 +86,10 @@ static enum status source_live_read_stored(struct source_live *self, struct buff
     }
 }
 
-static void source_live_work(struct env_job *job)
+// The bytes of a block are there, and safe.
+static void source_live_finish_block(struct source_live *self)
 {
-    struct source_live *self = CONTAINER_OF(job, struct source_live, job);
     struct buffer *block = &self->blocks[self->turn];
-    self->status = self->is_stored ? source_live_read_stored(self, block)
-                                   : intake_append(self->intake, buffer_slice(block), &self->error);
     uint64_t lines = self->source.wanted.lines;
     if (self->status == STATUS_OK && lines > 0)
         buffer_truncate(block,
@@ -89,6 +99,15 @@ static void source_live_work(struct env_job *job)
     self->offset += block->size;
     self->block.to = self->offset;
     self->block.lines = buffer_slice(block);
+}
+
+static void source_live_work(struct env_job *job)
+{
+    struct source_live *self = CONTAINER_OF(job, struct source_live, job);
+    struct buffer *block = &self->blocks[self->turn];
+    self->status = self->is_stored ? source_live_read_stored(self, block)
+                                   : intake_append(self->intake, buffer_slice(block), &self->error);
+    source_live_finish_block(self);
 }
 
 static void source_live_worked(struct env_job *job)
@@ -127,21 +146,59 @@ static size_t source_live_whole_lines(struct source_live *self)
     return 0;
 }
 
+// How much is stored.
+static uint64_t source_live_stored(const struct source_live *self)
+{
+    return self->intake == NULL ? self->stored : intake_size(self->intake);
+}
+
+static void source_live_read_store(struct source_live *self)
+{
+    uint64_t end = self->stored;
+    if (self->source.wanted.limit < end) end = self->source.wanted.limit;
+    uint64_t rest = end - self->offset;
+    size_t size = rest < self->stored_target ? (size_t)rest : self->stored_target;
+    if (size == 0) { // A limit that is reached already.
+        buffer_clear(&self->blocks[self->turn]);
+        source_live_finish_block(self);
+        self->is_working = false;
+        env_task_post(self->source.env, &self->empty, source_live_tell);
+        return;
+    }
+    self->source.store->read(self->source.store, self->offset, size);
+}
+
 static void source_live_start_work(struct source_live *self, bool is_stored)
 {
     self->is_stored = is_stored;
     self->is_working = true;
-    env_offload(self->source.env, &self->job, ENV_LANE_READ, source_live_work, source_live_worked);
+    self->status = STATUS_OK;
+    if (self->intake != NULL) {
+        env_offload(self->source.env, &self->job, ENV_LANE_READ, source_live_work,
+                    source_live_worked);
+    } else if (is_stored) {
+        self->stored_target = self->source.wanted.size;
+        source_live_read_store(self);
+    } else {
+        self->source.store->append(self->source.store, buffer_slice(&self->blocks[self->turn]));
+    }
 }
 
 static void source_live_empty(struct env_task *task)
 {
     struct source_live *self = CONTAINER_OF(task, struct source_live, empty);
-    if (!self->wants_block || self->is_working) return;
+    bool has_failed = self->failure.status != STATUS_OK;
+    // Before the store is open nothing is known of the end.
+    if (!self->wants_block || self->is_working || (!self->is_open && !has_failed)) return;
     self->block = (struct source_block){.from = self->offset, .to = self->offset};
-    self->block.at_end = self->feed->has_ended && feed_pending(self->feed).size == 0;
+    self->block.at_end = self->feed->has_ended && feed_pending(self->feed).size == 0 &&
+                         self->offset >= source_live_stored(self);
     self->status = self->block.at_end ? self->feed->status : STATUS_OK;
     self->error = self->feed->error;
+    if (has_failed) {
+        self->error = self->failure;
+        self->status = self->failure.status;
+    }
     source_live_answer(self);
 }
 
@@ -156,8 +213,13 @@ static void source_live_stop_waiting(struct source *source)
 static void source_live_go_on(struct source_live *self)
 {
     if (!self->wants_block || self->is_working) return;
+    if (self->failure.status != STATUS_OK) {
+        source_live_stop_waiting(&self->source);
+        return;
+    }
+    if (!self->is_open) return;
     self->block = (struct source_block){.from = self->offset};
-    if (self->offset < intake_size(self->intake)) {
+    if (self->offset < source_live_stored(self)) {
         source_live_start_work(self, true);
         return;
     }
@@ -190,27 +252,91 @@ static void source_live_read(struct source *source)
     source_live_go_on(self);
 }
 
+// ---- The store's events ------------------------------------------------------------------------
+
+static void source_live_store_opened(void *context, uint64_t end)
+{
+    struct source_live *self = context;
+    self->is_open = true;
+    self->stored = end;
+    source_live_go_on(self);
+}
+
+static void source_live_store_took(void *context)
+{
+    struct source_live *self = context;
+    self->stored += self->blocks[self->turn].size;
+    self->is_working = false;
+    source_live_finish_block(self);
+    source_live_answer(self);
+}
+
+static void source_live_store_read(void *context, struct slice bytes)
+{
+    struct source_live *self = context;
+    struct buffer *block = &self->blocks[self->turn];
+    uint64_t limit = self->source.wanted.limit, end = self->offset + bytes.size;
+    buffer_clear(block);
+    buffer_put(block, bytes.data, bytes.size);
+    ASSERT(!block->overflow);
+    const uint8_t *newline = memrchr(block->data, '\n', block->size);
+    // Blocks were stored as whole lines, so all that is left is one at least.
+    if (end != limit && newline != NULL) {
+        buffer_truncate(block, (size_t)(newline + 1 - block->data));
+    } else if (end != limit && end < self->stored) {
+        self->stored_target *= 2;
+        source_live_read_store(self);
+        return;
+    }
+    self->is_working = false;
+    source_live_finish_block(self);
+    source_live_answer(self);
+}
+
+static void source_live_store_failed(void *context, const struct error *error)
+{
+    struct source_live *self = context;
+    self->failure = *error;
+    self->is_working = false;
+    source_live_stop_waiting(&self->source);
+}
+
 static enum status source_live_attach(struct source *source, struct uuid job, uint64_t done,
                                       uint64_t from, struct error *error)
 {
     static const struct feed_events events = {source_live_arrived};
+    static const struct source_store_events store_events = {
+        source_live_store_opened, source_live_store_took, source_live_store_read,
+        source_live_store_failed};
     struct source_live *self = source_live_of(source);
     self->offset = from;
-    enum status status = intake_open(source->env, self->directory, job, done, &self->intake, error);
-    if (status != STATUS_OK) return status;
-    return feed_open(source->env, self->location, &events, self, &self->feed, error);
+    self->is_open = source->store == NULL;
+    if (source->store == NULL) {
+        enum status status =
+            intake_open(source->env, self->directory, job, done, &self->intake, error);
+        if (status != STATUS_OK) return status;
+    }
+    enum status status = feed_open(source->env, self->location, &events, self, &self->feed, error);
+    if (status == STATUS_OK && source->store != NULL)
+        source->store->open(source->store, done, &store_events, self);
+    return status;
 }
 
 static void source_live_done(struct source *source, uint64_t offset)
 {
     // Between two blocks of the thread's work, and only whole segments behind them.
     struct source_live *self = source_live_of(source);
-    if (!self->is_working) intake_forget(self->intake, offset);
+    if (self->intake == NULL)
+        source->store->done(source->store, offset);
+    else if (!self->is_working)
+        intake_forget(self->intake, offset);
 }
 
 static void source_live_finished(struct source *source)
 {
-    intake_forget(source_live_of(source)->intake, UINT64_MAX);
+    // A store's members see by the log that the job has ended.
+    struct intake *intake = source_live_of(source)->intake;
+    if (intake != NULL) intake_forget(intake, UINT64_MAX);
 }
 
 static void source_live_destroy(struct source *source)

@@ -1,7 +1,11 @@
 """Jobs over a ring of three: exact, started at any node, whichever node or worker is killed meanwhile."""
+import gzip
+import http.server
 import os
 import random
+import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import threading
@@ -212,6 +216,132 @@ def test_what_is_submitted_can_be_run_by_a_node():
         stream(r, 1, "submit", "--name", "x\udcffy", JOB, data, "demo_ks", *["1"] * 3000)
         wait_until(lambda: jobs(r)[0]["state"] == "finished", 30, "the job is finished")
         assert jobs(r)[0]["name"] == "x\ufffdy" and jobs(r)[0]["total"] == 4, jobs(r)
+
+
+def intake_end(r, nodes=(1, 2, 3)):
+    """How much of a job's input its copies have: of the newest worker's that took it over (stream/job/intake_copy.h)."""
+    ends = {}
+    for node in nodes:
+        directory = os.path.join(r.data(node), "intake")
+        for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
+            epoch = int(name.rsplit("-", 2)[1], 16)
+            with open(os.path.join(directory, name), "rb") as f:
+                data = f.read()
+            at = 0
+            while at + 32 <= len(data):
+                kind, size, offset = struct.unpack(">IIQ", data[at:at + 16])
+                if at + 32 + size > len(data):
+                    break
+                adopted, end = ends.get((epoch, node), (False, 0))
+                ends[epoch, node] = (adopted or kind in (0x484c4943, 0x484c4944), max(end, offset + size))
+                at += 32 + size
+    adopted = [(epoch, end) for (epoch, _), (is_adopted, end) in ends.items() if is_adopted]
+    return max((end for epoch, end in adopted if epoch == max(adopted)[0]), default=0)
+
+
+def start_piped(r, node, name, spool, *options):
+    return subprocess.Popen([HELENUS, "stream", "run", "--name", name, "--ring", r.addresses[node - 1], "--spool", spool,
+                             *options, os.path.join(ROOT, JOB), "-"],
+                            cwd=spool, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def pipe(job, data, pause):
+    """Until the job is dead."""
+    def work():
+        try:
+            for at in range(0, len(data), 10000):
+                job.stdin.write(data[at:at + 10000])
+                job.stdin.flush()
+                time.sleep(pause)
+            job.stdin.close()
+        except (BrokenPipeError, ValueError):
+            pass
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_a_pipe_outlives_its_worker_the_workers_disk_and_a_copy():
+    """The worker is killed and its spool deleted, a member that keeps a copy dies too: exact at another node."""
+    expected = truth(shared(DATA["usql"][1]))
+    with gzip.open(shared(DATA["usql"][0])) as f:
+        data = f.read()
+    seed = random.randrange(2**32)
+    chance = random.Random(seed)
+    with ring(ADDRESS, schema=True, nodes=3) as r:
+        dead, found = None, []
+        for attempt in range(7):
+            spool = tempfile.mkdtemp(prefix="helenus-spool-")
+            live = [node for node in (1, 2, 3) if node != dead]
+            job = start_piped(r, chance.choice(live), "piped", spool, "--batch-records", str(chance.choice([20, 200])))
+            thread = pipe(job, data[found[-1] if found else 0:], 0.02 if attempt < 6 else 0)
+            if attempt < 6:
+                time.sleep(chance.uniform(0.2, 1.2) + (1.2 if dead else 0))
+                job.kill()
+            job.wait(60)
+            said = job.stderr.read().decode()
+            thread.join()
+            shutil.rmtree(spool)
+            if dead:
+                r.restart(dead)
+                dead = None
+            if attempt == 6:
+                assert job.returncode == 0, f"seed {seed}: {said}"
+                break
+            if attempt % 2 == 1:
+                dead = chance.randint(1, 3)
+                r.kill(dead)
+            time.sleep(0.3)
+            found.append(intake_end(r, [node for node in (1, 2, 3) if node != dead]))
+        assert 0 < found[-1] < len(data) and found == sorted(found), f"seed {seed}: {found} of {len(data)}"
+        assert_counts(r, expected, f"seed {seed}, restarts at {found} of {len(data)}")
+        wait_until(lambda: all(os.listdir(os.path.join(r.data(node), "intake")) == [] for node in (1, 2, 3)), 15,
+                   "copies of a finished job are removed")
+        return f"restarts at {found} of {len(data)} bytes, seed {seed}"
+
+
+def test_a_submitted_job_reads_http_at_another_node():
+    """The node that runs it dies, and its disk is never seen again: the next one reads what the copies have."""
+    expected = truth(shared(DATA["usql"][1]))
+    with gzip.open(shared(DATA["usql"][0])) as f:
+        data = f.read()
+    with ring(ADDRESS, schema=True, nodes=3) as r:
+        starts, dead = [], []
+
+        class Serve(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                begin = intake_end(r, [node for node in (1, 2, 3) if node not in dead])
+                starts.append(begin)
+                self.send_response(200)
+                self.end_headers()
+                try:
+                    for at in range(begin, len(data), 50000):
+                        self.wfile.write(data[at:min(at + 50000, len(data))])
+                        time.sleep(0.02)
+                except OSError:
+                    pass
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Serve)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}/"
+            job = stream(r, 1, "submit", "--name", "reads", "--batch-records", "50", os.path.join(ROOT, JOB), url).stdout.strip()
+            wait_until(lambda: worker_of(job), 10, "its worker runs")
+            wait_for_batches(r, "reads", 4)
+            _, node = worker_of(job)
+            number = r.addresses.index(f"{ADDRESS.rsplit('.', 1)[0]}.{node}") + 1
+            r.kill(number)
+            dead.append(number)
+            other = number % 3 + 1
+            wait_until(lambda: job_named(r, "reads", other)["state"] == "finished", 60, "the job is finished")
+            assert len(starts) >= 2 and starts[0] == 0 < starts[1], starts
+            assert_counts(r, expected, f"connections at {starts}", other)
+        finally:
+            server.shutdown()
+        return f"connections at {starts} of {len(data)}"
 
 
 def test_an_audit_finds_what_was_added_or_lost():
