@@ -120,6 +120,14 @@ static bool key_equals(struct counter_cache_key a, struct counter_cache_key b)
     return a.low == b.low && a.high == b.high;
 }
 
+void counter_cache_expect(const struct counter_cache *cache, struct counter_cache_key key)
+{
+    if (key.low == 0 || cache->set_count == 0) return;
+    const struct set *set = set_at(cache, index_of(cache, key.high));
+    __builtin_prefetch(&set->entries[0], 1);
+    __builtin_prefetch(&set->entries[WAYS / 2], 1);
+}
+
 bool counter_cache_find(struct counter_cache *cache, struct counter_cache_key key, int64_t *clock,
                         int64_t *count)
 {

@@ -32,6 +32,8 @@ void counter_cache_destroy(struct counter_cache *cache);
 struct counter_cache_key counter_cache_key(const struct counter_cache_table *table,
                                            struct slice partition,
                                            const struct clustering *clustering, uint16_t column);
+// The key will be asked for, or put in, soon: its place comes nearer to the processor meanwhile.
+void counter_cache_expect(const struct counter_cache *cache, struct counter_cache_key key);
 bool counter_cache_find(struct counter_cache *cache, struct counter_cache_key key, int64_t *clock,
                         int64_t *count);
 void counter_cache_put(struct counter_cache *cache, struct counter_cache_key key, int64_t clock,

@@ -19,6 +19,7 @@ struct planned {
     int64_t delta;
     int64_t clock, count; // The own shard: before, then after.
     bool found;
+    struct counter_cache_key key;
     struct slice others; // Shards of others in cells that have no own one; empty: none were seen.
 };
 
@@ -124,9 +125,7 @@ static enum status find_shard(struct engine_table *table, const struct partition
     planned->others = slice_null();
     if (memtables_find_shard(table, key, planned)) return STATUS_OK;
     if (table->sstable_count == 0) return STATUS_OK;
-    struct counter_cache_key cached =
-        counter_cache_key(&table->counter_life, key->bytes, planned->clustering, planned->column);
-    if (counter_cache_find(table->engine->counter_cache, cached, &planned->clock,
+    if (counter_cache_find(table->engine->counter_cache, planned->key, &planned->clock,
                            &planned->count)) {
         planned->found = true;
         env_mark(table->engine->env, ENV_MARK_SHARD_IN_CACHE);
@@ -272,6 +271,9 @@ enum status engine_increment(struct engine *engine, const struct counter_update 
     size_t count;
     struct planned *planned = plan(table, update, &count);
     for (size_t i = 0; i < count; i++) {
+        planned[i].key = counter_cache_key(&table->counter_life, update->key.bytes,
+                                           planned[i].clustering, planned[i].column);
+        counter_cache_expect(engine->counter_cache, planned[i].key);
         status = find_shard(table, &update->key, &planned[i], pins);
         if (status == STATUS_OK && has_all_shards(&planned[i])) status = STATUS_OVERLOADED;
         if (status != STATUS_OK) return status;
@@ -286,10 +288,8 @@ enum status engine_increment(struct engine *engine, const struct counter_update 
     status = engine_log_and_apply(table, mutation, position);
     if (status != STATUS_OK) return status;
     for (size_t i = 0; i < count; i++)
-        counter_cache_put(engine->counter_cache,
-                          counter_cache_key(&table->counter_life, update->key.bytes,
-                                            planned[i].clustering, planned[i].column),
-                          planned[i].clock, planned[i].count);
+        counter_cache_put(engine->counter_cache, planned[i].key, planned[i].clock,
+                          planned[i].count);
     if (applied != NULL) *applied = mutation;
     return STATUS_OK;
 }

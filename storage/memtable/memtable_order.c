@@ -75,8 +75,11 @@ static uint32_t leaf_search(const struct memtable_order_leaf *leaf, const struct
         uint32_t middle = (low + high) / 2;
         int order =
             order_key_compare(key, leaf->entries[middle].prefix, leaf->entries[middle].item);
-        if (order == 0) *found = true;
-        if (order <= 0) {
+        if (order == 0) {
+            *found = true; // No other is equal to it.
+            return middle;
+        }
+        if (order < 0) {
             high = middle;
         } else {
             low = middle + 1;
