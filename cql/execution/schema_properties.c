@@ -1,6 +1,7 @@
 #include "cql/execution/schema_properties.h"
 
 #include "base/bytes.h"
+#include "cql/execution/speculative_retry.h"
 #include "storage/schema/options.h"
 #include "storage/uuid.h"
 #include "storage/value.h"
@@ -279,70 +280,12 @@ static bool schema_properties_caching(struct analysis *analysis, struct arena *a
     return true;
 }
 
-enum retry_kind { RETRY_NONE, RETRY_PERCENTILE, RETRY_FIXED };
-
-// "99p", "99percentile", "50ms"; `value` is the number.
-static enum retry_kind schema_properties_retry_number(const char *text, double *value)
-{
-    char *end;
-    *value = strtod(text, &end);
-    if (end == text || strspn(text, "0123456789.") != (size_t)(end - text)) return RETRY_NONE;
-    if (strcasecmp(end, "p") == 0 || strcasecmp(end, "percentile") == 0) return RETRY_PERCENTILE;
-    return strcasecmp(end, "ms") == 0 ? RETRY_FIXED : RETRY_NONE;
-}
-
-// "MIN(99p,50ms)" (HybridSpeculativeRetryPolicy): its two parts.
-static bool schema_properties_split_retry(struct arena *arena, const char *text,
-                                          const char *parts[2])
-{
-    if (strncasecmp(text, "min(", 4) != 0 && strncasecmp(text, "max(", 4) != 0) return false;
-    const char *comma = strchr(text, ','), *end = text + strlen(text) - 1;
-    if (comma == NULL || *end != ')') return false;
-    const char *first = text + 4, *second = comma + 1;
-    second += strspn(second, " ");
-    while (comma > first && comma[-1] == ' ')
-        comma--;
-    parts[0] = arena_format(arena, "%.*s", (int)(comma - first), first);
-    parts[1] = arena_format(arena, "%.*s", (int)(end - second), second);
-    return true;
-}
-
-// "99p", "50ms", "NEVER", "ALWAYS", "MIN(99p,50ms)" …
 static bool schema_properties_retry(struct analysis *analysis, const struct cql_property *property,
                                     struct slice *retry)
 {
-    struct slice text = property->value;
-    const char *all = analysis_text(analysis->arena, text);
-    double value;
-    const char *parts[2];
-    *retry = text;
-    if (schema_properties_is(text, "never") || schema_properties_is(text, "always") ||
-        schema_properties_is(text, "none"))
-        return true;
-    enum retry_kind kind = schema_properties_retry_number(all, &value);
-    // Cassandra names both options so.
-    if (kind == RETRY_PERCENTILE && (value <= 0 || value >= 100))
-        return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
-                             "Invalid value %s for PERCENTILE option 'speculative_retry': must be "
-                             "between (0.0 and 100.0)",
-                             all);
-    if (kind != RETRY_NONE) return true;
-    if (schema_properties_split_retry(analysis->arena, all, parts)) {
-        double other;
-        kind = schema_properties_retry_number(parts[0], &value);
-        enum retry_kind other_kind = schema_properties_retry_number(parts[1], &other);
-        bool are_sound = kind != RETRY_NONE && other_kind != RETRY_NONE &&
-                         (kind != RETRY_PERCENTILE || (value > 0 && value < 100)) &&
-                         (other_kind != RETRY_PERCENTILE || (other > 0 && other < 100));
-        if (are_sound && kind != other_kind) return true;
-        if (are_sound)
-            return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
-                                 "Invalid value %s for option 'speculative_retry': MIN()/MAX() "
-                                 "arguments should be of different types, but both are of type %s",
-                                 all, kind == RETRY_FIXED ? "FIXED" : "PERCENTILE");
-    }
-    return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
-                         "Invalid value %s for option 'speculative_retry'", all);
+    *retry = property->value;
+    return speculative_retry_check(analysis->arena, analysis_text(analysis->arena, property->value),
+                                   analysis->error);
 }
 
 static bool schema_properties_read_repair(struct analysis *analysis,
