@@ -27,8 +27,7 @@ static void truncate_hear(struct coordinator_truncate *truncate, enum status sta
 {
     struct coordinator_result *result = &truncate->result;
     bool is_lost = status == STATUS_TIMED_OUT || status == STATUS_CLOSED;
-    // A member that has no such table any more has no data of it either.
-    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+    if (status == STATUS_OK)
         result->received++;
     else if (is_lost)
         result->outcome = COORDINATOR_TIMED_OUT;
@@ -47,7 +46,8 @@ static void truncate_answered(struct messaging_request *base, enum status status
 {
     (void)answer;
     struct truncate_request *request = CONTAINER_OF(base, struct truncate_request, request);
-    truncate_hear(request->truncate, status);
+    // A member that has no such table any more has no data of it either.
+    truncate_hear(request->truncate, status == STATUS_NOT_FOUND ? STATUS_OK : status);
 }
 
 static void truncate_send(struct coordinator_truncate *truncate, uint16_t member_count,
