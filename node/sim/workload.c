@@ -93,7 +93,8 @@ bool workload_value_get(struct slice value, uint64_t *stamp)
     size_t at = 0;
     for (; at < value.size && value.data[at] >= '0' && value.data[at] <= '9'; at++)
         number = number * 10 + (value.data[at] - '0');
-    if (at == value.size || value.data[at] != ':' || value.size != workload_value_size(number)) return false;
+    if (at == value.size || value.data[at] != ':' || value.size != workload_value_size(number))
+        return false;
     at++;
     for (size_t i = 0; at + i < value.size; i++)
         if (value.data[at + i] != (uint8_t)('a' + (number + i * i) % 26)) return false;
