@@ -194,8 +194,8 @@ static void intake_connect(struct env_timer *timer)
         return;
     }
     member->asked_ns = env_monotonic_ns(intake->env);
-    member->client = transport_client_create(intake->env, &member->address,
-                                             intake->options.timeout_ns, &events, member);
+    member->client =
+        transport_client_create(intake->env, &member->address, INTAKE_SILENCE_NS, &events, member);
 }
 
 // ---- Epochs ------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ static void intake_outbid(struct intake_ring *intake, uint64_t promised)
     // Two that bid at the same time.
     for (uint16_t i = 0; i < intake->count; i++) {
         intake->members[i].pause_ns = 1 + env_random_u64(intake->env) % INTAKE_PAUSE_MAX_NS;
-        if (intake->members[i].client != NULL) intake_connect_later(&intake->members[i]);
+        if (intake->members[i].is_connected) intake_connect_later(&intake->members[i]);
     }
 }
 
@@ -565,9 +565,11 @@ static void intake_tick(struct env_timer *timer)
     env_timer_start(intake->env, timer, INTAKE_TICK_NS, intake_tick);
     for (uint16_t i = 0; i < intake->count; i++) {
         struct intake_member *member = &intake->members[i];
-        bool is_silent = member->asked != 0 || !member->is_connected;
-        if (member->client != NULL && is_silent && now - member->asked_ns > INTAKE_SILENCE_NS)
-            intake_connect_later(member);
+        uint64_t silence_ns = now - member->asked_ns;
+        // While it connects it is left alone, since that ends by itself; afterwards comes a hello.
+        bool is_silent = member->is_connected ? member->asked != 0 && silence_ns > INTAKE_SILENCE_NS
+                                              : silence_ns > 2 * INTAKE_SILENCE_NS;
+        if (member->client != NULL && is_silent) intake_connect_later(member);
     }
     intake_forget_tries(intake); // Who was away may be back.
     intake_go_on(intake);
