@@ -52,7 +52,7 @@ static const struct option_spec run_specs[] = {
     {"batch-records", OPTION_NUMBER, offsetof(struct stream_options, batch_records), "N",
      "Lines at which a batch ends", 1, INT64_MAX},
     {"spool", OPTION_TEXT, offsetof(struct stream_options, spool), "DIR",
-     "Where input that can not be read twice is kept (helenus-spool)", 0, 0},
+     "Where input that can not be read twice is kept in a ring of one (helenus-spool)", 0, 0},
     {"submission", OPTION_TEXT, offsetof(struct stream_options, submission), "UUID",
      "An id of your own for this run: given again, it goes on, and ends at once when it is done", 0,
      0},
@@ -261,7 +261,7 @@ static int stream_run(const struct command *command, int argc, char **argv)
 static const struct option_spec worker_specs[] = {
     RING_OPTIONS,
     {"spool", OPTION_TEXT, offsetof(struct stream_options, spool), "DIR",
-     "Where input that can not be read twice is kept (helenus-spool)", 0, 0},
+     "Where input that can not be read twice is kept in a ring of one (helenus-spool)", 0, 0},
 };
 static const struct command worker_command = {
     .name = "stream worker",
