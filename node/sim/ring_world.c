@@ -611,7 +611,7 @@ static uint64_t turn(void *context)
 
 static void make_address(size_t index, char text[static 16])
 {
-    (void)snprintf(text, 16, "127.0.0.%zu", index + 1);
+    (void)snprintf(text, 16, "127.0.0.%u", (unsigned)(index + 1) & 255u);
 }
 
 // As `helenus ring start --nodes` does; a ring of one has no members.
