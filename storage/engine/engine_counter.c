@@ -1,9 +1,11 @@
 // Increments at the leader (org.apache.cassandra.db.CounterMutation): find the node's own shard of
 // each cell, add, and write the result. All in one turn of the loop (invariant 8).
 //
-// The own shard is looked for where the newest is: active memtable, frozen ones from the newest on,
-// the cache, and at last all SSTables. Deletions of the row, a range or the partition are not
-// applied to it: as Cassandra's counter cache does, counting goes on from the old number.
+// The own shard is the newest of all that are found: in the memtables, in the cache, and, when that
+// does not have it, in all SSTables. A newer memtable may hold an older shard: others give back
+// what they had from us, by a hint or a read repair, after we flushed the newer one. Deletions of
+// the row, a range or the partition are not applied to it: as Cassandra's counter cache does,
+// counting goes on from the old number.
 #include "base/assert.h"
 #include "base/env_marks.h"
 #include "storage/counter_context.h"
@@ -65,21 +67,31 @@ static bool memtable_find_shard(const struct engine_table *table, const struct m
                            memtable_find_cell(memtable, key, planned->clustering, column), planned);
 }
 
-static bool memtables_find_shard(const struct engine_table *table, const struct partition_key *key,
+static void memtables_find_shard(const struct engine_table *table, const struct partition_key *key,
                                  struct planned *planned)
 {
-    if (memtable_find_shard(table, table->active, key, planned)) {
-        env_mark(table->engine->env, ENV_MARK_SHARD_IN_MEMTABLE);
-        return true;
-    }
-    // Newest first: clocks only grow, so the last one that has it decides.
-    bool found = false;
+    struct env *env = table->engine->env;
+    if (memtable_find_shard(table, table->active, key, planned))
+        env_mark(env, ENV_MARK_SHARD_IN_MEMTABLE);
     for (const struct engine_frozen *f = table->frozen; f != NULL; f = f->next) {
-        if (f->log_position > table->truncated_position)
-            found |= memtable_find_shard(table, f->memtable, key, planned);
+        if (f->log_position > table->truncated_position &&
+            memtable_find_shard(table, f->memtable, key, planned))
+            env_mark(env, ENV_MARK_SHARD_IN_FROZEN);
     }
-    if (found) env_mark(table->engine->env, ENV_MARK_SHARD_IN_FROZEN);
-    return found;
+}
+
+// What the cache has is the newest there is.
+static bool cache_find_shard(const struct engine_table *table, struct planned *planned)
+{
+    int64_t clock, count;
+    if (!counter_cache_find(table->engine->counter_cache, planned->key, &clock, &count))
+        return false;
+    if (planned->found && clock <= planned->clock) return true;
+    planned->clock = clock;
+    planned->count = count;
+    planned->found = true;
+    env_mark(table->engine->env, ENV_MARK_SHARD_IN_CACHE);
+    return true;
 }
 
 static void row_find_shard(struct engine *engine, const struct row *row, struct planned *planned)
@@ -123,14 +135,11 @@ static enum status find_shard(struct engine_table *table, const struct partition
     planned->clock = planned->count = 0;
     planned->found = false;
     planned->others = slice_null();
-    if (memtables_find_shard(table, key, planned)) return STATUS_OK;
-    if (table->sstable_count == 0) return STATUS_OK;
-    if (counter_cache_find(table->engine->counter_cache, planned->key, &planned->clock,
-                           &planned->count)) {
-        planned->found = true;
-        env_mark(table->engine->env, ENV_MARK_SHARD_IN_CACHE);
-        return STATUS_OK;
-    }
+    memtables_find_shard(table, key, planned);
+    // What was deleted before it ever left memory is no longer counted on.
+    if (!planned->found && table->sstable_count == 0) return STATUS_OK;
+    if (cache_find_shard(table, planned)) return STATUS_OK;
+    bool was_found = planned->found;
     bool some_miss = false;
     for (size_t i = 0; i < table->sstable_count; i++) {
         struct sstable_reader *reader = table->sstables[i].reader;
@@ -143,8 +152,9 @@ static enum status find_shard(struct engine_table *table, const struct partition
         }
     }
     if (some_miss) return STATUS_WOULD_BLOCK;
-    env_mark(table->engine->env,
-             planned->found ? ENV_MARK_SHARD_IN_SSTABLE : ENV_MARK_SHARD_MISSING);
+    if (!was_found)
+        env_mark(table->engine->env,
+                 planned->found ? ENV_MARK_SHARD_IN_SSTABLE : ENV_MARK_SHARD_MISSING);
     return STATUS_OK;
 }
 

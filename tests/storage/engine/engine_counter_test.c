@@ -311,6 +311,27 @@ START_TEST(a_new_column_does_not_change_whose_count_is_whose)
 }
 END_TEST
 
+// A replica gives back a shard of ours that it had from us some time ago (a hint, a read repair),
+// when the newer one is on the disk, on its way there, or still in the same memtable.
+START_TEST(an_old_shard_of_ours_that_comes_back_is_not_counted_on)
+{
+    add("n", 4);
+    struct slice old = arena_copy(&arena, engine_last_record(engine));
+    add("n", 16);
+    uint64_t position;
+    if (_i == 1) engine_fixture_flush(engine);
+    if (_i == 2) {
+        // So is one that comes back after a clean stop, when the cache is empty.
+        engine_fixture_close(engine);
+        open_engine();
+    }
+    ck_assert_int_eq(engine_apply_record(engine, old, &position), STATUS_OK);
+    engine_fixture_wait_synced(engine, position);
+    add("n", 1);
+    ck_assert_int_eq(get("n"), 21);
+}
+END_TEST
+
 START_TEST(only_a_clean_stop_keeps_the_counter_id)
 {
     struct uuid first = engine_counter_id(engine);
@@ -419,6 +440,7 @@ int main(void)
     tcase_add_test(counters, a_deleted_column_stays_null_after_the_partition_was_deleted_too);
     tcase_add_test(counters, after_a_truncation_counting_begins_at_0);
     tcase_add_test(counters, a_new_column_does_not_change_whose_count_is_whose);
+    tcase_add_loop_test(counters, an_old_shard_of_ours_that_comes_back_is_not_counted_on, 0, 3);
     tcase_add_test(counters, only_a_clean_stop_keeps_the_counter_id);
     tcase_add_test(counters, increments_of_one_update_are_one_mutation);
     tcase_add_loop_test(counters, a_cell_has_a_limit_of_shards, 0, 3);
