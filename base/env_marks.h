@@ -110,6 +110,8 @@
     X(METADATA_STATE_TAKEN,          "metadata log: whole state of another taken")      \
     X(METADATA_TIMED_OUT,            "metadata log: no majority in time")               \
     X(METADATA_NOT_SETTLED,          "metadata log: a live member was not waited for any more")\
+    X(JOB_GUARD_ASKED,               "job guard: counters deleted, all was known")      \
+    X(JOB_GUARD_ALONE,               "job guard: no majority, refused")                 \
     X(MESSAGING_PARKED,              "messaging: a request waits for the metadata log") \
     X(MESSAGING_UNPARKED,            "messaging: it goes on")                           \
     X(MESSAGING_TIMED_OUT,           "messaging: no answer in time")                    \

@@ -266,6 +266,7 @@ static enum status open_coordinator(struct node *node, struct error *error)
         .messaging = node->is_in_ring ? node->messaging : NULL,
         .hints = node->hints,
         .batch_log = node->batch_log,
+        .metadata = node->metadata,
         .read_timeout_ns = (uint64_t)config->read_request_timeout_in_ms * NS_PER_MS,
         .range_timeout_ns = (uint64_t)config->range_request_timeout_in_ms * NS_PER_MS,
         .write_timeout_ns = (uint64_t)config->write_request_timeout_in_ms * NS_PER_MS,

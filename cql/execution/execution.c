@@ -224,15 +224,9 @@ static void execution_role(struct execution *execution)
     execution_fail(execution);
 }
 
-void execution_start(struct execution *execution, struct statement *statement,
-                     const struct query_options *options, void (*done)(struct execution *execution))
+static void execution_run(struct execution *execution)
 {
-    execution_begin(execution, statement, options, done);
-    if (!execution_check_values(execution)) {
-        execution_fail(execution);
-        return;
-    }
-    switch (statement->kind) {
+    switch (execution->statement->kind) {
     case STATEMENT_SELECT:
         execution_select_start(execution);
         break;
@@ -260,12 +254,40 @@ void execution_start(struct execution *execution, struct statement *statement,
     }
 }
 
+void execution_start(struct execution *execution, struct statement *statement,
+                     const struct query_options *options, void (*done)(struct execution *execution))
+{
+    execution_begin(execution, statement, options, done);
+    if (!execution_check_values(execution))
+        execution_fail(execution);
+    else if (job_guard_has_to_ask(execution->processor, statement))
+        job_guard_ask(execution, execution_run);
+    else
+        execution_run(execution);
+}
+
+static void execution_run_entries(struct execution *execution)
+{
+    const struct execution_state *state = execution->state;
+    execution_entries_start(execution, state->batch_type, state->entries, state->entry_count);
+}
+
 void execution_start_batch(struct execution *execution, int type, const struct batch_entry *entries,
                            size_t count, const struct query_options *options,
                            void (*done)(struct execution *execution))
 {
     execution_begin(execution, NULL, options, done);
-    execution_entries_start(execution, type, entries, count);
+    struct execution_state *state = execution->state;
+    state->batch_type = type;
+    state->entries = entries;
+    state->entry_count = count;
+    bool has_to_ask = false;
+    for (size_t i = 0; i < count && !has_to_ask; i++)
+        has_to_ask = job_guard_has_to_ask(execution->processor, entries[i].statement);
+    if (has_to_ask)
+        job_guard_ask(execution, execution_run_entries);
+    else
+        execution_run_entries(execution);
 }
 
 // ---- TRUNCATE -----------------------------------------------------------------------------------

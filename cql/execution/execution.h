@@ -10,6 +10,13 @@ struct execution_state {
     int64_t now_us;
     int32_t now_s;
     void *work; // The operation's own.
+    // While the guard asks the others (job_guard.h): what comes next.
+    void (*go_on)(struct execution *execution);
+    int64_t asked_us; // When it began to ask, as a timestamp; 0: it had not to.
+    // Of a BATCH message.
+    int batch_type;
+    const struct batch_entry *entries;
+    size_t entry_count;
     // Frees what it holds beside its arenas when it will never end; NULL: nothing.
     void (*abandon)(struct execution *execution);
 };

@@ -83,8 +83,9 @@ static struct modification_work *modification_new_work(struct execution *executi
 static int64_t modification_timestamp(struct execution *execution)
 {
     const struct query_options *options = execution->options;
-    return options->has_timestamp ? options->timestamp_us
-                                  : execution_next_timestamp(execution->processor);
+    if (options->has_timestamp) return options->timestamp_us;
+    int64_t asked_us = execution->state->asked_us;
+    return asked_us != 0 ? asked_us : execution_next_timestamp(execution->processor);
 }
 
 // ---- Reading lists before they are changed ------------------------------------------------------

@@ -52,6 +52,8 @@ struct coordinator_options {
     struct messaging *messaging; // It takes the verbs of writes and reads.
     struct hints *hints;
     struct batch_log *batch_log;
+    // Whose open jobs forbid truncations of what they count into; NULL: there are none.
+    const struct metadata *metadata;
     // As in cassandra.yaml; 0: Cassandra's defaults (5, 10, 2, 5 and 60 s).
     uint64_t read_timeout_ns, range_timeout_ns, write_timeout_ns, counter_write_timeout_ns,
         truncate_timeout_ns;

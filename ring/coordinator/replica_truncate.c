@@ -5,6 +5,7 @@
 #include "base/env_marks.h"
 #include "base/limits.h"
 #include "ring/coordinator/coordinator_state.h"
+#include "ring/metadata/metadata.h"
 
 #include <stdlib.h>
 
@@ -94,6 +95,14 @@ static void replica_truncation_done(struct truncate_here *here, enum status stat
     replica_truncation_end(truncation);
 }
 
+// A job may have been submitted since the coordinator asked (cql/execution/job_guard.h). Who has a
+// count of it knows the job, as whoever sent the count did.
+static bool is_written_by_job(const struct coordinator *coordinator, struct uuid table)
+{
+    const struct metadata *metadata = coordinator->options.metadata;
+    return metadata != NULL && jobs_find_writer(metadata_jobs(metadata), table) != NULL;
+}
+
 static void replica_truncate_handle(struct message_handler *handler, const struct message *message)
 {
     struct replica_truncations *all = CONTAINER_OF(handler, struct replica_truncations, handler);
@@ -107,6 +116,10 @@ static void replica_truncate_handle(struct message_handler *handler, const struc
         return;
     }
     memcpy(table.bytes, id.data, sizeof table.bytes);
+    if (is_written_by_job(coordinator, table)) {
+        messaging_answer(handler->messaging, message->origin, STATUS_CONFLICT, slice_make("", 0));
+        return;
+    }
     env_mark(coordinator->env, ENV_MARK_REPLICA_TRUNCATED);
     struct replica_truncation *truncation = calloc(1, sizeof *truncation);
     ASSERT(truncation != NULL);

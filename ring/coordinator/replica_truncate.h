@@ -4,7 +4,8 @@
 //     request = 16 table id | i64 time of the truncation, us     answer = nothing, when durable
 //
 // Its own data goes and so does what it kept for others (hints); what others kept and have just
-// sent is recognised by its age.
+// sent is recognised by its age. CONFLICT: a stream job counts into the table, as this member
+// knows.
 #ifndef RING_REPLICA_TRUNCATE_H
 #define RING_REPLICA_TRUNCATE_H
 

@@ -119,6 +119,14 @@ bool jobs_writes_column(const struct job *job, struct uuid table, struct slice c
     return false;
 }
 
+const struct job *jobs_find_column_writer(const struct jobs *jobs, struct uuid table,
+                                          struct slice column)
+{
+    for (const struct known_job *at = jobs->open; at != NULL; at = at->next_open)
+        if (jobs_writes_column(&at->job, table, column)) return &at->job;
+    return NULL;
+}
+
 static void forget_open(struct jobs *jobs, struct known_job *known)
 {
     struct known_job **place = &jobs->open;

@@ -103,6 +103,9 @@ const struct job *jobs_open_at(const struct jobs *jobs, size_t index);
 const struct job *jobs_find_writer(const struct jobs *jobs, struct uuid table);
 uint64_t jobs_hash_column(struct slice name);
 bool jobs_writes_column(const struct job *job, struct uuid table, struct slice column);
+// An open job that does; NULL when there is none.
+const struct job *jobs_find_column_writer(const struct jobs *jobs, struct uuid table,
+                                          struct slice column);
 
 // A script's bytes. False: malformed or too large; slices point into the bytes.
 void jobs_put_script(struct buffer *bytes, const struct job_script *script);

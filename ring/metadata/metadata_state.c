@@ -75,13 +75,30 @@ static enum status apply_drop_keyspace(struct metadata *metadata, struct cursor 
     return STATUS_OK;
 }
 
+// Likewise with the counters that an open job adds to (rule 13).
+static bool columns_may_change(const struct metadata *metadata, const struct table *old,
+                               const struct table *new)
+{
+    if (!old->is_counter || jobs_find_writer(metadata->jobs, old->id) == NULL) return true;
+    for (enum column_kind kind = COLUMN_STATIC; kind <= COLUMN_REGULAR; kind++)
+        for (uint16_t i = 0; i < old->column_counts[kind]; i++) {
+            struct slice name = old->columns[kind][i].name;
+            if (table_find_column(new, name) == NULL &&
+                jobs_find_column_writer(metadata->jobs, old->id, name) != NULL)
+                return false;
+        }
+    return true;
+}
+
 static enum status apply_put_table(struct metadata *metadata, struct cursor *record)
 {
     const struct table *table;
     if (schema_codec_get_table(record, &table, NULL) != STATUS_OK) return STATUS_CONFLICT;
-    bool known = schema_find_table(metadata->schema, table->keyspace, table->name) != NULL;
+    const struct table *old = schema_find_table(metadata->schema, table->keyspace, table->name);
+    bool known = old != NULL;
     enum status status = STATUS_CONFLICT;
-    if (schema_find_keyspace(metadata->schema, table->keyspace) != NULL)
+    if (schema_find_keyspace(metadata->schema, table->keyspace) != NULL &&
+        (!known || columns_may_change(metadata, old, table)))
         status = schema_put_table(metadata->schema, table);
     // A directory that can not be made now is made at the next start; until then writes to the
     // table get the engine's error. The schema itself must not depend on this node's disk.

@@ -143,6 +143,7 @@ static void survey_begin(struct metadata_log *log)
 {
     struct log_survey *survey = &log->survey;
     if (log_is_alone(log) || log->messaging == NULL || log->has_left) {
+        survey->is_complete = false;
         survey_tell(log, &survey->waiting);
         return;
     }

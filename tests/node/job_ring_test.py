@@ -362,3 +362,48 @@ def test_an_audit_finds_what_was_added_or_lost():
         r.cqlsh(f"DELETE FROM demo_ks.hashtags WHERE hashtag = '{largest}'")
         said = stream(r, 1, "audit", "half", check=False)
         assert said.returncode == 1 and "WRONG" in said.stdout, said
+
+
+def test_a_node_that_has_not_heard_of_a_job_lets_nothing_be_deleted_under_it():
+    from cassandra import Unavailable
+    from cassandra.cluster import NoHostAvailable
+    data, expected = shared(DATA["usql"][0]), truth(shared(DATA["usql"][1]))
+    deletions = ["DELETE FROM demo_ks.hashtags WHERE hashtag = '#a'",
+                 "DELETE FROM demo_ks.hashtags WHERE hashtag = '#a' AND interval > 'A'",
+                 "DELETE FROM demo_ks.hashtags WHERE hashtag = '#a' AND interval = 'ALL'",
+                 "DELETE mentions FROM demo_ks.hashtags WHERE hashtag = '#a' AND interval = 'ALL'",
+                 "BEGIN UNLOGGED BATCH DELETE FROM demo_ks.hashtags WHERE hashtag = '#b' "
+                 "DELETE FROM demo_ks.hashtags WHERE hashtag = '#a' APPLY BATCH",
+                 "BEGIN COUNTER BATCH DELETE FROM demo_ks.hashtags WHERE hashtag = '#a' APPLY BATCH"]
+    with ring(ADDRESS, schema=True, nodes=3) as r:
+        r.cqlsh("CREATE TABLE demo_ks.texts (k int PRIMARY KEY, v text)")
+        r.kill(1)
+        job = start_job(r, 2, "unheard", data)
+        wait_for_batches(r, "unheard", 3, 2)
+        job.kill()
+        job.communicate()
+        r.kill(2)
+        r.kill(3)
+        r.restart(1)
+        with r.session(node=1) as session:
+            session.execute("DELETE FROM demo_ks.texts WHERE k = 1")
+            prepared = session.prepare("DELETE FROM demo_ks.hashtags WHERE hashtag = ?")
+            for statement in [*deletions, prepared.bind(["#a"])]:
+                try:
+                    session.execute(statement)
+                    raise AssertionError(f"{statement} was let through")
+                except (Unavailable, NoHostAvailable) as e:
+                    assert "majority" in str(e), e
+        said = r.cqlsh("TRUNCATE demo_ks.hashtags", check=False, node=1)
+        assert said.returncode != 0 and "Cannot achieve consistency level ALL" in said.stderr, said
+        r.restart(2)
+        r.restart(3)
+        # At once: it may still not have heard.
+        for statement in [*deletions, "TRUNCATE demo_ks.hashtags"]:
+            said = r.cqlsh(statement, check=False, node=1)
+            assert said.returncode != 0 and "written by the stream job 'unheard'" in said.stderr, said
+        job = start_job(r, 1, "unheard", data)
+        _, said = job.communicate(timeout=60)
+        assert job.returncode == 0, said
+        assert_counts(r, expected)
+        r.cqlsh(deletions[0])
