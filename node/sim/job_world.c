@@ -54,6 +54,8 @@ struct job_world_node {
     struct node *node;
     struct config config;
     struct sim_call call;
+    bool stays_away; // After this life, for some seconds.
+    bool is_slow;    // What it tells others comes seconds later.
 };
 
 // The second, in a ring now and then: it thinks as well that it runs the job.
@@ -76,7 +78,11 @@ struct job_world {
     size_t node_count;
     int replication_factor;
     struct sim_call weather_call; // Of a ring's network.
-    struct sim_call power_call;
+    struct sim_call power_call, strand_call;
+    struct job_world_node *stranded;
+    // How this ring is plagued, drawn once for a seed.
+    bool isolates, strands;
+    struct job_world_node *to_die; // When the weather changes.
     bool is_stormy;
     struct uuid submission_id; // The worker's supervisor keeps it.
 
@@ -222,6 +228,27 @@ static bool count_life(struct job_world *world)
     return world->fault[0] == '\0';
 }
 
+static bool is_up(const struct job_world_node *node)
+{
+    return node->node != NULL && sim_process_is_alive(node->env);
+}
+
+static void spoil_messages(struct job_world *world, size_t from, size_t to,
+                           const struct messaging_fault *fault)
+{
+    struct job_world_node *node = &world->nodes[from];
+    if (from != to && is_up(node))
+        messaging_set_fault(node_messaging(node->node), (uint16_t)to, fault);
+}
+
+static void slow_down(void *context)
+{
+    struct job_world_node *node = context;
+    for (size_t i = 0; i < node->world->node_count; i++)
+        spoil_messages(node->world, node->index, i,
+                       &(struct messaging_fault){.jitter_ns = 4900 * NS_PER_MS});
+}
+
 static void start_node(struct sim_call *call);
 
 // E2 of exactly-once.md: nobody ever meets two counts of one shard.
@@ -245,7 +272,8 @@ static void node_died(void *context, struct env *env)
     if (node->index == 0) watch_ends(world, JOB_WORLD_NODE, env);
     sim_process_destroy(env);
     if (world->ends) return;
-    bool stays_away = world->node_count > 1 && chance(world, 0.15);
+    bool stays_away = node->stays_away || (world->node_count > 1 && chance(world, 0.15));
+    node->stays_away = false;
     sim_world_call(world->sim, &node->call, below(world, (stays_away ? 6000 : 20) * NS_PER_MS),
                    start_node);
 }
@@ -265,6 +293,7 @@ static void start_node(struct sim_call *call)
                    status == STATUS_OK ? "ok" : error.text);
     if (status == STATUS_OK) {
         self->node = node;
+        if (self->is_slow) node_when_ready(node, slow_down, self);
         return;
     }
     if (!sim_process_is_alive(self->env)) return;
@@ -293,22 +322,13 @@ static struct sim_machine *any_machine(struct job_world *world)
     return index < world->node_count ? world->nodes[index].machine : world->worker_machine;
 }
 
-static bool is_up(const struct job_world_node *node)
-{
-    return node->node != NULL && sim_process_is_alive(node->env);
-}
-
-static void spoil_messages(struct job_world *world, size_t from, size_t to,
-                           const struct messaging_fault *fault)
-{
-    struct job_world_node *node = &world->nodes[from];
-    if (from != to && is_up(node))
-        messaging_set_fault(node_messaging(node->node), (uint16_t)to, fault);
-}
-
 static void heal(struct job_world *world)
 {
     world->is_stormy = false;
+    sim_world_cancel(world->sim, &world->strand_call);
+    world->stranded = NULL;
+    for (size_t i = 0; i < world->node_count; i++)
+        world->nodes[i].is_slow = false;
     for (size_t i = 0; i < world->node_count; i++)
         for (size_t j = 0; j < world->node_count; j++)
             spoil_messages(world, i, j, &(struct messaging_fault){0});
@@ -373,9 +393,48 @@ static void begin_trouble(struct job_world *world)
         sim_network_slow(from, to, below(world, 50 * NS_PER_MS), below(world, 50 * NS_PER_MS), 0);
 }
 
+// Takes its tasks, and tells no other member; when it can again it dies.
+static void isolate(struct job_world *world)
+{
+    struct job_world_node *node = any_node(world);
+    bool both_ways = chance(world, 0.3);
+    for (size_t i = 0; i < world->node_count; i++)
+        if (&world->nodes[i] != node)
+            sim_network_cut(node->machine, world->nodes[i].machine, both_ways);
+    world->to_die = node;
+}
+
+static void cut_stranded(struct sim_call *call)
+{
+    struct job_world *world = CONTAINER_OF(call, struct job_world, strand_call);
+    sim_network_cut(world->worker_machine, world->stranded->machine, chance(world, 0.5));
+}
+
+// Begins a task without any totals, reads them slowly, and goes on with it when the worker has
+// given it to another.
+static void strand(struct job_world *world)
+{
+    struct job_world_node *node = any_node(world);
+    if (node->env == NULL) return;
+    world->stranded = node;
+    node->is_slow = true;
+    sim_process_crash(node->env);
+    sim_world_cancel(world->sim, &world->strand_call);
+    sim_world_call(world->sim, &world->strand_call, below(world, 2000 * NS_PER_MS), cut_stranded);
+}
+
 // For a while it gets worse: two or three things at a time.
 static void make_trouble(struct job_world *world)
 {
+    world->is_stormy = true;
+    if (world->isolates && chance(world, 0.7)) {
+        isolate(world);
+        return;
+    }
+    if (world->strands && chance(world, 0.7)) {
+        strand(world);
+        return;
+    }
     uint64_t count = 1 + (chance(world, 0.4) ? below(world, 3) : 0);
     for (uint64_t i = 0; i < count; i++)
         begin_trouble(world);
@@ -386,9 +445,16 @@ static void change_weather(struct sim_call *call)
     struct job_world *world = CONTAINER_OF(call, struct job_world, weather_call);
     if (world->ends) return;
     bool begins = !world->is_stormy && !world->job_is_done && world->worker_started;
+    struct job_world_node *dying = world->to_die;
     heal(world);
+    world->to_die = NULL;
+    if (dying != NULL && dying->env != NULL) {
+        dying->stays_away = true;
+        sim_process_crash(dying->env);
+    }
     if (begins) make_trouble(world);
-    sim_world_call(world->sim, call, below(world, (begins ? 8000 : 1500) * NS_PER_MS),
+    uint64_t least_ns = begins && world->stranded != NULL ? 5000 * NS_PER_MS : 0;
+    sim_world_call(world->sim, call, least_ns + below(world, (begins ? 8000 : 1500) * NS_PER_MS),
                    change_weather);
 }
 
@@ -795,6 +861,8 @@ struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_
     make_nodes(world);
     world->worker_count = node_count > 1 && chance(world, 0.4) ? 2 : 1;
     world->deletes = chance(world, 0.5);
+    world->isolates = chance(world, 0.25);
+    world->strands = chance(world, 0.4);
     for (size_t i = 0; i < world->worker_count; i++)
         world->workers[i].world = world;
     world->worker_machine = sim_machine_create(sim, "workers");
@@ -849,6 +917,7 @@ void job_world_end(struct job_world *world)
     world->ends = true;
     sim_world_cancel(world->sim, &world->weather_call);
     sim_world_cancel(world->sim, &world->power_call);
+    sim_world_cancel(world->sim, &world->strand_call);
     for (size_t i = 0; i < world->worker_count; i++)
         sim_world_cancel(world->sim, &world->workers[i].call);
     for (size_t i = 0; i < world->node_count; i++)

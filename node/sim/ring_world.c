@@ -24,7 +24,7 @@
 // So long may nodes take to start, after everything healed.
 #define START_MAX_NS (60 * NS_PER_S)
 
-enum { NODES_MAX = 7, CONNECTIONS_MAX = 3, FACTOR_MAX = 5, STARTS_MAX = 2000 };
+enum { NODES_MAX = 7, CONNECTIONS_MAX = 3, FACTOR_MAX = 5, STARTS_MAX = 10000 };
 
 struct ring_world_node {
     struct ring_world *world;

@@ -79,11 +79,104 @@ MUTANTS = [
            "reducer->complete = number == 1;", "reducer->complete = true;"),
     Mutant("recorded_batches_are_not_run_again", "job", "stream/job/driver.c",
            "driver->replay_count = job->batch_count;", "driver->replay_count = 0;"),
-    Mutant("a_lost_answer_begins_the_job_anew", "job", "stream/job/worker_link.c",
-           "if (link->was_submitted) submission.id = link->job.submission_id;", ""),
     Mutant("batch_reported_before_its_sync", "job", "ring/coordinator/coordinator_write.c",
            "engine_wait_synced(coordinator->engine, &write->waiter, position, write_synced);",
            "write->result.received = 1, env_task_post(coordinator->env, &write->task, write_task_run);"),
+    # -- Jobs: the holes of the protocol that members that stay can show (the protocol's names: H1, H2 …) ----
+    # Others of them have their bugs elsewhere: H8 batch_reported_before_its_sync and replica_acknowledges_before_sync;
+    # H11 recorded_batches_are_not_run_again (records stand one ahead at most, so "only the last" is all); H13 also
+    # reducer_adds_to_a_found_shard; I1, I3, I4 leader_keeps_its_id_after_a_crash; I5 doubled_increment_counts_twice;
+    # R1 read_repair_not_waited_for and read_repair_not_sent; R2 and I2's reading replica_shows_what_is_not_synced.
+    # None can show: H8b, for no reducer leaves a write out, whatever replies showed; I2 by itself, for the new id after
+    # a crash covers it; H12's new id without a seal and at the done mark, for no job goes on under a new id; I8, for
+    # counters that were deleted are not counted on in these worlds (engine_counter_test's clocks above all clocks).
+    # H6 ("at clock n" without "or beyond") is not found within SEEDS_MAX: it needs a reducer that still reads when
+    # another has done its batch and the next one.
+    # A shard found at the batch's own clock is taken for settled: it may be on one replica.
+    Mutant("h1_found_shard_is_not_written_back", "job", ("stream/job/reducer.c",) * 2,
+           ("            cell->total.clock = number;\n        }\n",
+            "    reducer_write(slice);\n}\n\n// ---- Reading totals"),
+           ("            cell->total.clock = number;\n        } else\n            cell->is_known = false;\n",
+            "    size_t kept = 0;\n"
+            "    for (size_t i = 0; i < slice->count; i++)\n"
+            "        if (slice->cells[i].is_known) slice->cells[kept++] = slice->cells[i];\n"
+            "    slice->count = kept;\n"
+            "    if (kept == 0)\n        reducer_end_slice(slice);\n    else\n        reducer_write(slice);\n"
+            "}\n\n// ---- Reading totals")),
+    # Totals of batch n - 2 and before are used in batch n.
+    Mutant("h2_totals_used_after_a_gap", "job", "stream/job/reducer.c",
+           "if (reducer->valid_through != number - 1 || !same_ranges) {", "if (!same_ranges) {"),
+    # The test of rule 6 for a node, not for its ranges.
+    Mutant("h2b_totals_kept_for_other_ranges", "job", "stream/job/reducer.c",
+           "bool same_ranges = reducer_has_same_ranges(reducer, task);",
+           "bool same_ranges = reducer->ranges.size > 0 || reducer_has_same_ranges(reducer, task);"),
+    # A task that comes twice adds twice to what is in memory.
+    Mutant("h2c_totals_without_their_clocks", "job", "stream/job/reducer.c",
+           "cell->is_known = is_held || reducer->complete;",
+           "cell->is_known = is_held || reducer->complete;\n        if (is_held) cell->total.clock = 0;"),
+    # Batch n + 1 runs when n is under way to a quorum.
+    Mutant("h3_next_batch_before_a_quorum", "job", "stream/job/reducer.c",
+           "reducer_fail(slice->reducer, STATUS_TIMED_OUT, \"too few replicas answered in time\");", ""),
+    # Some cells at a quorum are enough for the report.
+    Mutant("h4_one_output_at_a_quorum_is_enough", "job", "stream/job/reducer.c",
+           "    if (reducer->status == STATUS_OK) { // Rule 11.",
+           "    if (reducer->sum.cells > 0) reducer->status = STATUS_OK;\n"
+           "    if (reducer->status == STATUS_OK) { // Rule 11."),
+    # The report of batch n is taken for that of n + 1.
+    Mutant("h5_report_of_another_batch", "job", ("stream/job/reducer.c",) * 2,
+           ("reducer->reported == task->number &&", "if (!reducer_has_reported(reducer, gather)) reducer_break(reducer);"),
+           ("", "(void)reducer_has_reported;")),
+    Mutant("h7_reducer_reads_at_one", "job", "stream/job/reducer.c",
+           "coordinator_read_start(reducer->coordinator, &slice->read, CONSISTENCY_QUORUM,",
+           "coordinator_read_start(reducer->coordinator, &slice->read, CONSISTENCY_ONE,"),
+    Mutant("h7_reducer_writes_at_one", "job", "stream/job/reducer.c",
+           "                            CONSISTENCY_QUORUM, reducer_written);",
+           "                            CONSISTENCY_ONE, reducer_written);"),
+    # Two owners record a batch of one number: the later record replaces the earlier one.
+    Mutant("h10_record_is_a_plain_write", "job", "ring/metadata/jobs.c",
+           "        !batch_follows(&known->job, &batch, source_count, done_through, depth))\n"
+           "        return STATUS_CONFLICT;\n",
+           "        !batch_follows(&known->job, &batch, source_count, done_through, depth)) {\n"
+           "        if (known == NULL || batch.number != known->job.last_batch || known->job.batch_count == 0)\n"
+           "            return STATUS_CONFLICT;\n"
+           "        known->job.batch_count--;\n    }\n"),
+    # … or both are kept.
+    Mutant("h10_record_without_its_number", "job", "ring/metadata/jobs.c",
+           ("    if (batch->number != job->last_batch + 1 || done_through > job->last_batch) return false;\n"
+            "    int64_t last_us = job->last_timestamp_us;"),
+           "    if (job->batch_count > 0) return batch->number == job->last_batch;\n"
+           "    int64_t last_us = job->last_timestamp_us;"),
+    # A batch that is run again begins where the file does.
+    Mutant("h10_record_holds_only_its_end", "job", "stream/job/driver.c",
+           "uint64_t from = job->batch_count > 0 ? job->batches[0].offsets[0].from : job->last_to[0];",
+           "uint64_t from = job->batch_count > 0 ? 0 : job->last_to[0];"),
+    # A submission that comes again after the job's end, for its answer was lost, makes another job.
+    Mutant("h12_submitted_again_after_a_lost_answer", "job",
+           ("ring/metadata/jobs.c", "stream/job/job_submit.c"),
+           ("if (uuid_is(&jobs->items[i]->job.submission_id, &job.submission_id)) return STATUS_OK;",
+            "if (uuid_equals(job->submission_id, submission_id)) return job;"),
+           ("if (uuid_is(&jobs->items[i]->job.submission_id, &job.submission_id) &&\n"
+            "            jobs->items[i]->job.state == JOB_OPEN) return STATUS_OK;",
+            "if (uuid_equals(job->submission_id, submission_id) && job->state == JOB_OPEN) return job;")),
+    # Shards of the parts that are here.
+    Mutant("h13_shard_before_all_parts", "job", ("stream/job/gather.c",) * 2 + ("stream/job/shuffle.c",) * 2,
+           ("        gather->cut != task->cut || gather->part_count != task->part_count)",
+            "        if ((gather->seen[i / 8] & 1u << i % 8) == 0) return false;",
+            "i < SHUFFLE_WINDOW && member->next_part != NULL",
+            "    if (member->next_part != NULL)\n        shuffle_send_part(member, slot);\n    else if"),
+           ("        gather->cut != task->cut)", "", "i < 1 && member->next_part != NULL", "    if")),
+    Mutant("h13_part_counted_twice", "job", "stream/job/gather.c",
+           "if ((*seen & bit) != 0) return STATUS_OK;", "if ((*seen & bit) != 0) gather->part_count--;"),
+    # A row goes between two batches.
+    Mutant("h14_delete_between_batches", "job", "cql/execution/job_guard.c",
+           "return job == NULL || job_guard_refuse(job, table, what, error);", "return true || job == NULL;"),
+    Mutant("task_does_not_wait_for_the_log", "job", "stream/job/job_tasks.c",
+           "        task.log_number > metadata_number(service->options.metadata)) {", "        false) {"),
+    # Two increments from one reading: the shard of the disk is taken though the memory has a newer one by now.
+    Mutant("i6_read_and_written_in_two_steps", "storage", ("storage/engine/engine_counter.c",) * 2,
+           ("    memtables_find_shard(table, key, planned);\n    // What", "if (cache_find_shard(table, planned)) return STATUS_OK;"),
+           ("    if (pins->count == 0) memtables_find_shard(table, key, planned);\n    // What",
+            "if (pins->count == 0 && cache_find_shard(table, planned)) return STATUS_OK;")),
     # -- A ring: writes -----------------------------------------------------------------------------
     Mutant("replica_acknowledges_before_sync", "ring", "ring/coordinator/replica_write.c",
            "engine_wait_synced(coordinator->engine, &ack->waiter, result->position, replica_ack_synced);",
