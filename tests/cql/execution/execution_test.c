@@ -513,6 +513,75 @@ START_TEST(large_batches_of_several_partitions_are_refused)
 }
 END_TEST
 
+static enum status changed_status;
+
+static void job_submitted(struct metadata_job_change *change, enum status status)
+{
+    (void)change;
+    changed_status = status;
+    world.is_done = true;
+    env_uv_stop(world.env);
+}
+
+static void table_changed(struct metadata_schema_change *change, enum status status)
+{
+    (void)change;
+    changed_status = status;
+    world.is_done = true;
+    env_uv_stop(world.env);
+}
+
+static const struct table *find_counters(void)
+{
+    return schema_find_table(metadata_schema(world.metadata), slice_of_text("ks"),
+                             slice_of_text("c"));
+}
+
+static enum status drop_in_the_log(const char *column)
+{
+    struct metadata_schema_change change;
+    struct table_builder *builder = table_builder_copy(find_counters());
+    table_builder_drop_column(builder, slice_of_text(column), 1);
+    const struct table *table = table_builder_finish(builder);
+    world.is_done = false;
+    metadata_put_table(world.metadata, &change, table, table_changed);
+    world_wait();
+    table_unref(table);
+    return changed_status;
+}
+
+// Each by another node, which knew nothing of the job when it looked.
+START_TEST(what_a_job_counts_stays_whoever_asks)
+{
+    make_keyspace();
+    world_make("CREATE TABLE c (k int PRIMARY KEY, n counter, m counter, o counter)");
+    const char *const columns[] = {"n", "m"};
+    for (uint8_t i = 0; i < 2; i++) {
+        struct metadata_job_change change;
+        struct job job = {.id = {{i, 1}}, .submission_id = {{i, 2}}, .source_count = 1};
+        (void)snprintf(job.name, sizeof job.name, "counts %s", columns[i]);
+        job.output_count = 1;
+        job.outputs[0] =
+            (struct job_output){find_counters()->id, jobs_hash_column(slice_of_text(columns[i]))};
+        world.is_done = false;
+        metadata_submit_job(world.metadata, &change, &job, job_submitted);
+        world_wait();
+        ck_assert_int_eq(changed_status, STATUS_OK);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "ALTER TABLE c DROP %s", columns[i]);
+        const char *said = world_run(text);
+        (void)snprintf(text, sizeof text, "stream job 'counts %s'", columns[i]);
+        ck_assert_msg(strstr(said, text) != NULL, "%s", said);
+        ck_assert_int_eq(drop_in_the_log(columns[i]), STATUS_CONFLICT);
+    }
+    ck_assert_int_eq(drop_in_the_log("o"), STATUS_OK);
+    ck_assert_ptr_nonnull(strstr(world_run("DELETE FROM c WHERE k = 1"), "DELETE is refused"));
+    ck_assert_ptr_nonnull(strstr(world_run("TRUNCATE c"), "TRUNCATE is refused"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("execution");
@@ -537,6 +606,7 @@ int main(void)
     tcase_add_test(tests, functions_of_collections);
     tcase_add_test(tests, many_values_are_matched_to_markers_by_name);
     tcase_add_test(tests, large_batches_of_several_partitions_are_refused);
+    tcase_add_test(tests, what_a_job_counts_stays_whoever_asks);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

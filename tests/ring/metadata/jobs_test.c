@@ -196,6 +196,29 @@ START_TEST(the_whole_state_survives_a_round_trip)
 }
 END_TEST
 
+START_TEST(each_counter_of_a_table_may_have_a_writer_of_its_own)
+{
+    struct jobs *jobs = jobs_create();
+    struct uuid table = uuid_of(40);
+    const char *const columns[] = {"n", "m"};
+    for (uint8_t i = 0; i < 2; i++) {
+        struct job job = example_job((uint8_t)(i + 1));
+        strcpy(job.name, columns[i]);
+        job.output_count = 1;
+        job.outputs[0] = (struct job_output){table, jobs_hash_column(slice_of_text(columns[i]))};
+        ck_assert_int_eq(submit(jobs, &job), STATUS_OK);
+    }
+    for (uint8_t i = 0; i < 2; i++)
+        ck_assert_ptr_eq(jobs_find_column_writer(jobs, table, slice_of_text(columns[i])),
+                         jobs_find(jobs, uuid_of((uint8_t)(i + 1))));
+    ck_assert_ptr_null(jobs_find_column_writer(jobs, table, slice_of_text("o")));
+    ck_assert_ptr_null(jobs_find_column_writer(jobs, uuid_of(41), slice_of_text("n")));
+    ck_assert_int_eq(record_done(jobs, 0, JOB_FINISHED), STATUS_OK);
+    ck_assert_ptr_null(jobs_find_column_writer(jobs, table, slice_of_text("n")));
+    jobs_destroy(jobs);
+}
+END_TEST
+
 START_TEST(a_table_has_its_writer_while_the_job_is_open)
 {
     const enum job_state ends[] = {JOB_FINISHED, JOB_SEALED, JOB_BROKEN};
@@ -369,6 +392,7 @@ int main(void)
     tcase_add_test(tcase, batches_form_a_chain);
     tcase_add_test(tcase, the_frontier_only_grows_and_an_end_needs_all_done);
     tcase_add_test(tcase, the_whole_state_survives_a_round_trip);
+    tcase_add_test(tcase, each_counter_of_a_table_may_have_a_writer_of_its_own);
     tcase_add_loop_test(tcase, a_table_has_its_writer_while_the_job_is_open, 0, 3);
     Suite *suite = suite_create("jobs");
     suite_add_tcase(suite, tcase);
