@@ -24,10 +24,20 @@ struct live_batch {
 
 // The replay: one batch at a time.
 //
-//     RESTING --timer--> LOOKING --a batch that is due--> WRITING --written by a quorum--> removed
-//        ^                  |  \--miss--> LOADING -> LOOKING  |                              |
-//        \---none is left---/  ^-------------------not yet---/------------------------------/
-enum replay_state { REPLAY_RESTING, REPLAY_LOOKING, REPLAY_LOADING, REPLAY_WRITING };
+//     RESTING --timer--> LOOKING --one that is due--> SYNCING -> WRITING --by a quorum--> removed
+//        ^                  |  \--miss--> LOADING -> LOOKING |       |                        |
+//        \---none is left---/  ^-----------------------------/-------/------------------------/
+//                                                  not synced, not yet
+//
+// Of a batch that is in memory alone a crash in the middle would leave a part and nobody who knows
+// the rest, so it is not begun.
+enum replay_state {
+    REPLAY_RESTING,
+    REPLAY_LOOKING,
+    REPLAY_LOADING,
+    REPLAY_SYNCING,
+    REPLAY_WRITING
+};
 
 struct batch_replay {
     enum replay_state state;
@@ -42,9 +52,11 @@ struct batch_replay {
     struct read_pins pins;
     struct arena arena;
     struct engine_load load;
+    struct commit_log_waiter waiter;
     struct coordinator_write write;
     int64_t made_us;
     uint64_t stored_at; // Position of the log.
+    uint64_t position;  // Of the newest that was read of it: to be synced before it is written.
     struct buffer records;
 };
 

@@ -120,6 +120,28 @@ static void replay_write(struct batch_log *batch_log)
                             CONSISTENCY_QUORUM, replay_written);
 }
 
+static void replay_synced(struct commit_log_waiter *waiter, enum status status)
+{
+    struct batch_log *batch_log = CONTAINER_OF(waiter, struct batch_log, replay.waiter);
+    if (batch_log->is_stopped) return;
+    if (status != STATUS_OK) { // The next start finds it, or nobody has anything of it.
+        env_mark(batch_log->env, ENV_MARK_LOGGED_KEPT);
+        replay_go_on(batch_log);
+    } else if (batch_log_find_live(batch_log, batch_log->replay.last) == NULL) {
+        replay_go_on(batch_log); // Its end came meanwhile.
+    } else {
+        replay_write(batch_log);
+    }
+}
+
+static void replay_sync(struct batch_log *batch_log)
+{
+    struct batch_replay *replay = &batch_log->replay;
+    replay->state = REPLAY_SYNCING;
+    engine_wait_durable(batch_log->options.engine, &replay->waiter, replay->position,
+                        replay_synced);
+}
+
 // ---- Looking ------------------------------------------------------------------------------------
 
 static const struct clustering_range all_rows = {{BOUND_INCL_START, {0, NULL}},
@@ -199,12 +221,12 @@ static enum status replay_read(struct batch_log *batch_log)
     struct partition_key key =
         partition_key_make(slice_make(replay->last.bytes, sizeof replay->last.bytes));
     struct partition_iterator *partition = NULL;
-    uint64_t position = 0;
     arena_reset(&replay->arena);
     buffer_clear(&replay->records);
+    replay->position = 0;
     enum status status =
         engine_read(batch_log->options.engine, batch_log->options.table, &key, &all_of_it,
-                    &replay->pins, &replay->arena, &partition, &position);
+                    &replay->pins, &replay->arena, &partition, &replay->position);
     if (status == STATUS_OK && partition != NULL) status = replay_take(batch_log, partition);
     if (partition != NULL) partition_iterator_close(partition);
     if (status == STATUS_OK) replay->due_count--;
@@ -247,7 +269,7 @@ static void replay_step(struct batch_log *batch_log)
     else if (is_walk && status == STATUS_OK)
         replay_go_on(batch_log);
     else if (status == STATUS_OK)
-        replay_write(batch_log);
+        replay_sync(batch_log);
     else // None is left, or a fault: again later.
         replay_rest(batch_log, batch_log->options.replay_interval_ns);
 }
@@ -269,6 +291,7 @@ void batch_log_replay_stop(struct batch_log *batch_log)
     struct batch_replay *replay = &batch_log->replay;
     env_timer_stop(batch_log->env, &replay->timer);
     env_task_cancel(batch_log->env, &replay->task);
+    engine_cancel_wait(batch_log->options.engine, &replay->waiter);
     if (replay->state != REPLAY_LOADING) read_pins_release(&replay->pins);
 }
 

@@ -386,6 +386,21 @@ START_TEST(a_batch_is_stored_by_who_answers)
 }
 END_TEST
 
+// Who begins what it has in memory alone leaves a part when it dies: the rest is known to nobody.
+START_TEST(a_batch_whose_sync_failed_is_not_begun)
+{
+    open_world(3, 3, 13);
+    sim_world_set_chance(world.sim, SIM_FAULT_SYNC_ERROR, 1);
+    store_at(1, "x");
+    sim_world_set_chance(world.sim, SIM_FAULT_SYNC_ERROR, 0);
+    ck_assert_uint_gt(sim_world_faults(world.sim, SIM_FAULT_SYNC_ERROR), 0);
+    ring_world_run(&world, 40, NULL);
+    ck_assert_uint_gt(sim_world_marks(world.sim, ENV_MARK_LOGGED_KEPT), 0);
+    ck_assert_int_eq(copies(0), 0);
+    ring_world_close(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("coordinator_batch");
@@ -405,6 +420,7 @@ int main(void)
     tcase_add_test(tests, what_was_truncated_does_not_come_back_after_a_start);
     tcase_add_test(tests, what_no_coordinator_sends_is_not_stored);
     tcase_add_test(tests, a_batch_is_stored_by_who_answers);
+    tcase_add_test(tests, a_batch_whose_sync_failed_is_not_begun);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failures = srunner_ntests_failed(runner);
