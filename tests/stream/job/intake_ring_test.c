@@ -289,7 +289,7 @@ static void run_seed(uint64_t seed)
     buffer_init(&safe, 1 << 28);
     for (int i = 0; i < MEMBERS; i++) {
         char text[16];
-        (void)snprintf(text, sizeof text, "127.0.0.%d", i + 1);
+        (void)snprintf(text, sizeof text, "127.0.0.%u", (unsigned)(i + 1) & 255u);
         members[i] = (struct member){.machine = sim_machine_create(world, text)};
         ck_assert_int_eq(env_address_parse(text, 7000, &members[i].address), STATUS_OK);
         sim_world_call(world, &members[i].call, 0, start_member);
