@@ -631,7 +631,8 @@ static void was_answered(struct cql_client_request *request, enum status status,
         connect_later(world);
         return;
     }
-    world->error_count = 0;
+    // A statement that changes nothing succeeds where a disk that failed lets no other one.
+    if (world->step + 1 >= SET_UP_COUNT) world->error_count = 0;
     if (world->step < SET_UP_COUNT) {
         world->step++;
         if (world->step == SET_UP_COUNT && !world->tables_made) {
