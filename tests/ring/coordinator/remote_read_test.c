@@ -427,7 +427,7 @@ START_TEST(several_keys_come_in_the_order_asked)
     struct buffer wanted;
     buffer_init(&wanted, 65536);
     for (int i = 0; i < 40; i++) {
-        (void)snprintf(names[i], sizeof names[i], "p%04d", 39 - i);
+        (void)snprintf(names[i], sizeof names[i], "p%04u", (unsigned)(39 - i) & 63u);
         keys[i] = names[i];
         buffer_put_format(&wanted, "%s{ c=x,-}", names[i]);
     }
