@@ -277,6 +277,12 @@ static void change_weather(struct sim_call *call)
     if (!is_over) sim_world_call(world, call, below(4000 * NS_PER_MS), change_weather);
 }
 
+// Places that only these tests reach (tests/sim/run asks this file for them).
+static const enum env_mark marks[] = {ENV_MARK_INTAKE_STORED, ENV_MARK_INTAKE_ADOPTED,
+                                      ENV_MARK_INTAKE_OPENED, ENV_MARK_INTAKE_TAIL_CUT};
+enum { MARKS = sizeof marks / sizeof *marks };
+static uint64_t mark_counts[MARKS];
+
 static void run_seed(uint64_t seed)
 {
     struct sim_options options;
@@ -320,6 +326,8 @@ static void run_seed(uint64_t seed)
         while (members[i].env != NULL)
             ck_assert(sim_world_step(world));
     }
+    for (size_t i = 0; i < MARKS; i++)
+        mark_counts[i] += sim_world_marks(world, marks[i]);
     buffer_deinit(&safe);
     sim_world_destroy(world);
 }
@@ -331,6 +339,8 @@ START_TEST(what_a_worker_was_told_every_later_one_finds)
         run_seed(seed + (uint64_t)_i * SEEDS);
     ck_assert_uint_gt(opened_count, (uint64_t)SEEDS * 4);
     ck_assert_uint_gt(block_count, (uint64_t)SEEDS * 20);
+    for (size_t i = 0; i < MARKS; i++)
+        ck_assert_msg(mark_counts[i] > 0, "mark %zu was not reached", i);
 }
 END_TEST
 
