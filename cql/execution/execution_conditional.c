@@ -324,6 +324,8 @@ static void conditional_done(struct paxos_cas *cas, const struct coordinator_res
 {
     struct conditional_work *work = CONTAINER_OF(cas, struct conditional_work, cas);
     struct execution *execution = work->execution;
+    // The last try may have read what an earlier one had changed, and found that it did not pass.
+    if (cas->is_decided) work->is_applied = true;
     if (result->outcome != COORDINATOR_OK && cas->is_uncertain &&
         execution->options->protocol_version >= 5) {
         cql_error_set(&execution->error, CQL_ERROR_CAS_WRITE_UNKNOWN,

@@ -59,6 +59,7 @@ struct paxos_cas {
     enum consistency read_consistency;   // Set by paxos_cas_start().
     int64_t timestamp_us;
     bool is_uncertain;  // At `done`: other replicas may yet decide for the change.
+    bool is_decided;    // At `done`: a change was; maybe of an earlier try than the last.
     bool is_committing; // At `done`: it was decided, the commit is what took too long.
     struct coordinator_result result;
     struct paxos_attempt *attempt; // paxos_cas.c's own.

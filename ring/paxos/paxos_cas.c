@@ -324,6 +324,7 @@ static void attempt_commit_done(struct paxos_commit_owner *owner,
     if (attempt->state == ATTEMPT_COMMITTING) {
         // It was decided: whatever happens to the commit, it is there.
         attempt->own_count = 0;
+        cas->is_decided = true;
         cas->is_committing = !is_ok;
         if (!is_ok) cas->result = *result;
         attempt_finish(attempt, result->outcome);
@@ -457,7 +458,7 @@ void paxos_cas_start(struct paxos *paxos, struct paxos_cas *cas)
     attempt->deadline_ns = env_monotonic_ns(paxos->env) + paxos->options.contention_timeout_ns;
     arena_init(&attempt->arena, PAXOS_ARENA_BLOCK_SIZE);
     cas->attempt = attempt;
-    cas->is_uncertain = cas->is_committing = false;
+    cas->is_uncertain = cas->is_decided = cas->is_committing = false;
     cas->read_consistency = cas->serial_consistency == CONSISTENCY_LOCAL_SERIAL
                                 ? CONSISTENCY_LOCAL_QUORUM
                                 : CONSISTENCY_QUORUM;

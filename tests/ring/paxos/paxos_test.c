@@ -160,6 +160,9 @@ static void client_done(struct paxos_cas *cas, const struct coordinator_result *
 {
     struct client *client = CONTAINER_OF(cas, struct client, cas);
     bool is_done = result->outcome == COORDINATOR_OK || cas->is_committing;
+    ck_assert_msg(cas->is_decided == (is_done && client->event.is_update),
+                  "seed %d: update %u is told wrongly whether it changed something", storm_seed,
+                  client->id);
     client_end(client, is_done, cas->is_uncertain);
 }
 
