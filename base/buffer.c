@@ -137,6 +137,12 @@ void buffer_put_vint_bytes(struct buffer *buffer, struct slice bytes)
     buffer_put(buffer, bytes.data, bytes.size);
 }
 
+void buffer_put_nullable_bytes(struct buffer *buffer, struct slice bytes)
+{
+    buffer_put_vint(buffer, slice_is_null(bytes) ? 0 : (uint64_t)bytes.size + 1);
+    if (bytes.size > 0) buffer_put(buffer, bytes.data, bytes.size);
+}
+
 void buffer_put_format(struct buffer *buffer, const char *format, ...)
 {
     va_list arguments, again;

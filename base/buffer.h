@@ -36,6 +36,8 @@ void buffer_put_f64(struct buffer *buffer, double value);
 void buffer_put_vint(struct buffer *buffer, uint64_t value);           // uv: unsigned
 void buffer_put_signed_vint(struct buffer *buffer, int64_t value);     // zv: zigzag
 void buffer_put_vint_bytes(struct buffer *buffer, struct slice bytes); // vbytes: uv length + bytes
+// uv 0 for null, else uv length + 1, then the bytes.
+void buffer_put_nullable_bytes(struct buffer *buffer, struct slice bytes);
 void buffer_put_format(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

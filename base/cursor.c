@@ -27,3 +27,20 @@ struct slice cursor_vint_bytes(struct cursor *cursor)
     }
     return cursor_take(cursor, (size_t)size);
 }
+
+struct slice cursor_nullable_bytes(struct cursor *cursor)
+{
+    uint64_t size = cursor_vint(cursor);
+    if (size == 0) return slice_null();
+    if (size - 1 <= cursor_left(cursor)) return cursor_take(cursor, (size_t)size - 1);
+    cursor->failed = true;
+    return slice_null();
+}
+
+size_t cursor_count(struct cursor *cursor, size_t size_min)
+{
+    uint64_t count = cursor_vint(cursor);
+    if (count <= cursor_left(cursor) / size_min) return (size_t)count;
+    cursor->failed = true;
+    return 0;
+}

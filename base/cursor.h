@@ -72,5 +72,10 @@ static inline double cursor_f64(struct cursor *cursor)
 uint64_t cursor_vint(struct cursor *cursor);
 int64_t cursor_signed_vint(struct cursor *cursor);
 struct slice cursor_vint_bytes(struct cursor *cursor);
+// What buffer_put_nullable_bytes() wrote. Null when it failed.
+struct slice cursor_nullable_bytes(struct cursor *cursor);
+// A uv that counts things of at least `size_min` bytes each: it fails, with 0, when there can not
+// be so many.
+size_t cursor_count(struct cursor *cursor, size_t size_min);
 
 #endif

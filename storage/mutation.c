@@ -81,16 +81,6 @@ static void put_deletion(struct buffer *bytes, struct deletion deletion)
     buffer_put_u32(bytes, (uint32_t)deletion.local_time);
 }
 
-static void put_clustering(struct buffer *bytes, const struct clustering *clustering)
-{
-    buffer_put_vint(bytes, clustering->count);
-    for (uint16_t i = 0; i < clustering->count; i++) {
-        struct slice value = clustering->values[i];
-        buffer_put_vint(bytes, slice_is_null(value) ? 0 : (uint64_t)value.size + 1);
-        if (value.size > 0) buffer_put(bytes, value.data, value.size);
-    }
-}
-
 static void put_cell(struct buffer *bytes, const struct cell *cell, uint16_t number)
 {
     uint8_t flags = 0;
@@ -115,7 +105,7 @@ static void put_row(struct buffer *bytes, const struct row *row, const uint16_t 
     if (!deletion_is_live(row->deletion)) flags |= ROW_HAS_DELETION;
     if (row->complex_deletion_count > 0) flags |= ROW_HAS_COMPLEX;
     buffer_put_u8(bytes, flags);
-    put_clustering(bytes, &row->clustering);
+    clustering_put(bytes, &row->clustering);
     if (flags & ROW_HAS_LIVENESS) buffer_put_u64(bytes, (uint64_t)row->liveness.timestamp);
     if (flags & ROW_HAS_TTL) {
         buffer_put_u32(bytes, (uint32_t)row->liveness.ttl);
@@ -136,9 +126,9 @@ static void put_row(struct buffer *bytes, const struct row *row, const uint16_t 
 static void put_range_deletion(struct buffer *bytes, const struct range_deletion *deletion)
 {
     buffer_put_u8(bytes, (uint8_t)deletion->range.start.kind);
-    put_clustering(bytes, &deletion->range.start.prefix);
+    clustering_put(bytes, &deletion->range.start.prefix);
     buffer_put_u8(bytes, (uint8_t)deletion->range.end.kind);
-    put_clustering(bytes, &deletion->range.end.prefix);
+    clustering_put(bytes, &deletion->range.end.prefix);
     put_deletion(bytes, deletion->deletion);
 }
 
@@ -195,17 +185,6 @@ struct decoder {
     bool bad; // Well formed, but no mutation.
 };
 
-// A count of things that take at least `size_min` bytes each.
-static size_t take_count(struct decoder *decoder, size_t size_min)
-{
-    uint64_t count = cursor_vint(&decoder->cursor);
-    if (count > cursor_left(&decoder->cursor) / size_min) {
-        decoder->cursor.failed = true;
-        return 0;
-    }
-    return (size_t)count;
-}
-
 static struct deletion take_deletion(struct decoder *decoder)
 {
     int64_t timestamp = (int64_t)cursor_u64(&decoder->cursor);
@@ -225,7 +204,7 @@ static void take_columns(struct decoder *decoder, enum column_kind kind,
                          struct column_indexes *columns)
 {
     columns->columns = decoder->table->columns[kind];
-    columns->count = take_count(decoder, 1);
+    columns->count = cursor_count(&decoder->cursor, 1);
     if (columns->count > TABLE_COLUMNS_MAX) decoder->cursor.failed = true;
     if (decoder->cursor.failed) columns->count = 0;
     columns->indexes = ARENA_NEW_ARRAY(decoder->arena, uint16_t, columns->count);
@@ -239,30 +218,15 @@ static void take_columns(struct decoder *decoder, enum column_kind kind,
     }
 }
 
-// An SSTable has no lengths of values of one size: any other would damage what follows it.
-static bool has_size_of(const struct type *type, struct slice value)
-{
-    size_t fixed = type_fixed_size(type);
-    return fixed == 0 || value.size == 0 || value.size == fixed;
-}
-
 static struct clustering take_clustering(struct decoder *decoder)
 {
-    size_t count = take_count(decoder, 1);
+    size_t count = cursor_count(&decoder->cursor, 1);
     if (count > decoder->table->column_counts[COLUMN_CLUSTERING]) decoder->bad = true;
     if (decoder->cursor.failed || decoder->bad || count == 0) return (struct clustering){0, NULL};
     struct slice *values = arena_alloc(decoder->arena, sizeof *values * count);
     for (size_t i = 0; i < count; i++) {
-        uint64_t size = cursor_vint(&decoder->cursor);
-        if (size == 0) {
-            values[i] = slice_null();
-        } else if (size - 1 > cursor_left(&decoder->cursor)) {
-            decoder->cursor.failed = true;
-            values[i] = slice_null();
-        } else {
-            values[i] = cursor_take(&decoder->cursor, (size_t)size - 1);
-        }
-        if (!has_size_of(decoder->table->columns[COLUMN_CLUSTERING][i].type, values[i]))
+        values[i] = cursor_nullable_bytes(&decoder->cursor);
+        if (!type_fits(decoder->table->columns[COLUMN_CLUSTERING][i].type, values[i]))
             decoder->bad = true;
     }
     return (struct clustering){(uint16_t)count, values};
@@ -286,7 +250,7 @@ static bool take_cell(struct decoder *decoder, const struct column_indexes *colu
     if (cell->column == COLUMN_DROPPED) return false;
     const struct column *column = &columns->columns[cell->column];
     if (type_is_multi_cell(column->type) == slice_is_null(cell->path)) decoder->bad = true;
-    if (!has_size_of(column->type, cell->value)) decoder->bad = true;
+    if (!type_fits(column->type, cell->value)) decoder->bad = true;
     if (column->type->kind == TYPE_COUNTER && !cell_is_tombstone(cell) &&
         !counter_context_is_valid(cell->value))
         decoder->bad = true;
@@ -296,7 +260,7 @@ static bool take_cell(struct decoder *decoder, const struct column_indexes *colu
 static void take_cells(struct decoder *decoder, const struct column_indexes *columns,
                        struct row *row)
 {
-    size_t count = take_count(decoder, 10);
+    size_t count = cursor_count(&decoder->cursor, 10);
     if (decoder->cursor.failed || count == 0) return;
     struct cell *cells = arena_alloc(decoder->arena, sizeof *cells * count);
     uint32_t kept = 0;
@@ -316,7 +280,7 @@ static void take_cells(struct decoder *decoder, const struct column_indexes *col
 static void take_complex_deletions(struct decoder *decoder, const struct column_indexes *columns,
                                    struct row *row)
 {
-    size_t count = take_count(decoder, 13);
+    size_t count = cursor_count(&decoder->cursor, 13);
     if (decoder->cursor.failed || count == 0) return;
     struct complex_deletion *deletions = arena_alloc(decoder->arena, sizeof *deletions * count);
     uint32_t kept = 0;
@@ -356,7 +320,7 @@ static void take_row(struct decoder *decoder, const struct column_indexes *colum
 static void take_rows(struct decoder *decoder, const struct column_indexes *columns,
                       struct mutation *mutation)
 {
-    size_t count = take_count(decoder, 3);
+    size_t count = cursor_count(&decoder->cursor, 3);
     if (decoder->cursor.failed || count == 0) return;
     size_t clustering_count = decoder->table->column_counts[COLUMN_CLUSTERING];
     struct row *rows = arena_alloc(decoder->arena, sizeof *rows * count);
@@ -385,7 +349,7 @@ static bool bound_ends(enum bound_kind kind)
 
 static void take_range_deletions(struct decoder *decoder, struct mutation *mutation)
 {
-    size_t count = take_count(decoder, 16);
+    size_t count = cursor_count(&decoder->cursor, 16);
     if (decoder->cursor.failed || count == 0) return;
     struct range_deletion *deletions = arena_alloc(decoder->arena, sizeof *deletions * count);
     for (size_t i = 0; i < count; i++) {

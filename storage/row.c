@@ -53,3 +53,10 @@ int clustering_compare(const struct table *table, const struct clustering *a,
     ASSERT(a->count <= table->column_counts[COLUMN_CLUSTERING]);
     return compare_values(table, a->values, b->values, a->count);
 }
+
+void clustering_put(struct buffer *bytes, const struct clustering *clustering)
+{
+    buffer_put_vint(bytes, clustering->count);
+    for (uint16_t i = 0; i < clustering->count; i++)
+        buffer_put_nullable_bytes(bytes, clustering->values[i]);
+}

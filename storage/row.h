@@ -7,6 +7,7 @@
 #ifndef STORAGE_ROW_H
 #define STORAGE_ROW_H
 
+#include "base/buffer.h"
 #include "base/slice.h"
 #include "storage/schema/schema.h"
 #include "storage/token.h"
@@ -134,6 +135,15 @@ int bound_compare(const struct table *table, const struct bound *a, const struct
 // Order of two rows.
 int clustering_compare(const struct table *table, const struct clustering *a,
                        const struct clustering *b);
+
+// uv count | value *, each nullable: what mutations, reads and page states have on the wire.
+void clustering_put(struct buffer *bytes, const struct clustering *clustering);
+
+// The marker stands before the rows that have its values as their first ones, not behind them.
+static inline bool bound_stands_before_rows(enum bound_kind kind)
+{
+    return kind == BOUND_INCL_START || kind == BOUND_EXCL_END || kind == BOUND_EXCL_END_INCL_START;
+}
 
 static inline bool bound_is_boundary(enum bound_kind kind)
 {

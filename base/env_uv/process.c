@@ -158,8 +158,8 @@ enum status env_uv_process_signal(struct env *env, int pid, int signal_number, s
 {
     (void)env;
     ASSERT(pid > 0);
-    int code = kill(pid, signal_number) == 0 ? 0 : errno;
-    if (code == 0 && env_uv_process_is_zombie(pid)) code = ESRCH;
+    // Asked before: what SIGKILL has just ended is a zombie too.
+    int code = env_uv_process_is_zombie(pid) ? ESRCH : kill(pid, signal_number) == 0 ? 0 : errno;
     if (code == 0) return STATUS_OK;
     if (code == ESRCH) return error_set(error, STATUS_NOT_FOUND, "no process %d", pid);
     return error_set(error, STATUS_IO, "cannot signal process %d: %s", pid, uv_strerror(-code));

@@ -24,12 +24,7 @@ struct slice paging_state_encode(const struct paging_state *state, struct uuid t
     buffer_put_vint(&buffer, state->limit_left);
     buffer_put_vint(&buffer, state->rows_in_partition);
     buffer_put_vint_bytes(&buffer, state->key);
-    buffer_put_vint(&buffer, state->clustering.count);
-    for (uint16_t i = 0; i < state->clustering.count; i++) {
-        struct slice value = state->clustering.values[i];
-        buffer_put_vint(&buffer, slice_is_null(value) ? 0 : (uint64_t)value.size + 1);
-        buffer_put(&buffer, value.data, value.size);
-    }
+    clustering_put(&buffer, &state->clustering);
     struct slice body = slice_make(buffer.data + HEADER_SIZE, buffer.size - HEADER_SIZE);
     bytes_put_u32(buffer.data + 1, paging_state_hash(body, table));
     struct slice bytes = arena_copy(arena, buffer_slice(&buffer));
@@ -53,14 +48,11 @@ enum status paging_state_decode(struct slice bytes, struct uuid table, struct ar
     read.limit_left = (uint32_t)cursor_vint(&cursor);
     read.rows_in_partition = (uint32_t)cursor_vint(&cursor);
     read.key = cursor_vint_bytes(&cursor);
-    uint64_t count = cursor_vint(&cursor);
-    if (cursor.failed || count > cursor_left(&cursor)) return STATUS_MALFORMED;
+    size_t count = cursor_count(&cursor, 1);
+    if (cursor.failed) return STATUS_MALFORMED;
     struct slice *values = ARENA_NEW_ARRAY(arena, struct slice, count + 1);
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t size = cursor_vint(&cursor);
-        if (size == 0) continue;
-        values[i] = cursor_take(&cursor, (size_t)size - 1);
-    }
+    for (uint64_t i = 0; i < count; i++)
+        values[i] = cursor_nullable_bytes(&cursor);
     if (cursor.failed || cursor_left(&cursor) != 0) return STATUS_MALFORMED;
     read.clustering = (struct clustering){(uint16_t)count, values};
     *state = read;

@@ -9,26 +9,10 @@ enum { ROOM_MIN = 8 };
 
 // ---- Values -------------------------------------------------------------------------------------
 
-// A count of things that take at least `size_min` bytes each.
-static size_t take_count(struct cursor *cursor, size_t size_min)
-{
-    uint64_t count = cursor_vint(cursor);
-    if (count <= cursor_left(cursor) / size_min) return (size_t)count;
-    cursor->failed = true;
-    return 0;
-}
-
 static struct deletion take_deletion(struct cursor *cursor)
 {
     int64_t timestamp = (int64_t)cursor_u64(cursor);
     return (struct deletion){timestamp, (int32_t)cursor_u32(cursor)};
-}
-
-// Others would damage an SSTable, which has no lengths of values of one size.
-static bool value_fits(const struct type *type, struct slice value)
-{
-    size_t fixed = type_fixed_size(type);
-    return fixed == 0 || value.size == 0 || value.size == fixed;
 }
 
 // Into `values`, which has room for all clustering columns.
@@ -36,18 +20,13 @@ static struct clustering take_clustering(struct read_decoder *decoder, struct sl
 {
     struct cursor *cursor = &decoder->cursor;
     const struct table *table = decoder->base.table;
-    size_t count = take_count(cursor, 1);
+    size_t count = cursor_count(cursor, 1);
     if (count > table->column_counts[COLUMN_CLUSTERING]) cursor->failed = true;
     if (cursor->failed || count == 0) return (struct clustering){0, NULL};
     for (size_t i = 0; i < count; i++) {
-        uint64_t size = cursor_vint(cursor);
-        values[i] = slice_null();
-        if (size > 0 && size - 1 > cursor_left(cursor))
-            cursor->failed = true;
-        else if (size > 0)
-            values[i] = cursor_take(cursor, (size_t)size - 1);
+        values[i] = cursor_nullable_bytes(cursor);
         if (!decoder->is_trusted &&
-            !value_fits(table->columns[COLUMN_CLUSTERING][i].type, values[i]))
+            !type_fits(table->columns[COLUMN_CLUSTERING][i].type, values[i]))
             cursor->failed = true;
     }
     return (struct clustering){(uint16_t)count, values};
@@ -70,7 +49,7 @@ static uint16_t find_column(struct read_decoder *decoder, enum column_kind kind)
 static bool cell_is_valid(const struct column *column, const struct cell *cell)
 {
     if (type_is_multi_cell(column->type) == slice_is_null(cell->path)) return false;
-    if (!value_fits(column->type, cell->value)) return false;
+    if (!type_fits(column->type, cell->value)) return false;
     return column->type->kind != TYPE_COUNTER || cell_is_tombstone(cell) ||
            counter_context_is_valid(cell->value);
 }
@@ -106,7 +85,7 @@ static void take_cells(struct read_decoder *decoder, enum column_kind kind,
                        struct read_row_room *room)
 {
     const struct column *columns = decoder->base.table->columns[kind];
-    size_t count = take_count(&decoder->cursor, 2);
+    size_t count = cursor_count(&decoder->cursor, 2);
     if (count > room->cell_capacity) {
         room->cell_capacity = room_for(room->cell_capacity, count);
         room->cells = arena_alloc(decoder->arena, room->cell_capacity * sizeof *room->cells);
@@ -131,7 +110,7 @@ static void take_cells(struct read_decoder *decoder, enum column_kind kind,
 static void take_complex_deletions(struct read_decoder *decoder, enum column_kind kind,
                                    struct read_row_room *room)
 {
-    size_t count = take_count(&decoder->cursor, 13);
+    size_t count = cursor_count(&decoder->cursor, 13);
     if (count > room->complex_deletion_capacity) {
         room->complex_deletion_capacity = room_for(room->complex_deletion_capacity, count);
         room->complex_deletions = arena_alloc(decoder->arena, room->complex_deletion_capacity *
@@ -193,7 +172,7 @@ static void take_marker(struct read_decoder *decoder)
 static void take_layout(struct read_decoder *decoder, enum column_kind kind)
 {
     struct read_layout *layout = &decoder->layouts[kind];
-    layout->count = take_count(&decoder->cursor, 1);
+    layout->count = cursor_count(&decoder->cursor, 1);
     if (layout->count > TABLE_COLUMNS_MAX) decoder->cursor.failed = true;
     if (decoder->cursor.failed) layout->count = 0;
     layout->indexes = ARENA_NEW_ARRAY(decoder->arena, uint16_t, layout->count);

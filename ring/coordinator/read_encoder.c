@@ -52,16 +52,6 @@ static void put_deletion(struct buffer *bytes, struct deletion deletion)
     buffer_put_u32(bytes, (uint32_t)deletion.local_time);
 }
 
-static void put_clustering(struct buffer *bytes, const struct clustering *clustering)
-{
-    buffer_put_vint(bytes, clustering->count);
-    for (uint16_t i = 0; i < clustering->count; i++) {
-        struct slice value = clustering->values[i];
-        buffer_put_vint(bytes, slice_is_null(value) ? 0 : (uint64_t)value.size + 1);
-        if (value.size > 0) buffer_put(bytes, value.data, value.size);
-    }
-}
-
 static void put_cell(struct buffer *bytes, const struct cell *cell, int64_t row_time)
 {
     uint8_t flags = 0;
@@ -87,7 +77,7 @@ static void put_row(struct buffer *bytes, const struct row *row)
     if (!deletion_is_live(row->deletion)) flags |= READ_ROW_HAS_DELETION;
     if (row->complex_deletion_count > 0) flags |= READ_ROW_HAS_COMPLEX;
     buffer_put_u8(bytes, (uint8_t)(READ_TAG_ROW | flags));
-    put_clustering(bytes, &row->clustering);
+    clustering_put(bytes, &row->clustering);
     if (flags & READ_ROW_HAS_LIVENESS) buffer_put_u64(bytes, (uint64_t)row->liveness.timestamp);
     if (flags & READ_ROW_HAS_TTL) {
         buffer_put_u32(bytes, (uint32_t)row->liveness.ttl);
@@ -110,7 +100,7 @@ static void put_marker(struct buffer *bytes, const struct marker *marker)
 {
     buffer_put_u8(bytes, READ_TAG_MARKER);
     buffer_put_u8(bytes, (uint8_t)marker->bound.kind);
-    put_clustering(bytes, &marker->bound.prefix);
+    clustering_put(bytes, &marker->bound.prefix);
     put_deletion(bytes, marker->closes);
     put_deletion(bytes, marker->opens);
 }

@@ -56,21 +56,17 @@ int read_reach_compare(const struct table *table, bool reversed, const struct re
     return reversed ? -order : order;
 }
 
-static bool stands_before_rows(enum bound_kind kind)
-{
-    return kind == BOUND_INCL_START || kind == BOUND_EXCL_END || kind == BOUND_EXCL_END_INCL_START;
-}
-
 // Where the rows begin that are still to be read.
 static struct bound behind_place(const struct bound *place, bool reversed)
 {
     struct bound behind = *place;
     bool is_row = place->kind == BOUND_CLUSTERING;
     if (reversed)
-        behind.kind = is_row || stands_before_rows(place->kind) ? BOUND_EXCL_END : BOUND_INCL_END;
+        behind.kind =
+            is_row || bound_stands_before_rows(place->kind) ? BOUND_EXCL_END : BOUND_INCL_END;
     else
         behind.kind =
-            !is_row && stands_before_rows(place->kind) ? BOUND_INCL_START : BOUND_EXCL_START;
+            !is_row && bound_stands_before_rows(place->kind) ? BOUND_INCL_START : BOUND_EXCL_START;
     return behind;
 }
 

@@ -146,15 +146,10 @@ static void add_row(struct difference *difference, const struct row *row)
     difference->rows[count] = copy_row(arena, row);
 }
 
-static bool stands_before_rows(enum bound_kind kind)
-{
-    return kind == BOUND_INCL_START || kind == BOUND_EXCL_END || kind == BOUND_EXCL_END_INCL_START;
-}
-
 // A place as the start or the end of a range. A row's own place is inside of it.
 static struct bound range_edge(struct bound place, bool is_start)
 {
-    bool before = stands_before_rows(place.kind);
+    bool before = bound_stands_before_rows(place.kind);
     if (place.kind == BOUND_CLUSTERING) before = is_start;
     if (is_start)
         place.kind = before ? BOUND_INCL_START : BOUND_EXCL_START;

@@ -25,12 +25,7 @@ static void put_bound(struct buffer *bytes, const struct scan_bound *bound)
 static void put_place(struct buffer *bytes, const struct bound *place)
 {
     buffer_put_u8(bytes, (uint8_t)place->kind);
-    buffer_put_vint(bytes, place->prefix.count);
-    for (uint16_t i = 0; i < place->prefix.count; i++) {
-        struct slice value = place->prefix.values[i];
-        buffer_put_vint(bytes, slice_is_null(value) ? 0 : (uint64_t)value.size + 1);
-        if (value.size > 0) buffer_put(bytes, value.data, value.size);
-    }
+    clustering_put(bytes, &place->prefix);
 }
 
 void read_request_put(const struct read_request *request, struct buffer *bytes)
@@ -81,15 +76,9 @@ static struct bound take_place(struct cursor *cursor, const struct table *table,
     if (cursor->failed || count == 0) return place;
     struct slice *values = arena_alloc(arena, (size_t)count * sizeof *values);
     for (size_t i = 0; i < count; i++) {
-        uint64_t size = cursor_vint(cursor);
-        values[i] = slice_null();
-        if (size > 0 && size - 1 > cursor_left(cursor))
-            cursor->failed = true;
-        else if (size > 0)
-            values[i] = cursor_take(cursor, (size_t)size - 1);
+        values[i] = cursor_nullable_bytes(cursor);
         // Comparing expects values of their type's size.
-        size_t fixed = type_fixed_size(table->columns[COLUMN_CLUSTERING][i].type);
-        if (fixed > 0 && values[i].size > 0 && values[i].size != fixed) cursor->failed = true;
+        if (!type_fits(table->columns[COLUMN_CLUSTERING][i].type, values[i])) cursor->failed = true;
     }
     place.prefix = (struct clustering){(uint16_t)count, values};
     return place;

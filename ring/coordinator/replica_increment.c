@@ -16,14 +16,7 @@ static void put_increment(const struct table *table, const struct counter_increm
     const struct clustering *clustering = increment->clustering;
     enum column_kind kind = clustering == NULL ? COLUMN_STATIC : COLUMN_REGULAR;
     buffer_put_u8(bytes, clustering != NULL);
-    if (clustering != NULL) {
-        buffer_put_vint(bytes, clustering->count);
-        for (uint16_t i = 0; i < clustering->count; i++) {
-            struct slice value = clustering->values[i];
-            buffer_put_vint(bytes, slice_is_null(value) ? 0 : (uint64_t)value.size + 1);
-            if (value.size > 0) buffer_put(bytes, value.data, value.size);
-        }
-    }
+    if (clustering != NULL) clustering_put(bytes, clustering);
     buffer_put_vint_bytes(bytes, table->columns[kind][increment->column].name);
     buffer_put_signed_vint(bytes, increment->delta);
 }
@@ -49,15 +42,8 @@ static struct clustering *take_clustering(struct cursor *cursor, const struct ta
     if (cursor->failed) return NULL;
     struct slice *values = ARENA_NEW_ARRAY(arena, struct slice, count + 1);
     for (size_t i = 0; i < count; i++) {
-        uint64_t size = cursor_vint(cursor);
-        if (size == 0 || cursor->failed) continue; // Null.
-        if (size - 1 > cursor_left(cursor)) {
-            cursor->failed = true;
-            return NULL;
-        }
-        values[i] = cursor_take(cursor, (size_t)size - 1);
-        size_t fixed = type_fixed_size(table->columns[COLUMN_CLUSTERING][i].type);
-        if (fixed > 0 && values[i].size > 0 && values[i].size != fixed) cursor->failed = true;
+        values[i] = cursor_nullable_bytes(cursor);
+        if (!type_fits(table->columns[COLUMN_CLUSTERING][i].type, values[i])) cursor->failed = true;
     }
     struct clustering *clustering = ARENA_NEW(arena, struct clustering);
     *clustering = (struct clustering){(uint16_t)count, values};

@@ -87,11 +87,6 @@ static struct deletion newest_open(const struct partition_merge *merge)
     return deletion_supersedes(newest, merge->base.deletion) ? newest : DELETION_NONE;
 }
 
-static bool stands_before_rows(enum bound_kind kind)
-{
-    return kind == BOUND_INCL_START || kind == BOUND_EXCL_END || kind == BOUND_EXCL_END_INCL_START;
-}
-
 static enum bound_kind marker_kind(bool before_rows, bool closes, bool opens)
 {
     if (closes && opens) return before_rows ? BOUND_EXCL_END_INCL_START : BOUND_INCL_END_EXCL_START;
@@ -118,7 +113,7 @@ static const struct marker *merge_markers(struct partition_merge *merge)
     struct bound place = merge->taken[0]->place;
     struct deletion closes = merge->reversed ? after : before;
     struct deletion opens = merge->reversed ? before : after;
-    place.kind = marker_kind(stands_before_rows(place.kind), !deletion_is_live(closes),
+    place.kind = marker_kind(bound_stands_before_rows(place.kind), !deletion_is_live(closes),
                              !deletion_is_live(opens));
     merge->marker = (struct marker){place, closes, opens};
     return &merge->marker;

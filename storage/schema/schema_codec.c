@@ -91,19 +91,9 @@ static enum status corrupt(struct error *error, const char *what)
     return error_set(error, STATUS_CORRUPT, "Schema record: %s", what);
 }
 
-// A count of things that have `size_min` bytes each at least.
-static size_t take_count(struct cursor *cursor, size_t size_min)
-{
-    uint64_t count = cursor_vint(cursor);
-    if (cursor->failed) return 0;
-    if (count <= cursor_left(cursor) / size_min) return (size_t)count;
-    cursor->failed = true;
-    return 0;
-}
-
 static struct options take_options(struct cursor *cursor, struct arena *arena)
 {
-    size_t count = take_count(cursor, 2);
+    size_t count = cursor_count(cursor, 2);
     struct option *items = ARENA_NEW_ARRAY(arena, struct option, count);
     for (size_t i = 0; i < count; i++) {
         items[i].key = cursor_vint_bytes(cursor);
@@ -164,7 +154,7 @@ static enum status take_type(struct cursor *cursor, struct arena *arena, const s
 static enum status take_columns(struct cursor *cursor, struct table_builder *builder,
                                 enum column_kind kind, size_t *total, struct error *error)
 {
-    size_t count = take_count(cursor, 3);
+    size_t count = cursor_count(cursor, 3);
     *total += count;
     if (*total > TABLE_COLUMNS_MAX) return corrupt(error, "too many columns");
     for (size_t i = 0; i < count; i++) {
@@ -182,7 +172,7 @@ static enum status take_columns(struct cursor *cursor, struct table_builder *bui
 static enum status take_dropped(struct cursor *cursor, struct table_builder *builder,
                                 struct error *error)
 {
-    size_t count = take_count(cursor, 4);
+    size_t count = cursor_count(cursor, 4);
     for (size_t i = 0; i < count; i++) {
         const struct type *type;
         struct slice name = cursor_vint_bytes(cursor);

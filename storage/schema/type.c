@@ -161,3 +161,9 @@ size_t type_fixed_size(const struct type *type)
     if (type->kind == TYPE_CUSTOM) return custom_fixed_size(type->name);
     return sizes[type->kind];
 }
+
+bool type_fits(const struct type *type, struct slice value)
+{
+    size_t fixed = type_fixed_size(type);
+    return fixed == 0 || value.size == 0 || value.size == fixed;
+}

@@ -102,6 +102,8 @@ bool type_is_multi_cell(const struct type *type);
 // Bytes of each value that is not empty in a file, or 0 when a length stands before it (§2.4:
 // tinyint, smallint, date and time are variable; a vector is fixed when its element is).
 size_t type_fixed_size(const struct type *type);
+// The value is empty, null or of that size: any other would damage what follows it in a file.
+bool type_fits(const struct type *type, struct slice value);
 
 // Order of two values as stored, §2.10: negative, zero, positive. Ascending: see schema.h for DESC.
 // Any bytes are taken; what is no value of the type is ordered by bytes.

@@ -122,6 +122,39 @@ START_TEST(past_the_end_are_zeros_and_a_failure_that_stays)
 }
 END_TEST
 
+START_TEST(null_and_empty_bytes_differ)
+{
+    struct buffer buffer;
+    buffer_init(&buffer, 16);
+    buffer_put_nullable_bytes(&buffer, slice_null());
+    buffer_put_nullable_bytes(&buffer, slice_make("", 0));
+    buffer_put_nullable_bytes(&buffer, slice_of_text("hello"));
+    ck_assert_uint_eq(buffer.size, 8);
+    struct cursor cursor = cursor_make(buffer_slice(&buffer));
+    ck_assert(slice_is_null(cursor_nullable_bytes(&cursor)));
+    struct slice empty = cursor_nullable_bytes(&cursor);
+    ck_assert(!slice_is_null(empty) && empty.size == 0);
+    ck_assert(slice_equals(cursor_nullable_bytes(&cursor), slice_of_text("hello")));
+    ck_assert(!cursor.failed && cursor_left(&cursor) == 0);
+    // One byte is missing.
+    cursor = cursor_make(slice_make("\x04xy", 3));
+    ck_assert(slice_is_null(cursor_nullable_bytes(&cursor)));
+    ck_assert(cursor.failed);
+    buffer_deinit(&buffer);
+}
+END_TEST
+
+START_TEST(a_count_is_not_larger_than_what_follows_has_room_for)
+{
+    struct cursor cursor = cursor_make(slice_make("\x02xyzw", 5));
+    ck_assert_uint_eq(cursor_count(&cursor, 2), 2);
+    ck_assert(!cursor.failed);
+    cursor = cursor_make(slice_make("\x02xyz", 4));
+    ck_assert_uint_eq(cursor_count(&cursor, 2), 0);
+    ck_assert(cursor.failed);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cursor = tcase_create("cursor");
@@ -129,6 +162,8 @@ int main(void)
     tcase_add_test(cursor, vints_survive_a_round_trip_around_every_power_of_two);
     tcase_add_test(cursor, what_a_buffer_wrote_is_read);
     tcase_add_test(cursor, past_the_end_are_zeros_and_a_failure_that_stays);
+    tcase_add_test(cursor, null_and_empty_bytes_differ);
+    tcase_add_test(cursor, a_count_is_not_larger_than_what_follows_has_room_for);
 
     Suite *suite = suite_create("cursor");
     suite_add_tcase(suite, cursor);
