@@ -348,8 +348,9 @@ void select_sort(struct select_work *work)
 {
     struct execution *execution = work->execution;
     size_t count = work->progress.sorted_count;
-    qsort_r(work->sorted, count, sizeof *work->sorted, select_compare_sorted,
-            (void *)(uintptr_t)work->plan);
+    if (count > 1)
+        qsort_r(work->sorted, count, sizeof *work->sorted, select_compare_sorted,
+                (void *)(uintptr_t)work->plan);
     if (count > work->limit_left) count = work->limit_left;
     struct buffer ordered;
     buffer_init(&ordered, CQL_RESPONSE_SIZE_MAX);
