@@ -50,7 +50,7 @@ void admin_info_put(struct buffer *bytes, const struct admin_info *info)
     buffer_put_u16(bytes, info->self);
     buffer_put_u8(bytes, info->is_ready);
     buffer_put_u8(bytes, info->serves_clients);
-    buffer_put(bytes, info->schema_version.bytes, sizeof info->schema_version.bytes);
+    uuid_put(bytes, info->schema_version);
     buffer_put_u64(bytes, info->log_number);
     buffer_put_u64(bytes, (uint64_t)info->started_us);
     buffer_put_u64(bytes, (uint64_t)info->wall_us);
@@ -90,9 +90,8 @@ enum status admin_info_get(struct cursor *bytes, struct admin_info *info)
     info->self = cursor_u16(bytes);
     info->is_ready = cursor_u8(bytes) != 0;
     info->serves_clients = cursor_u8(bytes) != 0;
-    struct slice version = cursor_take(bytes, sizeof info->schema_version.bytes);
-    if (version.size == 0 || !good) return STATUS_MALFORMED;
-    info->schema_version = uuid_from_bytes(version.data);
+    info->schema_version = uuid_take(bytes);
+    if (bytes->failed || !good) return STATUS_MALFORMED;
     info->log_number = cursor_u64(bytes);
     info->started_us = (int64_t)cursor_u64(bytes);
     info->wall_us = (int64_t)cursor_u64(bytes);

@@ -152,7 +152,7 @@ void mutation_encode(const struct mutation *mutation, struct buffer *bytes)
     bool has_deletion = !deletion_is_live(mutation->deletion);
     bool has_static = mutation->static_row != NULL;
     buffer_put_u8(bytes, MUTATION_VERSION);
-    buffer_put(bytes, mutation->table->id.bytes, sizeof mutation->table->id.bytes);
+    uuid_put(bytes, mutation->table->id);
     buffer_put_vint_bytes(bytes, mutation->key.bytes);
     buffer_put_u8(bytes, (uint8_t)((has_deletion ? HAS_PARTITION_DELETION : 0) |
                                    (has_static ? HAS_STATIC_ROW : 0)));

@@ -9,6 +9,8 @@
 #ifndef STORAGE_UUID_H
 #define STORAGE_UUID_H
 
+#include "base/buffer.h"
+#include "base/cursor.h"
 #include "base/slice.h"
 #include "base/status.h"
 
@@ -35,6 +37,19 @@ static inline struct uuid uuid_from_bytes(const void *bytes)
     struct uuid uuid;
     memcpy(uuid.bytes, bytes, sizeof uuid.bytes);
     return uuid;
+}
+
+// As sixteen bytes on the wire and in our own files.
+static inline void uuid_put(struct buffer *bytes, struct uuid uuid)
+{
+    buffer_put(bytes, uuid.bytes, sizeof uuid.bytes);
+}
+
+// Zeros when there are fewer: the cursor has failed then.
+static inline struct uuid uuid_take(struct cursor *bytes)
+{
+    struct slice taken = cursor_take(bytes, sizeof(struct uuid));
+    return taken.size == 0 ? (struct uuid){{0}} : uuid_from_bytes(taken.data);
 }
 
 // The number of its version: 1 to 8, or 0 or more for what is none.

@@ -198,13 +198,13 @@ static void batch_log_handle_store(struct message_handler *handler, const struct
 {
     struct batch_log *batch_log = CONTAINER_OF(handler, struct batch_log, store);
     struct cursor cursor = cursor_make(message->body);
-    struct slice id = cursor_take(&cursor, sizeof(struct uuid));
+    struct uuid id = uuid_take(&cursor);
     int64_t made_us = (int64_t)cursor_u64(&cursor);
     uint64_t position = 0;
     enum status status = STATUS_CORRUPT;
     // The removal takes its time from the id: another one would not end it.
-    if (!cursor.failed && uuid_unix_us(uuid_from_bytes(id.data)) == made_us)
-        status = batch_log_put(batch_log, uuid_from_bytes(id.data), made_us,
+    if (!cursor.failed && uuid_unix_us(id) == made_us)
+        status = batch_log_put(batch_log, id, made_us,
                                slice_make(cursor.next, cursor_left(&cursor)), &position);
     env_mark(batch_log->env, ENV_MARK_LOGGED_STORED);
     if (status == STATUS_OK)

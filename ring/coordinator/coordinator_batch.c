@@ -221,7 +221,7 @@ static bool logged_encode(struct logged_batch *batch, const struct mutation *mut
 {
     struct buffer record;
     buffer_init(&record, MUTATION_SIZE_MAX);
-    buffer_put(&batch->body, batch->id.bytes, sizeof batch->id.bytes);
+    uuid_put(&batch->body, batch->id);
     buffer_put_u64(&batch->body, (uint64_t)batch->made_us);
     bool is_good = true;
     for (size_t i = 0; i < count && is_good; i++) {

@@ -163,7 +163,7 @@ static void hints_gather_truncations(struct hints *hints)
     hints->truncations_changed = false;
     buffer_put_u64(bytes, HINTS_TRUNCATIONS_MAGIC);
     for (size_t i = 0; i < hints->truncation_count; i++) {
-        buffer_put(bytes, hints->truncations[i].table.bytes, 16);
+        uuid_put(bytes, hints->truncations[i].table);
         buffer_put_u64(bytes, hints->truncations[i].number);
     }
     buffer_put_u64(bytes, checksum_xxh3(buffer_slice(bytes), HINTS_TRUNCATIONS_MAGIC));

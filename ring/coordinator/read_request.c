@@ -138,7 +138,7 @@ enum status read_request_get(struct slice bytes, const struct table *table, stru
         .filter = {.reversed = (flags & IS_REVERSED) != 0,
                    .with_static = (flags & WITH_STATIC) != 0},
     };
-    (void)cursor_take(&cursor, sizeof table->id.bytes);
+    (void)uuid_take(&cursor);
     got.layout_hash = cursor_u64(&cursor);
     got.now_s = (int32_t)cursor_u32(&cursor);
     uint64_t row_max = cursor_vint(&cursor);

@@ -25,7 +25,7 @@ void replica_increment_encode(const struct counter_update *update, enum consiste
                               struct buffer *bytes)
 {
     buffer_put_u8(bytes, (uint8_t)consistency);
-    buffer_put(bytes, update->table->id.bytes, sizeof update->table->id.bytes);
+    uuid_put(bytes, update->table->id);
     buffer_put_vint_bytes(bytes, update->key.bytes);
     buffer_put_u64(bytes, (uint64_t)update->timestamp_us);
     buffer_put_vint(bytes, update->increment_count);
@@ -71,10 +71,8 @@ enum status replica_increment_decode(struct slice bytes, const struct schema *sc
 {
     struct cursor cursor = cursor_make(bytes);
     uint8_t level = cursor_u8(&cursor);
-    struct uuid id = {{0}};
-    struct slice id_bytes = cursor_take(&cursor, sizeof id.bytes);
+    struct uuid id = uuid_take(&cursor);
     if (cursor.failed || level >= CONSISTENCY_COUNT) return STATUS_CORRUPT;
-    memcpy(id.bytes, id_bytes.data, sizeof id.bytes);
     const struct table *table = schema_find_table_by_id(schema, id);
     if (table == NULL) return STATUS_NOT_FOUND;
     struct slice key = cursor_vint_bytes(&cursor);

@@ -267,23 +267,10 @@ static bool sums_agree(struct jobs *jobs, struct known_job *known, uint64_t done
 
 // ---- Bytes --------------------------------------------------------------------------------------
 
-static void put_uuid(struct buffer *bytes, const struct uuid *uuid)
-{
-    buffer_put(bytes, uuid->bytes, sizeof uuid->bytes);
-}
-
-static struct uuid take_uuid(struct cursor *bytes)
-{
-    struct uuid uuid = {{0}};
-    struct slice taken = cursor_take(bytes, sizeof uuid.bytes);
-    if (taken.size == sizeof uuid.bytes) memcpy(uuid.bytes, taken.data, taken.size);
-    return uuid;
-}
-
 static void put_job(struct buffer *bytes, const struct job *job)
 {
-    put_uuid(bytes, &job->id);
-    put_uuid(bytes, &job->submission_id);
+    uuid_put(bytes, job->id);
+    uuid_put(bytes, job->submission_id);
     buffer_put_vint_bytes(bytes, slice_of_text(job->name));
     buffer_put_u64(bytes, job->code_hash);
     buffer_put_u8(bytes, (uint8_t)job->state);
@@ -291,7 +278,7 @@ static void put_job(struct buffer *bytes, const struct job *job)
     buffer_put_u64(bytes, job->source_hash);
     buffer_put_vint(bytes, job->output_count);
     for (uint32_t i = 0; i < job->output_count; i++) {
-        put_uuid(bytes, &job->outputs[i].table);
+        uuid_put(bytes, job->outputs[i].table);
         buffer_put_u64(bytes, job->outputs[i].column_hash);
     }
     buffer_put_vint(bytes, job->last_batch);
@@ -305,8 +292,8 @@ static void put_job(struct buffer *bytes, const struct job *job)
 static bool take_job(struct cursor *bytes, struct job *job)
 {
     *job = (struct job){0};
-    job->id = take_uuid(bytes);
-    job->submission_id = take_uuid(bytes);
+    job->id = uuid_take(bytes);
+    job->submission_id = uuid_take(bytes);
     struct slice name = cursor_vint_bytes(bytes);
     job->code_hash = cursor_u64(bytes);
     uint8_t state = cursor_u8(bytes);
@@ -316,7 +303,7 @@ static bool take_job(struct cursor *bytes, struct job *job)
     if (output_count > JOB_OUTPUTS_MAX) return false;
     job->output_count = (uint32_t)output_count;
     for (uint32_t i = 0; i < job->output_count; i++) {
-        job->outputs[i].table = take_uuid(bytes);
+        job->outputs[i].table = uuid_take(bytes);
         job->outputs[i].column_hash = cursor_u64(bytes);
     }
     job->last_batch = cursor_vint(bytes);
@@ -409,7 +396,7 @@ void jobs_put_batch(struct buffer *record, struct uuid job, const struct job_bat
                     uint32_t source_count, uint64_t done_through, uint64_t grand_total,
                     uint64_t depth)
 {
-    put_uuid(record, &job);
+    uuid_put(record, job);
     buffer_put_vint(record, done_through);
     buffer_put_u64(record, grand_total);
     buffer_put_vint(record, depth);
@@ -427,7 +414,7 @@ void jobs_put_done(struct buffer *record, struct uuid job, uint64_t done_through
 // The first version ended with the state.
 void jobs_put_mark(struct buffer *record, const struct job_mark *mark)
 {
-    put_uuid(record, &mark->job);
+    uuid_put(record, mark->job);
     buffer_put_vint(record, mark->done_through);
     buffer_put_u64(record, mark->grand_total);
     buffer_put_u8(record, (uint8_t)mark->state);
@@ -481,7 +468,7 @@ static bool batch_follows(const struct job *job, const struct job_batch *batch,
 
 enum status jobs_apply_batch(struct jobs *jobs, struct cursor *record)
 {
-    struct uuid id = take_uuid(record);
+    struct uuid id = uuid_take(record);
     uint64_t done_through = cursor_vint(record);
     uint64_t grand_total = cursor_u64(record);
     uint64_t depth = cursor_vint(record);
@@ -504,7 +491,7 @@ enum status jobs_apply_batch(struct jobs *jobs, struct cursor *record)
 
 static bool take_mark(struct cursor *record, struct job_mark *mark, struct slice *note)
 {
-    *mark = (struct job_mark){.job = take_uuid(record)};
+    *mark = (struct job_mark){.job = uuid_take(record)};
     mark->done_through = cursor_vint(record);
     mark->grand_total = cursor_u64(record);
     uint8_t state = cursor_u8(record), run = JOB_MARK_RUNS_AS_BEFORE;

@@ -40,7 +40,7 @@ struct paxos_acceptance {
 void paxos_put_request(struct buffer *body, const struct table *table,
                        const struct partition_key *key, const struct paxos_proposal *proposal)
 {
-    buffer_put(body, table->id.bytes, sizeof table->id.bytes);
+    uuid_put(body, table->id);
     buffer_put_vint_bytes(body, key->bytes);
     paxos_state_put_proposal(body, proposal);
 }
@@ -53,8 +53,7 @@ static bool paxos_ballot_is_valid(struct ballot ballot)
 static enum status acceptor_get_request(struct paxos_acceptance *acceptance, struct slice body)
 {
     struct cursor bytes = cursor_make(arena_copy(&acceptance->arena, body));
-    struct slice id = cursor_take(&bytes, sizeof acceptance->where.table.bytes);
-    if (id.size > 0) acceptance->where.table = uuid_from_bytes(id.data);
+    acceptance->where.table = uuid_take(&bytes);
     acceptance->where.paxos = acceptance->paxos->options.table;
     acceptance->where.key = cursor_vint_bytes(&bytes);
     acceptance->proposal = paxos_state_get_proposal(&bytes);

@@ -172,7 +172,7 @@ static bool take_name(struct cursor *bytes, char name[static TOPOLOGY_NAME_SIZE]
 
 void topology_put_member(struct buffer *bytes, const struct member *member)
 {
-    buffer_put(bytes, member->host_id.bytes, sizeof member->host_id.bytes);
+    uuid_put(bytes, member->host_id);
     put_address(bytes, &member->address);
     put_address(bytes, &member->rpc_address);
     buffer_put_vint_bytes(bytes, slice_make(member->data_center, strlen(member->data_center)));
@@ -184,10 +184,7 @@ void topology_put_member(struct buffer *bytes, const struct member *member)
 
 bool topology_take_member(struct cursor *bytes, struct arena *arena, struct member *member)
 {
-    *member = (struct member){0};
-    struct slice host_id = cursor_take(bytes, sizeof member->host_id.bytes);
-    if (bytes->failed) return false;
-    member->host_id = uuid_from_bytes(host_id.data);
+    *member = (struct member){.host_id = uuid_take(bytes)};
     if (!take_address(bytes, &member->address) || !take_address(bytes, &member->rpc_address) ||
         !take_name(bytes, member->data_center) || !take_name(bytes, member->rack))
         return false;

@@ -65,7 +65,7 @@ static bool transport_link_take_hello(struct transport_link *link, struct cursor
     }
     if (cursor_left(input) < TRANSPORT_HELLO_SIZE) return false;
     (void)cursor_take(input, TRANSPORT_HELLO_ID);
-    struct uuid peer_id = uuid_from_bytes(cursor_take(input, sizeof(struct uuid)).data);
+    struct uuid peer_id = uuid_take(input);
     link->is_open = true;
     link->peer_id = peer_id;
     link->events->opened(link);
@@ -149,7 +149,7 @@ void transport_link_init(struct transport_link *link, struct env *env, struct en
     buffer_put(&link->output, transport_magic, sizeof transport_magic);
     buffer_put_u16(&link->output, TRANSPORT_VERSION);
     buffer_put_u16(&link->output, 0);
-    buffer_put(&link->output, self_id.bytes, sizeof self_id.bytes);
+    uuid_put(&link->output, self_id);
     env_stream_start(stream, &stream_events, link);
     env_task_post(env, &link->flush, transport_link_flush);
 }

@@ -30,7 +30,7 @@ static enum status write_file(struct env *env, const char *directory, const char
     make_path(directory, name, path);
     struct buffer bytes;
     buffer_init(&bytes, FILE_SIZE_MAX);
-    buffer_put(&bytes, content->id.bytes, sizeof content->id.bytes);
+    uuid_put(&bytes, content->id);
     buffer_put_u64(&bytes, content->log_position);
     buffer_put_u64(&bytes, (uint64_t)content->clock_max);
     buffer_put_u64(&bytes, checksum_xxh3(buffer_slice(&bytes), 0));
@@ -50,14 +50,14 @@ static enum status read_file(struct env *env, const char *directory, const char 
     buffer_init(&bytes, FILE_SIZE_MAX);
     enum status status = whole_file_read(env, path, &bytes, error);
     struct cursor cursor = cursor_make(buffer_slice(&bytes));
-    struct slice id = cursor_take(&cursor, sizeof content->id.bytes);
+    struct uuid id = uuid_take(&cursor);
     content->log_position = cursor_u64(&cursor);
     content->clock_max = (int64_t)cursor_u64(&cursor);
     size_t hashed = bytes.size - cursor_left(&cursor);
     uint64_t hash = cursor_u64(&cursor);
     *valid = status == STATUS_OK && !cursor.failed && cursor_left(&cursor) == 0 &&
              hash == checksum_xxh3(slice_make(bytes.data, hashed), 0);
-    if (*valid) content->id = uuid_from_bytes(id.data);
+    if (*valid) content->id = id;
     buffer_deinit(&bytes);
     return status == STATUS_NOT_FOUND || status == STATUS_CORRUPT ? STATUS_OK : status;
 }

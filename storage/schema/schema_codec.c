@@ -59,7 +59,7 @@ void schema_codec_put_keyspace(struct buffer *bytes, const struct keyspace *keys
 void schema_codec_put_table(struct buffer *bytes, const struct table *table)
 {
     buffer_put_u8(bytes, VERSION);
-    buffer_put(bytes, table->id.bytes, sizeof table->id.bytes);
+    uuid_put(bytes, table->id);
     buffer_put_vint_bytes(bytes, table->keyspace);
     buffer_put_vint_bytes(bytes, table->name);
     buffer_put_u8(bytes, (uint8_t)((table->is_counter ? FLAG_COUNTER : 0) |
@@ -208,10 +208,10 @@ enum status schema_codec_get_table(struct cursor *cursor, const struct table **t
                                    struct error *error)
 {
     if (cursor_u8(cursor) != VERSION) return corrupt(error, "unknown version of a table");
-    struct slice id = cursor_take(cursor, sizeof(struct uuid));
+    struct uuid id = uuid_take(cursor);
     struct slice keyspace = cursor_vint_bytes(cursor), name = cursor_vint_bytes(cursor);
     if (cursor->failed || name.size == 0) return corrupt(error, "a table is cut short");
-    struct table_builder *builder = table_builder_create(keyspace, name, uuid_from_bytes(id.data));
+    struct table_builder *builder = table_builder_create(keyspace, name, id);
     enum status status = take_table_body(cursor, builder, error);
     if (status == STATUS_OK)
         *table = table_builder_finish(builder);

@@ -242,7 +242,7 @@ static void intake_answered(struct transport_request *request, enum status statu
 static void intake_begin_message(struct intake_ring *intake)
 {
     buffer_clear(&intake->message);
-    job_put_uuid(&intake->message, intake->options.job);
+    uuid_put(&intake->message, intake->options.job);
     buffer_put_vint(&intake->message, intake->options.source);
 }
 

@@ -295,7 +295,7 @@ void job_intake_request(struct job_service *service, struct transport_connection
 {
     struct cursor bytes = cursor_make(request);
     struct job_intake taken = {.type = type};
-    struct uuid job = job_take_uuid(&bytes);
+    struct uuid job = uuid_take(&bytes);
     uint64_t source = cursor_vint(&bytes);
     struct error error;
     if (!job_intake_take(&taken, &bytes) || source >= JOB_SOURCES_MAX) {

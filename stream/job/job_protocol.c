@@ -3,18 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-void job_put_uuid(struct buffer *bytes, struct uuid uuid)
-{
-    buffer_put(bytes, uuid.bytes, sizeof uuid.bytes);
-}
-
-struct uuid job_take_uuid(struct cursor *bytes)
-{
-    struct slice taken = cursor_take(bytes, sizeof(struct uuid));
-    if (taken.size == 0) return (struct uuid){{0}};
-    return uuid_from_bytes(taken.data);
-}
-
 void job_put_targets(struct buffer *bytes, const struct job_target *targets, size_t count)
 {
     buffer_put_vint(bytes, count);
@@ -51,7 +39,7 @@ bool job_take_targets(struct cursor *bytes, struct job_target *targets, size_t *
 
 void job_put_submission(struct buffer *bytes, const struct job_submission *submission)
 {
-    job_put_uuid(bytes, submission->id);
+    uuid_put(bytes, submission->id);
     buffer_put_vint_bytes(bytes, submission->name);
     buffer_put_u64(bytes, submission->code_hash);
     buffer_put_vint(bytes, submission->source_count);
@@ -63,7 +51,7 @@ void job_put_submission(struct buffer *bytes, const struct job_submission *submi
 bool job_take_submission(struct cursor *bytes, struct job_submission *submission,
                          struct job_script *script)
 {
-    submission->id = job_take_uuid(bytes);
+    submission->id = uuid_take(bytes);
     submission->name = cursor_vint_bytes(bytes);
     submission->code_hash = cursor_u64(bytes);
     uint64_t sources = cursor_vint(bytes);
@@ -111,7 +99,7 @@ bool job_take_batch(struct cursor *bytes, struct job_batch *batch, uint32_t *sou
 
 void job_put_task(struct buffer *bytes, const struct job_task *task)
 {
-    job_put_uuid(bytes, task->job);
+    uuid_put(bytes, task->job);
     buffer_put_vint(bytes, task->number);
     buffer_put_u64(bytes, task->cut);
     buffer_put_signed_vint(bytes, task->timestamp_us);
@@ -175,7 +163,7 @@ bool job_ranges_have(struct slice ranges, struct token token)
 
 bool job_take_task(struct cursor *bytes, struct job_task *task)
 {
-    task->job = job_take_uuid(bytes);
+    task->job = uuid_take(bytes);
     task->number = cursor_vint(bytes);
     task->cut = cursor_u64(bytes);
     task->timestamp_us = cursor_signed_vint(bytes);
@@ -190,7 +178,7 @@ bool job_take_task(struct cursor *bytes, struct job_task *task)
 
 void job_put_part(struct buffer *bytes, const struct job_part *part)
 {
-    job_put_uuid(bytes, part->job);
+    uuid_put(bytes, part->job);
     buffer_put_vint(bytes, part->number);
     buffer_put_u64(bytes, part->cut);
     buffer_put_vint(bytes, part->map_index);
@@ -200,7 +188,7 @@ void job_put_part(struct buffer *bytes, const struct job_part *part)
 
 bool job_take_part(struct cursor *bytes, struct job_part *part)
 {
-    part->job = job_take_uuid(bytes);
+    part->job = uuid_take(bytes);
     part->number = cursor_vint(bytes);
     part->cut = cursor_u64(bytes);
     part->map_index = cursor_vint(bytes);
@@ -211,8 +199,8 @@ bool job_take_part(struct cursor *bytes, struct job_part *part)
 
 void job_put_job(struct buffer *bytes, const struct job *job)
 {
-    job_put_uuid(bytes, job->id);
-    job_put_uuid(bytes, job->submission_id);
+    uuid_put(bytes, job->id);
+    uuid_put(bytes, job->submission_id);
     buffer_put_u8(bytes, (uint8_t)job->state);
     buffer_put_vint(bytes, job->source_count);
     for (uint32_t i = 0; i < job->source_count; i++)
@@ -232,8 +220,8 @@ void job_put_job(struct buffer *bytes, const struct job *job)
 bool job_take_job(struct cursor *bytes, struct job *job, struct job_batch *batches,
                   size_t batches_max)
 {
-    *job = (struct job){.id = job_take_uuid(bytes)};
-    job->submission_id = job_take_uuid(bytes);
+    *job = (struct job){.id = uuid_take(bytes)};
+    job->submission_id = uuid_take(bytes);
     uint8_t state = cursor_u8(bytes);
     uint64_t sources = cursor_vint(bytes);
     if (bytes->failed || state >= JOB_STATE_COUNT || sources > JOB_SOURCES_MAX) return false;

@@ -127,9 +127,6 @@ struct job_ring {
     struct job_place places[JOB_PLACES_MAX]; // Ascending.
 };
 
-void job_put_uuid(struct buffer *bytes, struct uuid uuid);
-struct uuid job_take_uuid(struct cursor *bytes);
-
 void job_put_submission(struct buffer *bytes, const struct job_submission *submission);
 // False: malformed. Slices point into the bytes.
 bool job_take_submission(struct cursor *bytes, struct job_submission *submission,

@@ -42,7 +42,7 @@ static void job_records_recorded(struct metadata_job_change *change, enum status
 void job_records_batch(struct job_service *service, struct transport_connection *connection,
                        uint64_t id, struct cursor *bytes)
 {
-    struct uuid job = job_take_uuid(bytes);
+    struct uuid job = uuid_take(bytes);
     struct job_batch batch;
     uint32_t source_count = 0;
     bool sound = job_take_batch(bytes, &batch, &source_count);
@@ -61,7 +61,7 @@ void job_records_batch(struct job_service *service, struct transport_connection 
 void job_records_done(struct job_service *service, struct transport_connection *connection,
                       uint64_t id, struct cursor *bytes)
 {
-    struct job_mark mark = {.job = job_take_uuid(bytes)};
+    struct job_mark mark = {.job = uuid_take(bytes)};
     mark.done_through = cursor_vint(bytes);
     mark.grand_total = cursor_u64(bytes);
     mark.sums_hash = cursor_u64(bytes);
@@ -289,7 +289,7 @@ void job_records_resume(struct job_service *service, struct transport_connection
 void job_records_fetch(struct job_service *service, struct transport_connection *connection,
                        uint64_t id, struct cursor *bytes)
 {
-    const struct job *job = jobs_find(job_service_jobs(service), job_take_uuid(bytes));
+    const struct job *job = jobs_find(job_service_jobs(service), uuid_take(bytes));
     struct error error;
     if (bytes->failed || job == NULL || job->script == NULL) {
         (void)error_set(&error, STATUS_NOT_FOUND, "no such job was submitted");
@@ -299,7 +299,7 @@ void job_records_fetch(struct job_service *service, struct transport_connection 
     struct buffer answer;
     buffer_init(&answer, JOB_SERVICE_ANSWER_MAX);
     job_put_answer(&answer, STATUS_OK, "");
-    job_put_uuid(&answer, job->submission_id);
+    uuid_put(&answer, job->submission_id);
     buffer_put_vint_bytes(&answer, slice_of_text(job->name));
     jobs_put_script(&answer, job->script);
     job_service_answer(connection, id, &answer);

@@ -131,13 +131,13 @@ static enum status stream_worker_fetch(struct env *env, struct stream_worker *wo
 {
     struct buffer payload;
     buffer_init(&payload, KIB);
-    job_put_uuid(&payload, *job);
+    uuid_put(&payload, *job);
     enum status status = job_client_ask(env, &worker->options.ring, JOB_FETCH,
                                         buffer_slice(&payload), &worker->answer, error);
     buffer_deinit(&payload);
     if (status != STATUS_OK) return status;
     struct cursor cursor = cursor_make(buffer_slice(&worker->answer));
-    worker->submission_id = job_take_uuid(&cursor);
+    worker->submission_id = uuid_take(&cursor);
     struct slice name = cursor_vint_bytes(&cursor);
     if (!jobs_take_script(&cursor, &worker->script))
         return error_set(error, STATUS_MALFORMED, "the node's answer makes no sense");

@@ -293,7 +293,7 @@ static void worker_link_mark(struct worker_link *link)
 {
     link->state = LINK_MARKING;
     buffer_clear(&link->message);
-    job_put_uuid(&link->message, link->job.id);
+    uuid_put(&link->message, link->job.id);
     buffer_put_vint(&link->message, link->done_through);
     buffer_put_u64(&link->message, link->grand_total);
     buffer_put_u64(&link->message, link->sums_hash);
@@ -444,7 +444,7 @@ static void worker_link_record(struct worker_link *link)
     struct job_batch *record = &link->batch->record;
     record->sums_hash_done = link->sums_hash;
     buffer_clear(&link->message);
-    job_put_uuid(&link->message, link->job.id);
+    uuid_put(&link->message, link->job.id);
     job_put_batch(&link->message, record, link->options.submission->source_count);
     buffer_put_vint(&link->message, link->done_through);
     buffer_put_u64(&link->message, link->grand_total);

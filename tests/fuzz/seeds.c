@@ -102,7 +102,7 @@ static void write_paxos(const struct table *table, struct slice record, int coun
     ASSERT(mutation_decode(slice_make(record.data + 1, record.size - 1), table, &arena, &mutation,
                            NULL) == STATUS_OK);
     for (int verb = VERB_PAXOS_PREPARE; verb <= VERB_PAXOS_COMMIT; verb++) {
-        buffer_put(&body, table->id.bytes, sizeof table->id.bytes);
+        uuid_put(&body, table->id);
         buffer_put_vint_bytes(&body, mutation.key.bytes);
         put_proposal(&body, ballot_us + count,
                      verb == VERB_PAXOS_PREPARE ? slice_make("", 0) : record);
@@ -165,7 +165,7 @@ static void write_truncations(void)
     }
     buffer_clear(&seed);
     buffer_put(&seed, "\1\10HLNSTRUC\1\30", 12);
-    buffer_put(&seed, fuzz_node_table(0)->id.bytes, 16);
+    uuid_put(&seed, fuzz_node_table(0)->id);
     buffer_put_u64(&seed, 5);
     buffer_put_u8(&seed, 4);
     write_seed("hint", "truncations", 0, &seed);
@@ -446,7 +446,7 @@ static void write_messages(void)
     struct buffer bare;
     buffer_init(&bare, SEED_SIZE_MAX);
     job_put_batch(&bare, &batch, 1);
-    job_put_uuid(&messages.one, job);
+    uuid_put(&messages.one, job);
     buffer_put(&messages.one, bare.data, bare.size);
     buffer_put_vint(&messages.one, 0);
     buffer_put_u64(&messages.one, 0);
@@ -469,13 +469,13 @@ static void write_messages(void)
     job_put_task(&messages.one, &task);
     job_put_targets(&messages.one, submission.targets, 1);
     add_message(&messages, 2, JOB_TASK);
-    job_put_uuid(&messages.one, job);
+    uuid_put(&messages.one, job);
     buffer_put_vint(&messages.one, 1);
     buffer_put_u64(&messages.one, 0); // The total, and the hash of the sums.
     buffer_put_u64(&messages.one, 0);
     buffer_put_u8(&messages.one, JOB_OPEN);
     add_message(&messages, 4, JOB_DONE);
-    job_put_uuid(&messages.one, job);
+    uuid_put(&messages.one, job);
     add_message(&messages, 6, JOB_FETCH);
     add_message(&messages, 6, JOB_RING);
     for (int type = JOB_LIST; type <= JOB_AUDIT; type++) {

@@ -19,6 +19,24 @@ START_TEST(text_survives_a_round_trip)
 }
 END_TEST
 
+START_TEST(bytes_survive_a_round_trip)
+{
+    struct uuid uuid = parse("00112233-4455-6677-8899-aabbccddeeff");
+    struct buffer bytes;
+    buffer_init(&bytes, 64);
+    uuid_put(&bytes, uuid);
+    ck_assert_uint_eq(bytes.size, 16);
+    struct cursor cursor = cursor_make(buffer_slice(&bytes));
+    ck_assert(uuid_equals(uuid_take(&cursor), uuid));
+    ck_assert(!cursor.failed && cursor_left(&cursor) == 0);
+
+    cursor = cursor_make(slice_make(bytes.data, 15));
+    ck_assert(uuid_equals(uuid_take(&cursor), (struct uuid){{0}}));
+    ck_assert(cursor.failed);
+    buffer_deinit(&bytes);
+}
+END_TEST
+
 static const char *const malformed[] = {
     "",
     "00112233445566778899aabbccddeeff",
@@ -80,6 +98,7 @@ int main(void)
 {
     TCase *uuid = tcase_create("uuid");
     tcase_add_test(uuid, text_survives_a_round_trip);
+    tcase_add_test(uuid, bytes_survive_a_round_trip);
     tcase_add_loop_test(uuid, malformed_text_is_refused_and_changes_nothing, 0,
                         sizeof malformed / sizeof malformed[0]);
     tcase_add_test(uuid, fields_of_time_come_back);

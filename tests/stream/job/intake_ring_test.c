@@ -68,7 +68,7 @@ static void assert_safe(uint64_t offset, struct slice bytes, const char *what)
 static enum status serve(struct member *member, uint8_t type, struct cursor *bytes,
                          struct buffer *more, struct error *error)
 {
-    (void)job_take_uuid(bytes);
+    (void)uuid_take(bytes);
     (void)cursor_vint(bytes);
     uint64_t epoch = cursor_u64(bytes), offset = 0, previous = 0;
     if (type == JOB_INTAKE) previous = cursor_vint(bytes);
