@@ -120,53 +120,59 @@ static void close_gap(void *items, size_t *count, size_t index, size_t item_size
     memmove(at, at + item_size, (*count - index) * item_size);
 }
 
-// The three searches give the index where the name or id is, or would be.
-static size_t search_keyspace(const struct schema *schema, struct slice name, bool *found)
+static int order_keyspace(const void *name, const void *entry)
 {
-    size_t low = 0, high = schema->keyspace_count;
+    const struct keyspace_entry *keyspace = entry;
+    return slice_compare(*(const struct slice *)name, keyspace->keyspace->name);
+}
+
+static int order_table(const void *name, const void *entry)
+{
+    const struct table_entry *table = entry;
+    return slice_compare(*(const struct slice *)name, table->table->name);
+}
+
+static int order_id(const void *id, const void *entry)
+{
+    const struct table *const *table = entry;
+    return memcmp(id, (*table)->id.bytes, sizeof(struct uuid));
+}
+
+// The index where the name or id is, or would be.
+static inline size_t search(const void *items, size_t count, size_t item_size,
+                            int (*order)(const void *key, const void *item), const void *key,
+                            bool *found)
+{
+    size_t low = 0, high = count;
     *found = false;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = slice_compare(name, schema->keyspaces[middle].keyspace->name);
-        if (order == 0) *found = true;
-        if (order <= 0)
+        int side = order(key, (const uint8_t *)items + middle * item_size);
+        if (side == 0) *found = true;
+        if (side <= 0)
             high = middle;
         else
             low = middle + 1;
     }
     return low;
+}
+
+static size_t search_keyspace(const struct schema *schema, struct slice name, bool *found)
+{
+    return search(schema->keyspaces, schema->keyspace_count, sizeof *schema->keyspaces,
+                  order_keyspace, &name, found);
 }
 
 static size_t search_table(const struct keyspace_entry *entry, struct slice name, bool *found)
 {
-    size_t low = 0, high = entry->table_count;
-    *found = false;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = slice_compare(name, entry->tables[middle].table->name);
-        if (order == 0) *found = true;
-        if (order <= 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
+    return search(entry->tables, entry->table_count, sizeof *entry->tables, order_table, &name,
+                  found);
 }
 
 static size_t search_id(const struct schema *schema, struct uuid id, bool *found)
 {
-    size_t low = 0, high = schema->table_count;
-    *found = false;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = memcmp(id.bytes, schema->by_id[middle]->id.bytes, sizeof id.bytes);
-        if (order == 0) *found = true;
-        if (order <= 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
+    return search(schema->by_id, schema->table_count, sizeof *schema->by_id, order_id, id.bytes,
+                  found);
 }
 
 static struct keyspace_entry *find_entry(const struct schema *schema, struct slice name)
