@@ -14,14 +14,6 @@ void uuid_format(struct uuid uuid, char text[static UUID_TEXT_SIZE])
     *at = '\0';
 }
 
-static int digit_value(uint8_t digit)
-{
-    if (digit >= '0' && digit <= '9') return digit - '0';
-    if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-    return -1;
-}
-
 enum status uuid_parse(struct slice text, struct uuid *uuid)
 {
     if (text.size != UUID_TEXT_SIZE - 1) return STATUS_MALFORMED;
@@ -29,9 +21,7 @@ enum status uuid_parse(struct slice text, struct uuid *uuid)
     const uint8_t *at = text.data;
     for (size_t i = 0; i < sizeof parsed.bytes; i++) {
         if ((i == 4 || i == 6 || i == 8 || i == 10) && *at++ != '-') return STATUS_MALFORMED;
-        int high = digit_value(at[0]), low = digit_value(at[1]);
-        if (high < 0 || low < 0) return STATUS_MALFORMED;
-        parsed.bytes[i] = (uint8_t)(high << 4 | low);
+        if (!bytes_get_hex(at, 2, &parsed.bytes[i])) return STATUS_MALFORMED;
         at += 2;
     }
     *uuid = parsed;

@@ -2,6 +2,7 @@
 // TypeParser).
 #include "storage/schema/type.h"
 
+#include "base/bytes.h"
 #include "storage/schema/cql_name.h"
 
 static const char package[] = "org.apache.cassandra.db.marshal.";
@@ -250,24 +251,12 @@ static enum status parse_vector(struct java_parser *parser, const struct type **
     return STATUS_OK;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 static enum status parse_hex_name(struct java_parser *parser, struct slice *name)
 {
     struct slice word = read_word(parser);
     uint8_t *bytes = arena_alloc(parser->arena, word.size / 2 + 1);
-    if (word.size % 2 != 0) return malformed(parser, "bad hexadecimal name");
-    for (size_t i = 0; i < word.size / 2; i++) {
-        int high = hex_value(word.data[2 * i]), low = hex_value(word.data[2 * i + 1]);
-        if (high < 0 || low < 0) return malformed(parser, "bad hexadecimal name");
-        bytes[i] = (uint8_t)(high << 4 | low);
-    }
+    if (!bytes_get_hex(word.data, word.size, bytes))
+        return malformed(parser, "bad hexadecimal name");
     *name = slice_make(bytes, word.size / 2);
     return STATUS_OK;
 }

@@ -45,13 +45,6 @@ static bool parse_v4(struct slice text, uint8_t bytes[static 4])
     return true;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') return (c | 0x20) - 'a' + 10;
-    return -1;
-}
-
 // Up to eight groups; "::" once, for at least one of them; an IPv4 address may be the last two.
 static bool parse_v6(struct slice text, uint8_t bytes[static 16])
 {
@@ -67,8 +60,8 @@ static bool parse_v6(struct slice text, uint8_t bytes[static 16])
         if (at > 0 && text.data[at] == ':' && text.data[at - 1] != ':') at++;
         size_t start = at;
         unsigned group = 0;
-        for (; at < text.size && at - start < 4 && hex_value(text.data[at]) >= 0; at++)
-            group = group << 4 | (unsigned)hex_value(text.data[at]);
+        for (; at < text.size && at - start < 4 && bytes_hex_value(text.data[at]) >= 0; at++)
+            group = group << 4 | (unsigned)bytes_hex_value(text.data[at]);
         if (at == start || filled > 14) return false;
         if (at < text.size && text.data[at] == '.') {
             struct slice rest = slice_make(text.data + start, text.size - start);

@@ -111,23 +111,12 @@ static enum status parse_real(enum type_kind kind, struct slice text, struct are
     return STATUS_OK;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') return (c | 0x20) - 'a' + 10;
-    return -1;
-}
-
 static enum status parse_hex(struct slice text, struct arena *arena, struct slice *value,
                              struct error *error)
 {
     uint8_t *bytes = arena_alloc(arena, text.size / 2 + 1);
-    if (text.size % 2 != 0) return REFUSE("cannot parse '%.*s' as hex bytes");
-    for (size_t i = 0; i < text.size / 2; i++) {
-        int high = hex_value(text.data[2 * i]), low = hex_value(text.data[2 * i + 1]);
-        if (high < 0 || low < 0) return REFUSE("cannot parse '%.*s' as hex bytes");
-        bytes[i] = (uint8_t)(high << 4 | low);
-    }
+    if (!bytes_get_hex(text.data, text.size, bytes))
+        return REFUSE("cannot parse '%.*s' as hex bytes");
     *value = slice_make(bytes, text.size / 2);
     return STATUS_OK;
 }

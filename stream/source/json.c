@@ -1,6 +1,7 @@
 #include "stream/source/json.h"
 
 #include "base/assert.h"
+#include "base/bytes.h"
 #include "stream/source/json_index.h"
 
 #include <stdlib.h>
@@ -90,11 +91,6 @@ static bool json_is_space(uint8_t byte)
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
 }
 
-static bool json_is_hex(uint8_t byte)
-{
-    return (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'f');
-}
-
 static void json_find_backslash(struct json_walk *walk, size_t from)
 {
     const uint8_t *found = from >= walk->line.size
@@ -112,7 +108,7 @@ static bool json_escapes_are_valid(struct json_walk *walk, size_t end)
         if (text[at] == 'u') {
             if (end - at < 5) return false;
             for (size_t i = 1; i <= 4; i++)
-                if (!json_is_hex(text[at + i])) return false;
+                if (bytes_hex_value(text[at + i]) < 0) return false;
             at += 4;
         } else if (strchr("\"\\/bfnrt", text[at]) == NULL || text[at] == '\0') {
             return false;
@@ -351,13 +347,10 @@ enum json_fault json_reader_read(struct json_reader *reader, struct slice line,
 
 static uint32_t json_hex4(const uint8_t *digits)
 {
-    uint32_t value = 0;
-    for (size_t i = 0; i < 4; i++) {
-        uint8_t digit = digits[i];
-        uint32_t number = digit <= '9' ? digit - (uint32_t)'0' : (digit | 0x20u) - 'a' + 10;
-        value = value << 4 | number;
-    }
-    return value;
+    uint8_t bytes[2] = {0};
+    bool is_hex = bytes_get_hex(digits, 4, bytes);
+    ASSERT(is_hex); // As json_walk_line() has found.
+    return bytes_get_u16(bytes);
 }
 
 static void json_put_code_point(struct buffer *out, uint32_t code)
