@@ -160,6 +160,12 @@ enum status env_path_exists(struct env *env, const char *path, bool *exists, boo
     return env->ops->path_exists(env, path, exists, is_dir, error);
 }
 
+enum status env_path_time(struct env *env, const char *path, int64_t *modified_us,
+                          struct error *error)
+{
+    return env->ops->path_time(env, path, modified_us, error);
+}
+
 enum status env_free_space(struct env *env, const char *path, uint64_t *size, struct error *error)
 {
     return env->ops->free_space(env, path, size, error);

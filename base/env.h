@@ -140,6 +140,10 @@ MUST_USE enum status env_list_dir(struct env *env, const char *path,
                                   void *context, struct error *error);
 MUST_USE enum status env_path_exists(struct env *env, const char *path, bool *exists, bool *is_dir,
                                      struct error *error);
+// When the content of the file last changed: microseconds since 1970, by the machine's clock.
+// NOT_FOUND.
+MUST_USE enum status env_path_time(struct env *env, const char *path, int64_t *modified_us,
+                                   struct error *error);
 // Bytes free on the file system of `path`.
 MUST_USE enum status env_free_space(struct env *env, const char *path, uint64_t *size,
                                     struct error *error);

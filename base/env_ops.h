@@ -66,6 +66,8 @@ struct env_ops {
                             void *context, struct error *error);
     enum status (*path_exists)(struct env *env, const char *path, bool *exists, bool *is_dir,
                                struct error *error);
+    enum status (*path_time)(struct env *env, const char *path, int64_t *modified_us,
+                             struct error *error);
     enum status (*free_space)(struct env *env, const char *path, uint64_t *size,
                               struct error *error);
     enum status (*lock)(struct env *env, const char *path, struct env_lock **lock,

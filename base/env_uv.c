@@ -190,6 +190,7 @@ static const struct env_ops env_uv_ops = {
     .sync_dir = env_uv_sync_dir,
     .list_dir = env_uv_list_dir,
     .path_exists = env_uv_path_exists,
+    .path_time = env_uv_path_time,
     .free_space = env_uv_free_space,
     .lock = env_uv_lock,
     .unlock = env_uv_unlock,

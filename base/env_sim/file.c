@@ -82,12 +82,16 @@ static enum status open_inode(struct sim_process *process, const char *path, uns
     }
     if (entry == NULL) {
         *inode = sim_inode_create(false);
+        (*inode)->modified_us = sim_machine_wall_us(process->machine);
         sim_disk_set_name(machine, directory, name, *inode);
         return STATUS_OK;
     }
     *inode = entry->inode;
     sim_inode_ref(*inode);
-    if ((flags & ENV_OPEN_TRUNCATE) != 0) sim_inode_truncate(machine, *inode, 0);
+    if ((flags & ENV_OPEN_TRUNCATE) != 0) {
+        sim_inode_truncate(machine, *inode, 0);
+        (*inode)->modified_us = sim_machine_wall_us(process->machine);
+    }
     return STATUS_OK;
 }
 
@@ -180,6 +184,7 @@ enum status sim_file_write(struct env_file *base, uint64_t offset, const void *b
         write_part(file, offset, bytes, size);
         return fail(error, STATUS_IO, file->path, "cannot write");
     }
+    file->inode->modified_us = sim_machine_wall_us(process->machine);
     bool fits = sim_inode_write(process->machine, file->inode, offset, bytes, size,
                                 sim_path_disk_is_full(process));
     file_event(file, fits ? "write" : "no space to write", offset, size);
@@ -215,6 +220,7 @@ enum status sim_file_truncate(struct env_file *base, uint64_t size, struct error
     if (file->process->state != SIM_PROCESS_RUNNING || !sim_process_step(file->process))
         return fail_dead(error, file->path);
     sim_inode_truncate(file->process->machine, file->inode, size);
+    file->inode->modified_us = sim_machine_wall_us(file->process->machine);
     file_event(file, "truncate", size, 0);
     return STATUS_OK;
 }
@@ -413,6 +419,21 @@ enum status sim_path_exists(struct env *env, const char *path, bool *exists, boo
     bool is_root = status == STATUS_OK && *name == '\0';
     *exists = entry != NULL || is_root;
     if (is_dir != NULL) *is_dir = is_root || (entry != NULL && entry->inode->is_dir);
+    return STATUS_OK;
+}
+
+enum status sim_path_time(struct env *env, const char *path, int64_t *modified_us,
+                          struct error *error)
+{
+    struct sim_process *process = sim_process_of(env);
+    if (process->state != SIM_PROCESS_RUNNING) return fail_dead(error, path);
+    struct sim_inode *directory;
+    struct sim_name *entry = NULL;
+    const char *name;
+    enum status status = sim_disk_find(process->machine, path, &directory, &name, &entry);
+    if (status == STATUS_OK && entry == NULL) status = STATUS_NOT_FOUND;
+    if (status != STATUS_OK) return fail(error, status, path, "cannot look it up");
+    *modified_us = entry->inode->modified_us;
     return STATUS_OK;
 }
 

@@ -86,6 +86,7 @@ struct sim_inode {
     struct sim_page *pages;
     size_t page_count, page_capacity;
     uint64_t size, durable_size;
+    int64_t modified_us; // Survives a power loss, as if it were written with the data.
     size_t *changed; // Indexes of the changed pages.
     size_t changed_count, changed_capacity;
     // Of a directory: sorted by name, also those that are gone but not durably so.
@@ -118,6 +119,9 @@ struct sim_machine {
     uint64_t full_until_ns, slow_until_ns;
     uint64_t used_pages;
 };
+
+// Its wall clock, without the jumps that may come to whoever asks for it by env_wall_us().
+int64_t sim_machine_wall_us(const struct sim_machine *machine);
 
 // The status for a path, as the system has it. `directory` is the inode of its parent (NOT_FOUND if
 // that is missing), `name` points into `path`, `entry` is NULL if there is none of that name now.
@@ -250,6 +254,8 @@ enum status sim_path_list_dir(struct env *env, const char *path,
                               void *context, struct error *error);
 enum status sim_path_exists(struct env *env, const char *path, bool *exists, bool *is_dir,
                             struct error *error);
+enum status sim_path_time(struct env *env, const char *path, int64_t *modified_us,
+                          struct error *error);
 enum status sim_path_free_space(struct env *env, const char *path, uint64_t *size,
                                 struct error *error);
 enum status sim_path_lock(struct env *env, const char *path, struct env_lock **lock,

@@ -223,6 +223,11 @@ void sim_process_destroy(struct env *env)
 
 // ---- Clock and randomness ----------------------------------------------------------------------
 
+int64_t sim_machine_wall_us(const struct sim_machine *machine)
+{
+    return WALL_START_US + (int64_t)(machine->world->now_ns / NS_PER_US) + machine->wall_offset_us;
+}
+
 static int64_t sim_wall_us(struct env *env)
 {
     struct sim_machine *machine = sim_process_of(env)->machine;
@@ -232,7 +237,7 @@ static int64_t sim_wall_us(struct env *env)
         int64_t jump_us = (int64_t)sim_world_between(world, 0, 2 * (uint64_t)span_us) - span_us;
         sim_machine_jump_clock(machine, jump_us);
     }
-    return WALL_START_US + (int64_t)(world->now_ns / NS_PER_US) + machine->wall_offset_us;
+    return sim_machine_wall_us(machine);
 }
 
 static uint64_t sim_monotonic_ns(struct env *env)
@@ -377,6 +382,7 @@ static const struct env_ops sim_ops = {
     .sync_dir = sim_path_sync_dir,
     .list_dir = sim_path_list_dir,
     .path_exists = sim_path_exists,
+    .path_time = sim_path_time,
     .free_space = sim_path_free_space,
     .lock = sim_path_lock,
     .unlock = sim_path_unlock,

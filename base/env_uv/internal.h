@@ -98,6 +98,8 @@ enum status env_uv_list_dir(struct env *env, const char *path,
                             void *context, struct error *error);
 enum status env_uv_path_exists(struct env *env, const char *path, bool *exists, bool *is_dir,
                                struct error *error);
+enum status env_uv_path_time(struct env *env, const char *path, int64_t *modified_us,
+                             struct error *error);
 enum status env_uv_free_space(struct env *env, const char *path, uint64_t *size,
                               struct error *error);
 enum status env_uv_lock(struct env *env, const char *path, struct env_lock **lock,

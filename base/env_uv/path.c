@@ -161,6 +161,16 @@ enum status env_uv_path_exists(struct env *env, const char *path, bool *exists, 
     return STATUS_OK;
 }
 
+enum status env_uv_path_time(struct env *env, const char *path, int64_t *modified_us,
+                             struct error *error)
+{
+    (void)env;
+    struct stat found;
+    if (stat(path, &found) != 0) return env_uv_path_error(error, errno, path, "cannot look it up");
+    *modified_us = (int64_t)found.st_mtim.tv_sec * 1000000 + found.st_mtim.tv_nsec / 1000;
+    return STATUS_OK;
+}
+
 enum status env_uv_free_space(struct env *env, const char *path, uint64_t *size,
                               struct error *error)
 {

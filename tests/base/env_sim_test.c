@@ -293,6 +293,26 @@ START_TEST(directories_are_listed_in_order)
 }
 END_TEST
 
+START_TEST(a_file_has_the_time_of_its_last_change)
+{
+    struct fixture fixture;
+    begin(&fixture, 1, false);
+    int64_t first_us, second_us;
+    ck_assert_int_eq(put(fixture.env, "/a", "x", true), STATUS_OK);
+    ck_assert_int_eq(env_path_time(fixture.env, "/a", &first_us, NULL), STATUS_OK);
+    ck_assert_int_eq(first_us, env_wall_us(fixture.env));
+    sim_machine_jump_clock(sim_process_machine(fixture.env), 5000000);
+    ck_assert_int_eq(env_rename(fixture.env, "/a", "/b", NULL), STATUS_OK);
+    ck_assert_int_eq(env_path_time(fixture.env, "/b", &second_us, NULL), STATUS_OK);
+    ck_assert_int_eq(first_us, second_us);
+    ck_assert_int_eq(put(fixture.env, "/b", "y", true), STATUS_OK);
+    ck_assert_int_eq(env_path_time(fixture.env, "/b", &second_us, NULL), STATUS_OK);
+    ck_assert_int_eq(first_us + 5000000, second_us);
+    ck_assert_int_eq(env_path_time(fixture.env, "/a", &second_us, NULL), STATUS_NOT_FOUND);
+    end(&fixture);
+}
+END_TEST
+
 // ---- Time, tasks, jobs -------------------------------------------------------------------------
 
 struct order {
@@ -654,6 +674,7 @@ int main(void)
     tcase_add_test(tests, a_full_disk_takes_no_new_pages);
     tcase_add_test(tests, a_lock_ends_with_its_process);
     tcase_add_test(tests, directories_are_listed_in_order);
+    tcase_add_test(tests, a_file_has_the_time_of_its_last_change);
     tcase_add_test(tests, tasks_come_before_timers_and_timers_by_deadline);
     tcase_add_test(tests, a_lane_keeps_its_order_and_a_dead_process_gets_no_call);
     tcase_add_test(tests, bytes_arrive_whole_and_in_order_in_any_pieces);

@@ -219,6 +219,25 @@ START_TEST(names_are_made_moved_and_removed)
 }
 END_TEST
 
+START_TEST(the_time_of_the_last_change_is_told)
+{
+    int64_t first_us, second_us;
+    const int64_t before_us = env_wall_us(env);
+    struct env_file *file = open_file("a", NEW_FILE);
+    ck_assert_int_eq(env_file_write(file, 0, "hello", 5, &error), STATUS_OK);
+    env_file_close(file);
+    ck_assert_int_eq(env_path_time(env, path_of("a"), &first_us, &error), STATUS_OK);
+    // File systems take the time from a clock that ticks some hundred times in a second.
+    ck_assert_int_ge(first_us, before_us - 100000);
+    ck_assert_int_le(first_us, env_wall_us(env));
+    ck_assert_int_eq(env_link(env, path_of("a"), path_of("b"), &error), STATUS_OK);
+    ck_assert_int_eq(env_path_time(env, path_of("b"), &second_us, &error), STATUS_OK);
+    ck_assert_int_eq(first_us, second_us);
+    ck_assert_int_eq(env_path_time(env, path_of("c"), &second_us, &error), STATUS_NOT_FOUND);
+    ck_assert_int_eq(first_us, second_us);
+}
+END_TEST
+
 static void list_entry(void *context, const char *name, bool is_dir)
 {
     char *text = context;
@@ -285,6 +304,7 @@ int main(void)
     tcase_add_test(file, a_file_that_may_not_grow_says_so);
     tcase_add_test(file, a_full_disk_is_no_space);
     tcase_add_test(file, names_are_made_moved_and_removed);
+    tcase_add_test(file, the_time_of_the_last_change_is_told);
     tcase_add_test(file, a_directory_is_listed_in_order_of_bytes);
     tcase_add_test(file, free_space_is_told);
     tcase_add_test(file, a_lock_is_held_by_one_and_ends_with_its_process);
