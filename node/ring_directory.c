@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "node/members.h"
+#include "storage/new_directory.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -46,10 +47,7 @@ enum status ring_make_directories(struct env *env, const char *path, struct erro
         // The ring's directory and the node's may have been made by a run that died before it
         // synced them.
         if (status == STATUS_EXISTS && strchr(path + i, '/') != strrchr(path + i, '/')) continue;
-        char *slash = strrchr(part, '/');
-        if (slash == NULL) continue;
-        slash[slash == part ? 1 : 0] = '\0';
-        status = env_sync_dir(env, part, error);
+        status = new_directory_keep(env, part, error);
         if (status != STATUS_OK) return status;
     }
     return STATUS_OK;
@@ -321,8 +319,8 @@ static enum status make_node_directories(const struct forming *forming, struct e
     for (size_t i = 0; i < forming->count; i++) {
         char directory[RING_PATH_SIZE];
         enum status status = node_path(forming, i, "", directory, error);
-        if (status == STATUS_OK) status = env_make_dir(forming->env, directory, error);
-        if (status != STATUS_OK && status != STATUS_EXISTS) return status;
+        if (status == STATUS_OK) status = new_directory_make(forming->env, directory, error);
+        if (status != STATUS_OK) return status;
     }
     return env_sync_dir(forming->env, forming->path, error);
 }

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/checksum.h"
 #include "ring/coordinator/hints_internal.h"
+#include "storage/new_directory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,24 +98,10 @@ static void hints_found_entry(void *context, const char *name, bool is_dir)
     member->size += file->written;
 }
 
-// Its name is durable before the first hint is.
-static enum status hints_make_directory(struct hints *hints, struct error *error)
-{
-    enum status status = env_make_dir(hints->env, hints->directory, error);
-    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
-    char above[HINTS_PATH_MAX];
-    (void)snprintf(above, sizeof above, "%s", hints->directory);
-    char *slash = strrchr(above, '/');
-    if (slash == NULL)
-        (void)snprintf(above, sizeof above, ".");
-    else
-        slash[slash == above ? 1 : 0] = '\0';
-    return env_sync_dir(hints->env, above, error);
-}
-
 enum status hints_find_files(struct hints *hints, struct error *error)
 {
-    enum status status = hints_make_directory(hints, error);
+    // Its name is durable before the first hint is.
+    enum status status = new_directory_make_durable(hints->env, hints->directory, error);
     if (status != STATUS_OK) return status;
     hints_read_truncations(hints);
     return env_list_dir(hints->env, hints->directory, hints_found_entry, hints, error);

@@ -5,6 +5,7 @@
 #include "base/cursor.h"
 #include "base/env_marks.h"
 #include "base/limits.h"
+#include "storage/new_directory.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -318,8 +319,8 @@ static void remove_leftover(void *context, const char *name, bool is_dir)
 
 static enum status open_newest(struct metadata_journal *journal, struct error *error)
 {
-    enum status status = env_make_dir(journal->env, journal->directory, error);
-    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
+    enum status status = new_directory_make(journal->env, journal->directory, error);
+    if (status != STATUS_OK) return status;
     struct found_files found = {0};
     status = env_list_dir(journal->env, journal->directory, note_file, &found, error);
     if (status != STATUS_OK) return status;

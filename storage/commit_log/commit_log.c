@@ -12,6 +12,7 @@
 #include "storage/commit_log/commit_log_format.h"
 #include "storage/commit_log/commit_log_internal.h"
 #include "storage/commit_log/commit_log_replay.h"
+#include "storage/new_directory.h"
 
 #include <stdlib.h>
 
@@ -334,8 +335,8 @@ enum status commit_log_open(struct env *env, const struct commit_log_options *op
                             commit_log_replayer *replay, void *replay_context,
                             struct commit_log **log, struct error *error)
 {
-    enum status status = env_make_dir(env, options->directory, error);
-    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
+    enum status status = new_directory_make(env, options->directory, error);
+    if (status != STATUS_OK) return status;
     struct commit_log_replayed replayed;
     status = commit_log_replay(env, options->directory, options->position_min, replay,
                                replay_context, &replayed, error);

@@ -2,28 +2,23 @@
 #include "base/assert.h"
 #include "base/env_marks.h"
 #include "storage/engine/engine_internal.h"
+#include "storage/new_directory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { SCRATCH_BLOCK_SIZE = 16 * 1024 };
 
-static enum status make_directory(struct env *env, const char *path, struct error *error)
-{
-    enum status status = env_make_dir(env, path, error);
-    return status == STATUS_EXISTS ? STATUS_OK : status;
-}
-
 // The names in DIR become durable with the counter id, which every start but one after a clean stop
 // writes into DIR (counter_id.h), and before which nothing is promised. DIR itself is its maker's.
 static enum status make_directories(struct engine *engine, struct error *error)
 {
     static const char *const names[] = {"data", "manifest", "commitlog"};
-    enum status status = make_directory(engine->env, engine->directory, error);
+    enum status status = new_directory_make(engine->env, engine->directory, error);
     for (size_t i = 0; i < sizeof names / sizeof names[0] && status == STATUS_OK; i++) {
         char path[ENGINE_PATH_MAX];
         (void)snprintf(path, sizeof path, "%s/%s", engine->directory, names[i]);
-        status = make_directory(engine->env, path, error);
+        status = new_directory_make(engine->env, path, error);
     }
     return status;
 }

@@ -1,6 +1,7 @@
 // The tables of an engine: their directories, their SSTables, and which version is the present one.
 #include "base/assert.h"
 #include "storage/engine/engine_internal.h"
+#include "storage/new_directory.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -41,14 +42,10 @@ static enum status make_directories(struct engine *engine, const struct table *t
     // EXISTS may mean: made by a run that died before it synced. So the parent is synced all the
     // same, unless the table's directory was there, which is made after that sync.
     enum status status = env_make_dir(engine->env, path, NULL);
-    if (status == STATUS_EXISTS) return env_sync_dir(engine->env, keyspace, error);
-    status = env_make_dir(engine->env, keyspace, error);
-    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
-    status = env_sync_dir(engine->env, data, error);
+    if (status == STATUS_EXISTS) return new_directory_keep(engine->env, path, error);
+    status = new_directory_make_durable(engine->env, keyspace, error);
     if (status != STATUS_OK) return status;
-    status = env_make_dir(engine->env, path, error);
-    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
-    return env_sync_dir(engine->env, keyspace, error);
+    return new_directory_make_durable(engine->env, path, error);
 }
 
 // ---- SSTables ----------------------------------------------------------------------------------

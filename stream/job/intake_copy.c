@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "base/env_marks.h"
+#include "storage/new_directory.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -325,17 +326,6 @@ struct intake_copy_state intake_copy_state(const struct intake_copy *copy)
 
 // ---- Writing -----------------------------------------------------------------------------------
 
-static enum status copy_make_directory(const struct intake_copy *copy, struct error *error)
-{
-    enum status status = env_make_dir(copy->env, copy->directory, error);
-    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
-    char parent[COPY_PATH_SIZE];
-    (void)snprintf(parent, sizeof parent, "%s", copy->directory);
-    char *slash = strrchr(parent, '/');
-    if (slash != NULL) slash[slash == parent ? 1 : 0] = '\0';
-    return env_sync_dir(copy->env, slash == NULL ? "." : parent, error);
-}
-
 // Writes one block behind the others and syncs.
 static enum status copy_write(struct intake_copy *copy, enum copy_kind kind, uint64_t offset,
                               struct slice data, struct error *error)
@@ -376,7 +366,7 @@ static enum status copy_begin_segment(struct intake_copy *copy, uint64_t number,
 enum status intake_copy_open(struct intake_copy *copy, uint64_t epoch, struct error *error)
 {
     if (epoch <= copy->own.number) return STATUS_OK; // The state says which one is promised.
-    enum status status = copy_make_directory(copy, error);
+    enum status status = new_directory_make_durable(copy->env, copy->directory, error);
     if (status != STATUS_OK) return status;
     struct copy_epoch abandoned = copy->own;
     copy->own = (struct copy_epoch){.number = epoch};

@@ -1,6 +1,7 @@
 #include "stream/source/intake.h"
 
 #include "base/assert.h"
+#include "storage/new_directory.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,19 +40,6 @@ static enum status intake_segment_size(struct intake *intake, uint64_t segment, 
     status = env_file_size(file, size, error);
     env_file_close(file);
     return status;
-}
-
-// The directory, with a durable name.
-static enum status intake_make_directory(struct env *env, const char *directory,
-                                         struct error *error)
-{
-    enum status status = env_make_dir(env, directory, error);
-    if (status != STATUS_OK && status != STATUS_EXISTS) return status;
-    char parent[INTAKE_PATH_SIZE];
-    (void)snprintf(parent, sizeof parent, "%s", directory);
-    char *slash = strrchr(parent, '/');
-    if (slash != NULL) slash[slash == parent ? 1 : 0] = '\0';
-    return env_sync_dir(env, slash == NULL ? "." : parent, error);
 }
 
 // Writes the bytes of one segment again, from `from` on, and syncs them: if a run died between a
@@ -107,7 +95,7 @@ enum status intake_open(struct env *env, const char *directory, struct uuid job,
     (void)snprintf(intake->directory, sizeof intake->directory, "%s", directory);
     uuid_format(job, intake->name);
     intake->first = done / INTAKE_SEGMENT_SIZE;
-    enum status status = intake_make_directory(env, directory, error);
+    enum status status = new_directory_make_durable(env, directory, error);
     for (uint64_t segment = intake->first; status == STATUS_OK; segment++) {
         bool exists = false;
         uint64_t size = 0;
