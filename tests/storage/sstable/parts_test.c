@@ -17,7 +17,6 @@
 // Calls `check` with the tab-separated fields of each line of a vector file.
 static void for_each_line(const char *name, void (*check)(char **fields, size_t count))
 {
-    if (sstable_table_golden() == NULL) return;
     char path[4096];
     snprintf(path, sizeof path, "%s/vectors/%s", sstable_table_golden(), name);
     FILE *file = fopen(path, "r");
@@ -166,6 +165,27 @@ static void check_filter(char **fields, size_t count)
     buffer_deinit(&text);
 }
 
+// fp_chance, K, buckets per element; the capacity of one key is those plus 20 in words of 64 bits.
+static void check_filter_spec(char **fields, size_t count)
+{
+    ck_assert_uint_eq(count, 3);
+    static const uint64_t key_counts[] = {1, 100, 12345};
+    for (size_t i = 0; i < sizeof key_counts / sizeof *key_counts; i++) {
+        struct filter filter;
+        filter_init(&filter, key_counts[i], strtod(fields[0], NULL));
+        ck_assert_uint_eq(filter.hash_count, strtoul(fields[1], NULL, 10));
+        uint64_t bits = key_counts[i] * strtoul(fields[2], NULL, 10) + 20;
+        ck_assert_uint_eq(filter.word_count, (bits - 1) / 64 + 1);
+        filter_deinit(&filter);
+    }
+}
+
+START_TEST(filters_have_cassandras_sizes)
+{
+    for_each_line("bloom_spec.tsv", check_filter_spec);
+}
+END_TEST
+
 START_TEST(filters_have_cassandras_bytes)
 {
     for_each_line("bloom.tsv", check_filter);
@@ -277,6 +297,7 @@ int main(void)
     TCase *tcase = tcase_create("parts");
     tcase_add_test(tcase, hyperloglog_has_stream_libs_bytes);
     tcase_add_test(tcase, histograms_have_cassandras_buckets);
+    tcase_add_test(tcase, filters_have_cassandras_sizes);
     tcase_add_test(tcase, filters_have_cassandras_bytes);
     tcase_add_test(tcase, vints_of_the_hot_path_are_those_of_the_buffer);
     tcase_add_test(tcase, the_least_recently_used_chunk_leaves_unless_it_is_held);

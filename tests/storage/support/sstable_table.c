@@ -45,13 +45,26 @@ static void add_column(struct table_builder *builder, const char *name, struct s
     table_builder_add_column(builder, slice_of_text(name), type, kind, reversed);
 }
 
+// Names of key columns: the caller's, or "k0", "c1".
+struct key_names {
+    const char *const *next; // Null: there are none.
+    char made[16];
+};
+
+static const char *name_of_key(struct key_names *names, char kind, size_t index)
+{
+    if (names->next != NULL) return *names->next++;
+    snprintf(names->made, sizeof names->made, "%c%u", kind, (unsigned)(index & 0xffff));
+    return names->made;
+}
+
 // CompositeType(A,B,…) or one type.
-static void add_key(struct table_builder *builder, struct slice text)
+static void add_key(struct table_builder *builder, struct slice text, struct key_names *names)
 {
     static const char prefix[] = "org.apache.cassandra.db.marshal.CompositeType(";
     size_t size = sizeof prefix - 1;
     if (text.size <= size || memcmp(text.data, prefix, size) != 0) {
-        add_column(builder, "k0", text, COLUMN_PARTITION_KEY);
+        add_column(builder, name_of_key(names, 'k', 0), text, COLUMN_PARTITION_KEY);
         return;
     }
     size_t start = size, depth = 0;
@@ -59,10 +72,8 @@ static void add_key(struct table_builder *builder, struct slice text)
     for (size_t i = size; i < text.size; i++) {
         uint8_t c = text.data[i];
         if ((c == ',' || c == ')') && depth == 0) {
-            char name[16];
-            snprintf(name, sizeof name, "k%u", count++);
-            add_column(builder, name, slice_make(text.data + start, i - start),
-                       COLUMN_PARTITION_KEY);
+            add_column(builder, name_of_key(names, 'k', count++),
+                       slice_make(text.data + start, i - start), COLUMN_PARTITION_KEY);
             start = i + 1;
         }
         if (c == '(') depth++;
@@ -113,6 +124,13 @@ static double filter_chance(struct env *env, const char *directory, uint64_t gen
 const struct table *sstable_table_of_files(struct env *env, const char *directory,
                                            uint64_t generation)
 {
+    return sstable_table_with_keys(env, directory, generation, NULL);
+}
+
+const struct table *sstable_table_with_keys(struct env *env, const char *directory,
+                                            uint64_t generation, const char *const *key_names)
+{
+    struct key_names names = {.next = key_names};
     struct arena arena;
     arena_init(&arena, KIB);
     struct header header;
@@ -120,12 +138,10 @@ const struct table *sstable_table_of_files(struct env *env, const char *director
     struct uuid id = {{1}};
     struct table_builder *builder =
         table_builder_create(slice_of_text("ks"), slice_of_text("t"), id);
-    add_key(builder, header.key_type);
-    for (size_t i = 0; i < header.clustering_count; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "c%u", (unsigned)(i & 0xffff));
-        add_column(builder, name, header.clustering_types[i], COLUMN_CLUSTERING);
-    }
+    add_key(builder, header.key_type, &names);
+    for (size_t i = 0; i < header.clustering_count; i++)
+        add_column(builder, name_of_key(&names, 'c', i), header.clustering_types[i],
+                   COLUMN_CLUSTERING);
     bool is_counter = false;
     for (int kind = 0; kind < ROWS_KIND_COUNT; kind++) {
         for (size_t i = 0; i < header.columns[kind].count; i++) {
@@ -161,14 +177,9 @@ void sstable_table_content(const struct table *table, const struct header *heade
 
 const char *sstable_table_golden(void)
 {
-    static char path[4096];
-    const char *shared = getenv("HELENUS_SHARED");
-    snprintf(path, sizeof path, "%s/golden", shared == NULL ? "../shared" : shared);
-    if (access(path, R_OK) == 0) return path;
-    const char *ci = getenv("CI");
-    ck_assert_msg(ci == NULL || strcmp(ci, "true") != 0, "%s is missing", path);
-    printf("skipped: no %s\n", shared == NULL ? "../shared" : shared);
-    return NULL;
+    static const char path[] = "tests/golden";
+    ck_assert_msg(access(path, R_OK) == 0, "no %s: run from the project's root", path);
+    return path;
 }
 
 void sstable_table_make_directory(char path[static 64])

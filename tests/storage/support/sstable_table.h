@@ -8,6 +8,9 @@
 // bloom filter are as in the files. Aborts the test if they cannot be read.
 const struct table *sstable_table_of_files(struct env *env, const char *directory,
                                            uint64_t generation);
+// The same with the names of its key columns, those of the partition key first.
+const struct table *sstable_table_with_keys(struct env *env, const char *directory,
+                                            uint64_t generation, const char *const *key_names);
 // The header of its Statistics.db, in the arena.
 void sstable_table_read_header(struct env *env, const char *directory, uint64_t generation,
                                struct header *header, struct arena *arena);
@@ -15,8 +18,7 @@ void sstable_table_read_header(struct env *env, const char *directory, uint64_t 
 void sstable_table_content(const struct table *table, const struct header *header,
                            uint64_t partition_count, struct sstable_content *content);
 
-// The folder of golden files: $HELENUS_SHARED/golden, by default ../shared/golden. NULL if it is
-// not there; then it has printed so, or failed the test where CI=true.
+// The folder of what Cassandra wrote: tests/golden/README.md.
 const char *sstable_table_golden(void);
 
 // A new empty directory, an absolute path; sstable_table_remove_directory() removes it with all.

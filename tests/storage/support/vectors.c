@@ -28,17 +28,11 @@ void vectors_open(struct vectors *vectors, const char *path)
     ck_assert_msg(read_all(vectors, path), "no file %s: run from the project's root", path);
 }
 
-bool vectors_open_shared(struct vectors *vectors, const char *name)
+void vectors_open_golden(struct vectors *vectors, const char *name)
 {
-    const char *folder = getenv("HELENUS_SHARED");
     char path[1024];
-    snprintf(path, sizeof path, "%s/golden/vectors/%s", folder == NULL ? "../shared" : folder,
-             name);
-    if (read_all(vectors, path)) return true;
-    const char *ci = getenv("CI");
-    ck_assert_msg(ci == NULL || strcmp(ci, "true") != 0, "no file %s", path);
-    printf("skipped: no ../shared (%s)\n", name);
-    return false;
+    snprintf(path, sizeof path, "tests/golden/vectors/%s", name);
+    vectors_open(vectors, path);
 }
 
 void vectors_close(struct vectors *vectors)

@@ -17,9 +17,8 @@ struct vectors {
 
 // A file of the project, by its path from the root. A test fails when it is not there.
 void vectors_open(struct vectors *vectors, const char *path);
-// golden/vectors/`name` of the shared folder (HELENUS_SHARED, else ../shared). False, with a line
-// on the output, when there is no such folder; with CI=true that is a failure.
-bool vectors_open_shared(struct vectors *vectors, const char *name);
+// tests/golden/vectors/`name`.
+void vectors_open_golden(struct vectors *vectors, const char *name);
 void vectors_close(struct vectors *vectors);
 // The next line that is not empty and no remark.
 bool vectors_next(struct vectors *vectors);
