@@ -1,7 +1,6 @@
 #include "cql/execution/schema_properties.h"
 
 #include "base/bytes.h"
-#include "cql/execution/speculative_retry.h"
 #include "storage/schema/options.h"
 #include "storage/uuid.h"
 #include "storage/value.h"
@@ -280,12 +279,36 @@ static bool schema_properties_caching(struct analysis *analysis, struct arena *a
     return true;
 }
 
+// Of both options, speculative_retry and additional_write_policy: Cassandra's errors name the first
+// for either.
 static bool schema_properties_retry(struct analysis *analysis, const struct cql_property *property,
                                     struct slice *retry)
 {
     *retry = property->value;
-    return speculative_retry_check(analysis->arena, analysis_text(analysis->arena, property->value),
-                                   analysis->error);
+    struct speculative_retry policy;
+    const char *text = analysis_text(analysis->arena, property->value), *both = NULL;
+    switch (speculative_retry_parse(property->value, &policy)) {
+    case SPECULATIVE_RETRY_GOOD:
+        return true;
+    case SPECULATIVE_RETRY_MALFORMED:
+        return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
+                             "Invalid value %s for option 'speculative_retry'", text);
+    case SPECULATIVE_RETRY_PERCENT:
+        return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
+                             "Invalid value %s for PERCENTILE option 'speculative_retry': must be "
+                             "between (0.0 and 100.0)",
+                             text);
+    case SPECULATIVE_RETRY_TWO_FIXED:
+        both = "FIXED";
+        break;
+    case SPECULATIVE_RETRY_TWO_PERCENT:
+        both = "PERCENTILE";
+        break;
+    }
+    return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
+                         "Invalid value %s for option 'speculative_retry': MIN()/MAX() arguments "
+                         "should be of different types, but both are of type %s",
+                         text, both);
 }
 
 static bool schema_properties_read_repair(struct analysis *analysis,

@@ -1,11 +1,10 @@
-// How long replicas take to answer reads, and so when another one is asked too
-// (org.apache.cassandra.service.reads.SpeculativeRetryPolicy): '99p', '50ms', 'ALWAYS', 'NEVER',
-// 'MIN(99p,50ms)', 'MAX(…)'.
+// How long replicas take to answer reads, and so when another one is asked too, by the table's
+// policy (org.apache.cassandra.service.reads.SpeculativeRetryPolicy).
 #ifndef RING_READ_LATENCY_H
 #define RING_READ_LATENCY_H
 
 #include "base/histogram.h"
-#include "base/slice.h"
+#include "storage/schema/speculative_retry.h"
 
 #include <stdbool.h>
 
@@ -18,8 +17,8 @@ struct read_latency {
 void read_latency_init(struct read_latency *latency);
 void read_latency_record(struct read_latency *latency, uint64_t ns);
 // How long to wait before another replica is asked: 0: not at all (ALWAYS); UINT64_MAX: it is never
-// asked. `speculative_retry` is the table's, `timeout_ns` the read's.
-uint64_t read_latency_threshold_ns(struct read_latency *latency, struct slice speculative_retry,
-                                   uint64_t timeout_ns);
+// asked. `policy` is the table's, `timeout_ns` the read's.
+uint64_t read_latency_threshold_ns(struct read_latency *latency,
+                                   const struct speculative_retry *policy, uint64_t timeout_ns);
 
 #endif

@@ -250,7 +250,7 @@ bool remote_read_start(struct coordinator *coordinator, struct coordinator_read 
                              : token_compare(read->range.start.token, read->range.end.token) > 0;
     remote->timeout_ns = remote_timeout_ns(remote);
     remote->threshold_ns = read_latency_threshold_ns(
-        &remote->pool->latency, read->table->params.speculative_retry, remote->timeout_ns);
+        &remote->pool->latency, &read->table->speculative_retry, remote->timeout_ns);
     remote_extend(remote);
     if (!remote_run(remote)) return false;
     remote_release(remote);

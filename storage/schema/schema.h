@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/slice.h"
 #include "base/status.h"
+#include "storage/schema/speculative_retry.h"
 #include "storage/schema/type.h"
 #include "storage/uuid.h"
 
@@ -76,6 +77,7 @@ struct table {
     const struct dropped_column *dropped_columns;
     size_t dropped_column_count;
     struct table_params params;
+    struct speculative_retry speculative_retry; // As `params` has it in text.
 };
 
 void table_ref(const struct table *table);

@@ -307,6 +307,8 @@ const struct table *table_builder_finish(struct table_builder *builder)
     for (int kind = 0; kind < COLUMN_KIND_COUNT; kind++)
         finish_columns(builder, (enum column_kind)kind);
     copy_params(&table->arena, &table->params);
+    // A text that is none was refused when it was set: as if it were not there.
+    (void)speculative_retry_parse(table->params.speculative_retry, &table->speculative_retry);
     struct dropped_column *dropped =
         ARENA_NEW_ARRAY(&table->arena, struct dropped_column, builder->dropped_count);
     if (builder->dropped_count > 0) {
