@@ -12,10 +12,9 @@ enum status chunk_writer_init(struct chunk_writer *writer, struct env *env, cons
     enum status status = file_writer_init(&writer->file, env, path, error);
     if (status != STATUS_OK) return status;
     writer->chunk = malloc(compression->chunk_size);
-    size_t bound = compression_bound(compression);
-    // A short last chunk may be padded up to the limit, which is below the chunk size then.
-    writer->stored = malloc(bound < compression->chunk_size ? compression->chunk_size : bound);
+    writer->stored = malloc(compression_bound(compression));
     ASSERT(writer->chunk != NULL && writer->stored != NULL);
+    compressor_press_init(&writer->press, compression->compressor, compression->level);
     buffer_init(&writer->offsets, COMPONENT_SIZE_MAX);
     buffer_init(&writer->checksums, COMPONENT_SIZE_MAX);
     return STATUS_OK;
@@ -27,8 +26,9 @@ static enum status store_chunk(struct chunk_writer *writer, struct error *error)
     bool is_compressed = writer->compression.compressor != COMPRESSOR_NONE;
     if (is_compressed) {
         buffer_put_u64(&writer->offsets, file_writer_size(&writer->file));
-        stored = slice_make(writer->stored,
-                            compression_compress(&writer->compression, chunk, writer->stored));
+        stored =
+            slice_make(writer->stored, compression_compress(&writer->compression, &writer->press,
+                                                            chunk, writer->stored));
     }
     uint32_t crc = checksum_crc32(stored);
     uint8_t crc_bytes[4];
@@ -80,6 +80,7 @@ void chunk_writer_deinit(struct chunk_writer *writer)
     file_writer_deinit(&writer->file);
     free(writer->chunk);
     free(writer->stored);
+    compressor_press_deinit(&writer->press);
     buffer_deinit(&writer->offsets);
     buffer_deinit(&writer->checksums);
     writer->chunk = NULL;

@@ -12,6 +12,7 @@
 struct chunk_writer {
     struct file_writer file;
     struct compression compression;
+    struct compressor_press press;
     uint8_t *chunk;          // chunk_size bytes, of which …
     size_t fill;             // … so many are there.
     uint8_t *stored;         // One compressed chunk.

@@ -6,32 +6,29 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "storage/schema/schema.h"
-
-enum compressor {
-    COMPRESSOR_NONE, // There is no CompressionInfo.db.
-    COMPRESSOR_LZ4,
-    COMPRESSOR_DEFLATE,
-    COMPRESSOR_NOOP,
-};
+#include "storage/sstable/compressor.h"
 
 struct compression {
     enum compressor compressor;
+    int level;                    // See compressor.h; only for writing.
     uint32_t chunk_size;          // Of uncompressed bytes.
     uint32_t max_compressed_size; // A chunk that does not get smaller than this is stored raw.
-    struct options options;       // For the compressor: written and otherwise ignored.
+    struct options options;       // For the compressor, as CompressionInfo.db has them.
 };
 
-// What a flush of the table writes: LZ4 or nothing. As Cassandra does with `flush_compression:
-// fast`, tables with another compressor are flushed with LZ4.
-void compression_of_table(const struct table *table, struct compression *compression,
-                          struct arena *arena);
+// A flush is in a hurry: as Cassandra does with `flush_compression: fast`, a table whose compressor
+// is slow (Zstd, Deflate, LZ4 "high") is flushed with LZ4, and compacted with its own.
+enum compression_purpose { COMPRESSION_FOR_FLUSH, COMPRESSION_FOR_COMPACTION };
+
+void compression_of_table(const struct table *table, enum compression_purpose purpose,
+                          struct compression *compression, struct arena *arena);
 
 // Most bytes of one stored chunk, without its checksum.
 size_t compression_bound(const struct compression *compression);
 // Compresses up to chunk_size bytes; pads as Cassandra does. Returns the stored size, which is at
-// most compression_bound().
-size_t compression_compress(const struct compression *compression, struct slice chunk,
-                            uint8_t *stored);
+// most compression_bound(). `press` is of the same compressor and level.
+size_t compression_compress(const struct compression *compression, struct compressor_press *press,
+                            struct slice chunk, uint8_t *stored);
 // The other way; `chunk` has room for exactly what the chunk has. CORRUPT.
 MUST_USE enum status compression_decompress(const struct compression *compression,
                                             struct slice stored, uint8_t *chunk, size_t size);

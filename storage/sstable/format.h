@@ -10,10 +10,9 @@
 
 enum {
     CHUNK_SIZE_DEFAULT = 16 * 1024,
-    CHUNK_SIZE_MAX =
-        4 * 1024 * 1024,          // Larger ones (and those that are no power of two) are CORRUPT.
-    CRC_CHUNK_SIZE = 64 * 1024,   // Of an uncompressed Data.db.
-    INDEX_BLOCK_SIZE = 64 * 1024, // In which Index.db is read.
+    CHUNK_SIZE_MAX = 16 * 1024 * 1024, // Of others; larger ones are UNSUPPORTED.
+    CRC_CHUNK_SIZE = 64 * 1024,        // Of an uncompressed Data.db.
+    INDEX_BLOCK_SIZE = 64 * 1024,      // In which Index.db is read.
     COLUMN_INDEX_SIZE_DEFAULT = 64 * 1024,
     ROW_SIZE_MAX = 256 * 1024 * 1024,      // A larger row or index entry is CORRUPT.
     HEAD_SIZE_MAX = 8 * 1024 * 1024,       // Key or clustering; more is CORRUPT.

@@ -238,7 +238,8 @@ enum status sstable_write(struct env *env, const struct sstable_write_options *o
         struct writer writer = {.env = env, .options = options, .error = error};
         arena_init(&writer.arena, 4 * KIB);
         header_make(&writer.header, options->table, options->content, &writer.arena);
-        compression_of_table(options->table, &writer.compression, &writer.arena);
+        compression_of_table(options->table, COMPRESSION_FOR_FLUSH, &writer.compression,
+                             &writer.arena);
         struct transaction_log log;
         status = transaction_log_begin(&log, env, options->directory, options->generation,
                                        count_components(&writer), error);
