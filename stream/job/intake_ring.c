@@ -1,11 +1,11 @@
 #include "stream/job/intake_ring.h"
 
 #include "base/assert.h"
-#include "base/checksum.h"
 #include "base/container_of.h"
 #include "base/env_marks.h"
 #include "base/limits.h"
 #include "ring/transport/transport.h"
+#include "stream/job/rendezvous.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,24 +68,6 @@ struct intake_ring {
 };
 
 static void intake_go_on(struct intake_ring *intake);
-
-uint16_t intake_ring_choose(struct uuid job, uint16_t member_count,
-                            uint16_t members[INTAKE_COPIES_MAX])
-{
-    uint16_t count = 0;
-    uint64_t chosen = 0;
-    while (count < INTAKE_COPIES_MAX && count < member_count) {
-        uint64_t best = 0;
-        for (uint16_t i = 0; i < member_count; i++) {
-            uint64_t weight = checksum_xxh3(slice_make(job.bytes, sizeof job.bytes), i);
-            if ((chosen >> i & 1) != 0 || weight < best) continue;
-            best = weight;
-            members[count] = i;
-        }
-        chosen |= UINT64_C(1) << members[count++];
-    }
-    return count;
-}
 
 static uint16_t intake_majority(const struct intake_ring *intake)
 {
@@ -637,7 +619,8 @@ struct intake_ring *intake_ring_create(struct env *env, const struct intake_ring
     intake->home = options->ring->self;
     intake->log_number = options->ring->log_number;
     uint16_t members[INTAKE_COPIES_MAX];
-    intake->count = intake_ring_choose(options->job, options->ring->member_count, members);
+    intake->count = rendezvous_choose(options->job, NULL, options->ring->member_count,
+                                      INTAKE_COPIES_MAX, members);
     for (uint16_t i = 0; i < intake->count; i++)
         intake->members[i] = (struct intake_member){
             .intake = intake,

@@ -37,8 +37,5 @@ void intake_ring_leave(struct intake_ring *intake);
 void intake_ring_destroy(struct intake_ring *intake);
 void intake_ring_abandon(struct intake_ring *intake); // After a simulated crash.
 struct source_store *intake_ring_store(struct intake_ring *intake);
-// The members that keep a job's input, by rendezvous: `members` gets as many as it returns.
-uint16_t intake_ring_choose(struct uuid job, uint16_t member_count,
-                            uint16_t members[INTAKE_COPIES_MAX]);
 
 #endif

@@ -1,10 +1,10 @@
 #include "stream/job/job_runner.h"
 
 #include "base/assert.h"
-#include "base/checksum.h"
 #include "base/container_of.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "stream/job/rendezvous.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -49,19 +49,6 @@ struct job_runner {
     void *context;
 };
 
-uint16_t job_runner_pick(struct uuid job, const bool *is_up, uint16_t member_count)
-{
-    uint16_t picked = 0;
-    uint64_t best = 0;
-    for (uint16_t i = 0; i < member_count; i++) {
-        uint64_t weight = checksum_xxh3(slice_make(job.bytes, sizeof job.bytes), i);
-        if (!is_up[i] || weight < best) continue;
-        best = weight;
-        picked = i;
-    }
-    return picked;
-}
-
 static bool job_runner_is_ours(const struct job_runner *runner, const struct job *job)
 {
     if (job->state != JOB_OPEN || job->script == NULL || job->is_halted) return false;
@@ -70,7 +57,9 @@ static bool job_runner_is_ours(const struct job_runner *runner, const struct job
     bool is_up[TOPOLOGY_MEMBERS_MAX];
     for (uint16_t i = 0; i < topology->member_count; i++)
         is_up[i] = i == runner->options.self || liveness_is_up(runner->options.liveness, i);
-    return job_runner_pick(job->id, is_up, topology->member_count) == runner->options.self;
+    uint16_t picked = 0;
+    (void)rendezvous_choose(job->id, is_up, topology->member_count, 1, &picked);
+    return picked == runner->options.self;
 }
 
 // ---- A worker ----------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 // Runs the jobs that were submitted with their scripts: for each that is open, one worker process
 // (`helenus stream worker`) in the whole ring.
 //
-// Each node works out alone who of the live members runs a job: the one with the highest hash of
-// job and member (Thaler, Ravishankar 1998), so that only the jobs of a node that died move. Two
-// that both think so are harmless: the protocol counts once whoever runs (exactly-once.md).
+// Each node works out alone who of the live members runs a job (rendezvous.h), so that only the
+// jobs of a node that died move. Two that both think so are harmless: the protocol counts once
+// whoever runs (exactly-once.md).
 //
 //     none --it is ours--> RUNS --process dies--> WAITS --after a pause--> RUNS
 //                           \--ours no more, not open--> killed    \--too often--> the job halts
@@ -24,7 +24,5 @@ void job_runner_close(struct job_runner *runner, void (*closed)(void *context), 
 void job_runner_abandon(struct job_runner *runner);
 // Something may have changed: looks soon.
 void job_runner_look(struct job_runner *runner);
-// Who of the live members runs a job.
-uint16_t job_runner_pick(struct uuid job, const bool *is_up, uint16_t member_count);
 
 #endif

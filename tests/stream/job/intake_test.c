@@ -354,23 +354,6 @@ START_TEST(a_copy_takes_no_more_than_its_limit)
 }
 END_TEST
 
-START_TEST(all_workers_choose_the_same_members)
-{
-    uint16_t members[INTAKE_COPIES_MAX];
-    int counts[5] = {0};
-    ck_assert_uint_eq(intake_ring_choose(job, 2, members), 2);
-    for (uint8_t i = 0; i < 100; i++) {
-        struct uuid id = {{i}};
-        ck_assert_uint_eq(intake_ring_choose(id, 5, members), 3);
-        ck_assert(members[0] != members[1] && members[0] != members[2] && members[1] != members[2]);
-        for (int j = 0; j < 3; j++)
-            counts[members[j]]++;
-    }
-    for (int i = 0; i < 5; i++)
-        ck_assert_int_gt(counts[i], 30);
-}
-END_TEST
-
 int main(void)
 {
     TCase *tests = tcase_create("intake");
@@ -384,7 +367,6 @@ int main(void)
     tcase_add_loop_test(tests, nothing_that_was_told_is_lost_in_a_crash_at_any_step, 0, 2);
     tcase_add_test(tests, segments_that_are_done_go_and_a_jobs_end_takes_all);
     tcase_add_test(tests, a_copy_takes_no_more_than_its_limit);
-    tcase_add_test(tests, all_workers_choose_the_same_members);
     Suite *suite = suite_create("intake");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
