@@ -38,7 +38,8 @@ struct ring_slot {
     struct model_view *views;
     size_t view_count, view_capacity;
     bool is_busy, is_strong;
-    uint64_t begun_ns, calm_since_ns;
+    bool did_ddl; // Just now: who did asks for it at once, through any node.
+    uint64_t begun_ns;
     uint64_t event; // Of the register's history.
 };
 
@@ -69,6 +70,8 @@ struct ring_workload {
     struct ring_slot slots[SLOTS_MAX];
     uint64_t submitted, last_stamp;
     bool much_ddl, much_paxos;
+    bool leaves_one; // Of the last operations a node hears nothing but by hints.
+    bool has_left_one;
     uint64_t think_ns; // The longest pause between two operations of a slot.
     struct change *changes;
     size_t change_capacity;
@@ -380,14 +383,20 @@ static enum workload_table pick_table(struct ring_workload *workload, enum workl
     }
     if (is_conditional(kind)) return WORKLOAD_REGISTERS;
     if (is_read(kind) && chance(workload, 0.4)) return WORKLOAD_COUNTERS;
-    return chance(workload, 0.85) ? WORKLOAD_VALUES : WORKLOAD_TRUNCATED;
+    return chance(workload, workload->has_left_one ? 0.4 : 0.85) ? WORKLOAD_VALUES
+                                                                 : WORKLOAD_TRUNCATED;
 }
 
 static enum consistency pick_consistency(struct ring_workload *workload, enum workload_kind kind)
 {
     if (kind == WORKLOAD_READ_SERIAL) return CONSISTENCY_SERIAL;
-    if (is_conditional(kind)) return CONSISTENCY_QUORUM;
     uint64_t dice = below(workload, 100);
+    // The commit's: what was accepted holds, wherever its commit has come to.
+    if (is_conditional(kind))
+        return dice < 45   ? CONSISTENCY_QUORUM
+               : dice < 85 ? CONSISTENCY_ONE
+               : dice < 95 ? CONSISTENCY_ANY
+                           : CONSISTENCY_ALL;
     if (dice < 65) return CONSISTENCY_QUORUM;
     if (dice >= 95) return CONSISTENCY_ALL;
     return dice < 75 && kind == WORKLOAD_INSERT ? CONSISTENCY_ANY : CONSISTENCY_ONE;
@@ -422,10 +431,12 @@ static bool may_use_truncated(struct ring_workload *workload, enum workload_kind
 }
 
 // False: not now, because of what is under way.
-static bool make_operation(struct ring_workload *workload, struct workload_operation *operation)
+static bool make_operation(struct ring_workload *workload, struct workload_operation *operation,
+                           bool did_ddl)
 {
     operation->kind = workload->truncation.wanted && chance(workload, 0.2) ? WORKLOAD_TRUNCATE
                                                                            : pick_kind(workload);
+    if (did_ddl && chance(workload, 0.7)) operation->kind = WORKLOAD_READ_SCHEMA;
     operation->table = pick_table(workload, operation->kind);
     operation->partition = (size_t)below(workload, MODEL_PARTITIONS);
     operation->consistency = pick_consistency(workload, operation->kind);
@@ -584,9 +595,10 @@ static void operation_is_done(struct workload_operation *operation, enum workloa
         end_check(slot, outcome);
         return;
     }
-    schedule_slot(slot, chance(workload, 0.4) && outcome == WORKLOAD_DONE
-                            ? 0
-                            : below(workload, workload->think_ns));
+    slot->did_ddl = outcome == WORKLOAD_DONE && operation->table == WORKLOAD_SCHEMA &&
+                    operation->kind != WORKLOAD_READ_SCHEMA;
+    bool goes_on = outcome == WORKLOAD_DONE && (slot->did_ddl || chance(workload, 0.4));
+    schedule_slot(slot, goes_on ? 0 : below(workload, workload->think_ns));
 }
 
 static void submit(struct ring_slot *slot)
@@ -618,9 +630,21 @@ static void begin_healing(struct ring_workload *workload)
 {
     if (workload->phase != PHASE_RUN || workload->busy_count > 0) return;
     workload->phase = PHASE_HEALING;
-    if (chance(workload, 0.6)) workload->truncation.wanted = workload->truncation.closed = true;
+    if (workload->has_left_one || chance(workload, 0.6))
+        workload->truncation.wanted = workload->truncation.closed = true;
     sim_world_note(workload->sim, "the end: all heals, and everything is read");
     workload->world->heal(workload->context);
+}
+
+// Hints for it are all that is left of some writes when the table that rested is truncated.
+static void leave_one(struct ring_workload *workload)
+{
+    uint64_t operations = workload->options.operations;
+    if (!workload->leaves_one || workload->has_left_one ||
+        workload->submitted < operations - operations / 8)
+        return;
+    workload->has_left_one = true;
+    workload->world->leave_one(workload->context);
 }
 
 static void run_slot(struct sim_call *call)
@@ -638,9 +662,12 @@ static void run_slot(struct sim_call *call)
         begin_healing(workload);
         return;
     }
+    leave_one(workload);
     *operation = (struct workload_operation){.found = operation->found,
                                              .found_capacity = operation->found_capacity};
-    if (!make_operation(workload, operation)) {
+    bool did_ddl = slot->did_ddl;
+    slot->did_ddl = false;
+    if (!make_operation(workload, operation, did_ddl)) {
         schedule_slot(slot, below(workload, NS_PER_MS));
         return;
     }
@@ -874,6 +901,7 @@ struct ring_workload *ring_workload_create(struct sim_world *sim,
     workload->slot_count = 2 + below(workload, SLOTS_MAX - 1);
     workload->much_ddl = chance(workload, 0.15);
     workload->much_paxos = chance(workload, 0.15) || options->only_paxos;
+    workload->leaves_one = chance(workload, 0.5) && !options->only_paxos && options->node_count > 1;
     workload->think_ns = NS_PER_MS << below(workload, 9);
     for (size_t i = 0; i < SLOTS_MAX; i++)
         workload->slots[i].workload = workload;

@@ -19,6 +19,8 @@
 #define NS_PER_S  UINT64_C(1000000000)
 // Cuts, pauses and so on last less (ring_workload.c waits for longer).
 #define FAULT_MAX_NS (4 * NS_PER_S)
+// A member that hears late is far from being suspected (ring/liveness/liveness.h).
+#define DRAG_MAX_NS (80 * NS_PER_MS)
 // When hints for a node are all that is left of the writes before (ring_workload.c).
 #define LATE_MIN_NS (14 * NS_PER_S)
 // So long may nodes take to start, after everything healed.
@@ -51,7 +53,7 @@ struct trouble {
 
 // How often what happens in a storm, drawn once for a seed.
 struct style {
-    bool storms, has_slow_disks, restarts_fast, only_paxos;
+    bool storms, has_slow_disks, restarts_fast, only_paxos, drags;
     uint64_t life_steps; // 0: lives do not end by themselves.
     uint64_t gap_ns;     // Between two troubles at most.
     double cuts, slowness, pauses, disks, messages, clocks, power;
@@ -74,6 +76,7 @@ struct ring_world {
     bool clocks_are_right;
     uint64_t heals;
     struct ring_world_node *late_node; // It starts when all others have run for a while.
+    struct ring_world_node *dragged;   // In calm weather: what others tell it comes late.
     uint64_t last_wrong_ns, disk_faults, full_disks, crippling_faults;
     struct sim_call weather_call, trouble_call, healed_call;
     uint64_t healing_since_ns;
@@ -153,7 +156,8 @@ static void end_life(struct ring_world_node *node)
     sim_process_destroy(node->env);
     node->env = NULL;
     note_wrong(world);
-    if (!world->is_over) start_later(node, restart_delay(node));
+    if (!world->is_over && (world->late_node != node || world->is_healing))
+        start_later(node, restart_delay(node));
 }
 
 static void died(void *context, struct env *env)
@@ -436,6 +440,30 @@ static void trouble_comes(struct sim_call *call)
                    trouble_comes);
 }
 
+// ---- Calm weather ------------------------------------------------------------------------------
+
+static void end_drag(struct ring_world *world)
+{
+    struct ring_world_node *late = world->dragged;
+    for (size_t i = 0; late != NULL && i < world->count; i++)
+        if (&world->nodes[i] != late) sim_network_heal(world->nodes[i].machine, late->machine);
+    world->dragged = NULL;
+}
+
+// One member hears of everything a little later than the others do. It is well all the same: who
+// changes the schema waits for it, too.
+static void begin_drag(struct ring_world *world)
+{
+    end_drag(world);
+    if (!world->style.drags || world->troubles != NULL) return;
+    world->dragged = &world->nodes[below(world, world->count)];
+    uint64_t delay_ns = below(world, DRAG_MAX_NS);
+    for (size_t i = 0; i < world->count; i++)
+        if (&world->nodes[i] != world->dragged)
+            sim_network_slow(world->nodes[i].machine, world->dragged->machine, delay_ns,
+                             DRAG_MAX_NS / 4, 0);
+}
+
 // ---- Weather -----------------------------------------------------------------------------------
 
 static void set_chances(struct ring_world *world, bool storm)
@@ -478,6 +506,10 @@ static void weather_changes(struct sim_call *call)
     sim_world_note(world->sim, world->in_storm ? "storm" : "calm");
     if (!world->in_storm) restart_crippled(world);
     if (world->in_storm)
+        end_drag(world);
+    else
+        begin_drag(world);
+    if (world->in_storm)
         sim_world_call(world->sim, &world->trouble_call, 1 + below(world, world->style.gap_ns),
                        trouble_comes);
     uint64_t longest_ns = ring_workload_is_running(world->workload) ? 10 * NS_PER_S : NS_PER_S;
@@ -501,6 +533,7 @@ static void choose_style(struct ring_world *world, bool only_paxos)
     style->has_slow_disks = chance(world, 0.15);
     style->restarts_fast = chance(world, 0.2);
     style->power = chance(world, 0.6) ? (double)below(world, 1000) / 1000 : 0;
+    style->drags = world->count > 2 && chance(world, 0.5);
     if (!only_paxos) return;
     // Promises are given, power is lost, and messages of before come late.
     *style = (struct style){.storms = true,
@@ -549,6 +582,16 @@ static struct ring_world_node *find_absent(struct ring_world *world)
     return &world->nodes[first];
 }
 
+static void leave_one(void *context)
+{
+    struct ring_world *world = context;
+    if (!world->clocks_are_right) return;
+    struct ring_world_node *node = find_absent(world);
+    world->late_node = node;
+    sim_world_cancel(world->sim, &node->start_call);
+    if (node->env != NULL) sim_process_crash(node->env);
+}
+
 static void heal(void *context)
 {
     struct ring_world *world = context;
@@ -556,10 +599,12 @@ static void heal(void *context)
     world->is_healing = true;
     world->in_storm = false;
     // Hints for this one are on their way when the table that rested is truncated.
-    world->late_node = NULL;
-    if (world->count > 1 && ring_workload_wants_truncation(world->workload) &&
-        world->clocks_are_right)
+    if (world->count == 1 || !ring_workload_wants_truncation(world->workload) ||
+        !world->clocks_are_right)
+        world->late_node = NULL;
+    else if (world->late_node == NULL)
         world->late_node = find_absent(world);
+    end_drag(world);
     sim_world_cancel(world->sim, &world->weather_call);
     sim_world_cancel(world->sim, &world->trouble_call);
     while (world->troubles != NULL) {
@@ -724,7 +769,7 @@ struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint6
     make_nodes(world);
     make_clients(world);
     static const struct ring_workload_world functions = {
-        .calm_since_ns = calm_since, .flush = flush_node, .heal = heal};
+        .calm_since_ns = calm_since, .flush = flush_node, .leave_one = leave_one, .heal = heal};
     const struct ring_workload_options options = {.seed = random_u64(&world->random),
                                                   .operations = operations,
                                                   .node_count = world->count,

@@ -66,9 +66,10 @@ MUTANTS = [
     Mutant("stale_shard_in_the_cache", "storage", "storage/engine/engine_counter.c",
            "    for (size_t i = 0; i < count; i++)\n        counter_cache_put(",
            "    for (size_t i = 0; i < count; i++)\n        if (!planned[i].found) counter_cache_put("),
+    # The sync stays: the names of the store's directories become durable by it.
     Mutant("counter_id_kept_after_a_crash", "storage", "storage/engine/counter_id.c",
            "if (has_last && has_mark && uuid_equals(last.id, mark.id) &&\n        mark.log_position == log_position) {",
-           "if (has_last && (mark = last, true)) {"),
+           "if (has_last && (mark = last, env_sync_dir(env, directory, error) == STATUS_OK)) {"),
     # -- CQL ----------------------------------------------------------------------------------------
     Mutant("page_begins_after_the_next_partition", "node", "cql/execution/execution_select_rows.c",
            "progress->inclusive = inclusive;", "progress->inclusive = true;"),
@@ -201,6 +202,12 @@ MUTANTS = [
            "if (member_count > 64) truncate_send(truncate, member_count, time_us);"),
     Mutant("batch_not_stored_first", "ring", "ring/coordinator/coordinator_batch.c",
            "if (!is_here) {\n        logged_store(batch);", "if (!is_here) {\n        logged_write(batch);"),
+    Mutant("batch_stored_before_sync", "ring", "ring/coordinator/batch_log.c",
+           "replica_write_answer_synced(batch_log->coordinator, message->origin, position);",
+           "messaging_answer(handler->messaging, message->origin, STATUS_OK, slice_make(\"\", 0));"),
+    Mutant("batch_carried_out_before_sync", "ring", "ring/coordinator/batch_log_replay.c",
+           "else if (status == STATUS_OK)\n        replay_sync(batch_log);",
+           "else if (status == STATUS_OK)\n        replay_write(batch_log);"),
     Mutant("batch_removed_though_not_written", "ring", "ring/coordinator/coordinator_batch.c",
            "if (told.outcome == COORDINATOR_OK) {\n        logged_remove(batch);",
            "if (true) {\n        logged_remove(batch);"),
@@ -215,7 +222,7 @@ MUTANTS = [
            "if (plan->replicas.count == 1) {", "if (true) {"),
     Mutant("leader_keeps_its_id_after_a_crash", "ring", "storage/engine/counter_id.c",
            "if (has_last && has_mark && uuid_equals(last.id, mark.id) &&\n        mark.log_position == log_position) {",
-           "if (has_last && (mark = last, true)) {"),
+           "if (has_last && (mark = last, env_sync_dir(env, directory, error) == STATUS_OK)) {"),
     Mutant("shards_merge_by_count", "ring", "storage/counter_context.c",
            "if (a->clock != b->clock) return a->clock > b->clock ? *a : *b;",
            "if (a->count != b->count) return a->count < b->count ? *a : *b;"),
@@ -237,12 +244,22 @@ MUTANTS = [
     Mutant("merge_leaves_a_replica_out", "ring", "ring/coordinator/remote_piece.c",
            "read_repair_merge(&repair, sources, count, &merged, &piece->reach);",
            "read_repair_merge(&repair, sources, 1, &merged, &piece->reach);"),
+    Mutant("now_not_sent", "ring", "ring/coordinator/replica_read.c",
+           "                      read->request.now_s);",
+           "                      (int32_t)(env_wall_us(env) / 1000000));"),
+    Mutant("short_scan_is_taken_for_whole", "ring", "ring/coordinator/read_decoder.c",
+           "return tag == READ_TAG_END ? STATUS_END : STATUS_WOULD_BLOCK;", "return STATUS_END;"),
     Mutant("partition_deletion_not_repaired", "ring", "ring/coordinator/read_repair.c",
            "if (!deletion_equals(merged->deletion, own)) difference->mutation.deletion = merged->deletion;", ""),
     # -- A ring: Paxos of a partition ---------------------------------------------------------------
     Mutant("paxos_promise_not_synced", "paxos", "ring/paxos/paxos_acceptor.c",
            "engine_wait_durable(engine, &acceptance->waiter, acceptance->position, acceptor_synced);",
            "if (acceptance->verb != VERB_PAXOS_PREPARE)\n"
+           "            engine_wait_durable(engine, &acceptance->waiter, acceptance->position, acceptor_synced);\n"
+           "        else\n            acceptor_end_later(acceptance, STATUS_OK);"),
+    Mutant("paxos_accept_not_synced", "paxos", "ring/paxos/paxos_acceptor.c",
+           "engine_wait_durable(engine, &acceptance->waiter, acceptance->position, acceptor_synced);",
+           "if (acceptance->verb != VERB_PAXOS_PROPOSE)\n"
            "            engine_wait_durable(engine, &acceptance->waiter, acceptance->position, acceptor_synced);\n"
            "        else\n            acceptor_end_later(acceptance, STATUS_OK);"),
     Mutant("paxos_accepts_below_its_promise", "ring", "ring/paxos/paxos_acceptor.c",
