@@ -42,8 +42,6 @@ enum verb {
     VERB_PAXOS_PREPARE, // Conditional statements.
     VERB_PAXOS_PROPOSE,
     VERB_PAXOS_COMMIT,
-    VERB_STREAM, // Stream jobs among nodes.
-    VERB_STREAM_INTAKE,
     VERB_ADMIN, // helenus status and its like, the ring's tests.
     VERB_COUNT
 };
