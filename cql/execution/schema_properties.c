@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "storage/schema/options.h"
+#include "storage/sstable/compression_options.h"
 #include "storage/uuid.h"
 #include "storage/value.h"
 
@@ -208,38 +209,12 @@ static bool schema_properties_compression(struct analysis *analysis, struct aren
                                           const struct cql_property *property,
                                           struct options *compression)
 {
-    static const char package[] = "org.apache.cassandra.io.compress";
-    static const char *const classes[] = {"LZ4Compressor",  "SnappyCompressor", "DeflateCompressor",
-                                          "ZstdCompressor", "NoopCompressor",   NULL};
-    struct options made = schema_properties_map(arena, property, 2);
-    struct slice class_name = options_find(&made, "class");
-    bool is_off = schema_properties_is(options_find(&made, "enabled"), "false") || made.count == 0;
-    if (is_off) {
-        made.count = 0;
-        schema_properties_add(&made, "enabled", slice_of_text("false"));
-        *compression = made;
-        return true;
-    }
-    if (slice_is_null(class_name))
-        return schema_properties_config(analysis->error,
-                                        "Missing sub-option 'class' for the 'compression' option.");
-    class_name = schema_properties_class(arena, package, class_name);
-    if (schema_properties_known_class(class_name, package, classes) == NULL)
-        return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
-                             "Could not create Compression for type %.*s", SLICE_TEXT(class_name));
-    schema_properties_replace(&made, "class", class_name);
-    struct slice length = options_find(&made, "chunk_length_in_kb");
-    if (slice_is_null(length)) {
-        schema_properties_add(&made, "chunk_length_in_kb", slice_of_text("16"));
-    } else {
-        int number = atoi(analysis_text(analysis->arena, length));
-        if (number <= 0 || (number & (number - 1)) != 0)
-            return schema_properties_config(analysis->error,
-                                            "chunk_length_in_kb must be a power of 2");
-    }
-    schema_properties_sort(&made);
-    *compression = made;
-    return true;
+    struct options given = schema_properties_map(analysis->arena, property, 0);
+    struct error error;
+    enum status status = compression_options_check(&given, arena, compression, &error);
+    if (status == STATUS_OK) return true;
+    enum cql_error_code code = status == STATUS_INVALID ? CQL_ERROR_CONFIG : CQL_ERROR_SERVER;
+    return cql_error_set(analysis->error, code, "%s", error.text);
 }
 
 static bool schema_properties_caching(struct analysis *analysis, struct arena *arena,
