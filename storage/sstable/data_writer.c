@@ -115,8 +115,9 @@ static enum status put_static_row(struct data_writer *writer, const struct row *
     return put_unfiltered(writer, 0, error);
 }
 
-static enum status begin_partition(struct data_writer *writer,
-                                   const struct partition_iterator *partition, struct error *error)
+enum status data_writer_begin_partition(struct data_writer *writer,
+                                        const struct partition_iterator *partition,
+                                        struct error *error)
 {
     struct slice key = partition->key.bytes;
     struct partition_key last = {writer->last_token, buffer_slice(&writer->last_key)};
@@ -128,6 +129,7 @@ static enum status begin_partition(struct data_writer *writer,
     buffer_clear(&writer->last_key);
     buffer_put(&writer->last_key, key.data, key.size);
 
+    writer->deletion = partition->deletion;
     writer->start = writer->chunks.position;
     writer->cell_count = 0;
     writer->previous_start = 0;
@@ -202,8 +204,8 @@ static void add_place(struct data_writer *writer)
     statistics_add_place(&writer->statistics, &bound);
 }
 
-static enum status append_unfiltered(struct data_writer *writer,
-                                     const struct unfiltered *unfiltered, struct error *error)
+enum status data_writer_put(struct data_writer *writer, const struct unfiltered *unfiltered,
+                            struct error *error)
 {
     buffer_clear(&writer->head);
     buffer_clear(&writer->body);
@@ -229,19 +231,18 @@ static enum status append_unfiltered(struct data_writer *writer,
     return STATUS_OK;
 }
 
-static enum status end_partition(struct data_writer *writer,
-                                 const struct partition_iterator *partition, struct error *error)
+enum status data_writer_end_partition(struct data_writer *writer, struct error *error)
 {
     static const uint8_t end = UNFILTERED_END_OF_PARTITION;
+    const struct partition_key key = {writer->last_token, buffer_slice(&writer->last_key)};
     if (writer->previous_start > 0) add_place(writer);
     enum status status = chunk_writer_put(&writer->chunks, slice_make(&end, 1), error);
     if (status != STATUS_OK) return status;
     if (writer->has_block) end_block(writer); // Its width has the end byte in it.
-    status = index_writer_end_partition(&writer->index, &partition->key, writer->start,
-                                        writer->header_size, partition->deletion, error);
+    status = index_writer_end_partition(&writer->index, &key, writer->start, writer->header_size,
+                                        writer->deletion, error);
     if (status != STATUS_OK) return status;
-    statistics_add_partition(&writer->statistics, partition->key.bytes, offset_of(writer),
-                             writer->cell_count);
+    statistics_add_partition(&writer->statistics, key.bytes, offset_of(writer), writer->cell_count);
     writer->partition_count++;
     return STATUS_OK;
 }
@@ -256,14 +257,14 @@ enum status data_writer_put_partition(struct data_writer *writer,
         return STATUS_OK;
     if (status != STATUS_OK && status != STATUS_END)
         return error_set(error, status, "the source of the SSTable cannot be read");
-    enum status begun = begin_partition(writer, partition, error);
+    enum status begun = data_writer_begin_partition(writer, partition, error);
     if (begun != STATUS_OK) return begun;
     while (status == STATUS_OK) {
-        status = append_unfiltered(writer, &unfiltered, error);
+        status = data_writer_put(writer, &unfiltered, error);
         if (status != STATUS_OK) return status;
         status = partition_iterator_next(partition, &unfiltered);
     }
     if (status != STATUS_END)
         return error_set(error, status, "the source of the SSTable cannot be read");
-    return end_partition(writer, partition, error);
+    return data_writer_end_partition(writer, error);
 }

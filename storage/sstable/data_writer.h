@@ -23,9 +23,10 @@ struct data_writer {
     size_t column_index_size;
     struct buffer head, body; // Scratches: flags and clustering, and what follows.
     uint64_t partition_count;
-    struct buffer last_key; // Of the partition before: order is checked.
+    struct buffer last_key; // Of the present or last partition: order is checked.
     struct token last_token, first_token;
     // The present partition.
+    struct deletion deletion;
     uint64_t start, header_size, cell_count, previous_start;
     uint64_t block_start; // From `start`. A block is open if it has a first place.
     bool has_block;
@@ -44,6 +45,14 @@ MUST_USE enum status data_writer_init(struct data_writer *writer, struct env *en
                                       uint64_t partition_count, size_t column_index_size,
                                       struct error *error);
 void data_writer_deinit(struct data_writer *writer);
+// One partition in three parts. Begins it: key, deletion and static row are looked at now. The
+// caller knows that it is not empty.
+MUST_USE enum status data_writer_begin_partition(struct data_writer *writer,
+                                                 const struct partition_iterator *partition,
+                                                 struct error *error);
+MUST_USE enum status data_writer_put(struct data_writer *writer,
+                                     const struct unfiltered *unfiltered, struct error *error);
+MUST_USE enum status data_writer_end_partition(struct data_writer *writer, struct error *error);
 // The whole partition; nothing if it is empty. The iterator is the caller's to close.
 MUST_USE enum status data_writer_put_partition(struct data_writer *writer,
                                                struct partition_iterator *partition,

@@ -1,26 +1,17 @@
-// The files of a table's directory as a whole: recovery after a crash, removal; see sstable.h.
-#include "base/assert.h"
-#include "base/buffer.h"
-#include "storage/sstable/transaction_log.h"
+#include "storage/sstable/directory.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-// Names of a directory, each with a NUL, one behind the other.
-struct names {
-    struct buffer text;
-};
 
 enum { NAMES_SIZE_MAX = 256 * 1024 * 1024 };
 
 static void add_name(void *context, const char *name, bool is_dir)
 {
-    struct names *names = context;
+    struct directory_names *names = context;
     if (!is_dir) buffer_put(&names->text, name, strlen(name) + 1);
 }
 
-static enum status list_names(struct env *env, const char *directory, struct names *names,
-                              struct error *error)
+enum status directory_names_list(struct directory_names *names, struct env *env,
+                                 const char *directory, struct error *error)
 {
     buffer_init(&names->text, NAMES_SIZE_MAX);
     enum status status = env_list_dir(env, directory, add_name, names, error);
@@ -30,19 +21,58 @@ static enum status list_names(struct env *env, const char *directory, struct nam
     return status;
 }
 
-static const char *first_name(const struct names *names)
+void directory_names_deinit(struct directory_names *names)
 {
-    return names->text.size == 0 ? NULL : (const char *)names->text.data;
+    buffer_deinit(&names->text);
 }
 
-static const char *next_name(const struct names *names, const char *name)
+const char *directory_names_next(const struct directory_names *names, const char *name)
 {
+    const char *text = (const char *)names->text.data;
+    if (names->text.size == 0) return NULL;
+    if (name == NULL) return text;
     name += strlen(name) + 1;
-    return name == (const char *)names->text.data + names->text.size ? NULL : name;
+    return name == text + names->text.size ? NULL : name;
 }
 
-static enum status remove_name(struct env *env, const char *directory, const char *name,
-                               struct error *error)
+static bool begins_with(const char *name, struct slice prefix)
+{
+    return strlen(name) >= prefix.size && memcmp(name, prefix.data, prefix.size) == 0;
+}
+
+// When the file was changed last; 0 if it has gone meanwhile.
+static enum status get_time_ms(struct env *env, const char *directory, const char *name,
+                               int64_t *time_ms, struct error *error)
+{
+    char path[SSTABLE_PATH_SIZE];
+    int64_t time_us;
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    enum status status = env_path_time(env, path, &time_us, error);
+    *time_ms = status == STATUS_OK ? time_us / 1000 : 0;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status directory_look_up(const struct directory_names *names, struct env *env,
+                              const char *directory, struct slice prefix,
+                              struct directory_files *files, struct error *error)
+{
+    struct directory_files found = {0};
+    for (const char *name = NULL; (name = directory_names_next(names, name)) != NULL;) {
+        if (!begins_with(name, prefix)) continue;
+        int64_t time_ms;
+        enum status status = get_time_ms(env, directory, name, &time_ms, error);
+        if (status != STATUS_OK) return status;
+        // Java tells no time before 1970, and 0 of what is not there.
+        if (time_ms <= 0) continue;
+        found.count++;
+        if (time_ms > found.newest_ms) found.newest_ms = time_ms;
+    }
+    *files = found;
+    return STATUS_OK;
+}
+
+enum status directory_remove_name(struct env *env, const char *directory, const char *name,
+                                  struct error *error)
 {
     char path[SSTABLE_PATH_SIZE];
     snprintf(path, sizeof path, "%s/%s", directory, name);
@@ -50,156 +80,60 @@ static enum status remove_name(struct env *env, const char *directory, const cha
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-struct recovery {
-    struct env *env;
-    const char *directory;
-    struct names names;
-    enum status status; // The first failure.
-    struct error *error;
-};
-
-static void note(struct recovery *recovery, enum status status)
+// The newest file of the prefix, or NULL.
+static enum status find_newest(const struct directory_names *names, struct env *env,
+                               const char *directory, struct slice prefix, const char **newest,
+                               struct error *error)
 {
-    if (recovery->status == STATUS_OK) recovery->status = status;
-}
-
-static void remove_prefixed(void *context, struct slice prefix)
-{
-    struct recovery *recovery = context;
-    for (const char *name = first_name(&recovery->names); name != NULL;
-         name = next_name(&recovery->names, name)) {
-        if (strlen(name) >= prefix.size && memcmp(name, prefix.data, prefix.size) == 0)
-            note(recovery, remove_name(recovery->env, recovery->directory, name, recovery->error));
-    }
-}
-
-// The files first, durably; then the logs that say so.
-static void replay_logs(struct recovery *recovery)
-{
-    bool has_log = false;
-    for (const char *name = first_name(&recovery->names); name != NULL;
-         name = next_name(&recovery->names, name)) {
-        if (!transaction_log_is_name(name)) continue;
-        has_log = true;
-        char path[SSTABLE_PATH_SIZE];
-        snprintf(path, sizeof path, "%s/%s", recovery->directory, name);
-        note(recovery, transaction_log_replay(recovery->env, path, remove_prefixed, recovery,
-                                              recovery->error));
-    }
-    if (!has_log || recovery->status != STATUS_OK) return;
-    note(recovery, env_sync_dir(recovery->env, recovery->directory, recovery->error));
-    for (const char *name = first_name(&recovery->names);
-         name != NULL && recovery->status == STATUS_OK; name = next_name(&recovery->names, name)) {
-        if (transaction_log_is_name(name))
-            note(recovery, remove_name(recovery->env, recovery->directory, name, recovery->error));
-    }
-}
-
-static void remove_temporary(struct recovery *recovery)
-{
-    for (const char *name = first_name(&recovery->names); name != NULL;
-         name = next_name(&recovery->names, name)) {
-        size_t size = strlen(name);
-        if (size > 4 && strcmp(name + size - 4, ".tmp") == 0)
-            note(recovery, remove_name(recovery->env, recovery->directory, name, recovery->error));
-    }
-}
-
-static int compare_generations(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-    return (a > b) - (a < b);
-}
-
-// Generations with a Data.db that is not empty.
-static void list_complete(struct recovery *recovery, struct sstable_listing *listing)
-{
-    for (const char *name = first_name(&recovery->names); name != NULL;
-         name = next_name(&recovery->names, name)) {
-        uint64_t generation, size = 0;
-        enum sstable_component component;
-        if (!sstable_parse_name(name, &generation, &component) || component != SSTABLE_DATA)
-            continue;
-        char path[SSTABLE_PATH_SIZE];
-        sstable_path(path, recovery->directory, generation, SSTABLE_DATA);
-        struct env_file *file;
-        enum status status =
-            env_file_open(recovery->env, path, ENV_OPEN_READ, &file, recovery->error);
-        if (status == STATUS_OK) {
-            status = env_file_size(file, &size, recovery->error);
-            env_file_close(file);
-        }
-        note(recovery, status);
-        if (status != STATUS_OK || size == 0) continue;
-        listing->generations =
-            realloc(listing->generations, (listing->count + 1) * sizeof *listing->generations);
-        ASSERT(listing->generations != NULL);
-        listing->generations[listing->count++] = generation;
-    }
-    if (listing->count > 0)
-        qsort(listing->generations, listing->count, sizeof *listing->generations,
-              compare_generations);
-}
-
-// Components without their Data.db are what a removal left.
-static void remove_incomplete(struct recovery *recovery, const struct sstable_listing *listing)
-{
-    for (const char *name = first_name(&recovery->names); name != NULL;
-         name = next_name(&recovery->names, name)) {
-        uint64_t generation;
-        enum sstable_component component;
-        if (!sstable_parse_name(name, &generation, &component)) continue;
-        if (listing->count > 0 &&
-            bsearch(&generation, listing->generations, listing->count, sizeof *listing->generations,
-                    compare_generations) != NULL)
-            continue;
-        note(recovery, remove_name(recovery->env, recovery->directory, name, recovery->error));
-    }
-}
-
-static enum status relist(struct recovery *recovery)
-{
-    buffer_deinit(&recovery->names.text);
-    return list_names(recovery->env, recovery->directory, &recovery->names, recovery->error);
-}
-
-enum status sstable_recover_directory(struct env *env, const char *directory,
-                                      struct sstable_listing *listing, struct error *error)
-{
-    struct recovery recovery = {.env = env, .directory = directory, .error = error};
-    enum status status = list_names(env, directory, &recovery.names, error);
-    if (status != STATUS_OK) return status;
-    replay_logs(&recovery);
-    if (recovery.status == STATUS_OK) remove_temporary(&recovery);
-    if (recovery.status == STATUS_OK) {
-        status = relist(&recovery);
+    int64_t newest_ms = 0;
+    *newest = NULL;
+    for (const char *name = NULL; (name = directory_names_next(names, name)) != NULL;) {
+        if (!begins_with(name, prefix)) continue;
+        int64_t time_ms;
+        enum status status = get_time_ms(env, directory, name, &time_ms, error);
         if (status != STATUS_OK) return status;
+        if (*newest != NULL && time_ms < newest_ms) continue;
+        *newest = name;
+        newest_ms = time_ms;
     }
-    struct sstable_listing found = {NULL, 0};
-    if (recovery.status == STATUS_OK) list_complete(&recovery, &found);
-    if (recovery.status == STATUS_OK) remove_incomplete(&recovery, &found);
-    buffer_deinit(&recovery.names.text);
-    if (recovery.status != STATUS_OK) {
-        free(found.generations);
-        return recovery.status;
-    }
-    *listing = found;
     return STATUS_OK;
 }
 
-enum status sstable_remove(struct env *env, const char *directory, uint64_t generation,
-                           struct error *error)
+static enum status remove_all_but_newest(const struct directory_names *names, struct env *env,
+                                         const char *directory, struct slice prefix,
+                                         struct error *error)
 {
-    char path[SSTABLE_PATH_SIZE];
-    for (int i = 0; i < SSTABLE_COMPONENT_COUNT; i++) {
-        sstable_path(path, directory, generation, (enum sstable_component)i);
-        enum status status = env_remove(env, path, error);
-        if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
-        // Once Data.db is gone for good, recovery removes the rest, so that needs no sync.
-        if (i == SSTABLE_DATA) {
-            status = env_sync_dir(env, directory, error);
-            if (status != STATUS_OK) return status;
-        }
+    const char *newest;
+    enum status status = find_newest(names, env, directory, prefix, &newest, error);
+    for (const char *name = NULL;
+         status == STATUS_OK && (name = directory_names_next(names, name)) != NULL;) {
+        if (begins_with(name, prefix) && name != newest)
+            status = directory_remove_name(env, directory, name, error);
     }
-    return STATUS_OK;
+    return status;
+}
+
+static enum status remove_all(const struct directory_names *names, struct env *env,
+                              const char *directory, struct slice prefix, struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (const char *name = NULL;
+         status == STATUS_OK && (name = directory_names_next(names, name)) != NULL;) {
+        if (begins_with(name, prefix)) status = directory_remove_name(env, directory, name, error);
+    }
+    return status;
+}
+
+enum status directory_remove_files(const struct directory_names *names, struct env *env,
+                                   const char *directory, const struct slice *prefixes,
+                                   size_t prefix_count, struct error *error)
+{
+    enum status status = STATUS_OK;
+    if (prefix_count == 0) return STATUS_OK;
+    for (size_t i = 0; i < prefix_count && status == STATUS_OK; i++)
+        status = remove_all_but_newest(names, env, directory, prefixes[i], error);
+    if (status == STATUS_OK) status = env_sync_dir(env, directory, error);
+    for (size_t i = 0; i < prefix_count && status == STATUS_OK; i++)
+        status = remove_all(names, env, directory, prefixes[i], error);
+    return status == STATUS_OK ? env_sync_dir(env, directory, error) : status;
 }

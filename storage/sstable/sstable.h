@@ -72,6 +72,9 @@ struct sstable_write_options {
     const struct sstable_content *content;
     size_t column_index_size;   // 0: 65536.
     const struct uuid *host_id; // Of the node, or NULL.
+    uint16_t level;             // Of leveled compaction.
+    int64_t repaired_at;        // Milliseconds since 1970; 0: not repaired.
+    bool with_table_compressor; // Else one that is fast, as a flush wants it.
 };
 
 // What was written.

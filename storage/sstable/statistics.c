@@ -133,8 +133,8 @@ static void encode_stats(const struct statistics *statistics, struct buffer *byt
     buffer_put_u32(bytes, (uint32_t)statistics->max_ttl);
     buffer_put_f64(bytes, statistics->compression_ratio);
     drop_times_encode(&statistics->drop_times, bytes);
-    buffer_put_u32(bytes, 0); // Level.
-    buffer_put_u64(bytes, 0); // Repaired at.
+    buffer_put_u32(bytes, statistics->level);
+    buffer_put_u64(bytes, (uint64_t)statistics->repaired_at);
     put_clustering(bytes, &statistics->min_clustering.prefix);
     put_clustering(bytes, &statistics->max_clustering.prefix);
     buffer_put_u8(bytes, statistics->has_legacy_counters);

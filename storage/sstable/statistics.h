@@ -21,6 +21,8 @@ struct statistics {
     int32_t min_ttl, max_ttl;
     double compression_ratio;
     struct drop_times drop_times;
+    uint32_t level;                              // Of leveled compaction.
+    int64_t repaired_at;                         // Milliseconds; 0: not repaired.
     struct bound min_clustering, max_clustering; // Of few or no values: unbounded.
     bool has_legacy_counters;
     uint64_t total_columns, total_rows;

@@ -1,33 +1,29 @@
 #include "storage/sstable/transaction_log.h"
 
-#include "base/buffer.h"
-#include "base/checksum.h"
-#include "storage/sstable/file_reader.h"
+#include "base/assert.h"
+#include "storage/sstable/transaction_record.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LOG_SIZE_MAX = 16 * 1024 * 1024, FIELD_COUNT = 4 };
-
-// LogRecord.computeChecksum(): the time's halves are ints, the lower one first.
-static uint32_t record_checksum(struct slice type, struct slice path, uint64_t time, uint32_t count)
+static void keep_generation(struct transaction_generations *generations, uint64_t generation)
 {
-    uint8_t numbers[12];
-    bytes_put_u32(numbers, (uint32_t)time);
-    bytes_put_u32(numbers + 4, (uint32_t)(time >> 32));
-    bytes_put_u32(numbers + 8, count);
-    uint32_t crc = checksum_crc32_more(checksum_crc32(path), type);
-    return checksum_crc32_more(crc, slice_make(numbers, sizeof numbers));
+    if (generations->count == generations->capacity) {
+        generations->capacity = generations->capacity == 0 ? 8 : 2 * generations->capacity;
+        generations->items =
+            realloc(generations->items, generations->capacity * sizeof *generations->items);
+        ASSERT(generations->items != NULL);
+    }
+    generations->items[generations->count++] = generation;
 }
 
-static enum status append_record(struct transaction_log *log, const char *type, const char *path,
-                                 uint32_t count, struct error *error)
+static enum status append(struct transaction_log *log, const struct transaction_record *record,
+                          struct error *error)
 {
     struct buffer line;
     buffer_init(&line, 2 * SSTABLE_PATH_SIZE);
-    uint32_t crc = record_checksum(slice_of_text(type), slice_of_text(path), 0, count);
-    buffer_put_format(&line, "%s:[%s,0,%" PRIu32 "][%" PRIu32 "]\n", type, path, count, crc);
+    transaction_record_format(record, &line);
     enum status status = env_file_write(log->file, log->size, line.data, line.size, error);
     log->size += line.size;
     buffer_deinit(&line);
@@ -36,146 +32,255 @@ static enum status append_record(struct transaction_log *log, const char *type, 
 }
 
 enum status transaction_log_begin(struct transaction_log *log, struct env *env,
-                                  const char *directory, uint64_t generation, unsigned file_count,
+                                  const char *directory, enum transaction_kind kind,
                                   struct error *error)
 {
-    *log = (struct transaction_log){.env = env};
+    *log = (struct transaction_log){.env = env, .directory = directory};
     uint64_t node = env_random_u64(env);
     struct uuid id = uuid_make_time_us(env_wall_us(env), 0, (uint16_t)(node >> 48), node);
-    char id_text[UUID_TEXT_SIZE], prefix[SSTABLE_PATH_SIZE];
+    char id_text[UUID_TEXT_SIZE];
     uuid_format(id, id_text);
-    snprintf(prefix, sizeof prefix, "%s/nb-%" PRIu64 "-big-", directory, generation);
-    snprintf(log->path, sizeof log->path, "%s/nb_txn_flush_%s.log", directory, id_text);
-    enum status status = env_file_open(
-        env, log->path, ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_EXCLUSIVE, &log->file, error);
+    snprintf(log->path, sizeof log->path, "%s/nb_txn_%s_%s.log", directory,
+             kind == TRANSACTION_FLUSH ? "flush" : "compaction", id_text);
+    return env_file_open(env, log->path, ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_EXCLUSIVE,
+                         &log->file, error);
+}
+
+// "DIR/nb-1-big-"
+static struct slice format_prefix(const struct transaction_log *log, uint64_t generation,
+                                  char prefix[static SSTABLE_PATH_SIZE])
+{
+    snprintf(prefix, SSTABLE_PATH_SIZE, "%s/nb-%" PRIu64 "-big-", log->directory, generation);
+    return slice_of_text(prefix);
+}
+
+enum status transaction_log_add(struct transaction_log *log, uint64_t generation,
+                                unsigned file_count, struct error *error)
+{
+    char prefix[SSTABLE_PATH_SIZE];
+    struct transaction_record record = {.type = TRANSACTION_ADD,
+                                        .path = format_prefix(log, generation, prefix),
+                                        .count = file_count};
+    enum status status = append(log, &record, error);
+    if (status == STATUS_OK && log->added.count == 0)
+        status = env_sync_dir(log->env, log->directory, error);
+    if (status == STATUS_OK) keep_generation(&log->added, generation);
+    return status;
+}
+
+enum status transaction_log_remove(struct transaction_log *log, uint64_t generation,
+                                   struct error *error)
+{
+    char prefix[SSTABLE_PATH_SIZE];
+    struct transaction_record record = {.type = TRANSACTION_REMOVE,
+                                        .path = format_prefix(log, generation, prefix)};
+    struct directory_names names;
+    enum status status = directory_names_list(&names, log->env, log->directory, error);
     if (status != STATUS_OK) return status;
-    status = append_record(log, "ADD", prefix, file_count, error);
-    if (status == STATUS_OK) status = env_sync_dir(env, directory, error);
-    if (status == STATUS_OK) return STATUS_OK;
-    // It is of no use; what it names does not exist, so whether it goes does not matter.
-    (void)!transaction_log_end(log, NULL);
+    struct directory_files files;
+    status = directory_look_up(&names, log->env, log->directory, transaction_record_name(&record),
+                               &files, error);
+    directory_names_deinit(&names);
+    if (status != STATUS_OK) return status;
+    record.time_ms = (uint64_t)files.newest_ms;
+    record.count = files.count;
+    status = append(log, &record, error);
+    if (status == STATUS_OK) keep_generation(&log->removed, generation);
     return status;
 }
 
 enum status transaction_log_commit(struct transaction_log *log, struct error *error)
 {
-    return append_record(log, "COMMIT", "", 0, error);
+    const struct transaction_record record = {.type = TRANSACTION_COMMIT};
+    enum status status = append(log, &record, error);
+    log->commit_failed = status != STATUS_OK;
+    return status;
 }
 
-enum status transaction_log_end(struct transaction_log *log, struct error *error)
+void transaction_log_leave(struct transaction_log *log)
 {
-    env_file_close(log->file);
-    log->file = NULL;
-    return env_remove(log->env, log->path, error);
+    if (log->file != NULL) env_file_close(log->file);
+    free(log->added.items);
+    free(log->removed.items);
+    *log = (struct transaction_log){0};
 }
+
+enum { PREFIX_SIZE = 32 }; // "nb-<20 digits>-big-"
+
+static enum status remove_removed(struct transaction_log *log, struct error *error)
+{
+    size_t count = log->removed.count;
+    if (count == 0) return STATUS_OK;
+    struct directory_names names;
+    enum status status = directory_names_list(&names, log->env, log->directory, error);
+    if (status != STATUS_OK) return status;
+    struct slice *prefixes = malloc(count * sizeof *prefixes);
+    char(*texts)[PREFIX_SIZE] = malloc(count * sizeof *texts);
+    ASSERT(prefixes != NULL && texts != NULL);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(texts[i], PREFIX_SIZE, "nb-%" PRIu64 "-big-", log->removed.items[i]);
+        prefixes[i] = slice_of_text(texts[i]);
+    }
+    status = directory_remove_files(&names, log->env, log->directory, prefixes, count, error);
+    free(prefixes);
+    free(texts);
+    directory_names_deinit(&names);
+    return status;
+}
+
+enum status transaction_log_finish(struct transaction_log *log, struct error *error)
+{
+    ASSERT(!log->commit_failed);
+    enum status status = remove_removed(log, error);
+    // A log that says COMMIT, and whose files are gone, is true: it does no harm if it comes back.
+    if (status == STATUS_OK) status = env_remove(log->env, log->path, error);
+    transaction_log_leave(log);
+    return status;
+}
+
+static enum status remove_added(struct transaction_log *log, struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < log->added.count && status == STATUS_OK; i++)
+        status = sstable_remove(log->env, log->directory, log->added.items[i], error);
+    return status;
+}
+
+// A log that may say COMMIT goes first, for good: from then on what was added and what was to be
+// removed stand beside each other, which is the same data twice, until the former are removed.
+static enum status withdraw(struct transaction_log *log, bool *is_undecided, struct error *error)
+{
+    *is_undecided = true;
+    enum status status = env_remove(log->env, log->path, error);
+    if (status == STATUS_OK) status = env_sync_dir(log->env, log->directory, error);
+    *is_undecided = status != STATUS_OK;
+    return status == STATUS_OK ? remove_added(log, error) : status;
+}
+
+enum status transaction_log_undo(struct transaction_log *log, bool *is_undecided,
+                                 struct error *error)
+{
+    enum status status;
+    *is_undecided = false;
+    if (log->commit_failed && log->removed.count > 0) {
+        status = withdraw(log, is_undecided, error);
+    } else {
+        // Without the log nobody would know that what is left here is to go.
+        status = remove_added(log, error);
+        if (status == STATUS_OK) status = env_remove(log->env, log->path, error);
+    }
+    transaction_log_leave(log);
+    return status;
+}
+
+// ---- Recovery -----------------------------------------------------------------------------------
 
 bool transaction_log_is_name(const char *name)
 {
+    // ^((?:[a-z]+-)?.{2}_)?txn_(.*)_(.*).log$
     size_t size = strlen(name);
-    return strncmp(name, "nb_txn_", 7) == 0 && size > 4 && strcmp(name + size - 4, ".log") == 0;
+    if (size < 4 || strcmp(name + size - 4, ".log") != 0) return false;
+    const char *at = strstr(name, "txn_");
+    if (at == NULL || strchr(at + 4, '_') == NULL) return false;
+    size_t before = (size_t)(at - name);
+    if (before == 0) return true;
+    if (before < 3 || name[before - 1] != '_') return false;
+    if (before == 3) return true;
+    // Letters and '-' before the two.
+    size_t letters = 0;
+    while (name[letters] >= 'a' && name[letters] <= 'z')
+        letters++;
+    return letters > 0 && name[letters] == '-' && letters + 4 == before;
 }
 
-// ---- Reading ------------------------------------------------------------------------------------
-
-struct record {
-    struct slice type, path;
-    uint64_t time;
-    uint32_t count;
+struct recovered_log {
+    const char *path; // For errors.
+    struct slice text;
+    size_t record_count;
+    bool is_committed, ends_damaged;
 };
 
-static bool parse_number(struct slice text, uint64_t *number)
+// The end of a log may be damaged, as a crash leaves it.
+static enum status read_records(struct recovered_log *log, struct error *error)
 {
-    if (text.size == 0 || text.size > 19) return false;
-    *number = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') return false;
-        *number = *number * 10 + (uint64_t)(text.data[i] - '0');
+    struct slice rest = log->text;
+    struct transaction_record record = {.type = TRANSACTION_ADD};
+    bool is_sound = true;
+    log->record_count = 0;
+    while (rest.size > 0) {
+        if (!is_sound)
+            return error_set(error, STATUS_CORRUPT, "%s: record %zu is damaged, and not the last",
+                             log->path, log->record_count);
+        if (log->record_count > 0 && transaction_record_is_final(&record))
+            return error_set(error, STATUS_CORRUPT, "%s: record %zu is final, and not the last",
+                             log->path, log->record_count);
+        is_sound = transaction_record_next(&rest, &record);
+        log->record_count++;
     }
-    return true;
-}
-
-static struct slice part(const uint8_t *start, const uint8_t *end)
-{
-    return slice_make(start, (size_t)(end - start));
-}
-
-static const uint8_t *find_last(struct slice text, uint8_t byte)
-{
-    return text.size == 0 ? NULL : memrchr(text.data, byte, text.size);
-}
-
-// TYPE:[path,time,count][checksum]; false for anything else, or with a wrong checksum.
-static bool parse_record(struct slice line, struct record *record)
-{
-    if (line.size == 0 || line.data[line.size - 1] != ']') return false;
-    line.size--;
-    uint64_t checksum, count;
-    const uint8_t *at = find_last(line, '[');
-    if (at == NULL || !parse_number(part(at + 1, line.data + line.size), &checksum)) return false;
-    line = part(line.data, at);
-    if (line.size == 0 || line.data[line.size - 1] != ']') return false;
-    line.size--;
-    at = find_last(line, ',');
-    if (at == NULL || !parse_number(part(at + 1, line.data + line.size), &count)) return false;
-    line = part(line.data, at);
-    at = find_last(line, ',');
-    if (at == NULL || !parse_number(part(at + 1, line.data + line.size), &record->time))
-        return false;
-    line = part(line.data, at);
-    at = line.size == 0 ? NULL : memchr(line.data, ':', line.size);
-    if (at == NULL || at + 1 == line.data + line.size || at[1] != '[') return false;
-    record->type = part(line.data, at);
-    record->path = part(at + 2, line.data + line.size);
-    record->count = (uint32_t)count;
-    return checksum == record_checksum(record->type, record->path, record->time, record->count);
-}
-
-static bool is_type(const struct record *record, const char *type)
-{
-    return slice_equals(record->type, slice_of_text(type));
-}
-
-// Calls `remove` for the records of this type, up to the first that is damaged.
-static void report(struct slice text, const char *type,
-                   void (*remove)(void *context, struct slice prefix), void *context)
-{
-    while (text.size > 0) {
-        const uint8_t *end = memchr(text.data, '\n', text.size);
-        if (end == NULL) end = text.data + text.size;
-        struct record record;
-        if (!parse_record(part(text.data, end), &record)) return;
-        if (is_type(&record, type)) {
-            const uint8_t *slash = find_last(record.path, '/');
-            const uint8_t *path_end = record.path.data + record.path.size;
-            struct slice prefix = slash == NULL ? record.path : part(slash + 1, path_end);
-            // Any shorter text would be the beginning of too many names.
-            if (prefix.size > 4) remove(context, prefix);
-        }
-        size_t used = (size_t)(end - text.data);
-        if (used < text.size) used++;
-        text = slice_make(text.data + used, text.size - used);
-    }
-}
-
-// Whether all records are whole and the last says COMMIT.
-static bool is_committed(struct slice text)
-{
-    if (text.size == 0) return false;
-    if (text.data[text.size - 1] == '\n') text.size--;
-    const uint8_t *start = find_last(text, '\n');
-    start = start == NULL ? text.data : start + 1;
-    struct record record;
-    return parse_record(part(start, text.data + text.size), &record) && is_type(&record, "COMMIT");
-}
-
-enum status transaction_log_replay(struct env *env, const char *path,
-                                   void (*remove)(void *context, struct slice prefix),
-                                   void *context, struct error *error)
-{
-    struct slice text;
-    enum status status = file_reader_read_file(env, path, LOG_SIZE_MAX, &text, error);
-    if (status != STATUS_OK) return status;
-    report(text, is_committed(text) ? "REMOVE" : "ADD", remove, context);
-    free((void *)text.data);
+    log->ends_damaged = !is_sound;
+    log->is_committed = log->record_count > 0 && is_sound && record.type == TRANSACTION_COMMIT;
     return STATUS_OK;
+}
+
+// What is on the disk must be what the log knew, or some of it.
+static enum status check_removed(const struct recovered_log *log, struct env *env,
+                                 const char *directory, const struct directory_names *names,
+                                 struct error *error)
+{
+    struct slice rest = log->text;
+    struct transaction_record record;
+    while (rest.size > 0 && transaction_record_next(&rest, &record)) {
+        if (record.type != TRANSACTION_REMOVE) continue;
+        struct directory_files files;
+        struct slice name = transaction_record_name(&record);
+        if (slice_is_null(name)) continue;
+        enum status status = directory_look_up(names, env, directory, name, &files, error);
+        if (status != STATUS_OK) return status;
+        if (files.newest_ms > 0 && (uint64_t)files.newest_ms != record.time_ms)
+            return error_set(error, STATUS_CORRUPT,
+                             "%s: files %.*s… were changed after it was written", log->path,
+                             (int)name.size, (const char *)name.data);
+        if (log->ends_damaged && files.count < record.count)
+            return error_set(error, STATUS_CORRUPT,
+                             "%s: its end is damaged, and some files %.*s… are missing", log->path,
+                             (int)name.size, (const char *)name.data);
+    }
+    return STATUS_OK;
+}
+
+static enum status remove_recovered(const struct recovered_log *log, struct env *env,
+                                    const char *directory, const struct directory_names *names,
+                                    struct error *error)
+{
+    enum transaction_record_type type = log->is_committed ? TRANSACTION_REMOVE : TRANSACTION_ADD;
+    struct slice *prefixes = malloc((log->record_count + 1) * sizeof *prefixes);
+    ASSERT(prefixes != NULL);
+    size_t count = 0;
+    struct slice rest = log->text;
+    struct transaction_record record;
+    while (rest.size > 0 && transaction_record_next(&rest, &record)) {
+        if (record.type != type) continue;
+        prefixes[count] = transaction_record_name(&record);
+        count += !slice_is_null(prefixes[count]);
+    }
+    enum status status = directory_remove_files(names, env, directory, prefixes, count, error);
+    free(prefixes);
+    return status;
+}
+
+enum status transaction_log_recover(struct env *env, const char *directory, const char *name,
+                                    const struct directory_names *names, struct error *error)
+{
+    char path[SSTABLE_PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    struct buffer text;
+    struct recovered_log log = {.path = path};
+    enum status status = transaction_record_read_file(env, path, &text, error);
+    if (status != STATUS_OK) return status;
+    log.text = buffer_slice(&text);
+    status = read_records(&log, error);
+    if (status == STATUS_OK) status = check_removed(&log, env, directory, names, error);
+    if (status == STATUS_OK) status = remove_recovered(&log, env, directory, names, error);
+    buffer_deinit(&text);
+    return status;
 }
