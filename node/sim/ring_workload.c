@@ -552,12 +552,11 @@ static void check_refusal(struct ring_slot *slot, enum workload_outcome outcome)
     struct ring_workload *workload = slot->workload;
     if (outcome != WORKLOAD_REFUSED || slot->operation.table == WORKLOAD_SCHEMA || !is_calm(slot))
         return;
-    const char *error = sim_clients_last_error(workload->clients);
-    if (strncmp(error, "1000", 4) == 0)
+    if (sim_clients_lack_nodes(workload->clients))
         ring_workload_fail(workload, "%s at %s through node %zu though all is well: error %s",
                            workload_kind_text(slot->operation.kind),
                            consistency_text(slot->operation.consistency), slot->operation.node,
-                           error);
+                           sim_clients_last_error(workload->clients));
 }
 
 static void schedule_slot(struct ring_slot *slot, uint64_t delay_ns);
@@ -640,11 +639,9 @@ static void begin_healing(struct ring_workload *workload)
 static void leave_one(struct ring_workload *workload)
 {
     uint64_t operations = workload->options.operations;
-    if (!workload->leaves_one || workload->has_left_one ||
-        workload->submitted < operations - operations / 8)
-        return;
-    workload->has_left_one = true;
-    workload->world->leave_one(workload->context);
+    if (!workload->leaves_one || workload->submitted < operations - operations / 8) return;
+    workload->leaves_one = false;
+    workload->has_left_one = workload->world->leave_one(workload->context);
 }
 
 static void run_slot(struct sim_call *call)

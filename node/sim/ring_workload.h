@@ -26,8 +26,8 @@ struct ring_workload_world {
     uint64_t (*calm_since_ns)(void *world);
     // Flushes a node's tables, if it lives.
     void (*flush)(void *world, size_t node);
-    // One of the nodes goes, and stays away until all heals.
-    void (*leave_one)(void *world);
+    // One of the nodes goes, and stays away until all heals. False: not in this world.
+    bool (*leave_one)(void *world);
     // Operations are over: nothing goes wrong any more, all nodes start anew. `healed` follows.
     void (*heal)(void *world);
 };

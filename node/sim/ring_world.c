@@ -582,14 +582,16 @@ static struct ring_world_node *find_absent(struct ring_world *world)
     return &world->nodes[first];
 }
 
-static void leave_one(void *context)
+static bool leave_one(void *context)
 {
     struct ring_world *world = context;
-    if (!world->clocks_are_right) return;
+    if (!world->clocks_are_right) return false;
     struct ring_world_node *node = find_absent(world);
     world->late_node = node;
+    sim_world_note(world->sim, "node %zu goes, and stays away", node->index);
     sim_world_cancel(world->sim, &node->start_call);
     if (node->env != NULL) sim_process_crash(node->env);
+    return true;
 }
 
 static void heal(void *context)
@@ -715,8 +717,9 @@ static void make_nodes(struct ring_world *world)
     config.file_cache_size_mib = 1;
     choose_timeouts(world, &config);
     choose_hints(world, &config);
-    bool is_skewed = chance(world, 0.3);
-    world->clocks_are_right = !is_skewed && world->style.clocks == 0;
+    world->clocks_are_right = chance(world, 0.4);
+    if (world->clocks_are_right) world->style.clocks = 0;
+    bool is_skewed = !world->clocks_are_right && chance(world, 0.5);
     for (size_t i = 0; i < world->count; i++) {
         struct ring_world_node *node = &world->nodes[i];
         char name[32];
@@ -784,7 +787,7 @@ struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint6
 void ring_world_begin(struct ring_world *world, const double chances[SIM_FAULT_COUNT])
 {
     memcpy(world->chances, chances, sizeof world->chances);
-    if (chances[SIM_FAULT_CLOCK_JUMP] > 0) world->clocks_are_right = false;
+    if (world->clocks_are_right) world->chances[SIM_FAULT_CLOCK_JUMP] = 0;
     set_chances(world, false);
     for (size_t i = 0; i < world->count; i++)
         start_later(&world->nodes[i], below(world, 20 * NS_PER_MS));

@@ -494,6 +494,14 @@ static void take_rows(struct sim_request *request, const struct answer *answer)
     }
 }
 
+bool sim_clients_lack_nodes(const struct sim_clients *clients)
+{
+    // TRUNCATE has no error of its own for it.
+    static const char lacks[] = "1003: Error during truncate: Cannot achieve consistency level";
+    return strncmp(clients->last_error, "1000", 4) == 0 ||
+           strncmp(clients->last_error, lacks, sizeof lacks - 1) == 0;
+}
+
 static enum workload_outcome outcome_of_error(struct sim_request *request,
                                               const struct answer *answer)
 {
@@ -507,6 +515,7 @@ static enum workload_outcome outcome_of_error(struct sim_request *request,
     case CQL_ERROR_OVERLOADED:
         return WORKLOAD_REFUSED;
     case CQL_ERROR_TRUNCATE:
+        return sim_clients_lack_nodes(request->clients) ? WORKLOAD_REFUSED : WORKLOAD_UNKNOWN;
     case CQL_ERROR_WRITE_TIMEOUT:
     case CQL_ERROR_READ_TIMEOUT:
     case CQL_ERROR_READ_FAILURE:

@@ -41,6 +41,8 @@ bool sim_clients_reach(const struct sim_clients *clients, size_t node);
 void sim_clients_prefer(struct sim_clients *clients, size_t node);
 // What the last error said.
 const char *sim_clients_last_error(const struct sim_clients *clients);
+// It said that too few nodes live, and nothing was done.
+bool sim_clients_lack_nodes(const struct sim_clients *clients);
 // As workload_world.submit.
 void sim_clients_submit(struct sim_clients *clients, struct workload_operation *operation);
 
