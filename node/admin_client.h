@@ -3,23 +3,14 @@
 #define NODE_ADMIN_CLIENT_H
 
 #include "node/admin_protocol.h"
-#include "ring/transport/transport.h"
+#include "ring/transport/transport_call.h"
 
 // A question to one node, in its owner's memory until `done`.
 struct admin_call {
     // OK with the answer; else a status and what to tell a person, in `answer` too. Comes once,
     // never inside admin_call_start(). The call may be freed.
     void (*done)(struct admin_call *call, enum status status, struct slice answer);
-    // The rest is its own.
-    struct env *env;
-    struct env_address address;
-    struct transport_client *client;
-    struct transport_request request;
-    struct env_timer timer;
-    struct env_task end_task;
-    struct buffer body, text;
-    enum status status;
-    bool is_connecting, is_ended;
+    struct transport_call call; // Its own.
 };
 
 // The body is copied.

@@ -3,7 +3,7 @@
 #include "base/container_of.h"
 #include "base/env_uv.h"
 #include "base/limits.h"
-#include "ring/transport/transport.h"
+#include "ring/transport/transport_call.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,61 +13,33 @@
 
 struct job_client {
     struct env *env;
-    struct transport_client *client;
-    struct transport_request request;
-    struct env_timer timeout;
+    struct transport_call call;
     struct env_task last;
-    uint8_t type;
-    struct slice payload;
     struct buffer *answer;
     bool is_done;
     enum status status;
-    struct error error;
+    struct error *error;
 };
 
-static void job_client_end(struct job_client *client, enum status status, const char *text)
-{
-    if (client->is_done) return;
-    client->is_done = true;
-    client->status =
-        status == STATUS_OK ? STATUS_OK : error_set(&client->error, status, "%s", text);
-    env_uv_stop(client->env);
-}
-
-static void job_client_answered(struct transport_request *request, enum status status, uint8_t type,
+static void job_client_answered(struct transport_call *call, enum status status, uint8_t type,
                                 struct slice payload)
 {
-    struct job_client *client = CONTAINER_OF(request, struct job_client, request);
+    struct job_client *client = CONTAINER_OF(call, struct job_client, call);
     struct cursor cursor = cursor_make(payload);
-    struct error error = {.text = ""};
-    if (status != STATUS_OK) return; // `ended` says more.
-    if (type == JOB_ANSWER)
-        status = job_take_answer(&cursor, &error);
+    if (status != STATUS_OK)
+        status =
+            error_set(client->error, status, "%.*s", (int)payload.size, (const char *)payload.data);
+    else if (type == JOB_ANSWER)
+        status = job_take_answer(&cursor, client->error);
     else
-        status = error_set(&error, STATUS_MALFORMED, "the node answered something else");
+        status = error_set(client->error, STATUS_MALFORMED, "the node answered something else");
     if (status == STATUS_OK) {
         struct slice rest = cursor_take(&cursor, cursor_left(&cursor));
         buffer_put(client->answer, rest.data, rest.size);
     }
-    job_client_end(client, status, error.text);
-}
-
-static void job_client_connected(void *context)
-{
-    struct job_client *client = context;
-    transport_client_send(client->client, &client->request, client->type, client->payload,
-                          job_client_answered);
-}
-
-static void job_client_ended(void *context, enum status status)
-{
-    job_client_end(context, status, status_text(status));
-}
-
-static void job_client_too_late(struct env_timer *timer)
-{
-    job_client_end(CONTAINER_OF(timer, struct job_client, timeout), STATUS_TIMED_OUT,
-                   "the node does not answer");
+    client->is_done = true;
+    client->status = status;
+    env_uv_stop(client->env);
 }
 
 static void job_client_last(struct env_task *task)
@@ -78,19 +50,15 @@ static void job_client_last(struct env_task *task)
 enum status job_client_ask(struct env *env, const struct env_address *ring, enum job_message type,
                            struct slice payload, struct buffer *answer, struct error *error)
 {
-    static const struct transport_client_events events = {job_client_connected, job_client_ended};
-    struct job_client client = {
-        .env = env, .type = (uint8_t)type, .payload = payload, .answer = answer};
-    client.client = transport_client_create(env, ring, JOB_CLIENT_TIMEOUT_NS, &events, &client);
-    env_timer_start(env, &client.timeout, JOB_CLIENT_TIMEOUT_NS, job_client_too_late);
+    struct job_client client = {.env = env, .answer = answer, .error = error};
+    transport_call_start(env, &client.call, ring, JOB_CLIENT_TIMEOUT_NS, (uint8_t)type, payload,
+                         job_client_answered);
     env_uv_run(env);
-    env_timer_stop(env, &client.timeout);
-    transport_client_destroy(client.client);
+    transport_call_cancel(&client.call);
     // Its memory goes in the next turn.
     env_task_post(env, &client.last, job_client_last);
     env_uv_run(env);
     if (!client.is_done) return error_set(error, STATUS_CANCELED, "interrupted");
-    *error = client.error;
     return client.status;
 }
 
