@@ -1,6 +1,7 @@
 #include "cql/execution/schema_properties.h"
 
 #include "base/bytes.h"
+#include "storage/compaction/compaction_options.h"
 #include "storage/schema/options.h"
 #include "storage/sstable/compression_options.h"
 #include "storage/uuid.h"
@@ -126,79 +127,29 @@ static const char *schema_properties_known_class(struct slice class_name, const 
 
 // ---- compaction, compression, caching -----------------------------------------------------------
 
-static bool schema_properties_option_is_known(struct slice key, const char *const *known)
-{
-    for (; *known != NULL; known++)
-        if (slice_equals(key, slice_of_text(*known))) return true;
-    return false;
-}
-
 static bool schema_properties_compaction(struct analysis *analysis, struct arena *arena,
                                          const struct cql_property *property,
                                          struct options *compaction)
 {
     static const char package[] = "org.apache.cassandra.db.compaction";
-    static const char *const classes[] = {
-        "SizeTieredCompactionStrategy", "LeveledCompactionStrategy", "TimeWindowCompactionStrategy",
-        "UnifiedCompactionStrategy", NULL};
-    static const char *const known[] = {"class",
-                                        "enabled",
-                                        "log",
-                                        "log_all",
-                                        "max_threshold",
-                                        "min_threshold",
-                                        "tombstone_threshold",
-                                        "tombstone_compaction_interval",
-                                        "unchecked_tombstone_compaction",
-                                        "only_purge_repaired_tombstones",
-                                        "provide_overlapping_tombstones",
-                                        "bucket_high",
-                                        "bucket_low",
-                                        "min_sstable_size",
-                                        "sstable_size_in_mb",
-                                        "fanout_size",
-                                        "single_sstable_uplevel",
-                                        "compaction_window_unit",
-                                        "compaction_window_size",
-                                        "timestamp_resolution",
-                                        "expired_sstable_check_frequency_seconds",
-                                        "unsafe_aggressive_sstable_expiration",
-                                        "scaling_parameters",
-                                        "target_sstable_size",
-                                        "min_sstable_size",
-                                        "base_shard_count",
-                                        "sstable_growth",
-                                        "flush_size_override",
-                                        "max_sstables_to_compact",
-                                        "overlap_inclusion_method",
-                                        NULL};
     struct options made = schema_properties_map(arena, property, 2);
-    struct slice class_name = options_find(&made, "class");
-    if (slice_is_null(class_name))
+    struct compaction_options parsed;
+    struct error error = {.text = ""};
+    // An empty map is a table's default for the storage, but no value here.
+    if (made.count == 0)
         return schema_properties_config(analysis->error,
                                         "Missing sub-option 'class' for the 'compaction' option");
-    class_name = schema_properties_class(arena, package, class_name);
-    const char *name = schema_properties_known_class(class_name, package, classes);
-    if (name == NULL)
-        return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
-                             "Unable to find compaction strategy class '%.*s'",
-                             SLICE_TEXT(class_name));
-    for (size_t i = 0; i < made.count; i++)
-        if (!schema_properties_option_is_known(made.items[i].key, known))
-            return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
-                                 "Properties specified [%.*s] are not understood by %s",
-                                 SLICE_TEXT(made.items[i].key), name);
+    enum status status = compaction_options_parse(&made, &parsed, &error);
+    if (status == STATUS_MALFORMED)
+        return cql_error_set(analysis->error, CQL_ERROR_SERVER, "%s", error.text);
+    if (status != STATUS_OK) return schema_properties_config(analysis->error, error.text);
+    struct slice class_name = schema_properties_class(arena, package, options_find(&made, "class"));
     schema_properties_replace(&made, "class", class_name);
-    if (strcmp(name, "UnifiedCompactionStrategy") != 0) {
-        struct slice least = options_find(&made, "min_threshold");
+    if (!compaction_options_is_unified(&made)) {
         if (slice_is_null(options_find(&made, "max_threshold")))
             schema_properties_add(&made, "max_threshold", slice_of_text("32"));
-        if (slice_is_null(least))
+        if (slice_is_null(options_find(&made, "min_threshold")))
             schema_properties_add(&made, "min_threshold", slice_of_text("4"));
-        else if (atoi(analysis_text(analysis->arena, least)) < 2)
-            return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
-                                 "Min compaction threshold cannot be less than 2 (got %.*s)",
-                                 SLICE_TEXT(least));
     }
     schema_properties_sort(&made);
     *compaction = made;

@@ -3,6 +3,7 @@
 #ifndef STORAGE_COMPACTION_OPTIONS_H
 #define STORAGE_COMPACTION_OPTIONS_H
 
+#include "base/error.h"
 #include "storage/schema/schema.h"
 
 enum compaction_strategy {
@@ -17,10 +18,11 @@ struct compaction_options {
     // Of all strategies (AbstractCompactionStrategy).
     double tombstone_threshold;
     int64_t tombstone_compaction_interval_s;
+    bool without_tombstone_compaction; // Time-window, unless one of the two above was said.
     bool unchecked_tombstone_compaction;
     bool only_purge_repaired_tombstones;
-    int min_threshold, max_threshold; // Leveled: 4 and 32, not settable.
-    // Size-tiered; time-window inside of one window.
+    int min_threshold, max_threshold;
+    // Size-tiered; time-window inside of the newest window; leveled in a long level 0.
     uint64_t min_sstable_size;
     double bucket_low, bucket_high;
     // Leveled.
@@ -36,9 +38,22 @@ struct compaction_options {
     bool unsafe_aggressive_expiration;
 };
 
-// INVALID with Cassandra's text (ConfigurationException). An empty map is size-tiered.
+// Of a table that says nothing: size-tiered.
+struct compaction_options compaction_options_default(void);
+
+// INVALID with Cassandra's text (ConfigurationException); MALFORMED with the class and text of
+// another exception that Cassandra lets through. An empty map is size-tiered.
+// UnifiedCompactionStrategy is checked as Cassandra does it, and is size-tiered here.
 MUST_USE enum status compaction_options_parse(const struct options *map,
                                               struct compaction_options *options,
                                               struct error *error);
+// The same for a definition that was accepted once: `unsafe_aggressive_sstable_expiration`, which
+// a server must allow, is taken as it is.
+MUST_USE enum status compaction_options_read(const struct options *map,
+                                             struct compaction_options *options,
+                                             struct error *error);
+
+// Of a map that was accepted: its class is UnifiedCompactionStrategy, which knows no thresholds.
+bool compaction_options_is_unified(const struct options *map);
 
 #endif
