@@ -10,7 +10,8 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
-    {"ring", command_ring, "start, stop, kill, partition, …: a ring of nodes in this box"},
+    {"ring", command_ring,
+     "start, stop, kill, partition, …: a ring of nodes in this box; without them, its tokens"},
     {"status", command_status, "the nodes of a ring, what they hold and own"},
     {"info", command_info, "one node: id, load, uptime, memory"},
     {"describecluster", command_describecluster, "name, schema versions, keyspaces of a ring"},
@@ -18,10 +19,12 @@ static const struct {
     {"flush", command_flush, "write what a node has in memory into SSTables"},
     {"drain", command_drain, "let go of a node's clients and flush it"},
     {"node", command_node, "run one node in the foreground"},
-    {"stream", command_stream, "run, list, stop: jobs over streams, in micro-batches"},
+    {"stream", command_stream,
+     "run, submit, list, halt, resume, stop, audit: jobs over streams, in micro-batches"},
+    {"sstable", command_sstable, "dump, verify, export, write, …: the files of tables, offline"},
     {"tweets", command_tweets, "generate a realistic stream of tweets"},
     {"bench", command_bench, "measure a CQL server, this one or another"},
-    {"sim", command_sim, "run a node in the simulator, by seed"},
+    {"sim", command_sim, "run a node or a ring in the simulator, by seed"},
     {"version", command_version, "print the version"},
 };
 
@@ -36,20 +39,35 @@ static void print_commands(FILE *output)
     (void)fprintf(output, "\n'helenus COMMAND --help' tells more.\n");
 }
 
+static int run_command(int argc, char **argv)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(argv[0], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
+    (void)fprintf(stderr, "helenus: no command '%s'\n\n", argv[0]);
+    print_commands(stderr);
+    return EXIT_USAGE;
+}
+
+// "help ring start" is "ring start --help".
+static int run_help(int argc, char **argv)
+{
+    static char help[] = "--help";
+    if (argc == 0) {
+        print_commands(stdout);
+        return EXIT_OK;
+    }
+    char *words[3] = {argv[0], argc > 1 ? argv[1] : help, help};
+    return run_command(argc > 1 ? 3 : 2, words);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
         print_commands(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-        print_commands(stdout);
-        return EXIT_OK;
-    }
+    if (options_is_help(argv[1]) || strcmp(argv[1], "help") == 0)
+        return run_help(argc - 2, argv + 2);
     if (strcmp(argv[1], "--version") == 0) return command_version(0, NULL);
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 2, argv + 2);
-    (void)fprintf(stderr, "helenus: no command '%s'\n\n", argv[1]);
-    print_commands(stderr);
-    return EXIT_USAGE;
+    return run_command(argc - 1, argv + 1);
 }

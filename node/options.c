@@ -6,13 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+static char letter_of(const struct option_spec *spec)
+{
+    return spec->name[0] != '\0' && spec->name[1] == ',' ? spec->name[0] : '\0';
+}
+
+static const char *long_name_of(const struct option_spec *spec)
+{
+    return letter_of(spec) == '\0' ? spec->name : spec->name + 2;
+}
+
 static const struct option_spec *find_spec(const struct command *command, const char *name,
                                            size_t length)
 {
     for (size_t i = 0; i < command->spec_count; i++) {
-        const struct option_spec *spec = &command->specs[i];
-        if (strlen(spec->name) == length && memcmp(spec->name, name, length) == 0) return spec;
+        const char *own = long_name_of(&command->specs[i]);
+        if (strlen(own) == length && memcmp(own, name, length) == 0) return &command->specs[i];
     }
+    return NULL;
+}
+
+// The option of an argument such as "-k".
+static const struct option_spec *find_letter(const struct command *command, const char *argument)
+{
+    if (argument[0] != '-' || argument[1] == '\0' || argument[2] != '\0') return NULL;
+    for (size_t i = 0; i < command->spec_count; i++)
+        if (letter_of(&command->specs[i]) == argument[1]) return &command->specs[i];
     return NULL;
 }
 
@@ -25,7 +44,7 @@ static enum status set_number(const struct option_spec *spec, const char *value,
     if (*value == '\0' || *end != '\0' || errno != 0 || number < spec->min || number > spec->max)
         return error_set(error, STATUS_INVALID,
                          "--%s takes a whole number from %" PRId64 " to %" PRId64 ", not '%s'",
-                         spec->name, spec->min, spec->max, value);
+                         long_name_of(spec), spec->min, spec->max, value);
     *(int64_t *)(void *)((char *)target + spec->offset) = number;
     return STATUS_OK;
 }
@@ -34,8 +53,35 @@ static enum status set_option(const struct option_spec *spec, const char *value,
                               struct error *error)
 {
     if (spec->kind == OPTION_NUMBER) return set_number(spec, value, target, error);
+    if (spec->kind == OPTION_LIST) {
+        struct option_list *list = (struct option_list *)(void *)((char *)target + spec->offset);
+        if (list->count == OPTION_LIST_MAX)
+            return error_set(error, STATUS_INVALID, "--%s is given more than %d times",
+                             long_name_of(spec), OPTION_LIST_MAX);
+        list->items[list->count++] = value;
+        return STATUS_OK;
+    }
     *(const char **)(void *)((char *)target + spec->offset) = value;
     return STATUS_OK;
+}
+
+// The value or values of an option that takes some, behind argv[*index]. Moves on past them.
+static enum status take_values(const struct option_spec *spec, int argc, char **argv, int *index,
+                               void *target, struct error *error)
+{
+    if (*index + 1 >= argc)
+        return error_set(error, STATUS_INVALID, "--%s needs a value: --%s %s", long_name_of(spec),
+                         long_name_of(spec), spec->value);
+    enum status status = set_option(spec, argv[++*index], target, error);
+    while (spec->kind == OPTION_LIST && status == STATUS_OK && *index + 1 < argc &&
+           argv[*index + 1][0] != '-')
+        status = set_option(spec, argv[++*index], target, error);
+    return status;
+}
+
+bool options_is_help(const char *argument)
+{
+    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
 }
 
 // One option at argv[*index], which begins with "--". Moves on past its value.
@@ -56,16 +102,21 @@ static enum status take_option(const struct command *command, int argc, char **a
                          (int)length, name, command->name);
     if (spec->kind == OPTION_FLAG) {
         if (equals != NULL)
-            return error_set(error, STATUS_INVALID, "--%s takes no value", spec->name);
+            return error_set(error, STATUS_INVALID, "--%s takes no value", long_name_of(spec));
         *(bool *)((char *)target + spec->offset) = true;
         return STATUS_OK;
     }
     if (equals != NULL) return set_option(spec, equals + 1, target, error);
-    if (*index + 1 >= argc)
-        return error_set(error, STATUS_INVALID, "--%s needs a value: --%s %s", spec->name,
-                         spec->name, spec->value);
-    (*index)++;
-    return set_option(spec, argv[*index], target, error);
+    return take_values(spec, argc, argv, index, target, error);
+}
+
+// One option such as "-k" at argv[*index].
+static enum status take_letter(const struct option_spec *spec, int argc, char **argv, int *index,
+                               void *target, struct error *error)
+{
+    if (spec->kind != OPTION_FLAG) return take_values(spec, argc, argv, index, target, error);
+    *(bool *)((char *)target + spec->offset) = true;
+    return STATUS_OK;
 }
 
 static enum status check_operands(const struct command *command, const struct operands *operands,
@@ -75,8 +126,9 @@ static enum status check_operands(const struct command *command, const struct op
         return error_set(error, STATUS_INVALID, "something is missing: helenus %s %s",
                          command->name, command->usage);
     if (operands->count > command->operands_max)
-        return error_set(error, STATUS_INVALID, "'%s' is too much: helenus %s %s",
-                         operands->items[command->operands_max], command->name, command->usage);
+        return error_set(error, STATUS_INVALID, "'%s' is too much: helenus %s%s%s",
+                         operands->items[command->operands_max], command->name,
+                         command->usage[0] == '\0' ? "" : " ", command->usage);
     return STATUS_OK;
 }
 
@@ -92,7 +144,17 @@ enum status options_parse(const struct command *command, int argc, char **argv, 
             only_operands = true;
             continue;
         }
+        const struct option_spec *letter = only_operands ? NULL : find_letter(command, argv[i]);
+        if (letter != NULL) {
+            enum status status = take_letter(letter, argc, argv, &i, target, error);
+            if (status != STATUS_OK) return status;
+            continue;
+        }
         if (only_operands || strncmp(argv[i], "--", 2) != 0) {
+            if (!only_operands && options_is_help(argv[i])) {
+                options_print_help(command);
+                return STATUS_END;
+            }
             // "-5" is a number.
             if (!only_operands && argv[i][0] == '-' && argv[i][1] != '\0' &&
                 (argv[i][1] < '0' || argv[i][1] > '9'))
@@ -108,23 +170,41 @@ enum status options_parse(const struct command *command, int argc, char **argv, 
     return check_operands(command, operands, error);
 }
 
+// Of UTF-8 that has nothing wide: the bytes that begin a character.
+static int columns_of(const char *text)
+{
+    int count = 0;
+    for (; *text != '\0'; text++)
+        count += (*text & 0xc0) != 0x80;
+    return count;
+}
+
 void options_print_help(const struct command *command)
 {
-    printf("helenus %s %s\n\n%s.\n", command->name, command->usage, command->summary);
+    printf("helenus %s%s%s\n\n%s.\n", command->name, command->usage[0] == '\0' ? "" : " ",
+           command->usage, command->summary);
     if (command->text != NULL) printf("\n%s\n", command->text);
     if (command->spec_count == 0) return;
     int width = 0;
+    bool has_letters = false;
     for (size_t i = 0; i < command->spec_count; i++) {
         const struct option_spec *spec = &command->specs[i];
-        int length = (int)(strlen(spec->name) + (spec->value == NULL ? 0 : strlen(spec->value)));
+        const char *value = spec->value == NULL ? "" : spec->value;
+        int length = columns_of(long_name_of(spec)) + columns_of(value);
         if (length > width) width = length;
+        has_letters = has_letters || letter_of(spec) != '\0';
     }
     printf("\nOptions:\n");
     for (size_t i = 0; i < command->spec_count; i++) {
         const struct option_spec *spec = &command->specs[i];
-        const char *value = spec->value == NULL ? "" : spec->value;
-        int length = (int)(strlen(spec->name) + strlen(value));
-        printf("  --%s %s%*s  %s\n", spec->name, value, width - length, "", spec->help);
+        const char *name = long_name_of(spec), *value = spec->value == NULL ? "" : spec->value;
+        int length = columns_of(name) + columns_of(value);
+        if (letter_of(spec) != '\0')
+            printf("  -%c, --%s %s%*s  %s\n", letter_of(spec), name, value, width - length, "",
+                   spec->help);
+        else
+            printf("  %s--%s %s%*s  %s\n", has_letters ? "    " : "", name, value, width - length,
+                   "", spec->help);
     }
 }
 
