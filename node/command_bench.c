@@ -20,8 +20,8 @@ struct bench_options {
 #define TARGET(member) offsetof(struct bench_options, member)
 
 static const struct option_spec specs[] = {
-    {"host", OPTION_TEXT, TARGET(host), "IP,IP…",
-     "The server's address, or several: IP,IP… (127.0.0.1)", 0, 0},
+    {"host", OPTION_TEXT, TARGET(host), "IP,IP…", "The server's address, or several (127.0.0.1)", 0,
+     0},
     {"port", OPTION_NUMBER, TARGET(port), "PORT", "Its CQL port (9042)", 1, 65535},
     {"connections", OPTION_NUMBER, TARGET(connections), "C", "Connections (8)", 1,
      CQL_BENCH_CONNECTIONS_MAX},
@@ -41,7 +41,7 @@ static const struct option_spec specs[] = {
 static const struct command command = {
     .name = "bench cql",
     .usage = "[options] FILE",
-    .summary = "measure a CQL server, this one or another",
+    .summary = "Measures a CQL server, this one or another",
     .text = "FILE has one statement a line; a line before it tells how to fill each '?':\n"
             "  -- setup CREATE TABLE IF NOT EXISTS bench.t (k text PRIMARY KEY, n counter)\n"
             "  -- bind text zipf 10000 prefix tag\n"
@@ -196,7 +196,7 @@ static enum status run_bench(struct env *env, const struct bench_options *option
 int command_bench(int argc, char **argv)
 {
     if (argc < 1 || strcmp(argv[0], "cql") != 0) {
-        bool helps = argc >= 1 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0);
+        bool helps = argc >= 1 && options_is_help(argv[0]);
         if (helps)
             options_print_help(&command);
         else

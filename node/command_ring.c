@@ -316,15 +316,16 @@ static void print_actions(FILE *output)
     for (size_t i = 0; i < COUNT(actions); i++)
         (void)fprintf(output, "  %-14s %s\n", actions[i].command->name + strlen("ring "),
                       actions[i].command->summary);
-    (void)fprintf(output, "\n'helenus ring ACTION --help' tells more.\n\n"
-                          "helenus ring [options]\n\n"
-                          "Without an action: the tokens of a ring that runs, as nodetool ring "
-                          "shows them; --picture draws it.\n");
+    (void)fprintf(output,
+                  "\n'helenus ring ACTION --help' tells more.\n\n"
+                  "helenus ring [options]\n\n"
+                  "Without an action: the tokens of a ring that runs at --ring HOST, as "
+                  "nodetool ring shows\nthem; --picture draws it, --json is for programs.\n");
 }
 
 int command_ring(int argc, char **argv)
 {
-    if (argc > 0 && strcmp(argv[0], "--help") == 0) {
+    if (argc > 0 && options_is_help(argv[0])) {
         print_actions(stdout);
         return EXIT_OK;
     }

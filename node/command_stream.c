@@ -318,11 +318,14 @@ int command_stream(int argc, char **argv)
     for (size_t i = 2; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(name, commands[i]->name + strlen("stream ")) == 0)
             return stream_ask(commands[i], argc - 1, argv + 1);
-    bool help = strcmp(name, "--help") == 0;
+    bool help = options_is_help(name);
+    if (!help && name[0] != '\0') (void)fprintf(stderr, "helenus stream: no action '%s'\n\n", name);
     FILE *out = help ? stdout : stderr;
+    (void)fprintf(out, "helenus stream ACTION [options]\n\n"
+                       "Jobs over streams, in micro-batches: scripts whose counts are exact.\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        (void)fprintf(out, "helenus %s %s\n  %s\n", commands[i]->name, commands[i]->usage,
+        (void)fprintf(out, "  %-8s %s\n", commands[i]->name + strlen("stream "),
                       commands[i]->summary);
-    (void)fprintf(out, "\n'helenus stream run --help' tells more, and so on.\n");
+    (void)fprintf(out, "\n'helenus stream ACTION --help' tells more.\n");
     return help ? EXIT_OK : EXIT_USAGE;
 }

@@ -10,8 +10,7 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
-    {"ring", command_ring,
-     "start, stop, kill, partition, …: a ring of nodes in this box; without them, its tokens"},
+    {"ring", command_ring, "start, stop, kill, partition, …: a ring of nodes in this box"},
     {"status", command_status, "the nodes of a ring, what they hold and own"},
     {"info", command_info, "one node: id, load, uptime, memory"},
     {"describecluster", command_describecluster, "name, schema versions, keyspaces of a ring"},
@@ -19,8 +18,7 @@ static const struct {
     {"flush", command_flush, "write what a node has in memory into SSTables"},
     {"drain", command_drain, "let go of a node's clients and flush it"},
     {"node", command_node, "run one node in the foreground"},
-    {"stream", command_stream,
-     "run, submit, list, halt, resume, stop, audit: jobs over streams, in micro-batches"},
+    {"stream", command_stream, "run, submit, list, halt, resume, stop, audit: stream jobs"},
     {"sstable", command_sstable, "dump, verify, export, write, …: the files of tables, offline"},
     {"tweets", command_tweets, "generate a realistic stream of tweets"},
     {"bench", command_bench, "measure a CQL server, this one or another"},

@@ -19,13 +19,37 @@ def test_every_command_has_help():
     for command in commands:
         help_text = run(HELENUS, command, "--help").stdout
         assert f"helenus {command}" in help_text, command
+        assert run(HELENUS, command, "-h").stdout == help_text, command
+        assert run(HELENUS, "help", command).stdout == help_text, command
     for action in ["start", "status", "stop", "kill", "restart"]:
         assert "--dir DIR" in run(HELENUS, "ring", action, "--help").stdout
+
+
+def test_every_action_on_jobs_has_help():
+    text = run(HELENUS, "stream", "--help").stdout
+    actions = [line.split()[0] for line in text.split("\n") if line.startswith("  ")]
+    assert actions == ["run", "submit", "list", "halt", "resume", "stop", "audit"], actions
+    for action in actions:
+        help_text = run(HELENUS, "stream", action, "--help").stdout
+        assert help_text.startswith(f"helenus stream {action} [options]") and "--ring HOST" in help_text, action
+        assert run(HELENUS, "help", "stream", action).stdout == help_text, action
+        assert f"{action}," in run(HELENUS, "--help").stdout or action == "audit"
+
+
+def test_help_stands_in_columns():
+    for command in (["bench", "cql"], ["node"], ["stream", "run"]):
+        lines = run(HELENUS, *command, "--help").stdout.split("\nOptions:\n")[1].rstrip("\n").split("\n")
+        column = len(lines[0]) - len(lines[0].split("  ", 2)[2].lstrip())
+        for line in lines:
+            assert line[column - 1] == " " and line[column] != " ", (command, line)
 
 
 def test_a_wrong_command_line_says_what_is_right():
     fails(2, "no command 'rin'", "rin")
     fails(2, "no action 'begin'", "ring", "begin")
+    fails(2, "no action 'begin'", "stream", "begin")
+    fails(2, "no command 'rin'", "help", "rin")
+    fails(2, "'now' is too much: helenus version\n", "version", "now")
     fails(2, "no option --node;", "ring", "start", "--node", 1)
     fails(2, "--nodes takes a whole number from 1 to 64, not '0'", "ring", "start", "--nodes", 0)
     fails(2, "--nodes needs a value: --nodes N", "ring", "start", "--nodes")
