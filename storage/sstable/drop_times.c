@@ -75,3 +75,22 @@ void drop_times_encode(const struct drop_times *times, struct buffer *bytes)
         buffer_put_u64(bytes, times->counts[i]);
     }
 }
+
+double drop_times_before(const struct drop_time *times, size_t count, int64_t moment)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        double number = (double)times[i].count;
+        if (times[i].point <= moment) {
+            sum += number;
+            continue;
+        }
+        if (i == 0) return 0;
+        const struct drop_time *last = &times[i - 1];
+        double last_number = (double)last->count;
+        double weight = (double)(moment - last->point) / (double)(times[i].point - last->point);
+        double middle = last_number + (number - last_number) * weight;
+        return sum - last_number + (last_number + middle) * weight / 2 + last_number / 2;
+    }
+    return sum;
+}

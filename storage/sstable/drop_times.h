@@ -17,8 +17,15 @@ struct drop_times {
     uint64_t counts[DROP_TIMES_MAX + 1];
 };
 
+struct drop_time {
+    int64_t point, count;
+};
+
 void drop_times_init(struct drop_times *times);
 void drop_times_add(struct drop_times *times, int32_t local_time);
 void drop_times_encode(const struct drop_times *times, struct buffer *bytes);
+// How many of a histogram's times, ascending, lie up to the moment; between two points it grows
+// evenly (TombstoneHistogram.sum).
+double drop_times_before(const struct drop_time *times, size_t count, int64_t moment);
 
 #endif

@@ -430,6 +430,34 @@ int32_t sstable_max_local_time(const struct sstable_reader *reader)
     return reader->statistics.max_local_time;
 }
 
+uint32_t sstable_level(const struct sstable_reader *reader)
+{
+    return reader->statistics.level;
+}
+
+int64_t sstable_repaired_at(const struct sstable_reader *reader)
+{
+    return reader->statistics.repaired_at;
+}
+
+bool sstable_has_pending_repair(const struct sstable_reader *reader)
+{
+    return reader->statistics.has_pending_repair;
+}
+
+double sstable_droppable_ratio(const struct sstable_reader *reader, int32_t gc_before)
+{
+    const struct statistics_summary *statistics = &reader->statistics;
+    if (!(statistics->cell_count > 0)) return 0;
+    return drop_times_before(statistics->drop_times, statistics->drop_time_count, gc_before) /
+           statistics->cell_count;
+}
+
+uint64_t sstable_data_size(const struct sstable_reader *reader)
+{
+    return reader->sizes[SSTABLE_DATA];
+}
+
 struct partition_key sstable_first_key(const struct sstable_reader *reader)
 {
     return reader->summary.first;

@@ -136,6 +136,12 @@ int64_t sstable_max_timestamp(const struct sstable_reader *reader);
 // LOCAL_TIME_NONE: it has neither a tombstone nor anything that expires.
 int32_t sstable_min_local_time(const struct sstable_reader *reader);
 int32_t sstable_max_local_time(const struct sstable_reader *reader);
+uint32_t sstable_level(const struct sstable_reader *reader);      // Of leveled compaction.
+int64_t sstable_repaired_at(const struct sstable_reader *reader); // Milliseconds; 0: not repaired.
+bool sstable_has_pending_repair(const struct sstable_reader *reader); // Of Cassandra's.
+// How much of its cells are tombstones that may go by their age: an estimate, as Cassandra's.
+double sstable_droppable_ratio(const struct sstable_reader *reader, int32_t gc_before);
+uint64_t sstable_data_size(const struct sstable_reader *reader); // Bytes of Data.db on the disk.
 struct partition_key sstable_first_key(const struct sstable_reader *reader);
 struct partition_key sstable_last_key(const struct sstable_reader *reader);
 uint64_t sstable_partition_count(const struct sstable_reader *reader); // An estimate if foreign.

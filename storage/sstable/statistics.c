@@ -4,6 +4,8 @@
 #include "base/cursor.h"
 #include "storage/counter_context.h"
 
+#include <math.h>
+
 #define PARTITIONER "org.apache.cassandra.dht.Murmur3Partitioner"
 
 enum { VALIDATION, COMPACTION, STATS, HEADER, TYPE_COUNT };
@@ -210,15 +212,50 @@ static void skip(struct cursor *cursor, size_t size)
     (void)cursor_take(cursor, size);
 }
 
-static uint64_t decode_histogram(struct cursor *cursor)
+struct histogram_sums {
+    uint64_t count;
+    double total; // Estimated from the buckets (EstimatedHistogram.mean() times count()).
+};
+
+static struct histogram_sums decode_histogram(struct cursor *cursor)
 {
-    uint64_t count = cursor_u32(cursor), total = 0;
+    struct histogram_sums sums = {0, 0};
+    uint64_t count = cursor_u32(cursor);
+    double sum = 0;
     if (count > cursor_left(cursor) / 16) cursor->failed = true;
     for (uint64_t i = 0; i < count && !cursor->failed; i++) {
+        // A bucket stands beside the offset of the one before it.
         skip(cursor, 8);
-        total += cursor_u64(cursor);
+        uint64_t bucket = cursor_u64(cursor);
+        sums.count += bucket;
+        struct cursor next = *cursor;
+        if (i + 1 < count) sum += (double)cursor_u64(&next) * (double)bucket;
     }
-    return total;
+    if (sums.count > 0) sums.total = ceil(sum / (double)sums.count) * (double)sums.count;
+    return sums;
+}
+
+// i32 room, i32 count, count × { f64 point, i64 count }
+static void decode_drop_times(struct cursor *cursor, struct arena *arena,
+                              struct statistics_summary *summary)
+{
+    skip(cursor, 4);
+    uint64_t count = cursor_u32(cursor);
+    if (count > cursor_left(cursor) / 16) cursor->failed = true;
+    if (cursor->failed) return;
+    struct drop_time *times = ARENA_NEW_ARRAY(arena, struct drop_time, count);
+    size_t kept = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        double point = cursor_f64(cursor);
+        int64_t number = (int64_t)cursor_u64(cursor);
+        // They ascend; damage must not divide by nothing.
+        if (!(point >= 0 && point <= UINT32_MAX) || number < 0 ||
+            (kept > 0 && (int64_t)point <= times[kept - 1].point))
+            continue;
+        times[kept++] = (struct drop_time){(int64_t)point, number};
+    }
+    summary->drop_times = times;
+    summary->drop_time_count = kept;
 }
 
 static struct clustering decode_clustering(struct cursor *cursor, struct arena *arena)
@@ -236,28 +273,30 @@ static enum status decode_stats(struct slice body, struct arena *arena,
                                 struct statistics_summary *summary, struct error *error)
 {
     struct cursor cursor = cursor_make(body);
-    summary->partition_count = decode_histogram(&cursor);
-    decode_histogram(&cursor);
+    summary->partition_count = decode_histogram(&cursor).count;
+    summary->cell_count = decode_histogram(&cursor).total;
     skip(&cursor, 12); // Commit log, upper bound.
     summary->min_timestamp = (int64_t)cursor_u64(&cursor);
     summary->max_timestamp = (int64_t)cursor_u64(&cursor);
     summary->min_local_time = (int32_t)cursor_u32(&cursor);
     summary->max_local_time = (int32_t)cursor_u32(&cursor);
-    skip(&cursor, 8); // Smallest and largest ttl.
+    summary->min_ttl = (int32_t)cursor_u32(&cursor);
+    skip(&cursor, 4); // The largest.
     summary->compression_ratio = cursor_f64(&cursor);
-    skip(&cursor, 4);
-    uint64_t bins = cursor_u32(&cursor);
-    if (bins > cursor_left(&cursor) / 16)
-        return error_set(error, STATUS_CORRUPT, "bad number of drop times");
-    skip(&cursor, bins * 16);
-    skip(&cursor, 12); // Level, repaired at.
+    decode_drop_times(&cursor, arena, summary);
+    summary->level = cursor_u32(&cursor);
+    summary->repaired_at = (int64_t)cursor_u64(&cursor);
     summary->min_clustering = decode_clustering(&cursor, arena);
     summary->max_clustering = decode_clustering(&cursor, arena);
     summary->has_legacy_counters = cursor_u8(&cursor) != 0;
     skip(&cursor, 8); // Columns.
     summary->total_rows = cursor_u64(&cursor);
-    // What follows (commit log, repairs, host) says nothing that reads need.
     if (cursor.failed) return error_set(error, STATUS_CORRUPT, "STATS ends too early");
+    // What follows (commit log, host) says nothing that is needed but this.
+    skip(&cursor, 12); // Commit log, lower bound.
+    uint64_t intervals = cursor_u32(&cursor);
+    if (intervals <= cursor_left(&cursor) / 24) skip(&cursor, intervals * 24);
+    summary->has_pending_repair = cursor_u8(&cursor) == 1 && !cursor.failed;
     return STATUS_OK;
 }
 

@@ -96,7 +96,14 @@ void statistics_encode(struct statistics_collector *collector, const struct head
 struct statistics_summary {
     int64_t min_timestamp, max_timestamp;
     int32_t min_local_time, max_local_time;
+    int32_t min_ttl;
     double compression_ratio;
+    const struct drop_time *drop_times; // Ascending.
+    size_t drop_time_count;
+    double cell_count; // An estimate, from the histogram.
+    uint32_t level;
+    int64_t repaired_at;     // Milliseconds; 0: not repaired.
+    bool has_pending_repair; // Of a repair of Cassandra's that is not done.
     uint64_t total_rows;
     uint64_t partition_count; // Sum of the histogram of sizes.
     bool has_legacy_counters;
