@@ -132,6 +132,8 @@ void sim_machine_crash(struct sim_machine *machine);
 // All that is written becomes durable (for tests).
 void sim_machine_sync(struct sim_machine *machine);
 void sim_machine_jump_clock(struct sim_machine *machine, int64_t delta_us);
+// Its wall clock, without the jumps that may come to whoever asks for it by env_wall_us().
+int64_t sim_machine_wall_us(const struct sim_machine *machine);
 // A full disk refuses writes that need new space.
 void sim_machine_set_full(struct sim_machine *machine, bool full);
 // For so long every job of its lanes takes long.

@@ -120,9 +120,6 @@ struct sim_machine {
     uint64_t used_pages;
 };
 
-// Its wall clock, without the jumps that may come to whoever asks for it by env_wall_us().
-int64_t sim_machine_wall_us(const struct sim_machine *machine);
-
 // The status for a path, as the system has it. `directory` is the inode of its parent (NOT_FOUND if
 // that is missing), `name` points into `path`, `entry` is NULL if there is none of that name now.
 enum status sim_disk_find(struct sim_machine *machine, const char *path,

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/container_of.h"
+#include "node/sim/expiry.h"
 #include "node/sim/linearizable.h"
 
 #include <inttypes.h>
@@ -41,6 +42,9 @@ struct ring_slot {
     bool did_ddl; // Just now: who did asks for it at once, through any node.
     uint64_t begun_ns;
     uint64_t event; // Of the register's history.
+    // Of what expires: the clock of the node that was asked, when it was asked.
+    int64_t asked_us, clock_us;
+    uint64_t floors[EXPIRY_ROWS];
 };
 
 // A change, by its stamp.
@@ -84,6 +88,7 @@ struct ring_workload {
         uint64_t quiet_since_ns;
     } truncation;
     struct linearizable *history;
+    struct expiry *expiry;
     uint64_t last_seen[REGISTERS];
     bool has_hints; // Something was acknowledged that may be nowhere else.
     // The end.
@@ -315,6 +320,99 @@ static bool is_calm(const struct ring_slot *slot)
     return since_ns != UINT64_MAX && since_ns + CALM_NS <= slot->begun_ns;
 }
 
+// ---- What expires ------------------------------------------------------------------------------
+
+static int64_t clock_offset_us(const struct ring_workload *workload, int64_t wall_us)
+{
+    return wall_us - (int64_t)(now(workload) / 1000);
+}
+
+// The seconds that the node's clock may have shown while the operation was under way.
+static struct expiry_span span_of(const struct ring_slot *slot)
+{
+    const struct ring_workload *workload = slot->workload;
+    int64_t wall_us = workload->world->wall_us(workload->context, slot->operation.node);
+    if (clock_offset_us(workload, wall_us) != slot->clock_us) // It jumped.
+        return (struct expiry_span){INT64_MIN, INT64_MAX};
+    return (struct expiry_span){slot->asked_us / 1000000, wall_us / 1000000};
+}
+
+static void was_asked(struct ring_slot *slot)
+{
+    const struct ring_workload *workload = slot->workload;
+    slot->asked_us = workload->world->wall_us(workload->context, slot->operation.node);
+    slot->clock_us = clock_offset_us(workload, slot->asked_us);
+}
+
+static void end_expiring_write(struct ring_slot *slot, enum workload_outcome outcome)
+{
+    struct ring_workload *workload = slot->workload;
+    const struct workload_operation *operation = &slot->operation;
+    struct expiry_span over = {INT64_MIN, INT64_MAX}, asked = span_of(slot);
+    bool is_done = outcome == WORKLOAD_DONE;
+    if (outcome == WORKLOAD_REFUSED || outcome == WORKLOAD_NOT_SENT) {
+        expiry_refuse(workload->expiry, operation->partition, operation->row, operation->stamp);
+        return;
+    }
+    // Whoever lost its answer may be read by its node much later.
+    if (asked.first_s != INT64_MIN) over.first_s = asked.first_s + operation->ttl_s;
+    if (asked.last_s != INT64_MAX && is_done) over.last_s = asked.last_s + operation->ttl_s;
+    expiry_written(workload->expiry, operation->partition, operation->row, operation->stamp, over,
+                   is_done && is_certain_at(workload, operation->consistency));
+}
+
+static void end_expiring_read(struct ring_slot *slot)
+{
+    struct ring_workload *workload = slot->workload;
+    const struct workload_operation *operation = &slot->operation;
+    bool is_whole = operation->kind == WORKLOAD_READ_PARTITION;
+    char message[512];
+    for (size_t row = is_whole ? 0 : operation->row;
+         row < (is_whole ? EXPIRY_ROWS : operation->row_end); row++) {
+        uint64_t stamp = 0;
+        for (size_t i = 0; i < operation->found_count; i++)
+            if (operation->found[i].row == row) stamp = operation->found[i].stamp;
+        const char *wrong = expiry_read(workload->expiry, operation->partition, row, stamp,
+                                        slot->floors[row], span_of(slot), slot->is_strong, message);
+        if (wrong != NULL)
+            ring_workload_fail(workload, "%s at %s through node %zu: what expires, k%zu/%zu: %s",
+                               workload_kind_text(operation->kind),
+                               consistency_text(operation->consistency), operation->node,
+                               operation->partition, row, wrong);
+    }
+}
+
+static void begin_expiring_read(struct ring_slot *slot)
+{
+    for (size_t row = 0; row < EXPIRY_ROWS; row++)
+        slot->floors[row] = expiry_floor(slot->workload->expiry, slot->operation.partition, row);
+}
+
+// ---- The end of a read -------------------------------------------------------------------------
+
+// Behind the last row that a read wanted nobody knows what is there.
+static bool is_behind_limit(const struct ring_slot *slot, const struct model_view *view)
+{
+    const struct workload_operation *operation = &slot->operation;
+    size_t partition, row, count = 0, last = 0;
+    model_cell_place(slot->workload->model, view->cell, &partition, &row);
+    bool is_descending = (operation->table == WORKLOAD_TRUNCATED) !=
+                         (operation->reversed && operation->kind != WORKLOAD_SCAN);
+    for (size_t i = 0; i < operation->found_count; i++) {
+        const struct workload_found *found = &operation->found[i];
+        if (found->partition != partition || found->row == MODEL_STATIC) continue;
+        if (count == 0 || (is_descending ? found->row < last : found->row > last))
+            last = found->row;
+        count++;
+    }
+    if (count > operation->limit)
+        ring_workload_fail(slot->workload, "%s of table %d, LIMIT %zu: %zu rows of k%zu came",
+                           workload_kind_text(operation->kind), (int)operation->table,
+                           operation->limit, count, partition);
+    if (count < operation->limit || row == MODEL_STATIC) return false;
+    return is_descending ? row < last : row > last;
+}
+
 static void end_read(struct ring_slot *slot, enum workload_outcome outcome)
 {
     struct ring_workload *workload = slot->workload;
@@ -322,11 +420,15 @@ static void end_read(struct ring_slot *slot, enum workload_outcome outcome)
     if (slot->operation.table == WORKLOAD_SCHEMA)
         is_strong = workload->phase == PHASE_CHECK || is_calm(slot);
     if (outcome == WORKLOAD_DONE) check_weakly(slot);
+    if (outcome == WORKLOAD_DONE && slot->operation.table == WORKLOAD_EXPIRING)
+        end_expiring_read(slot);
     for (size_t i = 0; i < slot->view_count; i++) {
-        if (outcome == WORKLOAD_DONE && is_strong)
-            check_view(slot, &slot->views[i]);
+        struct model_view *view = &slot->views[i];
+        bool is_checked = outcome == WORKLOAD_DONE && is_strong;
+        if (is_checked && (slot->operation.limit == 0 || !is_behind_limit(slot, view)))
+            check_view(slot, view);
         else
-            model_read_drop(workload->model, &slot->views[i]);
+            model_read_drop(workload->model, view);
     }
     slot->view_count = 0;
 }
@@ -337,10 +439,10 @@ static const uint16_t weights[WORKLOAD_KIND_COUNT] = {
     [WORKLOAD_INSERT] = 200,      [WORKLOAD_SET_STATIC] = 25,      [WORKLOAD_DELETE_ROW] = 35,
     [WORKLOAD_DELETE_RANGE] = 20, [WORKLOAD_DELETE_PARTITION] = 6, [WORKLOAD_INCREMENT] = 260,
     [WORKLOAD_READ_ROW] = 200,    [WORKLOAD_READ_PARTITION] = 60,  [WORKLOAD_READ_SLICE] = 50,
-    [WORKLOAD_SCAN] = 10,         [WORKLOAD_TRUNCATE] = 1,         [WORKLOAD_FLUSH] = 8,
+    [WORKLOAD_SCAN] = 30,         [WORKLOAD_TRUNCATE] = 1,         [WORKLOAD_FLUSH] = 8,
     [WORKLOAD_CREATE_TABLE] = 10, [WORKLOAD_ALTER_TABLE] = 12,     [WORKLOAD_DROP_TABLE] = 6,
     [WORKLOAD_READ_SCHEMA] = 30,  [WORKLOAD_INSERT_BATCH] = 25,    [WORKLOAD_INSERT_IF] = 12,
-    [WORKLOAD_UPDATE_IF] = 60,    [WORKLOAD_READ_SERIAL] = 30,
+    [WORKLOAD_UPDATE_IF] = 60,    [WORKLOAD_READ_SERIAL] = 30,     [WORKLOAD_INSERT_TTL] = 60,
 };
 
 static uint64_t weight_of(const struct ring_workload *workload, size_t kind)
@@ -378,9 +480,12 @@ static enum workload_table pick_table(struct ring_workload *workload, enum workl
         return WORKLOAD_SCHEMA;
     case WORKLOAD_INSERT_BATCH:
         return WORKLOAD_BATCHED;
+    case WORKLOAD_INSERT_TTL:
+        return WORKLOAD_EXPIRING;
     default:
         break;
     }
+    if (is_read(kind) && kind != WORKLOAD_SCAN && chance(workload, 0.15)) return WORKLOAD_EXPIRING;
     if (is_conditional(kind)) return WORKLOAD_REGISTERS;
     if (is_read(kind) && chance(workload, 0.4)) return WORKLOAD_COUNTERS;
     return chance(workload, workload->has_left_one ? 0.4 : 0.85) ? WORKLOAD_VALUES
@@ -404,10 +509,12 @@ static enum consistency pick_consistency(struct ring_workload *workload, enum wo
 
 static void pick_rows(struct ring_workload *workload, struct workload_operation *operation)
 {
-    operation->row = (size_t)below(workload, MODEL_ROWS);
+    size_t rows = operation->table == WORKLOAD_EXPIRING ? EXPIRY_ROWS : MODEL_ROWS;
+    operation->row = (size_t)below(workload, rows);
     operation->row_end = operation->row + 1;
     if (operation->kind == WORKLOAD_DELETE_RANGE || operation->kind == WORKLOAD_READ_SLICE)
-        operation->row_end += (size_t)below(workload, MODEL_ROWS - operation->row);
+        operation->row_end += (size_t)below(workload, rows - operation->row);
+    if (operation->table == WORKLOAD_EXPIRING) operation->partition %= EXPIRY_PARTITIONS;
     if (operation->kind == WORKLOAD_SET_STATIC) {
         operation->row = MODEL_STATIC;
         operation->row_end = MODEL_STATIC + 1;
@@ -416,6 +523,19 @@ static void pick_rows(struct ring_workload *workload, struct workload_operation 
         operation->row = 0;
         operation->row_end = 1;
     }
+}
+
+// The first rows of all, or of some.
+static void pick_limit(struct ring_workload *workload, struct workload_operation *operation)
+{
+    bool is_slice = operation->kind == WORKLOAD_READ_SLICE;
+    if ((!is_slice && operation->kind != WORKLOAD_SCAN) || operation->table == WORKLOAD_EXPIRING ||
+        chance(workload, 0.5))
+        return;
+    operation->limit = 1 + (size_t)below(workload, 4);
+    if (!is_slice || chance(workload, 0.5)) return;
+    operation->row = 0;
+    operation->row_end = MODEL_ROWS;
 }
 
 // The truncated table rests before and behind a truncation, so that only hints can bring back what
@@ -442,7 +562,9 @@ static bool make_operation(struct ring_workload *workload, struct workload_opera
     operation->consistency = pick_consistency(workload, operation->kind);
     operation->reversed = chance(workload, 0.3);
     operation->is_long = workload->much_ddl;
+    operation->ttl_s = 1 + (int)below(workload, EXPIRY_TTL_MAX_S);
     pick_rows(workload, operation);
+    pick_limit(workload, operation);
     // A hint may come long after a truncation.
     if (operation->table == WORKLOAD_TRUNCATED && operation->consistency == CONSISTENCY_ANY)
         operation->consistency = CONSISTENCY_ONE;
@@ -507,6 +629,8 @@ static void begin_write(struct ring_slot *slot)
                         .row = (uint8_t)operation->row,
                         .row_end = (uint8_t)operation->row_end};
     if (operation->table == WORKLOAD_SCHEMA) workload->name_is_busy[operation->partition] = true;
+    if (operation->kind == WORKLOAD_INSERT_TTL)
+        expiry_write(workload->expiry, operation->partition, operation->row, operation->stamp);
     if (operation->kind == WORKLOAD_INCREMENT)
         operation->delta = model_increment(
             workload->model,
@@ -534,6 +658,7 @@ static void end_write(struct ring_slot *slot, enum workload_outcome outcome)
     if (operation->table == WORKLOAD_SCHEMA && outcome != WORKLOAD_UNKNOWN)
         workload->name_is_busy[operation->partition] = false;
     if (operation->kind == WORKLOAD_TRUNCATE) end_truncation(workload, outcome);
+    if (operation->kind == WORKLOAD_INSERT_TTL) end_expiring_write(slot, outcome);
     if (outcome == WORKLOAD_DONE) {
         bool is_certain = operation->table == WORKLOAD_SCHEMA ||
                           operation->kind == WORKLOAD_TRUNCATE ||
@@ -612,6 +737,7 @@ static void submit(struct ring_slot *slot)
     if (operation->kind != WORKLOAD_READ_SERIAL && !is_read(operation->kind)) begin_write(slot);
     if (is_conditional(operation->kind)) begin_conditional(slot);
     if (is_read(operation->kind)) visit_cells(slot, view_cell);
+    if (operation->table == WORKLOAD_EXPIRING) begin_expiring_read(slot);
     if (operation->table == WORKLOAD_TRUNCATED) workload->truncation.busy++;
     slot->is_busy = true;
     operation->done = operation_is_done;
@@ -621,6 +747,7 @@ static void submit(struct ring_slot *slot)
                    operation->row, operation->row_end, operation->stamp, operation->delta,
                    consistency_text(operation->consistency));
     sim_clients_submit(workload->clients, operation);
+    was_asked(slot);
 }
 
 // ---- Slots -------------------------------------------------------------------------------------
@@ -895,6 +1022,7 @@ struct ring_workload *ring_workload_create(struct sim_world *sim,
     random_init(&workload->random, options->seed ^ 0x72696e67);
     workload->model = model_create(WORKLOAD_TABLE_COUNT);
     workload->history = linearizable_create(REGISTERS);
+    workload->expiry = expiry_create();
     workload->slot_count = 2 + below(workload, SLOTS_MAX - 1);
     workload->much_ddl = chance(workload, 0.15);
     workload->much_paxos = chance(workload, 0.15) || options->only_paxos;
@@ -920,6 +1048,7 @@ void ring_workload_destroy(struct ring_workload *workload)
     free(workload->changes);
     free(workload->weak);
     linearizable_destroy(workload->history);
+    expiry_destroy(workload->expiry);
     model_destroy(workload->model);
     free(workload);
 }

@@ -7,11 +7,13 @@
 //     weakly:   acknowledged at a lower level: there at the end, once everything is read at ALL
 //     unknown:  anything, at any time
 //
-// Checked: QUORUM and ALL reads show what is certain and nothing that nobody wrote; counters to the
-// single increment; reads at ONE show what somebody wrote; a logged batch is whole or not there at
-// the end; nothing from before a truncation comes back; DDL that was acknowledged is seen through
-// every node that is well; registers are linearizable (linearizable.h); when all is well nobody is
-// told Unavailable, and at the end everything works again through every node.
+// Checked: QUORUM and ALL reads show what is certain and nothing that nobody wrote, also when they
+// want but the first rows; counters to the single increment; reads at ONE show what somebody wrote;
+// what expires is over when the clocks of those who were asked say so (expiry.h); a logged batch is
+// whole or not there at the end; nothing from before a truncation comes back; DDL that was
+// acknowledged is seen through every node that is well; registers are linearizable
+// (linearizable.h); when all is well nobody is told Unavailable, and at the end everything works
+// again through every node.
 #ifndef NODE_SIM_RING_WORKLOAD_H
 #define NODE_SIM_RING_WORKLOAD_H
 
@@ -24,6 +26,8 @@ struct ring_workload_world {
     // Since when nothing has been wrong with any node or with the network between them; UINT64_MAX:
     // something is.
     uint64_t (*calm_since_ns)(void *world);
+    // A node's wall clock.
+    int64_t (*wall_us)(void *world, size_t node);
     // Flushes a node's tables, if it lives.
     void (*flush)(void *world, size_t node);
     // One of the nodes goes, and stays away until all heals. False: not in this world.

@@ -257,6 +257,12 @@ static void start_node(struct sim_call *call)
     sim_process_crash(node->env);
 }
 
+static int64_t wall_us(void *context, size_t index)
+{
+    const struct ring_world *world = context;
+    return sim_machine_wall_us(world->nodes[index].machine);
+}
+
 static void flush_is_done(struct engine_flush *flush, enum status status)
 {
     (void)status;
@@ -771,8 +777,11 @@ struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint6
     choose_style(world, only_paxos);
     make_nodes(world);
     make_clients(world);
-    static const struct ring_workload_world functions = {
-        .calm_since_ns = calm_since, .flush = flush_node, .leave_one = leave_one, .heal = heal};
+    static const struct ring_workload_world functions = {.calm_since_ns = calm_since,
+                                                         .wall_us = wall_us,
+                                                         .flush = flush_node,
+                                                         .leave_one = leave_one,
+                                                         .heal = heal};
     const struct ring_workload_options options = {.seed = random_u64(&world->random),
                                                   .operations = operations,
                                                   .node_count = world->count,

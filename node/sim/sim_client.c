@@ -36,8 +36,9 @@ static const char *const set_up[] = {
     "PRIMARY KEY (key, row)) WITH gc_grace_seconds = 3",
     "CREATE TABLE IF NOT EXISTS sim.batched (key text, row int, v text, PRIMARY KEY (key, row))",
     "CREATE TABLE IF NOT EXISTS sim.registers (key text PRIMARY KEY, v bigint)",
+    "CREATE TABLE IF NOT EXISTS sim.expiring (key text, row int, v text, PRIMARY KEY (key, row))",
 };
-enum { SET_UP_COUNT = sizeof set_up / sizeof set_up[0], SET_UP_RING_COUNT = 2 };
+enum { SET_UP_COUNT = sizeof set_up / sizeof set_up[0], SET_UP_RING_COUNT = 3 };
 
 enum prepared { PREPARED_INSERT, PREPARED_INCREMENT, PREPARED_SELECT, PREPARED_COUNT };
 static const char *const prepared_texts[PREPARED_COUNT] = {
@@ -46,8 +47,8 @@ static const char *const prepared_texts[PREPARED_COUNT] = {
     "SELECT key, row, v FROM sim.plain WHERE key = ? AND row = ?",
 };
 
-static const char *const table_names[] = {"sim.plain", "sim.truncated", "sim.counters",
-                                          "",          "sim.batched",   "sim.registers"};
+static const char *const table_names[] = {"sim.plain",   "sim.truncated", "sim.counters", "",
+                                          "sim.batched", "sim.registers", "sim.expiring"};
 
 struct sim_connection {
     struct sim_clients *clients;
@@ -279,7 +280,7 @@ static void put_select(struct buffer *text, const struct workload_operation *ope
     const char *name = table_names[operation->table];
     bool counts = operation->table == WORKLOAD_COUNTERS;
     bool whole = (operation->kind == WORKLOAD_READ_PARTITION || operation->kind == WORKLOAD_SCAN) &&
-                 operation->table != WORKLOAD_BATCHED;
+                 operation->table < WORKLOAD_TABLE_COUNT;
     buffer_put_format(text, "SELECT key, row, %s%s FROM %s", counts ? "n" : "v",
                       whole && !counts ? ", s" : "", name);
     if (operation->kind != WORKLOAD_SCAN)
@@ -292,6 +293,10 @@ static void put_select(struct buffer *text, const struct workload_operation *ope
     if (operation->reversed && operation->kind != WORKLOAD_SCAN)
         buffer_put_format(text, " ORDER BY row %s",
                           operation->table == WORKLOAD_TRUNCATED ? "ASC" : "DESC");
+    if (operation->limit > 0)
+        buffer_put_format(text, "%s LIMIT %zu",
+                          operation->kind == WORKLOAD_SCAN ? " PER PARTITION" : "",
+                          operation->limit);
 }
 
 // A row each in three partitions: all of it is there, or nothing.
@@ -318,6 +323,13 @@ static void put_text(struct buffer *text, const struct workload_operation *opera
                           partition, operation->row);
         put_value(text, operation->stamp);
         buffer_put_format(text, ") USING TIMESTAMP %" PRIu64, operation->stamp);
+        break;
+    case WORKLOAD_INSERT_TTL:
+        buffer_put_format(text, "INSERT INTO %s (key, row, v) VALUES ('k%zu', %zu, ", name,
+                          partition, operation->row);
+        put_value(text, operation->stamp);
+        buffer_put_format(text, ") USING TIMESTAMP %" PRIu64 " AND TTL %d", operation->stamp,
+                          operation->ttl_s);
         break;
     case WORKLOAD_SET_STATIC:
         buffer_put_format(text, "UPDATE %s USING TIMESTAMP %" PRIu64 " SET s = ", name,

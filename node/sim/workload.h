@@ -24,6 +24,7 @@ enum workload_table {
     // Of a ring's clients only, and not of the model's (ring_workload.h).
     WORKLOAD_BATCHED = WORKLOAD_TABLE_COUNT,
     WORKLOAD_REGISTERS,
+    WORKLOAD_EXPIRING,
 };
 
 // clang-format off
@@ -47,7 +48,8 @@ enum workload_table {
     X(INSERT_BATCH,     "logged batch")         \
     X(INSERT_IF,        "insert if not exists") \
     X(UPDATE_IF,        "update if")            \
-    X(READ_SERIAL,      "read serial")
+    X(READ_SERIAL,      "read serial")          \
+    X(INSERT_TTL,       "insert with ttl")
 // clang-format on
 
 #define X(kind, text) WORKLOAD_##kind,
@@ -79,6 +81,8 @@ struct workload_operation {
     uint64_t stamp;
     int64_t delta;
     bool reversed, is_long;
+    size_t limit; // Rows of a partition that a read wants at most; 0: all.
+    int ttl_s;
     enum consistency consistency;
     size_t node; // Of a ring: where it was sent to.
     // Of conditional ones: the value that is to be there; whether it was, and the one that was (0:
