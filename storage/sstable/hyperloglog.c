@@ -57,25 +57,30 @@ static int compare_values(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// The set and the sorted buffer become one sorted set; of one index the smaller value stays.
+// The set and the sorted buffer become one set; of one index the smaller value stays. As in
+// stream-lib the two are merged by their values as signed numbers, though both are sorted by index:
+// those with a run and a high index come before what they should follow.
 static void merge_buffer(struct hyperloglog *log)
 {
     qsort(log->buffered, log->buffered_count, sizeof *log->buffered, compare_values);
-    // From the end, so that it needs no second array: first make room, then write what is kept.
     size_t total = log->set_count + log->buffered_count;
     ASSERT(total <= sizeof log->set / sizeof *log->set);
-    size_t left = log->set_count, right = log->buffered_count, to = total;
-    while (right > 0) {
-        if (left > 0 && compare_values(&log->set[left - 1], &log->buffered[right - 1]) > 0) {
-            log->set[--to] = log->set[--left];
-        } else {
-            log->set[--to] = log->buffered[--right];
+    // From the end of the array to its front, where as much room as the buffer needs is free.
+    size_t left = log->buffered_count, right = 0, kept = 0;
+    memmove(log->set + left, log->set, log->set_count * sizeof *log->set);
+    while (left < total || right < log->buffered_count) {
+        const uint32_t *old = left < total ? &log->set[left] : NULL;
+        const uint32_t *new = right < log->buffered_count ? &log->buffered[right] : NULL;
+        bool same = old != NULL && new != NULL &&index_of(*old) == index_of(*new);
+        bool takes_old = new == NULL || (old != NULL && (int32_t)*old < (int32_t) * new);
+        uint32_t value = takes_old ? *old : *new;
+        if (same || takes_old) left++;
+        if (same || !takes_old) {
+            uint32_t index = index_of(log->buffered[right]);
+            while (right < log->buffered_count && index_of(log->buffered[right]) == index)
+                right++;
         }
-    }
-    size_t kept = 0;
-    for (size_t i = 0; i < total; i++) {
-        if (kept > 0 && index_of(log->set[kept - 1]) == index_of(log->set[i])) continue;
-        log->set[kept++] = log->set[i];
+        log->set[kept++] = value;
     }
     log->set_count = kept;
     log->buffered_count = 0;

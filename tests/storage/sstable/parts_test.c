@@ -52,6 +52,24 @@ static size_t bytes_of(const char *hex, uint8_t *bytes)
     return size;
 }
 
+static void ck_encoded_hyperloglog(struct hyperloglog *log, const char *expected)
+{
+    struct buffer bytes, text;
+    buffer_init(&bytes, MIB);
+    buffer_init(&text, MIB);
+    hyperloglog_encode(log, &bytes);
+    if (strncmp(expected, "len=", 4) == 0) {
+        buffer_put_format(&text, "len=%zu crc32=%08x", bytes.size,
+                          checksum_crc32(buffer_slice(&bytes)));
+        buffer_put_u8(&text, 0);
+    } else {
+        hex_of(buffer_slice(&bytes), &text);
+    }
+    ck_assert_str_eq((char *)text.data, expected);
+    buffer_deinit(&bytes);
+    buffer_deinit(&text);
+}
+
 static void check_hyperloglog(char **fields, size_t count)
 {
     ck_assert_uint_ge(count, 4);
@@ -62,26 +80,29 @@ static void check_hyperloglog(char **fields, size_t count)
         bytes_put_u32(key, i);
         hyperloglog_add(log, slice_make(key, 4));
     }
-    struct buffer bytes, text;
-    buffer_init(&bytes, MIB);
-    buffer_init(&text, MIB);
-    hyperloglog_encode(log, &bytes);
-    if (strncmp(fields[3], "len=", 4) == 0) {
-        buffer_put_format(&text, "len=%zu crc32=%08x", bytes.size,
-                          checksum_crc32(buffer_slice(&bytes)));
-        buffer_put_u8(&text, 0);
-    } else {
-        hex_of(buffer_slice(&bytes), &text);
+    ck_encoded_hyperloglog(log, fields[3]);
+    free(log);
+}
+
+// Keys of different lengths, and enough of them that the set is merged when some have a run.
+static void check_hyperloglog_of_texts(char **fields, size_t count)
+{
+    ck_assert_uint_ge(count, 4);
+    struct hyperloglog *log = malloc(sizeof *log);
+    hyperloglog_init(log);
+    for (int i = 0; i < atoi(fields[1]); i++) {
+        char key[16];
+        snprintf(key, sizeof key, "%s%d", fields[0], i);
+        hyperloglog_add(log, slice_of_text(key));
     }
-    ck_assert_str_eq((char *)text.data, fields[3]);
-    buffer_deinit(&bytes);
-    buffer_deinit(&text);
+    ck_encoded_hyperloglog(log, fields[3]);
     free(log);
 }
 
 START_TEST(hyperloglog_has_stream_libs_bytes)
 {
     for_each_line("hll.tsv", check_hyperloglog);
+    for_each_line("hll_texts.tsv", check_hyperloglog_of_texts);
 }
 END_TEST
 
