@@ -232,6 +232,7 @@ static void advance_frontier(struct known_job *known, uint64_t done_through, uin
     size_t done = 0;
     while (done < known->job.batch_count && known->batches[done].number <= done_through)
         done++;
+    if (done == 0) return; // There may be none, and no memory for any.
     known->job.batch_count -= done;
     memmove(known->batches, known->batches + done, known->job.batch_count * sizeof *known->batches);
 }

@@ -158,6 +158,21 @@ START_TEST(the_frontier_only_grows_and_an_end_needs_all_done)
 }
 END_TEST
 
+// A record may say so; nobody has seen its batches.
+START_TEST(a_job_that_begins_amid_its_batches_has_none_to_forget)
+{
+    struct jobs *jobs = jobs_create();
+    struct job job = example_job(1);
+    job.last_batch = 3;
+    ck_assert_int_eq(submit(jobs, &job), STATUS_OK);
+    ck_assert_int_eq(record_done(jobs, 2, JOB_OPEN), STATUS_OK);
+    const struct job *known = jobs_find(jobs, uuid_of(1));
+    ck_assert_uint_eq(known->done_through, 2);
+    ck_assert_uint_eq(known->batch_count, 0);
+    jobs_destroy(jobs);
+}
+END_TEST
+
 START_TEST(the_whole_state_survives_a_round_trip)
 {
     struct jobs *jobs = jobs_create();
@@ -391,6 +406,7 @@ int main(void)
     tcase_add_test(tcase, two_that_begin_at_once_under_one_name_make_one_job);
     tcase_add_test(tcase, batches_form_a_chain);
     tcase_add_test(tcase, the_frontier_only_grows_and_an_end_needs_all_done);
+    tcase_add_test(tcase, a_job_that_begins_amid_its_batches_has_none_to_forget);
     tcase_add_test(tcase, the_whole_state_survives_a_round_trip);
     tcase_add_test(tcase, each_counter_of_a_table_may_have_a_writer_of_its_own);
     tcase_add_loop_test(tcase, a_table_has_its_writer_while_the_job_is_open, 0, 3);
