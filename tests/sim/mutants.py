@@ -241,9 +241,13 @@ MUTANTS = [
     Mutant("merge_leaves_a_replica_out", "ring", "ring/coordinator/remote_piece.c",
            "read_repair_merge(&repair, sources, count, &merged, &piece->reach);",
            "read_repair_merge(&repair, sources, 1, &merged, &piece->reach);"),
-    Mutant("now_not_sent", "ring", "ring/coordinator/replica_read.c",
-           "                      read->request.now_s);",
-           "                      (int32_t)(env_wall_us(env) / 1000000));"),
+    # A replica says by its own clock what is over.
+    Mutant("now_not_sent", "ring", ("ring/coordinator/replica_read.c", "ring/coordinator/read_encoder.c"),
+           ("                      read->request.now_s);",
+            "        else\n            put_row(encoder->bytes, unfiltered.row);"),
+           ("                      (int32_t)(env_wall_us(env) / 1000000));",
+            "        else if (unfiltered.row->liveness.ttl == TTL_NONE || row_is_live(unfiltered.row, encoder->now_s))\n"
+            "            put_row(encoder->bytes, unfiltered.row);")),
     Mutant("short_scan_is_taken_for_whole", "ring", "ring/coordinator/read_decoder.c",
            "return tag == READ_TAG_END ? STATUS_END : STATUS_WOULD_BLOCK;", "return STATUS_END;"),
     Mutant("partition_deletion_not_repaired", "ring", "ring/coordinator/read_repair.c",
