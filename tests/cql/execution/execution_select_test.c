@@ -111,6 +111,18 @@ START_TEST(what_is_not_in_memory_is_read_once_it_is)
 }
 END_TEST
 
+START_TEST(sorted_rows_of_several_partitions_may_be_none)
+{
+    world_make("CREATE TABLE o (k int, c int, PRIMARY KEY (k, c))");
+    CHECK_CQL("SELECT k, c FROM o WHERE k IN (1, 2) ORDER BY c", "");
+    CHECK_CQL("SELECT k, c FROM o WHERE k IN () ORDER BY c", "");
+    world_make("INSERT INTO o (k, c) VALUES (1, 5)");
+    CHECK_CQL("SELECT k, c FROM o WHERE k IN (1, 2) ORDER BY c", "(1, 5)");
+    world_make("INSERT INTO o (k, c) VALUES (2, 4)");
+    CHECK_CQL("SELECT k, c FROM o WHERE k IN (1, 2) ORDER BY c", "(2, 4) (1, 5)");
+}
+END_TEST
+
 START_TEST(an_aggregate_costs_the_same_however_much_it_reads)
 {
     world_make("CREATE TABLE m (k int PRIMARY KEY, v text)");
@@ -191,6 +203,7 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, dead_rows_are_passed_in_steps);
     tcase_add_test(tests, what_is_not_in_memory_is_read_once_it_is);
+    tcase_add_test(tests, sorted_rows_of_several_partitions_may_be_none);
     tcase_add_test(tests, an_aggregate_costs_the_same_however_much_it_reads);
     tcase_add_test(tests, a_long_read_ends_when_nobody_waits_for_it);
     tcase_add_test(tests, unfinished_results_are_bounded_together);
