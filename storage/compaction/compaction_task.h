@@ -4,10 +4,11 @@
 //     CREATED -> step, step, … (each some MiB) -> END: all written and durable, nothing visible
 //             -> commit: the log says COMMIT, the old ones are to be removed
 //
-// A step runs on any thread, one at a time; between steps the loop owns the task, may refresh what
-// may be purged, sleep to throttle, read the progress, or destroy it: what was written is removed
-// then, and the inputs stay. So a compaction never blocks anybody for longer than a step, and holds
-// one partition's rows at a time in memory, piece by piece.
+// create and destroy are the loop's. A step runs on any thread, one at a time, as do commit, undo
+// and remove_inputs; between steps the loop owns the task, may refresh what may be purged, sleep to
+// throttle, read the progress, or end it: what was written is removed then, and the inputs stay. So
+// a compaction never blocks anybody for longer than a step, and holds a row of each input at a time
+// in memory.
 #ifndef STORAGE_COMPACTION_TASK_H
 #define STORAGE_COMPACTION_TASK_H
 
@@ -54,11 +55,17 @@ const struct sstable_summary *compaction_task_outputs(const struct compaction_ta
 uint64_t compaction_task_output_generation(const struct compaction_task *task, size_t index);
 // After END: the outputs are in place of the inputs, durably, from OK on, for us and for Cassandra.
 // The inputs' files are still there: compaction_task_remove_inputs() comes next, or the recovery of
-// the directory. IO: not known which of both holds (then only a recovery tells).
+// the directory. On failure nothing is left of the outputs, unless compaction_task_is_undecided().
 MUST_USE enum status compaction_task_commit(struct compaction_task *task, struct error *error);
+// After a commit that failed: true if it is not known which of both hold. Then all files stay as
+// they are, and the inputs in use, until a recovery of the directory tells. False: the inputs hold.
+bool compaction_task_is_undecided(const struct compaction_task *task);
 // After the commit: removes the inputs' files, then the log. What fails is left for a recovery.
 void compaction_task_remove_inputs(struct compaction_task *task);
-// Blocks: removes what was written, unless committed. NULL is allowed.
+// Blocks, on any thread: removes what was written, unless committed or not decided. Only
+// compaction_task_destroy() may follow.
+void compaction_task_undo(struct compaction_task *task);
+// On the loop, which the references belong to. Undoes, if nobody did. NULL is allowed.
 void compaction_task_destroy(struct compaction_task *task);
 
 #endif

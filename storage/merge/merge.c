@@ -56,17 +56,19 @@ static enum status source_advance(struct partition_merge *merge, struct merge_so
 
 static enum status take_next_place(struct partition_merge *merge)
 {
-    bool some_miss = false;
-    while (merge->taken_count > 0) {
-        enum status status = source_advance(merge, merge->taken[--merge->taken_count]);
-        // The read ends here and comes again: what the others miss is loaded with it.
+    size_t missing = 0;
+    for (size_t i = 0; i < merge->taken_count; i++) {
+        enum status status = source_advance(merge, merge->taken[i]);
+        // A read ends here and comes again: what the others miss is loaded with it. A source that
+        // only paused (compaction_input.h) is asked again.
         if (status == STATUS_WOULD_BLOCK) {
-            some_miss = true;
+            merge->taken[missing++] = merge->taken[i];
         } else if (status != STATUS_OK) {
             return status;
         }
     }
-    if (some_miss) return STATUS_WOULD_BLOCK;
+    merge->taken_count = missing;
+    if (missing > 0) return STATUS_WOULD_BLOCK;
     struct merge_source *first = merge_heap_pop(&merge->heap);
     if (first == NULL) return STATUS_END;
     merge->taken[merge->taken_count++] = first;

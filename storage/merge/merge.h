@@ -1,6 +1,9 @@
 // Several sources of one partition (or of a run of partitions) read as one: newest cell wins,
 // counters merge by shard, deletions hide what is older (sstable-nb §10.1, §10.2;
 // UnfilteredRowIterators.merge).
+//
+// A source that says WOULD_BLOCK makes the merge say so; asked again, it asks that source again. So
+// sources may pause, while reads that miss something begin anew.
 #ifndef STORAGE_MERGE_H
 #define STORAGE_MERGE_H
 

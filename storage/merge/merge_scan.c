@@ -42,17 +42,18 @@ static enum status scan_merge_next(struct scan_iterator *base,
                                    struct partition_iterator **partition)
 {
     struct scan_merge *merge = (struct scan_merge *)base;
-    bool some_miss = false;
-    while (merge->taken_count > 0) {
-        enum status status = source_advance(merge, merge->taken[--merge->taken_count]);
+    size_t missing = 0;
+    for (size_t i = 0; i < merge->taken_count; i++) {
+        enum status status = source_advance(merge, merge->taken[i]);
         // As in the merge of one partition.
         if (status == STATUS_WOULD_BLOCK) {
-            some_miss = true;
+            merge->taken[missing++] = merge->taken[i];
         } else if (status != STATUS_OK) {
             return status;
         }
     }
-    if (some_miss) return STATUS_WOULD_BLOCK;
+    merge->taken_count = missing;
+    if (missing > 0) return STATUS_WOULD_BLOCK;
     struct scan_source *first = merge_heap_pop(&merge->heap);
     if (first == NULL) return STATUS_END;
     struct scan_source *next = first;

@@ -1,5 +1,6 @@
-// The first pass over what is to be written; see sstable.h.
-#include "storage/sstable/format.h"
+// What is to be written, before it is: a first pass over it, or the headers of what it is made of;
+// see sstable.h.
+#include "storage/sstable/reader.h"
 
 static void add_timestamp(struct sstable_content *content, bool *has, int64_t timestamp)
 {
@@ -101,4 +102,50 @@ enum status sstable_content_gather(struct scan_iterator *source, struct sstable_
     }
     scan_iterator_close(source);
     return status == STATUS_END ? STATUS_OK : status;
+}
+
+// ---- Of SSTables --------------------------------------------------------------------------------
+
+static void add_columns(const struct header_columns *from, enum column_kind kind,
+                        const struct table *table, uint64_t *columns)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct column *column = table_find_column(table, from->items[i].name);
+        if (column != NULL && column->kind == kind)
+            columns[column->index / 64] |= (uint64_t)1 << (column->index % 64);
+    }
+}
+
+// The statistics are exact, the bases of a header may be those of what it was made of.
+static void add_statistics(struct gatherer *gatherer, const struct statistics_summary *statistics)
+{
+    if (statistics->min_timestamp != TIMESTAMP_NONE)
+        add_timestamp(gatherer->content, &gatherer->has_timestamp, statistics->min_timestamp);
+    if (statistics->min_local_time != LOCAL_TIME_NONE)
+        add_local_time(gatherer, statistics->min_local_time);
+    struct sstable_content *content = gatherer->content;
+    if (!gatherer->has_ttl || statistics->min_ttl < content->min_ttl)
+        content->min_ttl = statistics->min_ttl;
+    gatherer->has_ttl = true;
+}
+
+enum status sstable_content_unite(struct sstable_reader *const *readers, size_t count,
+                                  const struct table *table, struct sstable_content *content,
+                                  struct error *error)
+{
+    (void)error;
+    *content = (struct sstable_content){
+        .min_timestamp = EPOCH_TIMESTAMP,
+        .min_local_time = EPOCH_LOCAL_TIME,
+    };
+    struct gatherer gatherer = {.content = content};
+    for (size_t i = 0; i < count; i++) {
+        const struct header *header = &readers[i]->header;
+        add_statistics(&gatherer, &readers[i]->statistics);
+        add_columns(&header->columns[ROWS_STATIC], COLUMN_STATIC, table, content->static_columns);
+        add_columns(&header->columns[ROWS_REGULAR], COLUMN_REGULAR, table,
+                    content->regular_columns);
+        content->partition_count += readers[i]->partition_count;
+    }
+    return STATUS_OK;
 }

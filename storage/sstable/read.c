@@ -38,17 +38,16 @@ static bool may_have_wanted_rows(const struct sstable_reader *reader, const stru
                                  const struct partition_filter *filter)
 {
     const struct statistics_summary *statistics = &reader->statistics;
-    if (statistics->min_local_time != LOCAL_TIME_NONE) return true;
+    if (statistics->has_partition_deletions) return true;
     if (filter->with_static && reader->header.columns[ROWS_STATIC].count > 0) return true;
-    if (statistics->min_clustering.count > table->column_counts[COLUMN_CLUSTERING] ||
-        statistics->max_clustering.count > table->column_counts[COLUMN_CLUSTERING])
+    const struct bound *first = &statistics->min_clustering, *last = &statistics->max_clustering;
+    if (first->prefix.count > table->column_counts[COLUMN_CLUSTERING] ||
+        last->prefix.count > table->column_counts[COLUMN_CLUSTERING])
         return true;
-    struct bound first = {BOUND_INCL_START, statistics->min_clustering};
-    struct bound last = {BOUND_INCL_END, statistics->max_clustering};
     for (size_t i = 0; i < filter->range_count; i++) {
         const struct clustering_range *range = &filter->ranges[i];
-        if (bound_compare(table, &range->end, &first) >= 0 &&
-            bound_compare(table, &range->start, &last) <= 0)
+        if (bound_compare(table, &range->end, first) >= 0 &&
+            bound_compare(table, &range->start, last) <= 0)
             return true;
     }
     return false;
@@ -157,6 +156,20 @@ static void close_scan(struct scan_iterator *iterator)
 
 static const struct scan_iterator_ops scan_ops = {.next = next_partition, .close = close_scan};
 
+static struct scan_iterator *open_scan(struct sstable_reader *reader, const struct column_map *map,
+                                       const struct scan_range *range,
+                                       const struct partition_filter *filter,
+                                       struct stream_access access, struct arena *arena)
+{
+    struct scan_reader *opened = ARENA_NEW(arena, struct scan_reader);
+    opened->base = (struct scan_iterator){&scan_ops, map->table};
+    opened->range = *range;
+    stream_init(&opened->index, reader, access, SSTABLE_INDEX);
+    partition_reader_init(&opened->partition, reader, map->table, map, filter, access, arena);
+    opened->partition.base.ops = &scanned_partition_ops;
+    return &opened->base;
+}
+
 enum status sstable_scan(struct sstable_reader *reader, const struct table *table,
                          const struct scan_range *range, const struct partition_filter *filter,
                          struct chunk_cache *cache, struct read_pins *pins, struct arena *arena,
@@ -165,13 +178,23 @@ enum status sstable_scan(struct sstable_reader *reader, const struct table *tabl
     enum status status = check_table(reader, table, error);
     if (status != STATUS_OK) return status;
     struct stream_access access = {cache, pins, error};
-    struct scan_reader *opened = ARENA_NEW(arena, struct scan_reader);
-    opened->base = (struct scan_iterator){&scan_ops, table};
-    opened->range = *range;
-    stream_init(&opened->index, reader, access, SSTABLE_INDEX);
-    partition_reader_init(&opened->partition, reader, table, find_map(reader, table, arena), filter,
-                          access, arena);
-    opened->partition.base.ops = &scanned_partition_ops;
-    *scan = &opened->base;
+    *scan = open_scan(reader, find_map(reader, table, arena), range, filter, access, arena);
+    return STATUS_OK;
+}
+
+enum status sstable_scan_apart(struct sstable_reader *reader, const struct table *table,
+                               struct arena *arena, struct scan_iterator **scan,
+                               struct error *error)
+{
+    static const struct clustering_range all = {{BOUND_INCL_START, {0, NULL}},
+                                                {BOUND_INCL_END, {0, NULL}}};
+    static const struct partition_filter filter = {
+        .ranges = &all, .range_count = 1, .with_static = true};
+    enum status status = check_table(reader, table, error);
+    if (status != STATUS_OK) return status;
+    struct column_map *map = ARENA_NEW(arena, struct column_map);
+    reader_map_columns(reader, table, map, arena);
+    struct stream_access access = {NULL, NULL, error};
+    *scan = open_scan(reader, map, &SCAN_RANGE_ALL, &filter, access, arena);
     return STATUS_OK;
 }

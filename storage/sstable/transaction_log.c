@@ -25,10 +25,12 @@ static enum status append(struct transaction_log *log, const struct transaction_
     buffer_init(&line, 2 * SSTABLE_PATH_SIZE);
     transaction_record_format(record, &line);
     enum status status = env_file_write(log->file, log->size, line.data, line.size, error);
+    bool is_first = log->size == 0;
     log->size += line.size;
     buffer_deinit(&line);
-    if (status != STATUS_OK) return status;
-    return env_file_sync(log->file, error);
+    if (status == STATUS_OK) status = env_file_sync(log->file, error);
+    if (status != STATUS_OK || !is_first) return status;
+    return env_sync_dir(log->env, log->directory, error);
 }
 
 enum status transaction_log_begin(struct transaction_log *log, struct env *env,
@@ -62,8 +64,6 @@ enum status transaction_log_add(struct transaction_log *log, uint64_t generation
                                         .path = format_prefix(log, generation, prefix),
                                         .count = file_count};
     enum status status = append(log, &record, error);
-    if (status == STATUS_OK && log->added.count == 0)
-        status = env_sync_dir(log->env, log->directory, error);
     if (status == STATUS_OK) keep_generation(&log->added, generation);
     return status;
 }

@@ -36,7 +36,7 @@ struct transaction_log {
     char path[SSTABLE_PATH_SIZE];
 };
 
-// Makes the log's file; its name is durable from the first add on. `directory` is absolute and
+// Makes the log's file; its name is durable with the first record. `directory` is absolute and
 // lives as long as the log. On failure there is no log.
 MUST_USE enum status transaction_log_begin(struct transaction_log *log, struct env *env,
                                            const char *directory, enum transaction_kind kind,
