@@ -44,14 +44,14 @@ enum {
 // Static or regular, as an index.
 enum { ROWS_STATIC, ROWS_REGULAR, ROWS_KIND_COUNT };
 
-// Key u16 length, deletion i32 and i64: what a partition begins with, besides the key's bytes.
-enum { DELETION_SIZE = 12, CLUSTERING_BLOCK = 32 };
+// A partition begins with its key (u16 length) and its deletion: i32 and i64; in oa i64 and u32, or
+// one byte if there is none.
+enum { DELETION_SIZE = 12, DELETION_OA_NONE = 0x80, CLUSTERING_BLOCK = 32 };
 
-enum { SSTABLE_PATH_SIZE = 4096 };
-// DIR/nb-<generation>-big-<component>. Cut if DIR is absurdly long: then no file is found.
+// Of ours: DIR/nb-<generation>-big-<component>.
 void sstable_path(char path[static SSTABLE_PATH_SIZE], const char *directory, uint64_t generation,
                   enum sstable_component component);
-// The generation and component of a file name of version nb. False for any other name.
+// The generation and component of a file name of version nb with a generation. False for any other.
 bool sstable_parse_name(const char *name, uint64_t *generation, enum sstable_component *component);
 
 #endif

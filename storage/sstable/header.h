@@ -20,6 +20,7 @@ struct header_columns {
 };
 
 struct header {
+    enum sstable_version version; // Set by the reader: rows and blocks depend on it.
     int64_t min_timestamp;
     int32_t min_local_time, min_ttl;
     struct slice key_type;

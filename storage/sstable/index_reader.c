@@ -5,7 +5,8 @@
 enum { WIDTH_BASE = 65536 };
 
 // True: decoded, or damaged (then `*damaged`). False: more bytes are needed.
-static bool decode_entry(struct slice bytes, struct index_entry *entry, bool *damaged)
+static bool decode_entry(const struct header *header, struct slice bytes, struct index_entry *entry,
+                         bool *damaged)
 {
     struct cursor cursor = cursor_make(bytes);
     *damaged = false;
@@ -20,7 +21,7 @@ static bool decode_entry(struct slice bytes, struct index_entry *entry, bool *da
     entry->size = (uint64_t)(cursor.next - bytes.data);
     if (size > 0) {
         entry->header_size = vint_read(&promoted);
-        entry->deletion = row_decoder_plain_deletion(&promoted);
+        entry->deletion = row_decoder_plain_deletion(header, &promoted);
         uint64_t count = vint_read(&promoted);
         if (promoted.failed || count == 0 || count > cursor_left(&promoted) / 4)
             return *damaged = true;
@@ -42,7 +43,7 @@ enum status index_reader_entry(struct stream *stream, struct index_entry *entry)
     enum status status = stream_peek(stream, 1, &bytes);
     while (status == STATUS_OK) {
         bool damaged;
-        if (decode_entry(bytes, entry, &damaged)) {
+        if (decode_entry(&stream->reader->header, bytes, entry, &damaged)) {
             if (damaged || entry->position >= stream->reader->data_size)
                 return stream_corrupt(stream, "bad entry");
             return STATUS_OK;
@@ -125,7 +126,7 @@ enum status index_reader_block(struct stream *stream, const struct index_entry *
     block->offset = vint_read(&cursor);
     uint64_t zigzag = vint_read(&cursor);
     block->width = ((zigzag >> 1) ^ (0 - (zigzag & 1))) + WIDTH_BASE;
-    block->open = cursor_u8(&cursor) ? row_decoder_plain_deletion(&cursor) : DELETION_NONE;
+    block->open = cursor_u8(&cursor) ? row_decoder_plain_deletion(header, &cursor) : DELETION_NONE;
     uint64_t left = stream->reader->data_size - entry->position;
     if (cursor.failed || block->offset < entry->header_size || block->offset >= left ||
         block->width > left - block->offset)

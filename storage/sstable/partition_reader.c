@@ -535,15 +535,22 @@ static enum status read_header(struct partition_reader *partition)
 {
     struct stream *data = &partition->data;
     struct slice key = partition->base.key.bytes, bytes;
-    size_t size = 2 + key.size + DELETION_SIZE;
+    const struct header *header = &partition->reader->header;
+    size_t key_size = 2 + key.size;
+    // In oa the deletion has one byte if there is none.
+    size_t size = key_size + (header->version == SSTABLE_OA ? 1 : DELETION_SIZE);
     enum status status = stream_peek(data, size, &bytes);
+    if (status == STATUS_OK && bytes.size > key_size && header->version == SSTABLE_OA &&
+        bytes.data[key_size] != DELETION_OA_NONE)
+        status = stream_peek(data, key_size + DELETION_SIZE, &bytes);
     if (status != STATUS_OK) return status;
     struct cursor cursor = cursor_make(bytes);
     struct slice found = cursor_take(&cursor, cursor_u16(&cursor));
-    partition->base.deletion = row_decoder_plain_deletion(&cursor);
     if (cursor.failed || !slice_equals(found, key))
         return stream_corrupt(data, "another partition than the index says");
-    data->position += size;
+    partition->base.deletion = row_decoder_plain_deletion(header, &cursor);
+    if (cursor.failed) return stream_corrupt(data, "bad deletion of a partition");
+    data->position += (uint64_t)(cursor.next - bytes.data);
     if (partition->reader->header.columns[ROWS_STATIC].count == 0) return STATUS_OK;
     return read_static_row(partition);
 }

@@ -62,17 +62,18 @@ void sstable_set_table(struct sstable_reader *reader, const struct table *table)
 enum status reader_corrupt(const struct sstable_reader *reader, enum sstable_component component,
                            uint64_t offset, struct error *error, const char *what)
 {
-    return error_set(error, STATUS_CORRUPT, "%s/nb-%" PRIu64 "-big-%s: offset %" PRIu64 ": %s",
-                     reader->directory, reader->generation, sstable_component_name(component),
-                     offset, what);
+    char path[SSTABLE_PATH_SIZE];
+    sstable_name_path(path, reader->directory, &reader->name, component);
+    return error_set(error, STATUS_CORRUPT, "%s: offset %" PRIu64 ": %s", path, offset, what);
 }
 
 // What is wrong with a component, with its name before it.
 static enum status blame(const struct sstable_reader *reader, enum sstable_component component,
                          enum status status, const struct error *cause, struct error *error)
 {
-    return error_set(error, status, "%s/nb-%" PRIu64 "-big-%s: %s", reader->directory,
-                     reader->generation, sstable_component_name(component), cause->text);
+    char path[SSTABLE_PATH_SIZE];
+    sstable_name_path(path, reader->directory, &reader->name, component);
+    return error_set(error, status, "%s: %s", path, cause->text);
 }
 
 struct opening {
@@ -86,7 +87,7 @@ static enum status check_size(struct opening *opening, enum sstable_component co
 {
     struct sstable_reader *reader = opening->reader;
     char path[SSTABLE_PATH_SIZE];
-    sstable_path(path, reader->directory, reader->generation, component);
+    sstable_name_path(path, reader->directory, &reader->name, component);
     struct env_file *file;
     enum status status = env_file_open(reader->env, path, ENV_OPEN_READ, &file, opening->error);
     uint64_t size = 0;
@@ -112,7 +113,7 @@ static enum status read_component(struct opening *opening, enum sstable_componen
 {
     struct sstable_reader *reader = opening->reader;
     char path[SSTABLE_PATH_SIZE];
-    sstable_path(path, reader->directory, reader->generation, component);
+    sstable_name_path(path, reader->directory, &reader->name, component);
     struct slice read;
     enum status status =
         file_reader_read_file(reader->env, path, COMPONENT_SIZE_MAX, &read, opening->error);
@@ -153,7 +154,8 @@ static enum status open_statistics(struct opening *opening)
     enum status status = read_component(opening, SSTABLE_STATISTICS, &file);
     if (status != STATUS_OK) return status;
     struct error cause = {0};
-    status = statistics_decode(file, &reader->arena, &reader->statistics, &reader->header, &cause);
+    status = statistics_decode(file, reader->name.version, &reader->arena, &reader->statistics,
+                               &reader->header, &cause);
     free((void *)file.data);
     if (status != STATUS_OK)
         return blame(reader, SSTABLE_STATISTICS, status, &cause, opening->error);
@@ -230,10 +232,10 @@ static enum status open_data(struct opening *opening)
     reader->slots = calloc(reader_chunk_count(reader), sizeof *reader->slots);
     ASSERT(reader->slots != NULL);
     char path[SSTABLE_PATH_SIZE];
-    sstable_path(path, reader->directory, reader->generation, SSTABLE_DATA);
+    sstable_name_path(path, reader->directory, &reader->name, SSTABLE_DATA);
     status = env_file_open(reader->env, path, ENV_OPEN_READ, &reader->data_file, opening->error);
     if (status != STATUS_OK) return status;
-    sstable_path(path, reader->directory, reader->generation, SSTABLE_INDEX);
+    sstable_name_path(path, reader->directory, &reader->name, SSTABLE_INDEX);
     return env_file_open(reader->env, path, ENV_OPEN_READ, &reader->index_file, opening->error);
 }
 
@@ -326,9 +328,10 @@ static enum status open_components(struct opening *opening, const struct table *
         enum status status = check_size(opening, (enum sstable_component)i);
         if (status != STATUS_OK) return status;
     }
+    char path[SSTABLE_PATH_SIZE];
+    sstable_name_path(path, reader->directory, &reader->name, SSTABLE_DATA);
     if (!opening->has[SSTABLE_DATA])
-        return error_set(opening->error, STATUS_NOT_FOUND, "%s/nb-%" PRIu64 "-big-Data.db: none",
-                         reader->directory, reader->generation);
+        return error_set(opening->error, STATUS_NOT_FOUND, "%s: none", path);
     if (reader->sizes[SSTABLE_DATA] == 0 || reader->sizes[SSTABLE_INDEX] == 0)
         return reader_corrupt(reader, SSTABLE_DATA, 0, opening->error,
                               "Data.db or Index.db is empty");
@@ -350,15 +353,17 @@ static enum status open_components(struct opening *opening, const struct table *
     return check_index(opening);
 }
 
-enum status sstable_open(struct env *env, const char *directory, uint64_t generation,
-                         const struct table *table, const struct sstable_check *check,
-                         struct sstable_reader **reader, struct error *error)
+enum status sstable_open_named(struct env *env, const char *directory,
+                               const struct sstable_name *name, const struct table *table,
+                               const struct sstable_check *check, struct sstable_reader **reader,
+                               struct error *error)
 {
     struct sstable_reader *opened = calloc(1, sizeof *opened);
     ASSERT(opened != NULL);
     opened->references = 1;
     opened->env = env;
-    opened->generation = generation;
+    opened->name = *name;
+    opened->generation = sstable_name_generation(name);
     opened->directory = strdup(directory);
     ASSERT(opened->directory != NULL);
     arena_init(&opened->arena, KIB);
@@ -372,6 +377,22 @@ enum status sstable_open(struct env *env, const char *directory, uint64_t genera
     sstable_set_table(opened, table);
     *reader = opened;
     return STATUS_OK;
+}
+
+enum status sstable_open(struct env *env, const char *directory, uint64_t generation,
+                         const struct table *table, const struct sstable_check *check,
+                         struct sstable_reader **reader, struct error *error)
+{
+    struct sstable_name ours = sstable_name_of(SSTABLE_NB, generation);
+    struct sstable_name other = sstable_name_of(SSTABLE_OA, generation);
+    enum status status = sstable_open_named(env, directory, &ours, table, check, reader, error);
+    if (status != STATUS_NOT_FOUND) return status;
+    // That there is no nb says more than that there is no oa.
+    struct error other_error;
+    status = sstable_open_named(env, directory, &other, table, check, reader, &other_error);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        (void)error_set(error, status, "%s", other_error.text);
+    return status;
 }
 
 void sstable_ref(struct sstable_reader *reader)
@@ -403,6 +424,11 @@ void sstable_unref(struct sstable_reader *reader)
 uint64_t sstable_generation(const struct sstable_reader *reader)
 {
     return reader->generation;
+}
+
+const struct sstable_name *sstable_reader_name(const struct sstable_reader *reader)
+{
+    return &reader->name;
 }
 
 const char *sstable_directory(const struct sstable_reader *reader)
@@ -456,6 +482,11 @@ double sstable_droppable_ratio(const struct sstable_reader *reader, int32_t gc_b
 uint64_t sstable_data_size(const struct sstable_reader *reader)
 {
     return reader->sizes[SSTABLE_DATA];
+}
+
+uint64_t sstable_uncompressed_size(const struct sstable_reader *reader)
+{
+    return reader->data_size;
 }
 
 struct partition_key sstable_first_key(const struct sstable_reader *reader)

@@ -29,7 +29,8 @@ struct sstable_reader {
     uint32_t references;
     struct env *env;
     char *directory;
-    uint64_t generation;
+    struct sstable_name name;
+    uint64_t generation; // Of its name, or 0.
     struct env_file *data_file, *index_file;
     uint64_t sizes[SSTABLE_COMPONENT_COUNT];
 

@@ -31,13 +31,25 @@ void row_decoder_values(const struct header *header, size_t count, struct cursor
     }
 }
 
-struct deletion row_decoder_plain_deletion(struct cursor *cursor)
+struct deletion row_decoder_plain_deletion(const struct header *header, struct cursor *cursor)
 {
     struct deletion deletion;
-    deletion.local_time = (int32_t)cursor_u32(cursor);
-    deletion.timestamp = (int64_t)cursor_u64(cursor);
-    if (deletion_is_live(deletion)) return DELETION_NONE;
-    if (deletion.local_time < 0) deletion.local_time = LOCAL_TIME_MAX;
+    if (header->version == SSTABLE_OA) {
+        // One byte if there is none; else i64, which is not negative, and u32.
+        if (cursor_left(cursor) > 0 && (*cursor->next & DELETION_OA_NONE) != 0) {
+            if (cursor_u8(cursor) != DELETION_OA_NONE) cursor->failed = true;
+            return DELETION_NONE;
+        }
+        deletion.timestamp = (int64_t)cursor_u64(cursor);
+        deletion.local_time = (int32_t)cursor_u32(cursor);
+    } else {
+        deletion.local_time = (int32_t)cursor_u32(cursor);
+        deletion.timestamp = (int64_t)cursor_u64(cursor);
+        if (deletion_is_live(deletion)) return DELETION_NONE;
+    }
+    // Of oa: a time beyond 2038. Also what says "none" where there is a deletion.
+    if (deletion.local_time < 0 || deletion.local_time == LOCAL_TIME_NONE)
+        deletion.local_time = LOCAL_TIME_MAX;
     return deletion;
 }
 
@@ -98,11 +110,12 @@ static inline int32_t read_i32(struct cursor *cursor, int32_t base)
     return (int32_t)((uint32_t)vint_read(cursor) + (uint32_t)base);
 }
 
-// What Cassandra calls an invalid local time becomes the largest valid one.
+// What Cassandra calls an invalid local time becomes the largest valid one; so does, of oa, a time
+// beyond 2038, as when Cassandra writes it as nb.
 static inline int32_t check_local_time(int32_t local_time, int32_t ttl)
 {
     bool is_valid = local_time >= 0 && (local_time >= ttl || ttl == TTL_EXPIRED_LIVENESS);
-    return is_valid ? local_time : LOCAL_TIME_MAX;
+    return is_valid && local_time != LOCAL_TIME_NONE ? local_time : LOCAL_TIME_MAX;
 }
 
 static struct deletion read_deletion(const struct header *header, struct cursor *cursor)

@@ -34,8 +34,8 @@ void row_decoder_init(struct row_decoder *decoder, const struct sstable_reader *
 // `count` values with their headers of two bits. The cursor fails if they are damaged.
 void row_decoder_values(const struct header *header, size_t count, struct cursor *cursor,
                         struct slice *values);
-// A deletion as in a partition's head and in Index.db: i32, i64.
-struct deletion row_decoder_plain_deletion(struct cursor *cursor);
+// A deletion as in a partition's head and in Index.db. The cursor fails if it is damaged.
+struct deletion row_decoder_plain_deletion(const struct header *header, struct cursor *cursor);
 
 // The place of an index block or of a marker behind its kind. `values` has room for all. False:
 // damaged; the cursor fails if there are too few bytes.

@@ -1,5 +1,5 @@
 // SSTables: sorted, immutable files of one table, byte for byte Cassandra's format "big", version
-// nb (org.apache.cassandra.io.sstable; sstable-nb.md).
+// nb; files of version oa are read too (org.apache.cassandra.io.sstable; sstable-nb.md).
 //
 //     flush:  source -> sstable_content_gather -> source again -> sstable_write -> files, durable
 //     start:  sstable_recover_directory -> generations -> sstable_open
@@ -41,6 +41,30 @@ enum sstable_component {
 
 const char *sstable_component_name(enum sstable_component component); // "Data.db"
 
+// Versions of the format: both are read, nb is written (it is what 4.0, 4.1 and 5.0 all read).
+enum sstable_version { SSTABLE_NB, SSTABLE_OA };
+
+// What the names of one SSTable's files have in common: nb-17-big-,
+// oa-3h5q_16mb_1i0ga25fdxlkxvx0q9- big-. The id is a generation, as ours always are, or Cassandra's
+// text of a time UUID.
+enum { SSTABLE_ID_SIZE = 29 };
+struct sstable_name {
+    enum sstable_version version;
+    char id[SSTABLE_ID_SIZE]; // Ends with a NUL.
+};
+
+struct sstable_name sstable_name_of(enum sstable_version version, uint64_t generation);
+uint64_t sstable_name_generation(const struct sstable_name *name); // 0: the id is none.
+bool sstable_name_equals(const struct sstable_name *a, const struct sstable_name *b);
+// Of a file's name without its directory. NOT_FOUND: it is no SSTable's; UNSUPPORTED: one of a
+// version or format that is not read, which `error` (NULL is allowed) names.
+MUST_USE enum status sstable_name_parse(const char *file, struct sstable_name *name,
+                                        enum sstable_component *component, struct error *error);
+enum { SSTABLE_PATH_SIZE = 4096 };
+// DIR/nb-17-big-Data.db. Cut if DIR is absurdly long: then no file is found.
+void sstable_name_path(char path[static SSTABLE_PATH_SIZE], const char *directory,
+                       const struct sstable_name *name, enum sstable_component component);
+
 // What a manifest says about the files of one SSTable, to know damage from data.
 struct sstable_check {
     uint64_t sizes[SSTABLE_COMPONENT_COUNT]; // 0: there is no such component.
@@ -64,6 +88,15 @@ struct sstable_content {
 // Reads `source` to its end and closes it, also on failure.
 MUST_USE enum status sstable_content_gather(struct scan_iterator *source,
                                             struct sstable_content *content);
+
+struct sstable_reader;
+
+// Of what several SSTables will be together, without reading them
+// (SerializationHeader.make(table, sstables)): bases and columns of all, the number of partitions
+// an estimate.
+MUST_USE enum status sstable_content_unite(struct sstable_reader *const *readers, size_t count,
+                                           const struct table *table,
+                                           struct sstable_content *content, struct error *error);
 
 struct sstable_write_options {
     const char *directory; // Of the table; exists. An absolute path, as Cassandra's log wants it.
@@ -114,22 +147,27 @@ MUST_USE enum status sstable_remove(struct env *env, const char *directory, uint
 
 // ---- Reading -----------------------------------------------------------------------------------
 
-struct sstable_reader;
-
-// Opens the SSTable. `table` is the version that most reads will ask with. `check`, if not NULL, is
+// Opens the SSTable of this generation: nb, or oa if there is no nb. `table` is the version that
+// most reads will ask with. `check`, if not NULL, is
 // compared: sizes of all, and hashes of all but Data.db, whose chunks have checksums of their own.
 // Without it Filter and Summary are not believed but made again from Index.db; so they are when
 // missing. CORRUPT, IO, NOT_FOUND (no Data.db), UNSUPPORTED (another version or compressor).
 MUST_USE enum status sstable_open(struct env *env, const char *directory, uint64_t generation,
                                   const struct table *table, const struct sstable_check *check,
                                   struct sstable_reader **reader, struct error *error);
+// The same by its name: for files of others, which may have any.
+MUST_USE enum status sstable_open_named(struct env *env, const char *directory,
+                                        const struct sstable_name *name, const struct table *table,
+                                        const struct sstable_check *check,
+                                        struct sstable_reader **reader, struct error *error);
 void sstable_ref(struct sstable_reader *reader);
 // The last one closes the files and drops its chunks from their cache. NULL is allowed.
 void sstable_unref(struct sstable_reader *reader);
 // After an ALTER: most reads will now ask with this version. Between reads only.
 void sstable_set_table(struct sstable_reader *reader, const struct table *table);
 
-uint64_t sstable_generation(const struct sstable_reader *reader);
+uint64_t sstable_generation(const struct sstable_reader *reader); // 0: its id is none.
+const struct sstable_name *sstable_reader_name(const struct sstable_reader *reader);
 const char *sstable_directory(const struct sstable_reader *reader);
 int64_t sstable_min_timestamp(const struct sstable_reader *reader);
 int64_t sstable_max_timestamp(const struct sstable_reader *reader);
@@ -141,7 +179,8 @@ int64_t sstable_repaired_at(const struct sstable_reader *reader); // Millisecond
 bool sstable_has_pending_repair(const struct sstable_reader *reader); // Of Cassandra's.
 // How much of its cells are tombstones that may go by their age: an estimate, as Cassandra's.
 double sstable_droppable_ratio(const struct sstable_reader *reader, int32_t gc_before);
-uint64_t sstable_data_size(const struct sstable_reader *reader); // Bytes of Data.db on the disk.
+uint64_t sstable_data_size(const struct sstable_reader *reader); // Bytes of Data.db on the disk …
+uint64_t sstable_uncompressed_size(const struct sstable_reader *reader); // … and uncompressed.
 struct partition_key sstable_first_key(const struct sstable_reader *reader);
 struct partition_key sstable_last_key(const struct sstable_reader *reader);
 uint64_t sstable_partition_count(const struct sstable_reader *reader); // An estimate if foreign.
@@ -170,6 +209,12 @@ MUST_USE enum status sstable_scan(struct sstable_reader *reader, const struct ta
                                   const struct partition_filter *filter, struct chunk_cache *cache,
                                   struct read_pins *pins, struct arena *arena,
                                   struct scan_iterator **scan, struct error *error);
+
+// All of it, forward, for a thread: it blocks, and shares nothing with the reads of the loop, where
+// sstable_set_table() may come meanwhile. `table` and `error` live as long as the scan.
+MUST_USE enum status sstable_scan_apart(struct sstable_reader *reader, const struct table *table,
+                                        struct arena *arena, struct scan_iterator **scan,
+                                        struct error *error);
 
 // Fetches what a read missed: begin (loop), work (any thread), finish (loop). Whoever began must
 // finish, also after a failed work.

@@ -3,6 +3,7 @@
 #include "base/checksum.h"
 #include "base/cursor.h"
 #include "storage/counter_context.h"
+#include "storage/sstable/row_decoder.h"
 
 #include <math.h>
 
@@ -235,19 +236,19 @@ static struct histogram_sums decode_histogram(struct cursor *cursor)
     return sums;
 }
 
-// i32 room, i32 count, count × { f64 point, i64 count }
-static void decode_drop_times(struct cursor *cursor, struct arena *arena,
+// i32 room, i32 count, count × { f64 point, i64 count }; of oa × { i64 point, i32 count }
+static void decode_drop_times(struct cursor *cursor, bool is_oa, struct arena *arena,
                               struct statistics_summary *summary)
 {
     skip(cursor, 4);
     uint64_t count = cursor_u32(cursor);
-    if (count > cursor_left(cursor) / 16) cursor->failed = true;
+    if (count > cursor_left(cursor) / (is_oa ? 12 : 16)) cursor->failed = true;
     if (cursor->failed) return;
     struct drop_time *times = ARENA_NEW_ARRAY(arena, struct drop_time, count);
     size_t kept = 0;
     for (uint64_t i = 0; i < count; i++) {
-        double point = cursor_f64(cursor);
-        int64_t number = (int64_t)cursor_u64(cursor);
+        double point = is_oa ? (double)cursor_u64(cursor) : cursor_f64(cursor);
+        int64_t number = is_oa ? (int64_t)cursor_u32(cursor) : (int64_t)cursor_u64(cursor);
         // They ascend; damage must not divide by nothing.
         if (!(point >= 0 && point <= UINT32_MAX) || number < 0 ||
             (kept > 0 && (int64_t)point <= times[kept - 1].point))
@@ -258,45 +259,101 @@ static void decode_drop_times(struct cursor *cursor, struct arena *arena,
     summary->drop_time_count = kept;
 }
 
-static struct clustering decode_clustering(struct cursor *cursor, struct arena *arena)
+// In oa an unsigned number, all ones if there is none; we end at 2038.
+static int32_t decode_local_time(struct cursor *cursor, bool is_oa)
+{
+    uint32_t bits = cursor_u32(cursor);
+    if (!is_oa) return (int32_t)bits;
+    if (bits == UINT32_MAX) return LOCAL_TIME_NONE;
+    return bits > LOCAL_TIME_MAX ? LOCAL_TIME_MAX : (int32_t)bits;
+}
+
+// i32 count, count × { u16 length, bytes }
+static struct bound decode_clustering(struct cursor *cursor, enum bound_kind kind,
+                                      struct arena *arena)
 {
     uint32_t count = cursor_u32(cursor);
     if (count > cursor_left(cursor) / 2 || count > TABLE_COLUMNS_MAX) cursor->failed = true;
-    if (cursor->failed || count == 0) return (struct clustering){0, NULL};
+    if (cursor->failed || count == 0) return (struct bound){kind, {0, NULL}};
     struct slice *values = ARENA_NEW_ARRAY(arena, struct slice, count);
     for (uint32_t i = 0; i < count; i++)
         values[i] = arena_copy(arena, cursor_take(cursor, cursor_u16(cursor)));
-    return (struct clustering){(uint16_t)count, values};
+    return (struct bound){kind, {(uint16_t)count, values}};
 }
 
-static enum status decode_stats(struct slice body, struct arena *arena,
+// Of oa: as the place of an index block.
+static struct bound decode_bound(const struct header *header, struct cursor *cursor, bool is_start,
+                                 struct arena *arena)
+{
+    struct slice *values = ARENA_NEW_ARRAY(arena, struct slice, header->clustering_count + 1);
+    struct bound bound = {BOUND_INCL_START, {0, values}};
+    enum bound_kind kind = (enum bound_kind)cursor_u8(cursor);
+    bool is_right = is_start ? kind == BOUND_INCL_START || kind == BOUND_EXCL_START
+                             : kind == BOUND_INCL_END || kind == BOUND_EXCL_END;
+    if (!is_right || !row_decoder_place(header, kind, cursor, values, &bound))
+        cursor->failed = true;
+    for (uint16_t i = 0; i < bound.prefix.count && !cursor->failed; i++)
+        values[i] = slice_is_null(values[i]) ? values[i] : arena_copy(arena, values[i]);
+    return bound;
+}
+
+static void decode_covered(const struct header *header, struct cursor *cursor, struct arena *arena,
+                           struct statistics_summary *summary)
+{
+    if (header->version != SSTABLE_OA) {
+        summary->min_clustering = decode_clustering(cursor, BOUND_INCL_START, arena);
+        summary->max_clustering = decode_clustering(cursor, BOUND_INCL_END, arena);
+        return;
+    }
+    // uv types, types × vbytes (the header has them too), then the bounds.
+    uint64_t count = cursor_vint(cursor);
+    for (uint64_t i = 0; i < count && !cursor->failed; i++)
+        (void)cursor_vint_bytes(cursor);
+    summary->min_clustering = decode_bound(header, cursor, true, arena);
+    summary->max_clustering = decode_bound(header, cursor, false, arena);
+}
+
+// What stands behind the number of rows: commit log, repairs, host; of oa more.
+static void decode_rest(struct cursor *cursor, bool is_oa, struct statistics_summary *summary)
+{
+    skip(cursor, 12); // Commit log, lower bound.
+    uint64_t intervals = cursor_u32(cursor);
+    if (intervals <= cursor_left(cursor) / 24) skip(cursor, intervals * 24);
+    bool has_pending_repair = cursor_u8(cursor) == 1;
+    skip(cursor, has_pending_repair ? 16 : 0);
+    summary->has_pending_repair = has_pending_repair && !cursor->failed;
+    summary->has_partition_deletions = summary->min_local_time != LOCAL_TIME_NONE;
+    if (!is_oa) return;
+    (void)cursor_u8(cursor);                       // Transient.
+    skip(cursor, cursor_u8(cursor) == 1 ? 16 : 0); // Host.
+    bool has_deletions = cursor_u8(cursor) != 0;
+    if (!cursor->failed) summary->has_partition_deletions = has_deletions;
+}
+
+static enum status decode_stats(struct slice body, const struct header *header, struct arena *arena,
                                 struct statistics_summary *summary, struct error *error)
 {
     struct cursor cursor = cursor_make(body);
+    bool is_oa = header->version == SSTABLE_OA;
     summary->partition_count = decode_histogram(&cursor).count;
     summary->cell_count = decode_histogram(&cursor).total;
     skip(&cursor, 12); // Commit log, upper bound.
     summary->min_timestamp = (int64_t)cursor_u64(&cursor);
     summary->max_timestamp = (int64_t)cursor_u64(&cursor);
-    summary->min_local_time = (int32_t)cursor_u32(&cursor);
-    summary->max_local_time = (int32_t)cursor_u32(&cursor);
+    summary->min_local_time = decode_local_time(&cursor, is_oa);
+    summary->max_local_time = decode_local_time(&cursor, is_oa);
     summary->min_ttl = (int32_t)cursor_u32(&cursor);
     skip(&cursor, 4); // The largest.
     summary->compression_ratio = cursor_f64(&cursor);
-    decode_drop_times(&cursor, arena, summary);
+    decode_drop_times(&cursor, is_oa, arena, summary);
     summary->level = cursor_u32(&cursor);
     summary->repaired_at = (int64_t)cursor_u64(&cursor);
-    summary->min_clustering = decode_clustering(&cursor, arena);
-    summary->max_clustering = decode_clustering(&cursor, arena);
+    decode_covered(header, &cursor, arena, summary);
     summary->has_legacy_counters = cursor_u8(&cursor) != 0;
     skip(&cursor, 8); // Columns.
     summary->total_rows = cursor_u64(&cursor);
     if (cursor.failed) return error_set(error, STATUS_CORRUPT, "STATS ends too early");
-    // What follows (commit log, host) says nothing that is needed but this.
-    skip(&cursor, 12); // Commit log, lower bound.
-    uint64_t intervals = cursor_u32(&cursor);
-    if (intervals <= cursor_left(&cursor) / 24) skip(&cursor, intervals * 24);
-    summary->has_pending_repair = cursor_u8(&cursor) == 1 && !cursor.failed;
+    decode_rest(&cursor, is_oa, summary);
     return STATUS_OK;
 }
 
@@ -347,7 +404,7 @@ static enum status decode_envelope(struct slice file, struct slice bodies[TYPE_C
     return STATUS_OK;
 }
 
-enum status statistics_decode(struct slice file, struct arena *arena,
+enum status statistics_decode(struct slice file, enum sstable_version version, struct arena *arena,
                               struct statistics_summary *summary, struct header *header,
                               struct error *error)
 {
@@ -360,7 +417,8 @@ enum status statistics_decode(struct slice file, struct arena *arena,
         status = decode_validation(bodies[VALIDATION], error);
         if (status != STATUS_OK) return status;
     }
-    status = decode_stats(bodies[STATS], arena, summary, error);
+    status = header_decode(header, bodies[HEADER], arena, error);
     if (status != STATUS_OK) return status;
-    return header_decode(header, bodies[HEADER], arena, error);
+    header->version = version;
+    return decode_stats(bodies[STATS], header, arena, summary, error);
 }

@@ -107,11 +107,13 @@ struct statistics_summary {
     uint64_t total_rows;
     uint64_t partition_count; // Sum of the histogram of sizes.
     bool has_legacy_counters;
-    struct clustering min_clustering, max_clustering;
+    // Some partition may be deleted as a whole. (nb does not say: then any local time is a sign.)
+    bool has_partition_deletions;
+    struct bound min_clustering, max_clustering; // A start and an end; of no values: unbounded.
 };
 // CORRUPT, UNSUPPORTED (another partitioner). In the arena, with copies.
-MUST_USE enum status statistics_decode(struct slice file, struct arena *arena,
-                                       struct statistics_summary *summary, struct header *header,
-                                       struct error *error);
+MUST_USE enum status statistics_decode(struct slice file, enum sstable_version version,
+                                       struct arena *arena, struct statistics_summary *summary,
+                                       struct header *header, struct error *error);
 
 #endif

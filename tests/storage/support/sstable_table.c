@@ -28,7 +28,7 @@ void sstable_table_read_header(struct env *env, const char *directory, uint64_t 
     ck_assert_ptr_nonnull(file.data);
     struct statistics_summary summary;
     struct error error = {0};
-    enum status status = statistics_decode(file, arena, &summary, header, &error);
+    enum status status = statistics_decode(file, SSTABLE_NB, arena, &summary, header, &error);
     ck_assert_msg(status == STATUS_OK, "%s: %s", directory, error.text);
     free((void *)file.data);
 }
