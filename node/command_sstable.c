@@ -7,6 +7,7 @@
 
 static const struct sstable_tool *const tools[] = {
     &sstable_dump_tool,
+    &sstable_metadata_tool,
 };
 
 enum { TOOL_COUNT = sizeof tools / sizeof *tools };

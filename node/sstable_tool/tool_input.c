@@ -1,8 +1,6 @@
 #include "node/sstable_tool/tool_input.h"
 
 #include "base/assert.h"
-#include "storage/sstable/format.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,12 +13,12 @@ struct finding {
     const char *other;  // A Data.db there that is not ours to read.
 };
 
-static void add(struct finding *finding, uint64_t generation)
+static void add(struct finding *finding, const struct sstable_name *name)
 {
     struct tool_inputs *inputs = finding->inputs;
     finding->found_count++;
     for (size_t i = 0; i < inputs->count; i++)
-        if (inputs->items[i].generation == generation &&
+        if (sstable_name_equals(&inputs->items[i].name, name) &&
             strcmp(inputs->items[i].directory, finding->directory) == 0)
             return;
     if (inputs->count == finding->capacity) {
@@ -29,32 +27,27 @@ static void add(struct finding *finding, uint64_t generation)
         inputs->items = ARENA_NEW_ARRAY(finding->arena, struct tool_input, finding->capacity);
         if (inputs->count > 0) memcpy(inputs->items, old, inputs->count * sizeof *old);
     }
-    inputs->items[inputs->count++] = (struct tool_input){finding->directory, generation};
+    inputs->items[inputs->count++] = (struct tool_input){finding->directory, *name};
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t size = strlen(text), end_size = strlen(end);
-    return size >= end_size && strcmp(text + size - end_size, end) == 0;
-}
-
-static void look_at(void *context, const char *name, bool is_dir)
+static void look_at(void *context, const char *file, bool is_dir)
 {
     struct finding *finding = context;
-    uint64_t generation;
+    struct sstable_name name;
     enum sstable_component component;
     if (is_dir) return;
-    if (sstable_parse_name(name, &generation, &component)) {
-        if (component == SSTABLE_DATA) add(finding, generation);
-    } else if (ends_with(name, "-Data.db")) {
-        finding->other = arena_copy_text(finding->arena, name);
-    }
+    enum status status = sstable_name_parse(file, &name, &component, NULL);
+    if (status == STATUS_OK && component == SSTABLE_DATA) add(finding, &name);
+    if (status == STATUS_UNSUPPORTED) finding->other = arena_copy_text(finding->arena, file);
 }
 
 static int compare_inputs(const void *left, const void *right)
 {
     const struct tool_input *a = left, *b = right;
-    return (a->generation > b->generation) - (a->generation < b->generation);
+    uint64_t x = sstable_name_generation(&a->name), y = sstable_name_generation(&b->name);
+    if (x != y) return x < y ? -1 : 1;
+    int order = strcmp(a->name.id, b->name.id);
+    return order != 0 ? order : (int)a->name.version - (int)b->name.version;
 }
 
 static enum status find_in_directory(struct finding *finding, struct env *env, const char *path,
@@ -68,7 +61,7 @@ static enum status find_in_directory(struct finding *finding, struct env *env, c
         return error_set(error, STATUS_NOT_FOUND,
                          "%s: no SSTable%s%s%s; give the directory of one table, such as "
                          "data/keyspace/table-0123…, or a file such as nb-1-big-Data.db",
-                         path, finding->other == NULL ? "" : " of version nb (there is ",
+                         path, finding->other == NULL ? "" : " of version nb or oa (there is ",
                          finding->other == NULL ? "" : finding->other,
                          finding->other == NULL ? "" : ")");
     qsort(finding->inputs->items + first, finding->inputs->count - first,
@@ -79,21 +72,21 @@ static enum status find_in_directory(struct finding *finding, struct env *env, c
 static enum status find_file(struct finding *finding, const char *path, struct error *error)
 {
     const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
-    uint64_t generation;
+    struct sstable_name name;
     enum sstable_component component;
-    if (!sstable_parse_name(name, &generation, &component))
-        return error_set(error, STATUS_UNSUPPORTED,
-                         "%s: not a file of an SSTable that can be read; such a name is "
-                         "nb-1-big-Data.db, with a whole number in it",
-                         path);
+    enum status status =
+        sstable_name_parse(slash == NULL ? path : slash + 1, &name, &component, error);
+    if (status == STATUS_NOT_FOUND)
+        return error_set(error, STATUS_INVALID,
+                         "%s: not a file of an SSTable; such a name is nb-1-big-Data.db", path);
+    if (status != STATUS_OK) return status;
     if (slash == NULL) {
         finding->directory = ".";
     } else {
         size_t size = slash == path ? 1 : (size_t)(slash - path);
         finding->directory = arena_format(finding->arena, "%.*s", (int)size, path);
     }
-    add(finding, generation);
+    add(finding, &name);
     return STATUS_OK;
 }
 
@@ -115,4 +108,17 @@ enum status tool_inputs_find(struct env *env, char *const *paths, size_t path_co
     }
     ASSERT(inputs->count > 0);
     return STATUS_OK;
+}
+
+void tool_input_path(char path[static SSTABLE_PATH_SIZE], const struct tool_input *input,
+                     enum sstable_component component)
+{
+    sstable_name_path(path, input->directory, &input->name, component);
+}
+
+void tool_input_put(const struct tool_input *input, struct buffer *text)
+{
+    char path[SSTABLE_PATH_SIZE];
+    tool_input_path(path, input, SSTABLE_DATA);
+    buffer_put(text, path, strlen(path) - strlen("-Data.db"));
 }

@@ -3,11 +3,12 @@
 #define NODE_SSTABLE_TOOL_TOOL_INPUT_H
 
 #include "base/arena.h"
-#include "base/env.h"
+#include "base/buffer.h"
+#include "storage/sstable/sstable.h"
 
 struct tool_input {
     const char *directory; // As it was given.
-    uint64_t generation;
+    struct sstable_name name;
 };
 
 struct tool_inputs {
@@ -20,5 +21,11 @@ struct tool_inputs {
 MUST_USE enum status tool_inputs_find(struct env *env, char *const *paths, size_t path_count,
                                       struct arena *arena, struct tool_inputs *inputs,
                                       struct error *error);
+
+// DIR/nb-17-big-Data.db
+void tool_input_path(char path[static SSTABLE_PATH_SIZE], const struct tool_input *input,
+                     enum sstable_component component);
+// DIR/nb-17-big
+void tool_input_put(const struct tool_input *input, struct buffer *text);
 
 #endif

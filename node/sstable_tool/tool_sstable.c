@@ -15,7 +15,7 @@ static const struct partition_filter whole_partition = {
 static enum status read_statistics(struct tool_sstable *sstable, struct error *error)
 {
     char path[SSTABLE_PATH_SIZE];
-    sstable_path(path, sstable->input->directory, sstable->input->generation, SSTABLE_STATISTICS);
+    tool_input_path(path, sstable->input, SSTABLE_STATISTICS);
     struct slice file;
     enum status status =
         file_reader_read_file(sstable->env, path, COMPONENT_SIZE_MAX, &file, error);
@@ -24,7 +24,8 @@ static enum status read_statistics(struct tool_sstable *sstable, struct error *e
                          path);
     if (status != STATUS_OK) return status;
     struct error cause = {0};
-    status = statistics_full_decode(file, false, &sstable->arena, &sstable->statistics, &cause);
+    status = statistics_full_decode(file, sstable->input->name.version == SSTABLE_OA,
+                                    &sstable->arena, &sstable->statistics, &cause);
     free((void *)file.data);
     if (status != STATUS_OK) return error_set(error, status, "%s: %s", path, cause.text);
     return STATUS_OK;
@@ -47,7 +48,7 @@ enum status tool_sstable_begin(struct tool_sstable *sstable, struct env *env,
                                    &sstable->table, &cause);
         if (status != STATUS_OK) {
             char path[SSTABLE_PATH_SIZE];
-            sstable_path(path, input->directory, input->generation, SSTABLE_STATISTICS);
+            tool_input_path(path, input, SSTABLE_STATISTICS);
             (void)error_set(error, status, "%s: %s", path, cause.text);
         }
     }
@@ -57,8 +58,8 @@ enum status tool_sstable_begin(struct tool_sstable *sstable, struct env *env,
 
 enum status tool_sstable_open(struct tool_sstable *sstable, struct error *error)
 {
-    return sstable_open(sstable->env, sstable->input->directory, sstable->input->generation,
-                        sstable->table, NULL, &sstable->reader, error);
+    return sstable_open_named(sstable->env, sstable->input->directory, &sstable->input->name,
+                              sstable->table, NULL, &sstable->reader, error);
 }
 
 void tool_sstable_close(struct tool_sstable *sstable)
