@@ -46,8 +46,9 @@ static enum status read_compressed(const struct sstable_reader *reader, size_t i
 {
     const uint8_t *offsets = reader->compression.offsets;
     uint64_t offset = bytes_get_u64(offsets + 8 * index);
-    uint64_t end = index + 1 < reader->data_chunk_count ? bytes_get_u64(offsets + 8 * (index + 1))
-                                                        : reader->sizes[SSTABLE_DATA];
+    uint64_t end = index + 1 < reader->compression.chunk_count
+                       ? bytes_get_u64(offsets + 8 * (index + 1))
+                       : reader->sizes[SSTABLE_DATA];
     size_t size = (size_t)(end - offset) - CHECKSUM_SIZE; // Checked when opened.
     uint8_t *stored = malloc(size + CHECKSUM_SIZE);
     ASSERT(stored != NULL);

@@ -206,8 +206,9 @@ enum status compression_info_decode(struct compression_info *info, struct slice 
     if (compression->chunk_size > CHUNK_SIZE_MAX)
         return error_set(error, STATUS_UNSUPPORTED, "chunks of %u bytes, more than %d",
                          (unsigned)compression->chunk_size, CHUNK_SIZE_MAX);
+    // Behind a compaction's last chunk Cassandra writes another one, of no bytes.
     if (info->data_size == 0 || info->data_size > (uint64_t)INT64_MAX - CHUNK_SIZE_MAX ||
-        info->chunk_count !=
+        info->chunk_count <
             (info->data_size + compression->chunk_size - 1) / compression->chunk_size ||
         cursor_left(&cursor) != info->chunk_count * 8)
         return error_set(error, STATUS_CORRUPT, "bad number of chunks");

@@ -176,7 +176,9 @@ static enum status check_offsets(struct opening *opening)
         uint64_t end = i + 1 < reader->compression.chunk_count
                            ? bytes_get_u64(reader->compression.offsets + 8 * (i + 1))
                            : reader->sizes[SSTABLE_DATA];
-        if (end > reader->sizes[SSTABLE_DATA] || end < offset + 5 || end - offset > bound)
+        // Stored bytes and their checksum; those of an empty chunk may be none.
+        uint64_t least = i < reader->data_chunk_count ? 5 : 4;
+        if (end > reader->sizes[SSTABLE_DATA] || end < offset + least || end - offset > bound)
             return reader_corrupt(reader, SSTABLE_COMPRESSION_INFO, 8 * i, opening->error,
                                   "bad offset of a chunk");
         offset = end;
@@ -197,7 +199,8 @@ static enum status open_compressed(struct opening *opening)
         return blame(reader, SSTABLE_COMPRESSION_INFO, status, &cause, opening->error);
     reader->data_size = reader->compression.data_size;
     reader->data_chunk_size = reader->compression.compression.chunk_size;
-    reader->data_chunk_count = reader->compression.chunk_count;
+    reader->data_chunk_count = (size_t)((reader->data_size + reader->data_chunk_size - 1) /
+                                        reader->data_chunk_size);
     return check_offsets(opening);
 }
 
@@ -210,8 +213,10 @@ static enum status open_plain(struct opening *opening)
         enum status status = read_component(opening, SSTABLE_CRC, &reader->crc_file);
         if (status != STATUS_OK) return status;
         uint32_t size = reader->crc_file.size < 4 ? 0 : bytes_get_u32(reader->crc_file.data);
+        // As with compression, there may be one of an empty chunk behind them.
         if (size < 512 || size > CHUNK_SIZE_MAX || (size & (size - 1)) != 0 ||
-            reader->crc_file.size - 4 != 4 * ((reader->data_size + size - 1) / size))
+            reader->crc_file.size % 4 != 0 ||
+            reader->crc_file.size - 4 < 4 * ((reader->data_size + size - 1) / size))
             return reader_corrupt(reader, SSTABLE_CRC, 0, opening->error, "bad size of chunks");
         reader->data_chunk_size = size;
     }

@@ -34,28 +34,45 @@ static void teardown(void)
 static const struct golden_table {
     const char *name;
     const char *keys[6];
-    int nodes; // Of the ring; 0: a table of one node.
+    int nodes;  // Of the ring; 0: a table of one node.
+    bool is_oa; // Of version oa, in folder oa.
 } golden_tables[] = {
-    {"compact_wide", {"k", "c"}, 0},
-    {"composite_key", {"a", "b", "c", "x", "y"}, 0},
-    {"counters_wide", {"k", "day", "hour"}, 0},
-    {"deleted", {"k", "a", "b"}, 0},
-    {"every_type", {"k", "c1", "c2"}, 0},
-    {"expiring", {"k", "c"}, 0},
-    {"hashtags", {"hashtag", "interval"}, 0},
-    {"many_columns", {"k", "c"}, 0},
-    {"no_clustering", {"k"}, 0},
-    {"small_chunks", {"k", "c"}, 0},
-    {"uncompressed", {"k", "c"}, 0},
-    {"hashtags", {"hashtag", "interval"}, 3},
-    {"two", {"k", "c"}, 3},
+    {"compact_wide", {"k", "c"}, 0, false},
+    {"composite_key", {"a", "b", "c", "x", "y"}, 0, false},
+    {"counters_wide", {"k", "day", "hour"}, 0, false},
+    {"deleted", {"k", "a", "b"}, 0, false},
+    {"every_type", {"k", "c1", "c2"}, 0, false},
+    {"expiring", {"k", "c"}, 0, false},
+    {"hashtags", {"hashtag", "interval"}, 0, false},
+    {"many_columns", {"k", "c"}, 0, false},
+    {"no_clustering", {"k"}, 0, false},
+    {"small_chunks", {"k", "c"}, 0, false},
+    {"uncompressed", {"k", "c"}, 0, false},
+    {"hashtags", {"hashtag", "interval"}, 3, false},
+    {"two", {"k", "c"}, 3, false},
+    {"shapes", {"k", "c1", "c2"}, 0, true},
+    {"counters", {"k", "day"}, 0, true},
+    {"deleted", {"k", "a", "b"}, 0, true},
+    {"expiring", {"k", "c"}, 0, true},
+    {"wide", {"k", "c"}, 0, true},
+    {"single", {"k"}, 0, true},
+    {"columns", {"k", "c"}, 0, true},
+    {"c_zstd", {"k", "c"}, 0, true},
+    {"c_snappy", {"k", "c"}, 0, true},
+    {"c_deflate", {"k", "c"}, 0, true},
+    {"c_noop", {"k", "c"}, 0, true},
+    {"c_high", {"k", "c"}, 0, true},
+    {"c_none", {"k", "c"}, 0, true},
+    {"c_raw", {"k", "c"}, 0, true},
+    {"named_by_uuid", {"k", "c"}, 0, true},
 };
 enum { TABLE_COUNT = sizeof golden_tables / sizeof *golden_tables };
 
 static void directory_of(const struct golden_table *golden, int node, char *path)
 {
     if (golden->nodes == 0) {
-        snprintf(path, SSTABLE_PATH_SIZE, "%s/tables/%s", sstable_table_golden(), golden->name);
+        snprintf(path, SSTABLE_PATH_SIZE, "%s/%s/%s", sstable_table_golden(),
+                 golden->is_oa ? "oa" : "tables", golden->name);
     } else {
         snprintf(path, SSTABLE_PATH_SIZE, "%s/ring/node%d/%s", sstable_table_golden(), node + 1,
                  golden->name);
@@ -88,7 +105,9 @@ static void put_expected(const struct golden_table *golden, struct buffer *lines
 {
     char path[SSTABLE_PATH_SIZE], start[64];
     snprintf(path, sizeof path, "%s/%s/rows.jsonl.gz", sstable_table_golden(),
-             golden->nodes == 0 ? "tables" : "ring");
+             golden->is_oa        ? "oa"
+             : golden->nodes == 0 ? "tables"
+                                  : "ring");
     size_t start_size = (size_t)snprintf(start, sizeof start, "[\"%s\", \"", golden->name);
     gzFile file = gzopen(path, "rb");
     ck_assert_ptr_nonnull(file);
@@ -118,7 +137,7 @@ static void ck_same_lines(const char *name, const struct buffer *expected,
         a += a_size + (a[a_size] == '\n');
         b += b_size + (b[b_size] == '\n');
     }
-    ck_assert_uint_gt(count, 100);
+    ck_assert_uint_gt(count, 20);
 }
 
 START_TEST(a_golden_table_reads_to_cassandras_rows)
@@ -135,8 +154,10 @@ START_TEST(a_golden_table_reads_to_cassandras_rows)
     for (int i = 0; i < count; i++) {
         char path[SSTABLE_PATH_SIZE];
         directory_of(golden, i, path);
-        if (table == NULL) table = sstable_table_with_keys(env, path, 1, golden->keys);
-        enum status status = sstable_open(env, path, 1, table, NULL, &readers[i], &error);
+        struct sstable_name name = sstable_table_find(path);
+        ck_assert_int_eq(name.version, golden->is_oa ? SSTABLE_OA : SSTABLE_NB);
+        if (table == NULL) table = sstable_table_named(env, path, &name, golden->keys);
+        enum status status = sstable_open_named(env, path, &name, table, NULL, &readers[i], &error);
         ck_assert_msg(status == STATUS_OK, "%s", error.text);
         status =
             sstable_scan(readers[i], table, &all, &filter, NULL, NULL, &arena, &scans[i], &error);

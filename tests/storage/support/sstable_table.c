@@ -6,31 +6,60 @@
 #include "storage/sstable/statistics.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static struct slice read_component(struct env *env, const char *directory, uint64_t generation,
+static struct slice read_component(struct env *env, const char *directory,
+                                   const struct sstable_name *name,
                                    enum sstable_component component)
 {
     char path[SSTABLE_PATH_SIZE];
-    sstable_path(path, directory, generation, component);
+    sstable_name_path(path, directory, name, component);
     struct slice bytes;
     if (file_reader_read_file(env, path, COMPONENT_SIZE_MAX, &bytes, NULL) != STATUS_OK)
         return slice_null();
     return bytes;
 }
 
-void sstable_table_read_header(struct env *env, const char *directory, uint64_t generation,
-                               struct header *header, struct arena *arena)
+static void read_header(struct env *env, const char *directory, const struct sstable_name *name,
+                        struct header *header, struct arena *arena)
 {
-    struct slice file = read_component(env, directory, generation, SSTABLE_STATISTICS);
+    struct slice file = read_component(env, directory, name, SSTABLE_STATISTICS);
     ck_assert_ptr_nonnull(file.data);
     struct statistics_summary summary;
     struct error error = {0};
-    enum status status = statistics_decode(file, SSTABLE_NB, arena, &summary, header, &error);
+    enum status status = statistics_decode(file, name->version, arena, &summary, header, &error);
     ck_assert_msg(status == STATUS_OK, "%s: %s", directory, error.text);
     free((void *)file.data);
+}
+
+void sstable_table_read_header(struct env *env, const char *directory, uint64_t generation,
+                               struct header *header, struct arena *arena)
+{
+    struct sstable_name name = sstable_name_of(SSTABLE_NB, generation);
+    read_header(env, directory, &name, header, arena);
+}
+
+struct sstable_name sstable_table_find(const char *directory)
+{
+    struct sstable_name name = {0};
+    DIR *files = opendir(directory);
+    ck_assert_msg(files != NULL, "%s", directory);
+    size_t count = 0;
+    for (struct dirent *file; (file = readdir(files)) != NULL;) {
+        struct sstable_name found;
+        enum sstable_component component;
+        if (sstable_name_parse(file->d_name, &found, &component, NULL) != STATUS_OK ||
+            component != SSTABLE_DATA)
+            continue;
+        name = found;
+        count++;
+    }
+    closedir(files);
+    ck_assert_uint_eq(count, 1);
+    return name;
 }
 
 static void add_column(struct table_builder *builder, const char *name, struct slice type_text,
@@ -81,10 +110,10 @@ static void add_key(struct table_builder *builder, struct slice text, struct key
     }
 }
 
-static void set_compression(struct env *env, const char *directory, uint64_t generation,
+static void set_compression(struct env *env, const char *directory, const struct sstable_name *name,
                             struct table_builder *builder)
 {
-    struct slice file = read_component(env, directory, generation, SSTABLE_COMPRESSION_INFO);
+    struct slice file = read_component(env, directory, name, SSTABLE_COMPRESSION_INFO);
     struct arena *arena = table_builder_arena(builder);
     struct option *items = ARENA_NEW_ARRAY(arena, struct option, 2);
     struct options *options = &table_builder_params(builder)->compression;
@@ -110,9 +139,9 @@ static void set_compression(struct env *env, const char *directory, uint64_t gen
 }
 
 // VALIDATION comes first: u16 length and name of the partitioner, f64 chance.
-static double filter_chance(struct env *env, const char *directory, uint64_t generation)
+static double filter_chance(struct env *env, const char *directory, const struct sstable_name *name)
 {
-    struct slice file = read_component(env, directory, generation, SSTABLE_STATISTICS);
+    struct slice file = read_component(env, directory, name, SSTABLE_STATISTICS);
     ck_assert(file.size > 0x2c + 2);
     struct cursor cursor = cursor_make(slice_make(file.data + 0x2c, file.size - 0x2c));
     (void)cursor_take(&cursor, cursor_u16(&cursor));
@@ -130,11 +159,19 @@ const struct table *sstable_table_of_files(struct env *env, const char *director
 const struct table *sstable_table_with_keys(struct env *env, const char *directory,
                                             uint64_t generation, const char *const *key_names)
 {
+    struct sstable_name name = sstable_name_of(SSTABLE_NB, generation);
+    return sstable_table_named(env, directory, &name, key_names);
+}
+
+const struct table *sstable_table_named(struct env *env, const char *directory,
+                                        const struct sstable_name *name,
+                                        const char *const *key_names)
+{
     struct key_names names = {.next = key_names};
     struct arena arena;
     arena_init(&arena, KIB);
     struct header header;
-    sstable_table_read_header(env, directory, generation, &header, &arena);
+    read_header(env, directory, name, &header, &arena);
     struct uuid id = {{1}};
     struct table_builder *builder =
         table_builder_create(slice_of_text("ks"), slice_of_text("t"), id);
@@ -152,9 +189,8 @@ const struct table *sstable_table_with_keys(struct env *env, const char *directo
         }
     }
     table_builder_set_counter(builder, is_counter);
-    set_compression(env, directory, generation, builder);
-    table_builder_params(builder)->bloom_filter_fp_chance =
-        filter_chance(env, directory, generation);
+    set_compression(env, directory, name, builder);
+    table_builder_params(builder)->bloom_filter_fp_chance = filter_chance(env, directory, name);
     const struct table *table = table_builder_finish(builder);
     arena_deinit(&arena);
     return table;

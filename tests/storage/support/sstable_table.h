@@ -11,6 +11,12 @@ const struct table *sstable_table_of_files(struct env *env, const char *director
 // The same with the names of its key columns, those of the partition key first.
 const struct table *sstable_table_with_keys(struct env *env, const char *directory,
                                             uint64_t generation, const char *const *key_names);
+// The same of any SSTable by its name.
+const struct table *sstable_table_named(struct env *env, const char *directory,
+                                        const struct sstable_name *name,
+                                        const char *const *key_names);
+// The name of the only SSTable of a directory.
+struct sstable_name sstable_table_find(const char *directory);
 // The header of its Statistics.db, in the arena.
 void sstable_table_read_header(struct env *env, const char *directory, uint64_t generation,
                                struct header *header, struct arena *arena);
