@@ -1,0 +1,279 @@
+// Writes the SSTables that tests/interop/cassandra_reads shows to a real Cassandra.
+//
+//     interop.write_tables golden DIRECTORY          what is in tests/golden, read and written anew
+//     interop.write_tables random DIRECTORY SEED COUNT [FIRST]
+//                                                    tables of every shape, numbers FIRST to FIRST
+//                                                    + COUNT - 1
+//
+// Of each table NAME there are in DIRECTORY:
+//     NAME/nb-1-big-*, nb-2-big-*, …    its SSTables
+//     NAME.1.text, NAME.2.text, …       what each of them has, in the form of the golden vectors
+//     NAME.rows                         what a SELECT JSON of all of them must answer (random ones)
+//     NAME.cql                          its types and itself (random ones)
+// and in DIRECTORY/tables.tsv a line: NAME, its column_index_size in bytes, what it is.
+#include "base/env_uv.h"
+#include "storage/merge/merge.h"
+#include "storage/sstable/format.h"
+#include "tests/storage/support/partition_text.h"
+#include "tests/storage/support/random_table.h"
+#include "tests/storage/support/row_json.h"
+#include "tests/storage/support/sstable_table.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static struct env *env;
+static const char *to; // The directory, an absolute path.
+static uint64_t seed, first_number, table_count;
+
+static const struct clustering_range all_rows = {{BOUND_INCL_START, {0, NULL}},
+                                                 {BOUND_INCL_END, {0, NULL}}};
+static const struct partition_filter everything = {
+    .ranges = &all_rows, .range_count = 1, .with_static = true};
+
+static void put_file(struct slice bytes, const char *name, const char *ending)
+{
+    char path[SSTABLE_PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%s%s", to, name, ending);
+    FILE *file = fopen(path, "wb");
+    ck_assert_msg(file != NULL, "%s", path);
+    ck_assert_uint_eq(fwrite(bytes.data, 1, bytes.size, file), bytes.size);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static void list_table(const char *name, size_t column_index_size, const char *what)
+{
+    char path[SSTABLE_PATH_SIZE];
+    snprintf(path, sizeof path, "%s/tables.tsv", to);
+    FILE *file = fopen(path, "a");
+    ck_assert_msg(file != NULL, "%s", path);
+    fprintf(file, "%s\t%zu\t%s\n", name, column_index_size, what);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+// ---- Sources ------------------------------------------------------------------------------------
+
+// What an SSTable is made of: SSTables, or memtables.
+struct source {
+    const struct table *table;
+    struct sstable_reader *readers[RANDOM_MEMTABLES_MAX];
+    struct memtable *memtables[RANDOM_MEMTABLES_MAX];
+    size_t count;
+};
+
+// All of `count` of them from `first`, merged: as a flush or a compaction reads it.
+static struct scan_iterator *scan_source(const struct source *source, size_t first, size_t count,
+                                         struct arena *arena)
+{
+    struct scan_iterator *scans[RANDOM_MEMTABLES_MAX];
+    // Kept by what is made of it.
+    static const struct scan_range all = {{{INT64_MIN}, {NULL, 0}, true},
+                                          {{INT64_MAX}, {NULL, 0}, true}};
+    for (size_t i = 0; i < count; i++) {
+        struct memtable *memtable = source->memtables[first + i];
+        if (memtable != NULL) {
+            scans[i] = memtable_scan(memtable, source->table, &all, &everything, arena, NULL);
+        } else {
+            enum status status = sstable_scan(source->readers[first + i], source->table, &all,
+                                              &everything, NULL, NULL, arena, &scans[i], NULL);
+            ck_assert_int_eq(status, STATUS_OK);
+        }
+    }
+    return merge_scans(scans, count, false, arena);
+}
+
+static void put_text(struct scan_iterator *scan, struct buffer *text)
+{
+    struct partition_iterator *partition;
+    enum status status;
+    while ((status = scan_iterator_next(scan, &partition)) == STATUS_OK) {
+        partition_text_put(text, partition, false);
+        partition_iterator_close(partition);
+    }
+    ck_assert_int_eq(status, STATUS_END);
+    scan_iterator_close(scan);
+}
+
+// The SSTable has in Helenus' own eyes what the source has.
+static void check_reads_back(const char *directory, uint64_t generation, const struct table *table,
+                             const struct buffer *expected)
+{
+    struct source written = {.table = table, .count = 1};
+    struct error error = {0};
+    enum status status =
+        sstable_open(env, directory, generation, table, NULL, &written.readers[0], &error);
+    ck_assert_msg(status == STATUS_OK, "%s: %s", directory, error.text);
+    struct arena arena;
+    arena_init(&arena, 64 * KIB);
+    struct buffer actual;
+    buffer_init(&actual, GIB);
+    put_text(scan_source(&written, 0, 1, &arena), &actual);
+    ck_assert_msg(
+        actual.size == expected->size && memcmp(actual.data, expected->data, actual.size) == 0,
+        "%s: SSTable %" PRIu64 " does not read to what was written", directory, generation);
+    buffer_deinit(&actual);
+    arena_deinit(&arena);
+    sstable_unref(written.readers[0]);
+}
+
+// False: the source has nothing.
+static bool write_sstable(const struct source *source, size_t first, size_t count, const char *name,
+                          uint64_t generation, size_t column_index_size)
+{
+    char directory[SSTABLE_PATH_SIZE / 2];
+    snprintf(directory, sizeof directory, "%s/%s", to, name);
+    (void)mkdir(directory, 0755);
+    struct arena arena;
+    arena_init(&arena, 64 * KIB);
+    struct sstable_content content;
+    ck_assert_int_eq(sstable_content_gather(scan_source(source, first, count, &arena), &content),
+                     STATUS_OK);
+    struct sstable_write_options options = {.directory = directory,
+                                            .generation = generation,
+                                            .table = source->table,
+                                            .content = &content,
+                                            .column_index_size = column_index_size};
+    struct sstable_summary written = {0};
+    struct error error = {0};
+    enum status status =
+        sstable_write(env, &options, scan_source(source, first, count, &arena), &written, &error);
+    ck_assert_msg(status == STATUS_OK, "%s: %s", name, error.text);
+    if (written.partition_count > 0) {
+        struct buffer text;
+        buffer_init(&text, GIB);
+        put_text(scan_source(source, first, count, &arena), &text);
+        check_reads_back(directory, generation, source->table, &text);
+        char ending[32];
+        snprintf(ending, sizeof ending, ".%" PRIu64 ".text", generation);
+        put_file(buffer_slice(&text), name, ending);
+        buffer_deinit(&text);
+    }
+    arena_deinit(&arena);
+    return written.partition_count > 0;
+}
+
+// ---- Golden tables ------------------------------------------------------------------------------
+
+static const struct golden_table {
+    const char *name, *what;
+    const char *directories[RANDOM_MEMTABLES_MAX];
+} golden_tables[] = {
+    {"compact_wide", "golden", {"tables/compact_wide"}},
+    {"composite_key", "golden", {"tables/composite_key"}},
+    {"counters_wide", "golden", {"tables/counters_wide"}},
+    {"deleted", "golden", {"tables/deleted"}},
+    {"every_type", "golden", {"tables/every_type"}},
+    {"expiring", "golden", {"tables/expiring"}},
+    {"hashtags", "golden", {"tables/hashtags"}},
+    {"many_columns", "golden", {"tables/many_columns"}},
+    {"no_clustering", "golden", {"tables/no_clustering"}},
+    {"small_chunks", "golden", {"tables/small_chunks"}},
+    {"uncompressed", "golden", {"tables/uncompressed"}},
+    {"ring_hashtags",
+     "golden, three nodes merged",
+     {"ring/node1/hashtags", "ring/node2/hashtags", "ring/node3/hashtags"}},
+    {"ring_two",
+     "golden, three nodes merged",
+     {"ring/node1/two", "ring/node2/two", "ring/node3/two"}},
+};
+
+static void write_golden_table(const struct golden_table *golden)
+{
+    struct source source = {0};
+    for (; source.count < RANDOM_MEMTABLES_MAX && golden->directories[source.count] != NULL;
+         source.count++) {
+        char path[SSTABLE_PATH_SIZE];
+        snprintf(path, sizeof path, "%s/%s", sstable_table_golden(),
+                 golden->directories[source.count]);
+        if (source.table == NULL) source.table = sstable_table_of_files(env, path, 1);
+        struct error error = {0};
+        enum status status =
+            sstable_open(env, path, 1, source.table, NULL, &source.readers[source.count], &error);
+        ck_assert_msg(status == STATUS_OK, "%s: %s", path, error.text);
+    }
+    ck_assert(write_sstable(&source, 0, source.count, golden->name, 1, 0));
+    list_table(golden->name, 64 * KIB, golden->what);
+    for (size_t i = 0; i < source.count; i++)
+        sstable_unref(source.readers[i]);
+    table_unref(source.table);
+}
+
+START_TEST(golden_tables_are_written)
+{
+    for (size_t i = 0; i < sizeof golden_tables / sizeof *golden_tables; i++)
+        write_golden_table(&golden_tables[i]);
+}
+END_TEST
+
+// ---- Random tables ------------------------------------------------------------------------------
+
+static void write_random_table(uint64_t number)
+{
+    enum random_shape shape = (enum random_shape)(number % RANDOM_SHAPE_COUNT);
+    char name[32];
+    snprintf(name, sizeof name, "t%05" PRIu64, number);
+    struct random_table made;
+    random_table_make(&made, seed * 1000003 + number, shape, "interop", name);
+    struct source source = {.table = made.table, .count = made.memtable_count};
+    memcpy(source.memtables, made.memtables, sizeof source.memtables);
+    uint64_t generation = 1;
+    for (size_t i = 0; i < source.count; i++)
+        generation += write_sstable(&source, i, 1, name, generation, made.column_index_size);
+    put_file(buffer_slice(&made.cql), name, ".cql");
+    struct arena arena;
+    arena_init(&arena, 64 * KIB);
+    struct buffer rows;
+    buffer_init(&rows, GIB);
+    row_json_put_scan(&rows, scan_source(&source, 0, source.count, &arena), RANDOM_NOW);
+    put_file(buffer_slice(&rows), name, ".rows");
+    buffer_deinit(&rows);
+    arena_deinit(&arena);
+    list_table(name, made.column_index_size, random_shape_text(shape));
+    random_table_deinit(&made);
+}
+
+START_TEST(random_tables_are_written)
+{
+    for (uint64_t i = 0; i < table_count; i++)
+        write_random_table(first_number + i);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    bool is_golden = argc == 3 && strcmp(argv[1], "golden") == 0;
+    bool is_random = (argc == 5 || argc == 6) && strcmp(argv[1], "random") == 0;
+    if (!is_golden && !is_random) {
+        fprintf(stderr, "usage: %s golden DIRECTORY | random DIRECTORY SEED COUNT [FIRST]\n",
+                argv[0]);
+        return 2;
+    }
+    to = realpath(argv[2], NULL);
+    if (to == NULL) {
+        fprintf(stderr, "no directory %s\n", argv[2]);
+        return 2;
+    }
+    if (is_random) {
+        seed = strtoull(argv[3], NULL, 10);
+        table_count = strtoull(argv[4], NULL, 10);
+        first_number = argc == 6 ? strtoull(argv[5], NULL, 10) : 0;
+    }
+    if (env_uv_create(&env, NULL) != STATUS_OK) return 2;
+    TCase *tcase = tcase_create("write_tables");
+    tcase_set_timeout(tcase, 0);
+    tcase_add_test(tcase, is_golden ? golden_tables_are_written : random_tables_are_written);
+    Suite *suite = suite_create("write_tables");
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_MINIMAL);
+    int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    env_uv_destroy(env);
+    free((void *)to);
+    return failed_count != 0;
+}
