@@ -84,6 +84,7 @@
     X(LOG_SEGMENT_REMOVED,           "commit log: segment removed")                     \
     X(LOG_REPLAYED,                  "commit log: record replayed")                     \
     X(LOG_TAIL_CUT,                  "commit log: torn tail cut")                       \
+    X(LOG_DAMAGE_SKIPPED,            "commit log: gone on without what was damaged")    \
     X(LOG_FAILED,                    "commit log: failed, takes no more")               \
     X(ENGINE_CLEAN_START,            "engine: start after a clean stop")                \
     X(ENGINE_UNCLEAN_START,          "engine: start after a crash")                     \

@@ -33,6 +33,9 @@ static const struct config_key keys[] = {
     NUMBER(num_tokens, 1, 1024, "Places of this node on the ring"),
     TEXT(commitlog_sync, "When a write is acknowledged: group or batch (synced), or periodic"),
     NUMBER(commitlog_sync_period_ms, 1, 3600000, "Of periodic: how long a write may be unsynced"),
+    TEXT(commitlog_archive_command,
+         "Run for each complete segment of the commit log: %path is the file, %name its name"),
+    TEXT(ignore_replay_errors, "Start without what is damaged in the commit log: true or false"),
     NUMBER(memtable_space_mib, 1, 1 << 20, "Memory for data that is not in SSTables yet"),
     NUMBER(file_cache_size_mib, 1, 1 << 20, "Memory for pieces of SSTables that were read"),
     NUMBER(read_request_timeout_in_ms, 1, 3600000, "How long a read of keys waits for replicas"),
@@ -67,6 +70,7 @@ void config_set_defaults(struct config *config)
         .num_tokens = 16,
         .commitlog_sync = "group",
         .commitlog_sync_period_ms = 10000,
+        .ignore_replay_errors = "false",
         .memtable_space_mib = MEMTABLE_SPACE_MAX / MIB,
         .file_cache_size_mib = CHUNK_CACHE_SIZE_MAX / MIB,
         .read_request_timeout_in_ms = 5000,
@@ -117,7 +121,8 @@ enum status config_set(struct config *config, const char *key, const char *value
                              CONFIG_TEXT_SIZE - 1);
         if (strcmp(key, "commitlog_sync") == 0 && check_sync(value, error) != STATUS_OK)
             return STATUS_INVALID;
-        if (strcmp(key, "hinted_handoff_enabled") == 0 &&
+        if ((strcmp(key, "hinted_handoff_enabled") == 0 ||
+             strcmp(key, "ignore_replay_errors") == 0) &&
             check_switch(key, value, error) != STATUS_OK)
             return STATUS_INVALID;
         (void)snprintf(target, CONFIG_TEXT_SIZE, "%s", value);
@@ -206,6 +211,11 @@ enum status config_read_file(struct env *env, struct config *config, const char 
 bool config_hints_are_enabled(const struct config *config)
 {
     return strcmp(config->hinted_handoff_enabled, "true") == 0;
+}
+
+bool config_ignores_replay_errors(const struct config *config)
+{
+    return strcmp(config->ignore_replay_errors, "true") == 0;
 }
 
 enum commit_log_sync config_commit_log_sync(const struct config *config)

@@ -26,6 +26,8 @@ struct config {
     int64_t num_tokens;
     char commitlog_sync[CONFIG_TEXT_SIZE]; // group, batch, periodic
     int64_t commitlog_sync_period_ms;
+    char commitlog_archive_command[CONFIG_TEXT_SIZE]; // Empty: none.
+    char ignore_replay_errors[CONFIG_TEXT_SIZE];      // true, false
     int64_t memtable_space_mib;
     int64_t file_cache_size_mib;
     // How long a coordinator waits for replicas.
@@ -58,6 +60,7 @@ MUST_USE enum status config_read_file(struct env *env, struct config *config, co
                                       struct error *error);
 // Are hints kept for members that are down?
 bool config_hints_are_enabled(const struct config *config);
+bool config_ignores_replay_errors(const struct config *config);
 // The sync mode that `commitlog_sync` names.
 enum commit_log_sync config_commit_log_sync(const struct config *config);
 

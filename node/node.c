@@ -33,6 +33,7 @@ struct node {
     struct env *env;
     char directory[PATH_SIZE], worker_log[PATH_SIZE + 16], intake_directory[PATH_SIZE + 16];
     struct env_lock *lock;
+    struct log log;
     struct config config;
     struct identity identity;
     struct node_identity self; // What the system tables say; they keep a pointer to it.
@@ -219,6 +220,9 @@ static enum status open_storage(struct node *node, struct error *error)
         .chunk_cache_size_max = (size_t)node->config.file_cache_size_mib << MIB_SHIFT,
         .commit_log_sync = config_commit_log_sync(&node->config),
         .commit_log_period_ns = (uint64_t)node->config.commitlog_sync_period_ms * NS_PER_MS,
+        .commit_log_archive_command = node->config.commitlog_archive_command,
+        .skips_log_damage = config_ignores_replay_errors(&node->config),
+        .log = &node->log,
         .internal_tables = node->internal_tables.tables,
         .internal_table_count = INTERNAL_TABLE_COUNT,
     };
@@ -455,6 +459,7 @@ enum status node_start(struct env *env, const char *directory, const struct conf
     struct node *started = calloc(1, sizeof *started);
     ASSERT(started != NULL);
     started->env = env;
+    log_init(&started->log, env, LOG_INFO);
     started->config = *config;
     (void)snprintf(started->directory, sizeof started->directory, "%s", directory);
     enum status status = open_all(started, error);

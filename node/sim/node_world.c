@@ -18,7 +18,7 @@
 enum { CLIENTS_MAX = 4 };
 
 // A log of the node as seen from outside: when it was last written, and which syncs there were.
-enum log { LOG_COMMITS, LOG_METADATA, LOG_COUNT };
+enum node_log { LOG_COMMITS, LOG_METADATA, LOG_COUNT };
 enum { SYNCS_KEPT = 256 };
 struct synced_log {
     uint64_t written_turn;
@@ -53,7 +53,7 @@ struct node_world {
 
 // ---- Invariant 1, seen from outside -------------------------------------------------------------
 
-static bool find_log(const char *path, enum log *log)
+static bool find_log(const char *path, enum node_log *log)
 {
     *log = strncmp(path, DIRECTORY "/commitlog/", sizeof DIRECTORY + 10) == 0 ? LOG_COMMITS
                                                                               : LOG_METADATA;
@@ -63,7 +63,7 @@ static bool find_log(const char *path, enum log *log)
 static void written(void *context, struct env *env, const char *path)
 {
     struct node_world *world = context;
-    enum log log;
+    enum node_log log;
     (void)env;
     if (find_log(path, &log)) world->logs[log].written_turn = sim_world_turn(world->sim);
 }
@@ -71,7 +71,7 @@ static void written(void *context, struct env *env, const char *path)
 static void synced(void *context, struct env *env, const char *path)
 {
     struct node_world *world = context;
-    enum log which;
+    enum node_log which;
     (void)env;
     if (!find_log(path, &which)) return;
     struct synced_log *log = &world->logs[which];

@@ -98,8 +98,49 @@ static void run_drained(struct env_task *task)
 
 static bool is_drained(const struct commit_log *log)
 {
-    return log->writing == NULL && (log->gathering->part_count == 0 || log->failed != STATUS_OK);
+    return log->writing == NULL && !commit_log_archive_is_busy(&log->archive) &&
+           (log->gathering->part_count == 0 || log->failed != STATUS_OK);
 }
+
+// ---- The archive -------------------------------------------------------------------------------
+
+// A write that has not ended names the segment: its file cannot become another's yet.
+static bool is_being_written(const struct commit_log *log, const struct commit_log_segment *segment)
+{
+    for (int i = 0; i < 2; i++) {
+        for (size_t part = 0; part < log->batches[i].part_count; part++) {
+            if (log->batches[i].parts[part].segment == segment) return true;
+        }
+    }
+    return false;
+}
+
+static struct commit_log_segment *first_to_archive(struct commit_log_segment *segment)
+{
+    while (segment != NULL && segment->is_archived)
+        segment = segment->next;
+    return segment;
+}
+
+// The oldest complete segment that was not archived.
+static void archive_next(struct commit_log *log)
+{
+    if (!commit_log_archive_is_on(&log->archive) || log->drained != NULL) return;
+    struct commit_log_segment *segment = first_to_archive(log->clean);
+    if (segment == NULL) segment = first_to_archive(log->segments);
+    if (segment == NULL || (segment == log->last && !log->last_is_old)) return;
+    if (!is_being_written(log, segment)) commit_log_archive_start(&log->archive, segment);
+}
+
+static void archive_ended(void *context)
+{
+    struct commit_log *log = context;
+    if (log->drained != NULL && is_drained(log))
+        env_task_post(log->env, &log->drained_task, run_drained);
+    archive_next(log);
+}
+
+// ---- Writing: the loop, again ------------------------------------------------------------------
 
 // With many writers more are on their way: those of the last write are being answered, and those
 // of other nodes come in groups. As many as the last time are waited for, but not for long.
@@ -141,6 +182,7 @@ static void write_done(struct env_job *job)
         env_task_post(log->env, &log->write_task, run_write);
     if (log->drained != NULL && is_drained(log))
         env_task_post(log->env, &log->drained_task, run_drained);
+    archive_next(log);
     commit_log_wake(log);
 }
 
@@ -148,8 +190,10 @@ static void write_done(struct env_job *job)
 static void collect_removals(struct commit_log *log, struct commit_log_batch *batch)
 {
     struct commit_log_segment **end = &batch->removals;
-    while (log->clean_count > CLEAN_SEGMENTS_MAX) {
+    bool is_on = commit_log_archive_is_on(&log->archive);
+    while (log->clean_count > (is_on ? 0 : CLEAN_SEGMENTS_MAX)) {
         struct commit_log_segment *segment = log->clean;
+        if (is_on && !segment->is_archived) return;
         log->clean = segment->next;
         log->clean_count--;
         segment->next = NULL;
@@ -187,7 +231,8 @@ static void schedule_write(struct commit_log *log)
 // ---- Appending ---------------------------------------------------------------------------------
 
 // Puts one record (or mark) behind the last one of the last segment.
-static void put_record(struct commit_log *log, uint64_t position, bool is_mark, struct slice bytes)
+static void put_record(struct commit_log *log, uint64_t position, enum commit_log_kind kind,
+                       struct slice bytes)
 {
     struct commit_log_batch *batch = log->gathering;
     struct commit_log_segment *segment = log->last;
@@ -201,7 +246,7 @@ static void put_record(struct commit_log *log, uint64_t position, bool is_mark, 
     }
     uint8_t *at = buffer_reserve(&batch->bytes, size);
     ASSERT(at != NULL);
-    commit_log_format_put(at, segment->id, segment->size, position, log->synced_position, is_mark,
+    commit_log_format_put(at, segment->id, segment->size, position, log->synced_position, kind,
                           bytes);
     part->size += size;
     segment->size += size;
@@ -219,23 +264,13 @@ static void add_segment(struct commit_log *log, struct commit_log_segment *segme
     log->segment_count++;
 }
 
-// A write that has not ended names the segment: its file cannot become another's yet.
-static bool is_being_written(const struct commit_log *log, const struct commit_log_segment *segment)
-{
-    for (int i = 0; i < 2; i++) {
-        for (size_t part = 0; part < log->batches[i].part_count; part++) {
-            if (log->batches[i].parts[part].segment == segment) return true;
-        }
-    }
-    return false;
-}
-
 static void begin_segment(struct commit_log *log, size_t record_size)
 {
     uint64_t id = ++log->last_segment_id;
     size_t needed = record_size + COMMIT_LOG_HEADER_SIZE;
     struct commit_log_segment *segment = log->clean;
-    if (segment != NULL && needed <= COMMIT_LOG_SEGMENT_SIZE && !is_being_written(log, segment)) {
+    if (segment != NULL && needed <= COMMIT_LOG_SEGMENT_SIZE &&
+        !commit_log_archive_is_on(&log->archive) && !is_being_written(log, segment)) {
         log->clean = segment->next;
         log->clean_count--;
         commit_log_segment_renew(segment, id);
@@ -247,7 +282,7 @@ static void begin_segment(struct commit_log *log, size_t record_size)
     }
     add_segment(log, segment);
     log->last_is_old = false;
-    put_record(log, log->last_position, true, slice_make(NULL, 0));
+    put_record(log, log->last_position, COMMIT_LOG_MARK, slice_make(NULL, 0));
 }
 
 enum status commit_log_append(struct commit_log *log, struct slice record, uint64_t *position)
@@ -261,7 +296,7 @@ enum status commit_log_append(struct commit_log *log, struct slice record, uint6
     if (log->last == NULL || log->last_is_old || log->last->size + size > log->last->capacity)
         begin_segment(log, size);
     *position = ++log->last_position;
-    put_record(log, *position, false, record);
+    put_record(log, *position, COMMIT_LOG_RECORD, record);
     schedule_write(log);
     return STATUS_OK;
 }
@@ -338,8 +373,7 @@ enum status commit_log_open(struct env *env, const struct commit_log_options *op
     enum status status = new_directory_make(env, options->directory, error);
     if (status != STATUS_OK) return status;
     struct commit_log_replayed replayed;
-    status = commit_log_replay(env, options->directory, options->position_min, replay,
-                               replay_context, &replayed, error);
+    status = commit_log_replay(env, options, replay, replay_context, &replayed, error);
     if (status != STATUS_OK) return status;
 
     struct commit_log *opened = calloc(1, sizeof *opened);
@@ -349,6 +383,7 @@ enum status commit_log_open(struct env *env, const struct commit_log_options *op
     ASSERT(opened->directory != NULL);
     opened->sync = options->sync;
     opened->period_ns = options->period_ns;
+    opened->loss = replayed.loss;
     opened->last_segment_id = replayed.last_segment_id;
     opened->last_position = opened->synced_position = replayed.last_position;
     opened->last_is_old = true;
@@ -363,8 +398,15 @@ enum status commit_log_open(struct env *env, const struct commit_log_options *op
         segment->next = NULL;
         add_segment(opened, segment);
     }
+    commit_log_archive_init(&opened->archive, env, options->log, options->archive_command,
+                            opened->directory, archive_ended, opened);
     *log = opened;
     return STATUS_OK;
+}
+
+const struct commit_log_loss *commit_log_loss(const struct commit_log *log)
+{
+    return &log->loss;
 }
 
 void commit_log_drain(struct commit_log *log, void (*drained)(void *context), void *context)
@@ -372,6 +414,7 @@ void commit_log_drain(struct commit_log *log, void (*drained)(void *context), vo
     ASSERT(log->drained == NULL);
     log->drained = drained;
     log->drained_context = context;
+    commit_log_archive_stop(&log->archive);
     commit_log_write(log);
     if (is_drained(log)) env_task_post(log->env, &log->drained_task, run_drained);
 }
@@ -393,6 +436,7 @@ void commit_log_abandon(struct commit_log *log)
         free_segments(log->batches[i].removals);
         buffer_deinit(&log->batches[i].bytes);
     }
+    commit_log_archive_deinit(&log->archive);
     free(log->directory);
     free(log);
 }
@@ -413,7 +457,7 @@ void commit_log_close(struct commit_log *log)
         // A last mark tells the next start that all before it was synced.
         if (log->last != NULL && !log->last_is_old && log->synced_position == log->last_position &&
             log->last->size + COMMIT_LOG_HEADER_SIZE <= log->last->capacity) {
-            put_record(log, log->last_position, true, slice_make(NULL, 0));
+            put_record(log, log->last_position, COMMIT_LOG_MARK, slice_make(NULL, 0));
             (void)!write_parts(log, batch);
         }
     }

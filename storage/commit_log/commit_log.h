@@ -10,6 +10,7 @@
 #define STORAGE_COMMIT_LOG_H
 
 #include "base/env.h"
+#include "base/log.h"
 #include "storage/schema/schema.h"
 
 enum commit_log_sync {
@@ -24,6 +25,19 @@ struct commit_log_options {
     uint64_t period_ns;    // PERIODIC only.
     uint64_t position_min; // Positions given before that the log may have forgotten: the first new
                            // one is larger. A log that ends before it is CORRUPT.
+    bool skips_damage;     // Goes on without what is CORRUPT, also by the replayer's word.
+    // Of a shell, run for each segment that is complete, also for those that a start finds, before
+    // its file goes: %path is the file, %name its name, both quoted (Cassandra's
+    // commitlog_archiving.properties). Tried again until it ends with 0. NULL: none.
+    const char *archive_command;
+    struct log *log; // Told of commands that fail. NULL is allowed.
+};
+
+// What a replay with `skips_damage` went on without.
+struct commit_log_loss {
+    size_t place_count;
+    uint64_t change_count; // As far as positions tell.
+    uint64_t first_segment_id, first_offset;
 };
 
 struct commit_log;
@@ -37,6 +51,8 @@ typedef enum status commit_log_replayer(void *context, uint64_t position, struct
 MUST_USE enum status commit_log_open(struct env *env, const struct commit_log_options *options,
                                      commit_log_replayer *replay, void *replay_context,
                                      struct commit_log **log, struct error *error);
+// Of the replay that opened it. All zero: nothing was lost.
+const struct commit_log_loss *commit_log_loss(const struct commit_log *log);
 // Calls `drained` in a later turn, once no write is under way or waits (or the log has failed).
 void commit_log_drain(struct commit_log *log, void (*drained)(void *context), void *context);
 // Writes and syncs what is pending, and closes. Only when drained: it cannot wait for a thread.

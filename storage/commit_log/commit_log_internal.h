@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "storage/commit_log/commit_log.h"
+#include "storage/commit_log/commit_log_archive.h"
 #include "storage/commit_log/commit_log_segment.h"
 
 // Segments that one write can touch: any two neighbours hold more than COMMIT_LOG_SEGMENT_SIZE
@@ -47,6 +48,8 @@ struct commit_log {
     uint64_t written_count, written_ns; // Of the last write: its records, when it began.
     struct env_task write_task;         // Starts a write at the end of the turn, or the timer.
     struct env_timer timer;             // When the next write begins.
+    struct commit_log_archive archive;
+    struct commit_log_loss loss;
     struct commit_log_waiter *waiters, **waiters_end; // By position.
     struct commit_log_waiter *ready, **ready_end;     // To be called by the task.
     struct env_task ready_task;

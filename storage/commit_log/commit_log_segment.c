@@ -36,6 +36,7 @@ void commit_log_segment_renew(struct commit_log_segment *segment, uint64_t id)
     segment->size = 0;
     segment->capacity = COMMIT_LOG_SEGMENT_SIZE;
     segment->last_position = 0;
+    segment->is_archived = false;
 }
 
 // ---- Whom it holds -----------------------------------------------------------------------------

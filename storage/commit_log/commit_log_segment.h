@@ -21,6 +21,7 @@ struct commit_log_segment {
     uint64_t size; // Bytes used by records.
     uint64_t capacity;
     uint64_t last_position;       // Of its newest record, or the one before its first.
+    bool is_archived;             // Its command has ended well; see commit_log_archive.h.
     struct commit_log_dirt *dirt; // A hash table.
     size_t dirt_count, dirt_capacity;
     // The log thread's:

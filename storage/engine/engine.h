@@ -23,6 +23,9 @@ struct engine_options {
     size_t memtable_space_max, chunk_cache_size_max; // 0: the defaults of limits.h
     enum commit_log_sync commit_log_sync;
     uint64_t commit_log_period_ns;
+    const char *commit_log_archive_command; // See commit_log.h; NULL: none.
+    bool skips_log_damage;                  // Starts without what is damaged in the log.
+    struct log *log;                        // NULL is allowed.
     // Tables of the node's own, beside those of the schema: opened and replayed like them, but no
     // client sees them there (ring/paxos/internal_tables.h). Borrowed during engine_open() only.
     const struct table *const *internal_tables;

@@ -4,6 +4,7 @@
 #include "storage/engine/engine_internal.h"
 #include "storage/new_directory.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -122,6 +123,18 @@ static uint64_t newest_position(const struct engine *engine)
     return newest;
 }
 
+// What a user chose to go on without.
+static void tell_loss(const struct commit_log_loss *loss, struct log *log)
+{
+    if (loss->place_count > 0 && log != NULL)
+        LOG_ERROR(log,
+                  "commit log: %" PRIu64 " changes are lost at %zu places, the first in "
+                  "CommitLog-%" PRIu64 ".log at offset %" PRIu64
+                  "; other replicas may have them: reads at QUORUM bring them back",
+                  loss->change_count, loss->place_count, loss->first_segment_id,
+                  loss->first_offset);
+}
+
 static enum status open_log(struct engine *engine, const struct engine_options *options,
                             struct error *error)
 {
@@ -132,8 +145,14 @@ static enum status open_log(struct engine *engine, const struct engine_options *
         .sync = options->commit_log_sync,
         .period_ns = options->commit_log_period_ns,
         .position_min = newest_position(engine),
+        .skips_damage = options->skips_log_damage,
+        .archive_command = options->commit_log_archive_command,
+        .log = options->log,
     };
-    return commit_log_open(engine->env, &log_options, replay_record, engine, &engine->log, error);
+    enum status status =
+        commit_log_open(engine->env, &log_options, replay_record, engine, &engine->log, error);
+    if (status == STATUS_OK) tell_loss(commit_log_loss(engine->log), options->log);
+    return status;
 }
 
 // After the replay: sizes anew, and the log told whose records it still holds.
@@ -153,6 +172,15 @@ static enum status settle_tables(struct engine *engine, struct error *error)
     return STATUS_OK;
 }
 
+// A log that has lost something is not the one that stopped clean, wherever it ends.
+static enum status take_counter_id(struct engine *engine, struct error *error)
+{
+    bool is_whole = commit_log_loss(engine->log)->place_count == 0;
+    return counter_id_take(engine->env, engine->directory,
+                           is_whole ? commit_log_last_position(engine->log) : UINT64_MAX,
+                           &engine->counter_id, error);
+}
+
 static enum status open_all(struct engine *engine, const struct engine_options *options,
                             const struct schema *schema, struct error *error)
 {
@@ -165,9 +193,7 @@ static enum status open_all(struct engine *engine, const struct engine_options *
     if (status == STATUS_OK) status = open_tables(engine, options, schema, error);
     if (status == STATUS_OK) status = open_log(engine, options, error);
     if (status == STATUS_OK) status = settle_tables(engine, error);
-    if (status == STATUS_OK)
-        status = counter_id_take(engine->env, engine->directory,
-                                 commit_log_last_position(engine->log), &engine->counter_id, error);
+    if (status == STATUS_OK) status = take_counter_id(engine, error);
     return status;
 }
 

@@ -1,5 +1,5 @@
 // A damaged commit log, replayed by an engine: it opens or says CORRUPT, and what it opened once it
-// opens again.
+// opens again. Whatever the damage is, it can be skipped, and is not met again.
 //
 //     { u8 what | … }*    0 record: u8 lag | u8 step (1: the next position) | u16 size | bytes
 //                         1 mark: u8 lag   2 raw bytes: u8 size | bytes   3 next segment: u8 step
@@ -19,12 +19,13 @@ struct log_writer {
     uint64_t segment_id, position;
 };
 
-static void put_record(struct log_writer *log, bool is_mark, uint8_t lag, struct slice bytes)
+static void put_record(struct log_writer *log, enum commit_log_kind kind, uint8_t lag,
+                       struct slice bytes)
 {
     size_t size = commit_log_format_size(bytes.size), offset = log->bytes.size;
     uint8_t *at = buffer_reserve(&log->bytes, size);
     uint64_t synced = log->position > lag ? log->position - lag : 0;
-    commit_log_format_put(at, log->segment_id, offset, log->position, synced, is_mark, bytes);
+    commit_log_format_put(at, log->segment_id, offset, log->position, synced, kind, bytes);
 }
 
 static void end_segment(struct log_writer *log, uint8_t step)
@@ -41,9 +42,9 @@ static void put_next(struct log_writer *log, struct cursor *input)
     uint8_t what = cursor_u8(input) % 5, amount = cursor_u8(input);
     if (what == 0) {
         log->position += cursor_u8(input);
-        put_record(log, false, amount, fuzz_take(input, cursor_u16(input)));
+        put_record(log, COMMIT_LOG_RECORD, amount, fuzz_take(input, cursor_u16(input)));
     } else if (what == 1) {
-        put_record(log, true, amount, slice_make("", 0));
+        put_record(log, COMMIT_LOG_MARK, amount, slice_make("", 0));
     } else if (what == 2) {
         struct slice raw = fuzz_take(input, amount);
         buffer_put(&log->bytes, raw.data, raw.size);
@@ -59,11 +60,11 @@ static void stopped(void *context)
     *(bool *)context = true;
 }
 
-static bool open_engine(struct fuzz_sim *sim, const struct schema *schema)
+static bool open_engine(struct fuzz_sim *sim, const struct schema *schema, bool skips_damage)
 {
     struct engine *engine;
     struct error error;
-    const struct engine_options options = {.directory = "/"};
+    const struct engine_options options = {.directory = "/", .skips_log_damage = skips_damage};
     enum status status = engine_open(sim->env, &options, schema, &engine, &error);
     ASSERT(status == STATUS_OK || status == STATUS_CORRUPT);
     if (status != STATUS_OK) return false;
@@ -97,7 +98,8 @@ FUZZ_TARGET(commit_log)
     while (fuzz_goes_on(&cursor))
         put_next(&log, &cursor);
     end_segment(&log, 0);
-    if (open_engine(&sim, schema)) ASSERT(open_engine(&sim, schema));
+    if (!open_engine(&sim, schema, false)) ASSERT(open_engine(&sim, schema, true));
+    ASSERT(open_engine(&sim, schema, false));
     buffer_deinit(&log.bytes);
     fuzz_sim_close(&sim);
 }

@@ -288,7 +288,7 @@ static void write_log(struct fuzz_node *node)
     struct commit_log_record record;
     int count = 0;
     for (uint64_t at = 0; commit_log_format_get(file, 1, at, &record); at += record.size) {
-        if (record.is_mark) continue;
+        if (record.kind != COMMIT_LOG_RECORD) continue;
         buffer_put_u8(&log, 0);
         buffer_put_u8(&log, (uint8_t)(count % 3));
         buffer_put_u8(&log, 1);

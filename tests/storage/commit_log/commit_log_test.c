@@ -1,6 +1,7 @@
 // The commit log alone: order, group commit, segments and their second life, and what a replay
 // makes of each kind of damage.
 #include "base/container_of.h"
+#include "base/env_sim.h"
 #include "base/limits.h"
 #include "storage/commit_log/commit_log.h"
 #include "storage/commit_log/commit_log_format.h"
@@ -30,20 +31,26 @@ static enum status replay(void *context, uint64_t position, struct slice record,
 {
     (void)context;
     (void)error;
-    ck_assert(replayed.count == 0 || position == replayed.last_position + 1);
+    ck_assert(replayed.count == 0 || position > replayed.last_position);
     ck_assert_uint_lt(replayed.count, sizeof replayed.firsts);
     replayed.firsts[replayed.count++] = record.data[0];
     replayed.last_position = position;
     return STATUS_OK;
 }
 
-static enum status try_open(enum commit_log_sync sync)
+static enum status try_open_with(const struct commit_log_options *more)
 {
-    struct commit_log_options options = {
-        .directory = directory, .sync = sync, .period_ns = 3600ull * 1000000000};
+    struct commit_log_options options = *more;
+    options.directory = directory;
+    options.period_ns = 3600ull * 1000000000;
     memset(&replayed, 0, sizeof replayed);
     return commit_log_open(engine_fixture_env(), &options, replay, NULL, &commit_log,
                            &replayed.error);
+}
+
+static enum status try_open(enum commit_log_sync sync)
+{
+    return try_open_with(&(struct commit_log_options){.sync = sync});
 }
 
 static void open_log(void)
@@ -364,6 +371,254 @@ START_TEST(damage_before_the_last_write_is_an_error)
 }
 END_TEST
 
+START_TEST(damage_is_told_with_what_is_lost_and_changes_nothing)
+{
+    append_synced('a', 100);
+    append('b', 100); // One write: b, c, d. What is damaged of it is proven by e only,
+    append('c', 100);
+    append_synced('d', 100);
+    crash();
+    open_log();
+    append_synced('e', 100); // in the next segment.
+    crash();
+    flip(1, offset_of(2, 100) + 50);
+    for (int again = 0; again < 2; again++) {
+        ck_assert_int_eq(try_open(COMMIT_LOG_SYNC_GROUP), STATUS_CORRUPT);
+        ck_assert_ptr_nonnull(strstr(replayed.error.text, "changes 3 to 3"));
+        ck_assert_ptr_nonnull(strstr(replayed.error.text, "ignore_replay_errors"));
+    }
+    flip(1, offset_of(2, 100) + 50); // Healed: nothing had been cut off.
+    open_log();
+    ck_assert_uint_eq(replayed.count, 5);
+}
+END_TEST
+
+// Records a to f of 100 bytes, one in a write, in two segments of three.
+static void make_two_segments(void)
+{
+    for (char c = 'a'; c <= 'f'; c++) {
+        if (c == 'd') {
+            crash();
+            open_log();
+        }
+        append_synced(c, 100);
+    }
+    crash();
+}
+
+static void open_skipping(void)
+{
+    enum status status = try_open_with(&(struct commit_log_options){.skips_damage = true});
+    ck_assert_msg(status == STATUS_OK, "%s", replayed.error.text);
+}
+
+// What can be read is there, at each later start too, and the log goes on.
+static void expect_left(const char *left, size_t place_count, uint64_t change_count)
+{
+    open_skipping();
+    ck_assert_uint_eq(replayed.count, strlen(left));
+    ck_assert_mem_eq(replayed.firsts, left, strlen(left));
+    ck_assert_uint_eq(commit_log_loss(commit_log)->place_count, place_count);
+    ck_assert_uint_eq(commit_log_loss(commit_log)->change_count, change_count);
+    append_synced('x', 100);
+    crash();
+    open_log();
+    ck_assert_uint_eq(replayed.count, strlen(left) + 1);
+    ck_assert_mem_eq(replayed.firsts, left, strlen(left));
+    ck_assert_uint_eq(replayed.last_position, 7);
+    ck_assert_uint_eq(commit_log_loss(commit_log)->place_count, 0);
+}
+
+START_TEST(damage_can_be_skipped)
+{
+    make_two_segments();
+    flip(1, offset_of(1, 100) + 50);
+    expect_left("acdef", 1, 1);
+}
+END_TEST
+
+START_TEST(a_damaged_beginning_and_a_damaged_end_can_be_skipped)
+{
+    make_two_segments();
+    flip(1, offset_of(2, 100) + 50); // The last of the first,
+    flip(2, 8);                      // the mark of the second,
+    flip(2, offset_of(0, 100) + 10); // and its first.
+    expect_left("abef", 1, 2);
+}
+END_TEST
+
+START_TEST(a_missing_segment_can_be_skipped)
+{
+    make_two_segments();
+    open_log();
+    append_synced('g', 100);
+    crash();
+    char path[600];
+    (void)snprintf(path, sizeof path, "%s/CommitLog-2.log", directory);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(try_open(COMMIT_LOG_SYNC_GROUP), STATUS_CORRUPT);
+    open_skipping();
+    ck_assert_uint_eq(replayed.count, 4);
+    ck_assert_mem_eq(replayed.firsts, "abcg", 4);
+    ck_assert_uint_eq(commit_log_loss(commit_log)->change_count, 3);
+    crash();
+    open_log();
+    ck_assert_uint_eq(replayed.count, 4);
+}
+END_TEST
+
+START_TEST(a_log_that_ends_too_early_can_be_skipped)
+{
+    append_synced('a', 100);
+    crash();
+    struct commit_log_options options = {.position_min = 41};
+    ck_assert_int_eq(try_open_with(&options), STATUS_CORRUPT);
+    options.skips_damage = true;
+    ck_assert_int_eq(try_open_with(&options), STATUS_OK);
+    ck_assert_uint_eq(commit_log_loss(commit_log)->change_count, 40);
+    ck_assert_uint_eq(append('b', 100), 42);
+    ck_assert_int_eq(wait_for(42), STATUS_OK);
+    crash();
+    options.skips_damage = false;
+    ck_assert_int_eq(try_open_with(&options), STATUS_OK);
+    ck_assert_uint_eq(replayed.count, 2);
+}
+END_TEST
+
+// A segment whose second record is not whole, though the third says that it had been synced.
+static struct slice make_damaged_segment(uint8_t *bytes)
+{
+    size_t offset = 0;
+    for (uint64_t position = 1; position <= 3; position++) {
+        commit_log_format_put(bytes + offset, 1, offset, position, position - 1, COMMIT_LOG_RECORD,
+                              slice_make("abc" + position - 1, 1));
+        if (position == 2) bytes[offset]++;
+        offset += commit_log_format_size(1);
+    }
+    return slice_make(bytes, offset);
+}
+
+START_TEST(what_is_skipped_is_marked)
+{
+    struct sim_options sim_options = {.seed = 1};
+    struct sim_world *world = sim_world_create(&sim_options);
+    struct env *env = sim_process_start(sim_machine_create(world, "a"), "node", NULL, NULL);
+    uint8_t room[200];
+    struct slice bytes = make_damaged_segment(room);
+    struct env_file *file;
+    ck_assert_int_eq(env_make_dir(env, "/log", NULL), STATUS_OK);
+    ck_assert_int_eq(
+        env_file_open(env, "/log/CommitLog-1.log", ENV_OPEN_WRITE | ENV_OPEN_CREATE, &file, NULL),
+        STATUS_OK);
+    ck_assert_int_eq(env_file_write(file, 0, bytes.data, bytes.size, NULL), STATUS_OK);
+    env_file_close(file);
+    struct commit_log_options options = {.directory = "/log", .skips_damage = true};
+    struct commit_log *skipped;
+    crash();
+    memset(&replayed, 0, sizeof replayed);
+    ck_assert_int_eq(commit_log_open(env, &options, replay, NULL, &skipped, &replayed.error),
+                     STATUS_OK);
+    ck_assert_mem_eq(replayed.firsts, "ac", 2);
+    ck_assert_uint_eq(sim_world_marks(world, ENV_MARK_LOG_DAMAGE_SKIPPED), 1);
+    commit_log_abandon(skipped);
+    sim_process_destroy(env);
+    sim_world_destroy(world);
+}
+END_TEST
+
+// ---- The archive -------------------------------------------------------------------------------
+
+static void open_archiving(const char *command)
+{
+    enum status status = try_open_with(&(struct commit_log_options){.archive_command = command});
+    ck_assert_msg(status == STATUS_OK, "%s", replayed.error.text);
+}
+
+static size_t count_archived(void)
+{
+    char path[600];
+    (void)snprintf(path, sizeof path, "%s/archive", engine_fixture_directory());
+    DIR *dir = opendir(path);
+    if (dir == NULL) return 0;
+    size_t count = 0;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        count += strncmp(entry->d_name, "CommitLog-", 10) == 0;
+    closedir(dir);
+    return count;
+}
+
+static bool has_all_archived;
+static size_t archived_wanted;
+
+static void look_at_archive(struct env_timer *timer)
+{
+    has_all_archived = count_archived() >= archived_wanted;
+    if (!has_all_archived) env_timer_start(engine_fixture_env(), timer, 1000000, look_at_archive);
+}
+
+static void await_archived(size_t count)
+{
+    struct env_timer timer = {0};
+    archived_wanted = count;
+    has_all_archived = false;
+    env_timer_start(engine_fixture_env(), &timer, 0, look_at_archive);
+    engine_fixture_run_until(&has_all_archived);
+}
+
+START_TEST(complete_segments_are_archived_before_they_go)
+{
+    char command[1200];
+    (void)snprintf(command, sizeof command, "mkdir -p '%s/archive'; ln %%path '%s/archive/'%%name",
+                   engine_fixture_directory(), engine_fixture_directory());
+    append_synced('a', 100); // Of an earlier run.
+    crash();
+    open_archiving(command);
+    await_archived(1);
+    for (int i = 0; i < 8; i++) {
+        append_synced('b', 7 * LARGE);
+        commit_log_mark_flushed(commit_log, table_a, commit_log_synced_position(commit_log));
+    }
+    await_archived(8);
+    append_synced('c', 100);
+    append_synced('d', 100);
+    ck_assert_uint_le(count_files(), 3);
+    close_log();
+    // What is in the archive is a log: nothing was written over it.
+    char restored[600];
+    (void)snprintf(restored, sizeof restored, "%s/archive", engine_fixture_directory());
+    memset(&replayed, 0, sizeof replayed);
+    struct commit_log_options options = {.directory = restored};
+    ck_assert_int_eq(
+        commit_log_open(engine_fixture_env(), &options, replay, NULL, &commit_log, &replayed.error),
+        STATUS_OK);
+    ck_assert_uint_ge(replayed.count, 8);
+}
+END_TEST
+
+START_TEST(what_is_not_archived_stays)
+{
+    crash();
+    open_archiving("false %path");
+    for (int i = 0; i < 8; i++) {
+        append_synced('a', 7 * LARGE);
+        commit_log_mark_flushed(commit_log, table_a, commit_log_synced_position(commit_log));
+    }
+    ck_assert_uint_eq(count_files(), 8);
+    close_log();
+}
+END_TEST
+
+START_TEST(a_stop_does_not_wait_for_a_command)
+{
+    append_synced('a', 100);
+    crash();
+    open_archiving("sleep 1000 # %path");
+    append_synced('a', 7 * LARGE);
+    append_synced('a', 7 * LARGE);
+    close_log();
+}
+END_TEST
+
 START_TEST(segments_begun_while_much_is_in_flight_are_replayed_after_those_before_are_gone)
 {
     uint64_t position = 0;
@@ -473,6 +728,15 @@ int main(void)
     tcase_add_loop_test(log, damage_at_the_very_beginning_is_an_error, 0, 2);
     tcase_add_test(log, damage_in_an_earlier_segment_is_an_error);
     tcase_add_test(log, a_clean_stop_proves_the_last_record_too);
+    tcase_add_test(log, damage_is_told_with_what_is_lost_and_changes_nothing);
+    tcase_add_test(log, damage_can_be_skipped);
+    tcase_add_test(log, what_is_skipped_is_marked);
+    tcase_add_test(log, a_damaged_beginning_and_a_damaged_end_can_be_skipped);
+    tcase_add_test(log, a_missing_segment_can_be_skipped);
+    tcase_add_test(log, a_log_that_ends_too_early_can_be_skipped);
+    tcase_add_test(log, complete_segments_are_archived_before_they_go);
+    tcase_add_test(log, what_is_not_archived_stays);
+    tcase_add_test(log, a_stop_does_not_wait_for_a_command);
     tcase_add_test(log, a_failed_write_is_final);
     tcase_add_test(log, periodic_mode_does_not_wait_but_can);
     tcase_add_test(log, positions_of_before_are_not_given_again);
