@@ -29,17 +29,11 @@ static void remove_name(struct recovery *recovery, const char *name)
          directory_remove_name(recovery->env, recovery->directory, name, recovery->error));
 }
 
-// The files first, durably; then the log that says so. What was removed before the crash must be
-// gone for good before a log is believed that knows nothing of it.
+// The files first, durably; then the log that says so.
 static void recover_logs(struct recovery *recovery)
 {
-    bool is_first = true;
     for (const char *name = NULL; (name = next_name(recovery, name)) != NULL;) {
         if (!transaction_log_is_name(name)) continue;
-        if (is_first)
-            note(recovery, env_sync_dir(recovery->env, recovery->directory, recovery->error));
-        is_first = false;
-        if (recovery->status != STATUS_OK) return;
         note(recovery, transaction_log_recover(recovery->env, recovery->directory, name,
                                                &recovery->names, recovery->error));
         if (recovery->status == STATUS_OK) remove_name(recovery, name);
