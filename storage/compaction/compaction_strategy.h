@@ -1,13 +1,24 @@
 // Which SSTables of a table are to be compacted next, by its strategy: decisions only, over
 // descriptions; no files, no clock, no state between calls
-// (org.apache.cassandra.db.compaction.SizeTieredCompactionStrategy, LeveledManifest,
-// TimeWindowCompactionStrategy).
+// (org.apache.cassandra.db.compaction.CompactionStrategyManager, SizeTieredCompactionStrategy,
+// LeveledManifest, TimeWindowCompactionStrategy).
+//
+// For each of the two groups that must stay apart, not repaired and repaired:
+//
+//     all of it has expired? -> the strategy's own choice -> one SSTable with much to be dropped
+//
+// Where Cassandra keeps state, it is derived: the level's round goes on behind the newest SSTable
+// of the next level, as after a restart of Cassandra; the newest time window is that of the newest
+// SSTable. How often an SSTable is read counts for nothing (Cassandra: its hottest bucket first);
+// levels that were left alone for 25 rounds get no help.
 #ifndef STORAGE_COMPACTION_STRATEGY_H
 #define STORAGE_COMPACTION_STRATEGY_H
 
 #include "base/arena.h"
 #include "storage/compaction/compaction_options.h"
 #include "storage/partition_key.h"
+
+enum { COMPACTION_LEVEL_COUNT = 9 };
 
 // One SSTable, as a strategy sees it.
 struct compaction_candidate {
@@ -22,7 +33,15 @@ struct compaction_candidate {
     uint16_t level;      // Leveled only.
     bool is_repaired;    // Never compacted with those that are not.
     bool is_busy;        // In a compaction now: not to be chosen.
-    bool may_drop_tombstones; // No older data that they might hide lies in another SSTable.
+};
+
+// All that a decision depends on.
+struct compaction_view {
+    const struct compaction_options *options;
+    const struct compaction_candidate *candidates; // In the order of their generations.
+    size_t count;
+    int32_t gc_before;            // Tombstones with an earlier local deletion time are old enough.
+    int64_t memory_min_timestamp; // The smallest timestamp in memtables, or INT64_MAX.
 };
 
 enum compaction_reason {
@@ -35,29 +54,31 @@ enum compaction_reason {
 
 struct compaction_pick {
     enum compaction_reason reason;
-    const struct compaction_candidate **items; // In the arena.
+    const struct compaction_candidate **items; // In the arena; the view's.
     size_t count;
     uint16_t level;           // Of the outputs.
     uint64_t output_size_max; // Bytes of each output's Data.db; 0: one output.
+    // Major ones only. Leveled: when the outputs of a level are fanout^level × output_size_max
+    // bytes, the next ones are of the next level. 0: all are of one.
+    unsigned level_fanout;
+    bool split; // Size-tiered: outputs of 50, 25, … per cent (nodetool compact --split-output).
 };
 
-// The most urgent compaction that there is to do now; false: none. `now_s` is wall time, of which
-// tombstones older than gc_grace may go.
-bool compaction_strategy_pick(const struct compaction_options *options,
-                              const struct compaction_candidate *candidates, size_t count,
-                              int64_t now_s, struct arena *arena, struct compaction_pick *pick);
+// The most urgent compaction that there is to do now; false: none.
+bool compaction_strategy_pick(const struct compaction_view *view, struct arena *arena,
+                              struct compaction_pick *pick);
 
 // All that one major compaction is to do: a list of picks, one for each group that must stay apart
-// (repaired or not; time windows; leveled: all into the levels). `split`: size-tiered outputs of
-// 50, 25, … per cent (nodetool compact --split-output).
-size_t compaction_strategy_pick_major(const struct compaction_options *options,
-                                      const struct compaction_candidate *candidates, size_t count,
-                                      int64_t now_s, bool split, struct arena *arena,
-                                      struct compaction_pick **picks);
+// (repaired or not; time windows, which Cassandra makes one). What is busy is left out.
+size_t compaction_strategy_pick_major(const struct compaction_view *view, bool split,
+                                      struct arena *arena, struct compaction_pick **picks);
 
 // An estimate of the compactions that are left to do (nodetool compactionstats, "pending tasks").
-size_t compaction_strategy_pending(const struct compaction_options *options,
-                                   const struct compaction_candidate *candidates, size_t count,
-                                   int64_t now_s, struct arena *arena);
+size_t compaction_strategy_pending(const struct compaction_view *view, struct arena *arena);
+
+// The level of each candidate, as the leveled strategy counts it: what overlaps with another of its
+// level is in level 0.
+void compaction_strategy_levels(const struct compaction_view *view, struct arena *arena,
+                                uint16_t *levels);
 
 #endif
