@@ -3,12 +3,14 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/container_of.h"
+#include "base/env_marks.h"
 #include "base/limits.h"
 #include "base/random.h"
 #include "cql/client/client.h"
 #include "node/members.h"
 #include "node/node.h"
 #include "node/ring_directory.h"
+#include "node/sim/job_shards.h"
 #include "ring/metadata/metadata.h"
 #include "ring/transport/messaging.h"
 #include "stream/job/driver.h"
@@ -21,8 +23,17 @@
 
 #define DIRECTORY "/ring/node1"
 #define NS_PER_MS UINT64_C(1000000)
+// How often what replicas hold is looked at.
+#define SHARDS_NS (10 * NS_PER_MS)
 
-enum { WORDS = 20, OUTPUTS = 2, LIVES_MAX = 3000, TEXT_SIZE = 512, NODES_MAX = 3, TOKENS = 4 };
+enum {
+    WORDS = JOB_SHARDS_WORDS,
+    OUTPUTS = 2,
+    LIVES_MAX = 3000,
+    TEXT_SIZE = 512,
+    NODES_MAX = 3,
+    TOKENS = 4
+};
 
 // Errors that a client of a ring is told, one after the other, until an operator begins all nodes
 // anew: those whose log has failed take no more.
@@ -55,7 +66,6 @@ struct job_world_node {
     struct config config;
     struct sim_call call;
     bool stays_away; // After this life, for some seconds.
-    bool is_slow;    // What it tells others comes seconds later.
 };
 
 // The second, in a ring now and then: it thinks as well that it runs the job.
@@ -78,10 +88,13 @@ struct job_world {
     size_t node_count;
     int replication_factor;
     struct sim_call weather_call; // Of a ring's network.
-    struct sim_call power_call, strand_call;
+    struct sim_call power_call, strand_call, shards_call;
+    struct job_shards *shards;
     struct job_world_node *stranded;
+    uint64_t reads_before; // Of totals, by all, when it was last down.
     // How this ring is plagued, drawn once for a seed.
     bool isolates, strands;
+    bool is_hasty;                 // A job of few batches meets many storms, too.
     struct job_world_node *to_die; // When the weather changes.
     bool is_stormy;
     struct uuid submission_id; // The worker's supervisor keeps it.
@@ -241,14 +254,6 @@ static void spoil_messages(struct job_world *world, size_t from, size_t to,
         messaging_set_fault(node_messaging(node->node), (uint16_t)to, fault);
 }
 
-static void slow_down(void *context)
-{
-    struct job_world_node *node = context;
-    for (size_t i = 0; i < node->world->node_count; i++)
-        spoil_messages(node->world, node->index, i,
-                       &(struct messaging_fault){.jitter_ns = 4900 * NS_PER_MS});
-}
-
 static void start_node(struct sim_call *call);
 
 // E2 of exactly-once.md: nobody ever meets two counts of one shard.
@@ -257,6 +262,24 @@ static void look_for_conflicts(struct job_world_node *node)
     if (engine_conflict_count(node_engine(node->node)) > 0)
         fail(node->world, "node %zu met a counter shard of one id and clock with two counts",
              node->index);
+}
+
+static void look_at_shards(struct sim_call *call)
+{
+    struct job_world *world = CONTAINER_OF(call, struct job_world, shards_call);
+    char message[512];
+    for (size_t i = 0; i < world->node_count; i++) {
+        const struct job_world_node *node = &world->nodes[i];
+        if (!is_up(node)) continue;
+        const struct table *table =
+            schema_find_table(metadata_schema(node_metadata(node->node)), slice_of_text("sim"),
+                              slice_of_text("counts"));
+        const char *wrong =
+            table == NULL ? NULL
+                          : job_shards_look(world->shards, node_engine(node->node), table, message);
+        if (wrong != NULL) fail(world, "node %zu: %s", i, wrong);
+    }
+    sim_world_call(world->sim, call, SHARDS_NS, look_at_shards);
 }
 
 static void node_died(void *context, struct env *env)
@@ -293,7 +316,6 @@ static void start_node(struct sim_call *call)
                    status == STATUS_OK ? "ok" : error.text);
     if (status == STATUS_OK) {
         self->node = node;
-        if (self->is_slow) node_when_ready(node, slow_down, self);
         return;
     }
     if (!sim_process_is_alive(self->env)) return;
@@ -327,8 +349,6 @@ static void heal(struct job_world *world)
     world->is_stormy = false;
     sim_world_cancel(world->sim, &world->strand_call);
     world->stranded = NULL;
-    for (size_t i = 0; i < world->node_count; i++)
-        world->nodes[i].is_slow = false;
     for (size_t i = 0; i < world->node_count; i++)
         for (size_t j = 0; j < world->node_count; j++)
             spoil_messages(world, i, j, &(struct messaging_fault){0});
@@ -404,23 +424,39 @@ static void isolate(struct job_world *world)
     world->to_die = node;
 }
 
-static void cut_stranded(struct sim_call *call)
+// It reads its totals: now it stands still, while the worker and one other member have lost it, for
+// as long as others need to do its batch and the next ones, and no longer than a read waits.
+static void cut_stranded(struct job_world *world)
 {
-    struct job_world *world = CONTAINER_OF(call, struct job_world, strand_call);
-    sim_network_cut(world->worker_machine, world->stranded->machine, chance(world, 0.5));
+    struct job_world_node *node = world->stranded, *other = any_node(world);
+    sim_world_note(world->sim, "node %zu stands still while it reads totals", node->index);
+    sim_process_pause(node->env, 4000 * NS_PER_MS + below(world, 950 * NS_PER_MS));
+    sim_network_cut(world->worker_machine, node->machine, chance(world, 0.5));
+    if (other != node) sim_network_cut(other->machine, node->machine, false);
 }
 
-// Begins a task without any totals, reads them slowly, and goes on with it when the worker has
-// given it to another.
+static void look_at_stranded(struct sim_call *call)
+{
+    struct job_world *world = CONTAINER_OF(call, struct job_world, strand_call);
+    uint64_t reads = sim_world_marks(world->sim, ENV_MARK_CELL_READ);
+    if (is_up(world->stranded) && reads > world->reads_before) {
+        cut_stranded(world);
+        return;
+    }
+    if (!is_up(world->stranded)) world->reads_before = reads;
+    sim_world_call(world->sim, call, NS_PER_MS, look_at_stranded);
+}
+
+// Begins a task without any totals, and goes on with it when the worker has given it to another.
 static void strand(struct job_world *world)
 {
     struct job_world_node *node = any_node(world);
     if (node->env == NULL) return;
     world->stranded = node;
-    node->is_slow = true;
     sim_process_crash(node->env);
+    world->reads_before = sim_world_marks(world->sim, ENV_MARK_CELL_READ);
     sim_world_cancel(world->sim, &world->strand_call);
-    sim_world_call(world->sim, &world->strand_call, below(world, 2000 * NS_PER_MS), cut_stranded);
+    sim_world_call(world->sim, &world->strand_call, NS_PER_MS, look_at_stranded);
 }
 
 // For a while it gets worse: two or three things at a time.
@@ -453,9 +489,9 @@ static void change_weather(struct sim_call *call)
         sim_process_crash(dying->env);
     }
     if (begins) make_trouble(world);
-    uint64_t least_ns = begins && world->stranded != NULL ? 5000 * NS_PER_MS : 0;
-    sim_world_call(world->sim, call, least_ns + below(world, (begins ? 8000 : 1500) * NS_PER_MS),
-                   change_weather);
+    uint64_t least_ns = begins && world->stranded != NULL ? 8000 * NS_PER_MS : 0;
+    uint64_t more_ms = begins ? 8000 : world->is_hasty ? 40 : 1500;
+    sim_world_call(world->sim, call, least_ns + below(world, more_ms * NS_PER_MS), change_weather);
 }
 
 // ---- The worker --------------------------------------------------------------------------------
@@ -782,14 +818,17 @@ static void put_input(struct job_world *world, struct env *env, uint64_t line_co
     struct buffer input;
     buffer_init(&input, 64 * MIB);
     for (uint64_t line = 0; line < line_count; line++) {
+        int64_t counts[WORDS] = {0};
         uint64_t words = below(world, 6);
         for (uint64_t i = 0; i < words; i++) {
             // Some words are much more frequent than others.
             uint64_t word = below(world, 1 + below(world, WORDS));
             world->expected[word]++;
+            counts[word]++;
             buffer_put_format(&input, "x%c ", (char)('a' + (char)word));
         }
         buffer_put_u8(&input, '\n');
+        job_shards_add_line(world->shards, counts);
     }
     put_file(env, "/worker/input", buffer_slice(&input));
     buffer_deinit(&input);
@@ -856,6 +895,7 @@ struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_
     world->sim = sim;
     random_init(&world->random, seed);
     world->node_count = node_count;
+    world->shards = job_shards_create();
     world->replication_factor =
         (int)(chance(world, 0.7) ? node_count : 1 + below(world, node_count));
     random_bytes(&world->random, world->submission_id.bytes, sizeof world->submission_id.bytes);
@@ -864,6 +904,7 @@ struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_
     world->deletes = chance(world, 0.5);
     world->isolates = chance(world, 0.25);
     world->strands = chance(world, 0.4);
+    world->is_hasty = chance(world, 0.5);
     for (size_t i = 0; i < world->worker_count; i++)
         world->workers[i].world = world;
     world->worker_machine = sim_machine_create(sim, "workers");
@@ -910,6 +951,7 @@ void job_world_begin(struct job_world *world)
         sim_world_call(world->sim, &world->nodes[i].call, 0, start_node);
     if (world->node_count > 1 && !world->is_planned)
         sim_world_call(world->sim, &world->weather_call, 0, change_weather);
+    sim_world_call(world->sim, &world->shards_call, 0, look_at_shards);
     connect_later(world);
 }
 
@@ -919,6 +961,7 @@ void job_world_end(struct job_world *world)
     sim_world_cancel(world->sim, &world->weather_call);
     sim_world_cancel(world->sim, &world->power_call);
     sim_world_cancel(world->sim, &world->strand_call);
+    sim_world_cancel(world->sim, &world->shards_call);
     for (size_t i = 0; i < world->worker_count; i++)
         sim_world_cancel(world->sim, &world->workers[i].call);
     for (size_t i = 0; i < world->node_count; i++)
@@ -939,5 +982,6 @@ void job_world_end(struct job_world *world)
 
 void job_world_destroy(struct job_world *world)
 {
+    job_shards_destroy(world->shards);
     free(world);
 }

@@ -91,8 +91,6 @@ MUTANTS = [
     # None can show: H8b, for no reducer leaves a write out, whatever replies showed; I2 by itself, for the new id after
     # a crash covers it; H12's new id without a seal and at the done mark, for no job goes on under a new id; I8, for
     # counters that were deleted are not counted on in these worlds (engine_counter_test's clocks above all clocks).
-    # H6 ("at clock n" without "or beyond") is not found within SEEDS_MAX: it needs a reducer that still reads when
-    # another has done its batch and the next one.
     # A shard found at the batch's own clock is taken for settled: it may be on one replica.
     Mutant("h1_found_shard_is_not_written_back", "job", ("stream/job/reducer.c",) * 2,
            ("            cell->total.clock = number;\n        }\n",
@@ -127,6 +125,9 @@ MUTANTS = [
     Mutant("h5_report_of_another_batch", "job", ("stream/job/reducer.c",) * 2,
            ("reducer->reported == task->number &&", "if (!reducer_has_reported(reducer, gather)) reducer_break(reducer);"),
            ("", "(void)reducer_has_reported;")),
+    # A reducer that reads slowly finds a shard of a later batch, and adds to it.
+    Mutant("h6_at_the_clock_and_not_beyond", "job", "stream/job/reducer.c",
+           "        if (cell->total.clock < number) {", "        if (cell->total.clock != number) {"),
     Mutant("h7_reducer_reads_at_one", "job", "stream/job/reducer.c",
            "coordinator_read_start(reducer->coordinator, &slice->read, CONSISTENCY_QUORUM,",
            "coordinator_read_start(reducer->coordinator, &slice->read, CONSISTENCY_ONE,"),
