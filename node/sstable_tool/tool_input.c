@@ -53,7 +53,10 @@ static int compare_inputs(const void *left, const void *right)
 static enum status find_in_directory(struct finding *finding, struct env *env, const char *path,
                                      struct error *error)
 {
-    finding->directory = path;
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    finding->directory = arena_format(finding->arena, "%.*s", (int)size, path);
     size_t first = finding->inputs->count;
     enum status status = env_list_dir(env, path, look_at, finding, error);
     if (status != STATUS_OK) return status;
