@@ -2,6 +2,7 @@
 //
 //   SSTableCheck read TABLE_DIRECTORY "CREATE TABLE ..."   scan, point reads, reversed reads agree
 //   SSTableCheck log FILE                                  prints whether the log is whole, committed
+//   SSTableCheck recover DIRECTORY                         finishes the transactions of each of its directories
 package org.apache.cassandra.db.lifecycle;
 
 import java.nio.file.Paths;
@@ -93,6 +94,12 @@ public class SSTableCheck
         if (arguments[0].equals("read"))
         {
             readAll(arguments[1], arguments[2]);
+        }
+        else if (arguments[0].equals("recover"))
+        {
+            for (File directory : new File(Paths.get(arguments[1])).tryList())
+                System.out.println(directory.name() + " "
+                                   + LogTransaction.removeUnfinishedLeftovers(Collections.singletonList(directory)));
         }
         else
         {
