@@ -7,7 +7,8 @@ import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ["base", "storage", "ring", "cql", "stream", "node", "tests/sim"]
+FOLDERS = ["base", "storage", "ring", "cql", "stream", "node"]
+FOLDERS += ["tests/sim", "tests/storage", "tests/ring", "tests/stream"]
 CHUNK = 10
 
 
