@@ -4,11 +4,13 @@
 //       TABLES/NAME.N.cassandra.text   what its reader finds, in the form of the golden vectors
 //       TABLES/NAME.N.json             what sstabledump prints of it
 //       OUTPUT/NAME/nb-N-big-*         the same partitions written by Cassandra's own writer, with the same header
-//     and on the output a line: NAME N partitions P unfiltereds U differences D keys K
-//       D: partitions that read another way backwards, or by their key, than in a scan; K: what its HyperLogLog says.
+//     and on the output a line: NAME N partitions P unfiltereds U differences D keys K data B
+//       D: partitions that read another way backwards, or by their key, than in a scan; K: what its HyperLogLog says;
+//       B: "same" when the two have the same data behind their compression.
 //
 //   TableCheck import PORT KEYSPACE TABLE DIRECTORY...  as `nodetool import --copy-data --extended-verify`, several in one go
 import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -16,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.zip.CRC32;
@@ -45,6 +48,7 @@ import org.apache.cassandra.io.sstable.format.StatsComponent;
 import org.apache.cassandra.io.sstable.metadata.MetadataType;
 import org.apache.cassandra.io.sstable.metadata.ValidationMetadata;
 import org.apache.cassandra.io.util.File;
+import org.apache.cassandra.io.util.RandomAccessReader;
 import org.apache.cassandra.schema.CompressionParams;
 import org.apache.cassandra.schema.TableMetadata;
 import org.apache.cassandra.schema.TableMetadataRef;
@@ -179,7 +183,7 @@ public class TableCheck
         return builder.build();
     }
 
-    static void writeAgain(SSTableReader reader, TableMetadataRef ref, Path to, long partitions) throws Exception
+    static String writeAgain(SSTableReader reader, TableMetadataRef ref, Path to, long partitions) throws Exception
     {
         Files.createDirectories(to);
         Descriptor descriptor = new Descriptor(new File(to), "ks", "t", reader.descriptor.id);
@@ -196,6 +200,35 @@ public class TableCheck
             }
             writer.finish(false);
         }
+        SSTableReader theirs = SSTableReader.open(null, descriptor, null, ref, true, true);
+        String difference = compareData(reader, theirs);
+        theirs.selfRef().release();
+        return difference;
+    }
+
+    // Of what is stored compressed; compressors of other versions may give other bytes.
+    static String compareData(SSTableReader ours, SSTableReader theirs)
+    {
+        if (ours.uncompressedLength() != theirs.uncompressedLength())
+            return "of " + ours.uncompressedLength() + " and " + theirs.uncompressedLength() + " bytes";
+        try (RandomAccessReader a = ours.openDataReader(); RandomAccessReader b = theirs.openDataReader())
+        {
+            byte[] left = new byte[4096], right = new byte[4096];
+            for (long at = 0; at < ours.uncompressedLength(); at += left.length)
+            {
+                int size = (int) Math.min(left.length, ours.uncompressedLength() - at);
+                a.readFully(left, 0, size);
+                b.readFully(right, 0, size);
+                int difference = Arrays.mismatch(left, 0, size, right, 0, size);
+                if (difference >= 0)
+                    return "differs at " + (at + difference);
+            }
+        }
+        catch (IOException e)
+        {
+            return e.toString();
+        }
+        return "same";
     }
 
     static void check(Path tables, Path output, String name, int generation) throws Exception
@@ -238,9 +271,10 @@ public class TableCheck
         {
             JsonTransformer.toJson(scan, Util.iterToStream(scan), false, table, json);
         }
-        writeAgain(reader, ref, output.resolve(name), partitions);
+        String data = writeAgain(reader, ref, output.resolve(name), partitions);
         System.out.println(name + " " + generation + " partitions " + partitions + " unfiltereds " + unfiltereds + " differences "
-                           + differences + " keys " + SSTableReader.getApproximateKeyCount(Collections.singletonList(reader)));
+                           + differences + " keys " + SSTableReader.getApproximateKeyCount(Collections.singletonList(reader))
+                           + " data " + data);
         reader.selfRef().release();
     }
 

@@ -143,7 +143,8 @@ static bool write_sstable(const struct source *source, size_t first, size_t coun
                                             .generation = generation,
                                             .table = source->table,
                                             .content = &content,
-                                            .column_index_size = column_index_size};
+                                            .column_index_size = column_index_size,
+                                            .with_table_compressor = true};
     struct sstable_summary written = {0};
     struct error error = {0};
     enum status status =
