@@ -3,6 +3,7 @@
 #include "base/checksum.h"
 #include "storage/sstable/reader.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { CHECKSUM_SIZE = 4 };
@@ -28,20 +29,31 @@ static size_t data_chunk_size(const struct sstable_reader *reader, size_t index)
     return left < reader->data_chunk_size ? (size_t)left : reader->data_chunk_size;
 }
 
-static enum status read_plain(const struct sstable_reader *reader, size_t index, bool cached,
+// Whether to compare the checksum of a chunk. In turn, so that of many chunks it is the share that
+// the table asks for, and of a chunk that is read often it is now and then.
+static bool is_to_be_checked(struct sstable_reader *reader)
+{
+    uint32_t share = atomic_load_explicit(&reader->crc_share, memory_order_relaxed);
+    if (share == UINT32_MAX) return true;
+    uint32_t before = atomic_fetch_add_explicit(&reader->crc_turn, share, memory_order_relaxed);
+    return before + share < before;
+}
+
+static enum status read_plain(struct sstable_reader *reader, size_t index, bool cached,
                               struct chunk *chunk, struct error *error)
 {
     uint64_t offset = (uint64_t)index << reader->data_chunk_shift;
     enum status status =
         read_exactly(reader, SSTABLE_DATA, offset, chunk->bytes, chunk->size, cached, error);
-    if (status != STATUS_OK || reader->crc_file.size == 0) return status;
+    if (status != STATUS_OK || reader->crc_file.size == 0 || !is_to_be_checked(reader))
+        return status;
     uint32_t crc = checksum_crc32(slice_make(chunk->bytes, chunk->size));
     if (crc != bytes_get_u32(reader->crc_file.data + 4 + 4 * index))
         return reader_corrupt(reader, SSTABLE_DATA, offset, error, "bad checksum of a chunk");
     return STATUS_OK;
 }
 
-static enum status read_compressed(const struct sstable_reader *reader, size_t index, bool cached,
+static enum status read_compressed(struct sstable_reader *reader, size_t index, bool cached,
                                    struct chunk *chunk, struct error *error)
 {
     const uint8_t *offsets = reader->compression.offsets;
@@ -54,7 +66,7 @@ static enum status read_compressed(const struct sstable_reader *reader, size_t i
     ASSERT(stored != NULL);
     enum status status =
         read_exactly(reader, SSTABLE_DATA, offset, stored, size + CHECKSUM_SIZE, cached, error);
-    if (status == STATUS_OK &&
+    if (status == STATUS_OK && is_to_be_checked(reader) &&
         checksum_crc32(slice_make(stored, size)) != bytes_get_u32(stored + size))
         status = reader_corrupt(reader, SSTABLE_DATA, offset, error, "bad checksum of a chunk");
     if (status == STATUS_OK &&
@@ -73,7 +85,7 @@ static enum status read_index(const struct sstable_reader *reader, size_t block,
                         chunk->size, cached, error);
 }
 
-enum status reader_read_chunk(const struct sstable_reader *reader, size_t index, bool cached,
+enum status reader_read_chunk(struct sstable_reader *reader, size_t index, bool cached,
                               struct chunk **chunk, struct error *error)
 {
     ASSERT(index < reader_chunk_count(reader));

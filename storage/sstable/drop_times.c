@@ -1,15 +1,33 @@
 #include "storage/sstable/drop_times.h"
 
-static int64_t round_up(int64_t seconds)
-{
-    int64_t rest = seconds % DROP_TIMES_ROUND_S;
-    return rest == 0 ? seconds : seconds + DROP_TIMES_ROUND_S - rest;
-}
+#include "base/assert.h"
+
+#include <stdlib.h>
+
+enum { SPOOL_SIZE = 131072, SPOOL_CELLS = 2 * SPOOL_SIZE, PROBES_MAX = 100 };
+
+// Some MiB of zeros, of which few pages are ever touched.
+struct drop_times_spool {
+    size_t count;
+    size_t last; // The cell that was counted last: most have many neighbours.
+    struct {
+        uint32_t minute; // Plus one; 0: the cell is free.
+        uint32_t count;
+    } cells[SPOOL_CELLS];
+};
 
 void drop_times_init(struct drop_times *times)
 {
     memset(times, 0, sizeof *times);
 }
+
+void drop_times_deinit(struct drop_times *times)
+{
+    free(times->spool);
+    times->spool = NULL;
+}
+
+// ---- Points -------------------------------------------------------------------------------------
 
 // The two points nearest to each other become their weighted mean.
 static void merge_nearest(struct drop_times *times)
@@ -20,27 +38,24 @@ static void merge_nearest(struct drop_times *times)
             times->points[nearest + 1] - times->points[nearest])
             nearest = i;
     }
-    uint64_t left = times->counts[nearest], right = times->counts[nearest + 1];
-    int64_t distance = times->points[nearest + 1] - times->points[nearest];
-    double share = (double)right / (double)(left + right);
-    times->points[nearest] = round_up(times->points[nearest] + (int64_t)((double)distance * share));
-    times->counts[nearest] = left + right;
+    int64_t left = times->points[nearest], right = times->points[nearest + 1];
+    uint64_t count = times->counts[nearest] + times->counts[nearest + 1];
+    // left + distance * share, rounded down; below 2^31 * 2^32.
+    int64_t point = left + (int64_t)((uint64_t)(right - left) * times->counts[nearest + 1] / count);
+    if (point == left) point++;
+    int64_t rest = point % DROP_TIMES_ROUND_S;
+    times->points[nearest] = rest == 0 ? point : point + DROP_TIMES_ROUND_S - rest;
+    times->counts[nearest] = count;
     size_t behind = times->count - nearest - 2;
     memmove(times->points + nearest + 1, times->points + nearest + 2,
             behind * sizeof *times->points);
     memmove(times->counts + nearest + 1, times->counts + nearest + 2,
             behind * sizeof *times->counts);
     times->count--;
-    times->last = 0;
 }
 
-void drop_times_add(struct drop_times *times, int32_t local_time)
+static void add_point(struct drop_times *times, int64_t point, uint64_t count)
 {
-    int64_t point = round_up(local_time);
-    if (times->last < times->count && times->points[times->last] == point) {
-        times->counts[times->last]++;
-        return;
-    }
     size_t low = 0, high = times->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
@@ -50,9 +65,8 @@ void drop_times_add(struct drop_times *times, int32_t local_time)
             high = middle;
         }
     }
-    times->last = low;
     if (low < times->count && times->points[low] == point) {
-        times->counts[low]++;
+        times->counts[low] += count;
         return;
     }
     memmove(times->points + low + 1, times->points + low,
@@ -60,9 +74,57 @@ void drop_times_add(struct drop_times *times, int32_t local_time)
     memmove(times->counts + low + 1, times->counts + low,
             (times->count - low) * sizeof *times->counts);
     times->points[low] = point;
-    times->counts[low] = 1;
+    times->counts[low] = count;
     times->count++;
     if (times->count > DROP_TIMES_MAX) merge_nearest(times);
+}
+
+void drop_times_finish(struct drop_times *times)
+{
+    struct drop_times_spool *spool = times->spool;
+    for (size_t i = 0; spool != NULL && spool->count > 0; i++) {
+        if (spool->cells[i].minute == 0) continue;
+        add_point(times, (int64_t)(spool->cells[i].minute - 1) * DROP_TIMES_ROUND_S,
+                  spool->cells[i].count);
+        spool->count--;
+    }
+    drop_times_deinit(times);
+}
+
+// ---- The spool ----------------------------------------------------------------------------------
+
+// False: it is too full.
+static bool spool_add(struct drop_times_spool *spool, uint32_t minute)
+{
+    if (spool->cells[spool->last].minute == minute + 1) {
+        spool->cells[spool->last].count++;
+        return true;
+    }
+    if (spool->count > SPOOL_SIZE) return false;
+    uint32_t hash = minute * (uint32_t)DROP_TIMES_ROUND_S * 948701839u;
+    for (size_t probe = 0; probe < PROBES_MAX; probe++) {
+        size_t i = ((hash & (SPOOL_SIZE - 1)) + probe) % SPOOL_CELLS;
+        if (spool->cells[i].minute != 0 && spool->cells[i].minute != minute + 1) continue;
+        spool->count += spool->cells[i].minute == 0;
+        spool->cells[i].minute = minute + 1;
+        spool->cells[i].count++;
+        spool->last = i;
+        return true;
+    }
+    return false;
+}
+
+void drop_times_add(struct drop_times *times, int32_t local_time)
+{
+    // What is before 1970 is 1970.
+    uint32_t minute =
+        local_time <= 0 ? 0 : ((uint32_t)local_time + DROP_TIMES_ROUND_S - 1) / DROP_TIMES_ROUND_S;
+    if (times->spool != NULL && spool_add(times->spool, minute)) return;
+    drop_times_finish(times);
+    times->spool = calloc(1, sizeof *times->spool);
+    ASSERT(times->spool != NULL);
+    bool added = spool_add(times->spool, minute);
+    ASSERT(added);
 }
 
 void drop_times_encode(const struct drop_times *times, struct buffer *bytes)
@@ -74,23 +136,4 @@ void drop_times_encode(const struct drop_times *times, struct buffer *bytes)
         buffer_put_f64(bytes, (double)times->points[i]);
         buffer_put_u64(bytes, times->counts[i]);
     }
-}
-
-double drop_times_before(const struct drop_time *times, size_t count, int64_t moment)
-{
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        double number = (double)times[i].count;
-        if (times[i].point <= moment) {
-            sum += number;
-            continue;
-        }
-        if (i == 0) return 0;
-        const struct drop_time *last = &times[i - 1];
-        double last_number = (double)last->count;
-        double weight = (double)(moment - last->point) / (double)(times[i].point - last->point);
-        double middle = last_number + (number - last_number) * weight;
-        return sum - last_number + (last_number + middle) * weight / 2 + last_number / 2;
-    }
-    return sum;
 }

@@ -172,6 +172,20 @@ static enum status look_ahead(struct partition_reader *partition, uint64_t start
     return STATUS_OK;
 }
 
+// Behind a seek to a block: it must begin with what the index says, if that is not trusted.
+static enum status check_block_start(struct partition_reader *partition,
+                                     const struct index_block *block)
+{
+    if (partition->reader->index_is_trusted) return STATUS_OK;
+    enum status status = fetch_head(partition);
+    if (status != STATUS_OK) return status;
+    const struct bound *place = &partition->head.place;
+    if (!partition->is_at_end && place->kind == block->first.kind &&
+        bound_compare(partition->base.table, place, &block->first) == 0)
+        return STATUS_OK;
+    return stream_corrupt(partition->entry_stream, "the block begins with another row in Data.db");
+}
+
 // Forward: skips the blocks before the present range.
 static enum status seek_forward(struct partition_reader *partition)
 {
@@ -199,6 +213,8 @@ static enum status seek_forward(struct partition_reader *partition)
         stream_seek(&partition->data, position);
         partition->has_head = false;
         partition->open = open;
+        status = check_block_start(partition, &block);
+        if (status != STATUS_OK) return status;
     }
     return look_ahead(partition, partition->data.position);
 }
@@ -423,7 +439,8 @@ static enum status load_block(struct partition_reader *partition)
     partition->data.ahead =
         chunks < PARTITION_READER_AHEAD_MAX ? (size_t)chunks : PARTITION_READER_AHEAD_MAX;
     stream_seek(&partition->data, position);
-    return keep_block(partition, open_at_start, block.open);
+    status = check_block_start(partition, &block);
+    return status == STATUS_OK ? keep_block(partition, open_at_start, block.open) : status;
 }
 
 static enum status next_reversed(struct partition_reader *partition, struct unfiltered *unfiltered)
@@ -573,7 +590,7 @@ enum status partition_reader_open(struct partition_reader *partition, struct par
     stream_seek(&partition->data, entry->position);
     bool wants_static =
         filter->with_static && partition->reader->header.columns[ROWS_STATIC].count > 0;
-    if (entry->block_count > 0 && !wants_static) {
+    if (entry->block_count > 0 && !wants_static && partition->reader->index_is_trusted) {
         // The index has the deletion too, and says where the rows begin.
         if (entry->header_size > partition->data.end - entry->position)
             return stream_corrupt(entry_stream, "bad header length");
@@ -581,5 +598,12 @@ enum status partition_reader_open(struct partition_reader *partition, struct par
         partition->data.position += entry->header_size;
         return STATUS_OK;
     }
-    return read_header(partition);
+    enum status status = read_header(partition);
+    if (status != STATUS_OK || entry->block_count == 0) return status;
+    struct deletion deletion = partition->base.deletion;
+    if (partition->data.position - entry->position != entry->header_size ||
+        deletion.timestamp != entry->deletion.timestamp ||
+        deletion.local_time != entry->deletion.local_time)
+        return stream_corrupt(entry_stream, "another header than the partition has in Data.db");
+    return STATUS_OK;
 }

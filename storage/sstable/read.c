@@ -97,6 +97,7 @@ struct scan_reader {
     struct scan_iterator base;
     struct scan_range range;
     struct stream index;
+    struct buffer key; // Of a partition with blocks: reading these moves the index.
     bool is_sought;
     struct partition_reader partition;
 };
@@ -136,9 +137,14 @@ static enum status next_partition(struct scan_iterator *iterator,
     if (status != STATUS_OK) return status;
     struct partition_key key = partition_key_make(entry->key);
     if (is_past(&key, &scan->range.end)) {
-        scan->index.position = scan->index.end;
+        entry->start = scan->index.end;
         entry->size = 0;
         return STATUS_END;
+    }
+    if (entry->block_count > 0) {
+        buffer_clear(&scan->key);
+        buffer_put(&scan->key, key.bytes.data, key.bytes.size);
+        key.bytes = slice_make(scan->key.data, key.bytes.size);
     }
     scan->partition.data.ahead = PARTITION_READER_AHEAD_MAX;
     status = partition_reader_open(&scan->partition, key, &scan->index);
@@ -152,6 +158,7 @@ static void close_scan(struct scan_iterator *iterator)
     struct scan_reader *scan = (struct scan_reader *)iterator;
     partition_reader_deinit(&scan->partition);
     stream_deinit(&scan->index);
+    buffer_deinit(&scan->key);
 }
 
 static const struct scan_iterator_ops scan_ops = {.next = next_partition, .close = close_scan};
@@ -165,6 +172,7 @@ static struct scan_iterator *open_scan(struct sstable_reader *reader, const stru
     opened->base = (struct scan_iterator){&scan_ops, map->table};
     opened->range = *range;
     stream_init(&opened->index, reader, access, SSTABLE_INDEX);
+    buffer_init(&opened->key, KEY_SIZE_MAX);
     partition_reader_init(&opened->partition, reader, map->table, map, filter, access, arena);
     opened->partition.base.ops = &scanned_partition_ops;
     return &opened->base;

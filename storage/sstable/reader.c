@@ -6,6 +6,7 @@
 #include "storage/sstable/index_reader.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -54,7 +55,14 @@ void sstable_set_table(struct sstable_reader *reader, const struct table *table)
     table_unref(reader->map.table);
     arena_reset(&reader->map_arena);
     reader->map = (struct column_map){.table = NULL};
-    if (table != NULL) reader_map_columns(reader, table, &reader->map, &reader->map_arena);
+    if (table == NULL) return;
+    reader_map_columns(reader, table, &reader->map, &reader->map_arena);
+    double chance = table->params.crc_check_chance;
+    atomic_store_explicit(&reader->crc_share,
+                          chance >= 1  ? UINT32_MAX
+                          : chance > 0 ? (uint32_t)(chance * UINT32_MAX)
+                                       : 0,
+                          memory_order_relaxed);
 }
 
 // ---- Opening ------------------------------------------------------------------------------------
@@ -199,8 +207,8 @@ static enum status open_compressed(struct opening *opening)
         return blame(reader, SSTABLE_COMPRESSION_INFO, status, &cause, opening->error);
     reader->data_size = reader->compression.data_size;
     reader->data_chunk_size = reader->compression.compression.chunk_size;
-    reader->data_chunk_count = (size_t)((reader->data_size + reader->data_chunk_size - 1) /
-                                        reader->data_chunk_size);
+    reader->data_chunk_count =
+        (size_t)((reader->data_size + reader->data_chunk_size - 1) / reader->data_chunk_size);
     return check_offsets(opening);
 }
 
@@ -354,8 +362,9 @@ static enum status open_components(struct opening *opening, const struct table *
     reader->partition_count = reader->statistics.partition_count;
     status = decode_summary(opening);
     if (status == STATUS_OK && opening->has[SSTABLE_FILTER]) status = decode_filter(opening);
-    if (status != STATUS_OK) return status;
-    return check_index(opening);
+    if (status == STATUS_OK) status = check_index(opening);
+    reader->index_is_trusted = status == STATUS_OK;
+    return status;
 }
 
 enum status sstable_open_named(struct env *env, const char *directory,
@@ -366,6 +375,7 @@ enum status sstable_open_named(struct env *env, const char *directory,
     struct sstable_reader *opened = calloc(1, sizeof *opened);
     ASSERT(opened != NULL);
     opened->references = 1;
+    opened->crc_share = UINT32_MAX;
     opened->env = env;
     opened->name = *name;
     opened->generation = sstable_name_generation(name);
@@ -480,7 +490,8 @@ double sstable_droppable_ratio(const struct sstable_reader *reader, int32_t gc_b
 {
     const struct statistics_summary *statistics = &reader->statistics;
     if (!(statistics->cell_count > 0)) return 0;
-    return drop_times_before(statistics->drop_times, statistics->drop_time_count, gc_before) /
+    return statistics_drop_times_before(statistics->drop_times, statistics->drop_time_count,
+                                        gc_before) /
            statistics->cell_count;
 }
 

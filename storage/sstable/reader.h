@@ -48,6 +48,10 @@ struct sstable_reader {
     struct statistics_summary statistics;
     struct header header;
     uint64_t partition_count;
+    // What Index.db says is what was written; else it is compared with Data.db as it is used.
+    bool index_is_trusted;
+    // Of 2^32 chunks so many have their checksums compared (crc_check_chance); 2^32 - 1: all.
+    _Atomic uint32_t crc_share, crc_turn;
 
     struct arena arena;     // Of what the files say.
     struct arena map_arena; // Of the map below.
@@ -64,8 +68,8 @@ void reader_map_columns(const struct sstable_reader *reader, const struct table 
                         struct column_map *map, struct arena *arena);
 
 // Reads one chunk from its file: blocks, unless `cached`; then WOULD_BLOCK. One reference.
-MUST_USE enum status reader_read_chunk(const struct sstable_reader *reader, size_t index,
-                                       bool cached, struct chunk **chunk, struct error *error);
+MUST_USE enum status reader_read_chunk(struct sstable_reader *reader, size_t index, bool cached,
+                                       struct chunk **chunk, struct error *error);
 
 // CORRUPT at a place of one of the files.
 enum status reader_corrupt(const struct sstable_reader *reader, enum sstable_component component,

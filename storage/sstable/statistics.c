@@ -34,6 +34,7 @@ void statistics_collector_init(struct statistics_collector *collector, const str
 void statistics_collector_deinit(struct statistics_collector *collector)
 {
     arena_deinit(&collector->clusterings);
+    drop_times_deinit(&collector->statistics.drop_times);
 }
 
 void statistics_add_row(struct statistics_collector *collector, const struct row *row)
@@ -182,6 +183,7 @@ static void encode_body(struct statistics_collector *collector, const struct hea
 void statistics_encode(struct statistics_collector *collector, const struct header *header,
                        double filter_chance, struct buffer *file)
 {
+    drop_times_finish(&collector->statistics.drop_times);
     struct buffer bodies[TYPE_COUNT];
     for (int type = 0; type < TYPE_COUNT; type++) {
         buffer_init(&bodies[type], COMPONENT_SIZE_MAX);
@@ -244,7 +246,7 @@ static void decode_drop_times(struct cursor *cursor, bool is_oa, struct arena *a
     uint64_t count = cursor_u32(cursor);
     if (count > cursor_left(cursor) / (is_oa ? 12 : 16)) cursor->failed = true;
     if (cursor->failed) return;
-    struct drop_time *times = ARENA_NEW_ARRAY(arena, struct drop_time, count);
+    struct statistics_drop_time *times = ARENA_NEW_ARRAY(arena, struct statistics_drop_time, count);
     size_t kept = 0;
     for (uint64_t i = 0; i < count; i++) {
         double point = is_oa ? (double)cursor_u64(cursor) : cursor_f64(cursor);
@@ -253,7 +255,7 @@ static void decode_drop_times(struct cursor *cursor, bool is_oa, struct arena *a
         if (!(point >= 0 && point <= UINT32_MAX) || number < 0 ||
             (kept > 0 && (int64_t)point <= times[kept - 1].point))
             continue;
-        times[kept++] = (struct drop_time){(int64_t)point, number};
+        times[kept++] = (struct statistics_drop_time){(int64_t)point, number};
     }
     summary->drop_times = times;
     summary->drop_time_count = kept;
@@ -421,4 +423,24 @@ enum status statistics_decode(struct slice file, enum sstable_version version, s
     if (status != STATUS_OK) return status;
     header->version = version;
     return decode_stats(bodies[STATS], header, arena, summary, error);
+}
+
+double statistics_drop_times_before(const struct statistics_drop_time *times, size_t count,
+                                    int64_t moment)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        double number = (double)times[i].count;
+        if (times[i].point <= moment) {
+            sum += number;
+            continue;
+        }
+        if (i == 0) return 0;
+        const struct statistics_drop_time *last = &times[i - 1];
+        double last_number = (double)last->count;
+        double weight = (double)(moment - last->point) / (double)(times[i].point - last->point);
+        double middle = last_number + (number - last_number) * weight;
+        return sum - last_number + (last_number + middle) * weight / 2 + last_number / 2;
+    }
+    return sum;
 }

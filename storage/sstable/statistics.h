@@ -92,13 +92,18 @@ void statistics_add_partition(struct statistics_collector *collector, struct sli
 void statistics_encode(struct statistics_collector *collector, const struct header *header,
                        double filter_chance, struct buffer *file);
 
+// When so many of its tombstones and expiring cells become droppable.
+struct statistics_drop_time {
+    int64_t point, count;
+};
+
 // What a reader keeps of the file.
 struct statistics_summary {
     int64_t min_timestamp, max_timestamp;
     int32_t min_local_time, max_local_time;
     int32_t min_ttl;
     double compression_ratio;
-    const struct drop_time *drop_times; // Ascending.
+    const struct statistics_drop_time *drop_times; // Ascending.
     size_t drop_time_count;
     double cell_count; // An estimate, from the histogram.
     uint32_t level;
@@ -115,5 +120,9 @@ struct statistics_summary {
 MUST_USE enum status statistics_decode(struct slice file, enum sstable_version version,
                                        struct arena *arena, struct statistics_summary *summary,
                                        struct header *header, struct error *error);
+// How many of a histogram's times, ascending, lie up to the moment; between two points it grows
+// evenly (TombstoneHistogram.sum).
+double statistics_drop_times_before(const struct statistics_drop_time *times, size_t count,
+                                    int64_t moment);
 
 #endif
