@@ -9,6 +9,7 @@ static const struct sstable_tool *const tools[] = {
     &sstable_dump_tool,
     &sstable_metadata_tool,
     &sstable_verify_tool,
+    &sstable_schema_tool,
 };
 
 enum { TOOL_COUNT = sizeof tools / sizeof *tools };
