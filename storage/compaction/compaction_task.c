@@ -281,7 +281,7 @@ enum status compaction_task_commit(struct compaction_task *task, struct error *e
     enum status status = STATUS_OK;
     for (size_t i = 0; i < task->options.input_count && status == STATUS_OK; i++)
         status =
-            transaction_log_remove(&task->log, sstable_generation(task->options.inputs[i]), error);
+            transaction_log_remove(&task->log, sstable_reader_name(task->options.inputs[i]), error);
     if (status == STATUS_OK) status = transaction_log_commit(&task->log, error);
     task->state = status == STATUS_OK ? TASK_COMMITTED : TASK_FAILED;
     if (status != STATUS_OK) compaction_task_undo(task);

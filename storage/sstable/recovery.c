@@ -54,10 +54,10 @@ static int compare_generations(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static bool has_data(struct recovery *recovery, uint64_t generation)
+static bool has_data(struct recovery *recovery, const struct sstable_name *name)
 {
     char path[SSTABLE_PATH_SIZE];
-    sstable_path(path, recovery->directory, generation, SSTABLE_DATA);
+    sstable_name_path(path, recovery->directory, name, SSTABLE_DATA);
     struct env_file *file;
     uint64_t size = 0;
     enum status status = env_file_open(recovery->env, path, ENV_OPEN_READ, &file, recovery->error);
@@ -65,42 +65,60 @@ static bool has_data(struct recovery *recovery, uint64_t generation)
         status = env_file_size(file, &size, recovery->error);
         env_file_close(file);
     }
+    if (status == STATUS_NOT_FOUND) return false;
     note(recovery, status);
     return status == STATUS_OK && size > 0;
 }
 
-// Generations with a Data.db that is not empty.
-static void list_complete(struct recovery *recovery, struct sstable_listing *listing)
+// Components without their Data.db, or with an empty one, are what a removal left; also of files
+// that others have named.
+static void remove_incomplete(struct recovery *recovery)
+{
+    struct sstable_name last = {.id = ""};
+    bool is_complete = false;
+    for (const char *name = NULL; (name = next_name(recovery, name)) != NULL;) {
+        struct sstable_name found;
+        enum sstable_component component;
+        if (sstable_name_parse(name, &found, &component, NULL) != STATUS_OK) continue;
+        // Files of one SSTable stand together in the list.
+        if (last.id[0] == '\0' || !sstable_name_equals(&found, &last)) {
+            is_complete = has_data(recovery, &found);
+            last = found;
+        }
+        if (!is_complete && recovery->status == STATUS_OK) remove_name(recovery, name);
+    }
+}
+
+// Generations of what is left, once each.
+static void list_generations(struct recovery *recovery, struct sstable_listing *listing)
 {
     for (const char *name = NULL; (name = next_name(recovery, name)) != NULL;) {
-        uint64_t generation;
+        struct sstable_name found;
         enum sstable_component component;
-        if (!sstable_parse_name(name, &generation, &component) || component != SSTABLE_DATA ||
-            !has_data(recovery, generation))
+        if (sstable_name_parse(name, &found, &component, NULL) != STATUS_OK ||
+            component != SSTABLE_DATA || sstable_name_generation(&found) == 0)
             continue;
         listing->generations =
             realloc(listing->generations, (listing->count + 1) * sizeof *listing->generations);
         ASSERT(listing->generations != NULL);
-        listing->generations[listing->count++] = generation;
+        listing->generations[listing->count++] = sstable_name_generation(&found);
     }
-    if (listing->count > 0)
-        qsort(listing->generations, listing->count, sizeof *listing->generations,
-              compare_generations);
+    if (listing->count == 0) return;
+    qsort(listing->generations, listing->count, sizeof *listing->generations, compare_generations);
+    size_t kept = 1;
+    for (size_t i = 1; i < listing->count; i++) {
+        if (listing->generations[i] != listing->generations[kept - 1])
+            listing->generations[kept++] = listing->generations[i];
+    }
+    listing->count = kept;
 }
 
-// Components without their Data.db are what a removal left.
-static void remove_incomplete(struct recovery *recovery, const struct sstable_listing *listing)
+static void list_again(struct recovery *recovery)
 {
-    for (const char *name = NULL; (name = next_name(recovery, name)) != NULL;) {
-        uint64_t generation;
-        enum sstable_component component;
-        if (!sstable_parse_name(name, &generation, &component)) continue;
-        if (listing->count > 0 &&
-            bsearch(&generation, listing->generations, listing->count, sizeof *listing->generations,
-                    compare_generations) != NULL)
-            continue;
-        remove_name(recovery, name);
-    }
+    if (recovery->status != STATUS_OK) return;
+    directory_names_deinit(&recovery->names);
+    note(recovery, directory_names_list(&recovery->names, recovery->env, recovery->directory,
+                                        recovery->error));
 }
 
 enum status sstable_recover_directory(struct env *env, const char *directory,
@@ -111,14 +129,11 @@ enum status sstable_recover_directory(struct env *env, const char *directory,
     if (status != STATUS_OK) return status;
     recover_logs(&recovery);
     remove_temporary(&recovery);
-    if (recovery.status == STATUS_OK) {
-        directory_names_deinit(&recovery.names);
-        status = directory_names_list(&recovery.names, env, directory, error);
-        if (status != STATUS_OK) return status;
-    }
+    list_again(&recovery);
+    remove_incomplete(&recovery);
+    list_again(&recovery);
     struct sstable_listing found = {NULL, 0};
-    list_complete(&recovery, &found);
-    remove_incomplete(&recovery, &found);
+    list_generations(&recovery, &found);
     directory_names_deinit(&recovery.names);
     if (recovery.status != STATUS_OK) {
         free(found.generations);
@@ -128,19 +143,29 @@ enum status sstable_recover_directory(struct env *env, const char *directory,
     return STATUS_OK;
 }
 
+static enum status remove_component(struct env *env, const char *directory, uint64_t generation,
+                                    enum sstable_component component, struct error *error)
+{
+    static const enum sstable_version versions[] = {SSTABLE_NB, SSTABLE_OA};
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        char path[SSTABLE_PATH_SIZE];
+        const struct sstable_name name = sstable_name_of(versions[i], generation);
+        sstable_name_path(path, directory, &name, component);
+        enum status status = env_remove(env, path, error);
+        if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
+    }
+    return STATUS_OK;
+}
+
 enum status sstable_remove(struct env *env, const char *directory, uint64_t generation,
                            struct error *error)
 {
-    char path[SSTABLE_PATH_SIZE];
-    for (int i = 0; i < SSTABLE_COMPONENT_COUNT; i++) {
-        sstable_path(path, directory, generation, (enum sstable_component)i);
-        enum status status = env_remove(env, path, error);
-        if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
-        // Once Data.db is gone for good, recovery removes the rest, so that needs no sync.
-        if (i == SSTABLE_DATA) {
-            status = env_sync_dir(env, directory, error);
-            if (status != STATUS_OK) return status;
-        }
+    // Once Data.db is gone for good, recovery removes the rest, so that needs no sync.
+    enum status status = remove_component(env, directory, generation, SSTABLE_DATA, error);
+    if (status == STATUS_OK) status = env_sync_dir(env, directory, error);
+    for (int i = 0; i < SSTABLE_COMPONENT_COUNT && status == STATUS_OK; i++) {
+        if (i != SSTABLE_DATA)
+            status = remove_component(env, directory, generation, (enum sstable_component)i, error);
     }
-    return STATUS_OK;
+    return status;
 }

@@ -3,19 +3,19 @@
 #include "base/assert.h"
 #include "storage/sstable/transaction_record.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static void keep_generation(struct transaction_generations *generations, uint64_t generation)
+enum { PREFIXES_BLOCK_SIZE = 1024 };
+
+static void keep_name(struct transaction_names *names, const struct sstable_name *name)
 {
-    if (generations->count == generations->capacity) {
-        generations->capacity = generations->capacity == 0 ? 8 : 2 * generations->capacity;
-        generations->items =
-            realloc(generations->items, generations->capacity * sizeof *generations->items);
-        ASSERT(generations->items != NULL);
+    if (names->count == names->capacity) {
+        names->capacity = names->capacity == 0 ? 8 : 2 * names->capacity;
+        names->items = realloc(names->items, names->capacity * sizeof *names->items);
+        ASSERT(names->items != NULL);
     }
-    generations->items[generations->count++] = generation;
+    names->items[names->count++] = *name;
 }
 
 static enum status append(struct transaction_log *log, const struct transaction_record *record,
@@ -49,31 +49,33 @@ enum status transaction_log_begin(struct transaction_log *log, struct env *env,
 }
 
 // "DIR/nb-1-big-"
-static struct slice format_prefix(const struct transaction_log *log, uint64_t generation,
+static struct slice format_prefix(const struct transaction_log *log,
+                                  const struct sstable_name *name,
                                   char prefix[static SSTABLE_PATH_SIZE])
 {
-    snprintf(prefix, SSTABLE_PATH_SIZE, "%s/nb-%" PRIu64 "-big-", log->directory, generation);
-    return slice_of_text(prefix);
+    sstable_name_path(prefix, log->directory, name, SSTABLE_DATA);
+    size_t size = strlen(prefix), component_size = strlen(sstable_component_name(SSTABLE_DATA));
+    return slice_make(prefix, size > component_size ? size - component_size : size);
 }
 
 enum status transaction_log_add(struct transaction_log *log, uint64_t generation,
                                 unsigned file_count, struct error *error)
 {
     char prefix[SSTABLE_PATH_SIZE];
-    struct transaction_record record = {.type = TRANSACTION_ADD,
-                                        .path = format_prefix(log, generation, prefix),
-                                        .count = file_count};
+    const struct sstable_name name = sstable_name_of(SSTABLE_NB, generation);
+    struct transaction_record record = {
+        .type = TRANSACTION_ADD, .path = format_prefix(log, &name, prefix), .count = file_count};
     enum status status = append(log, &record, error);
-    if (status == STATUS_OK) keep_generation(&log->added, generation);
+    if (status == STATUS_OK) keep_name(&log->added, &name);
     return status;
 }
 
-enum status transaction_log_remove(struct transaction_log *log, uint64_t generation,
+enum status transaction_log_remove(struct transaction_log *log, const struct sstable_name *name,
                                    struct error *error)
 {
     char prefix[SSTABLE_PATH_SIZE];
     struct transaction_record record = {.type = TRANSACTION_REMOVE,
-                                        .path = format_prefix(log, generation, prefix)};
+                                        .path = format_prefix(log, name, prefix)};
     struct directory_names names;
     enum status status = directory_names_list(&names, log->env, log->directory, error);
     if (status != STATUS_OK) return status;
@@ -85,7 +87,7 @@ enum status transaction_log_remove(struct transaction_log *log, uint64_t generat
     record.time_ms = (uint64_t)files.newest_ms;
     record.count = files.count;
     status = append(log, &record, error);
-    if (status == STATUS_OK) keep_generation(&log->removed, generation);
+    if (status == STATUS_OK) keep_name(&log->removed, name);
     return status;
 }
 
@@ -105,8 +107,6 @@ void transaction_log_leave(struct transaction_log *log)
     *log = (struct transaction_log){0};
 }
 
-enum { PREFIX_SIZE = 32 }; // "nb-<20 digits>-big-"
-
 static enum status remove_removed(struct transaction_log *log, struct error *error)
 {
     size_t count = log->removed.count;
@@ -114,16 +114,17 @@ static enum status remove_removed(struct transaction_log *log, struct error *err
     struct directory_names names;
     enum status status = directory_names_list(&names, log->env, log->directory, error);
     if (status != STATUS_OK) return status;
-    struct slice *prefixes = malloc(count * sizeof *prefixes);
-    char(*texts)[PREFIX_SIZE] = malloc(count * sizeof *texts);
-    ASSERT(prefixes != NULL && texts != NULL);
+    struct arena arena;
+    arena_init(&arena, PREFIXES_BLOCK_SIZE);
+    struct slice *prefixes = ARENA_NEW_ARRAY(&arena, struct slice, count);
     for (size_t i = 0; i < count; i++) {
-        snprintf(texts[i], PREFIX_SIZE, "nb-%" PRIu64 "-big-", log->removed.items[i]);
-        prefixes[i] = slice_of_text(texts[i]);
+        char path[SSTABLE_PATH_SIZE];
+        struct transaction_record record = {.path =
+                                                format_prefix(log, &log->removed.items[i], path)};
+        prefixes[i] = arena_copy(&arena, transaction_record_name(&record));
     }
     status = directory_remove_files(&names, log->env, log->directory, prefixes, count, error);
-    free(prefixes);
-    free(texts);
+    arena_deinit(&arena);
     directory_names_deinit(&names);
     return status;
 }
@@ -142,7 +143,8 @@ static enum status remove_added(struct transaction_log *log, struct error *error
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < log->added.count && status == STATUS_OK; i++)
-        status = sstable_remove(log->env, log->directory, log->added.items[i], error);
+        status = sstable_remove(log->env, log->directory,
+                                sstable_name_generation(&log->added.items[i]), error);
     return status;
 }
 

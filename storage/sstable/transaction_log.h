@@ -21,8 +21,8 @@
 
 enum transaction_kind { TRANSACTION_FLUSH, TRANSACTION_COMPACTION };
 
-struct transaction_generations {
-    uint64_t *items;
+struct transaction_names {
+    struct sstable_name *items;
     size_t count, capacity;
 };
 
@@ -32,7 +32,7 @@ struct transaction_log {
     struct env_file *file; // NULL: closed.
     uint64_t size;
     bool commit_failed; // It may say COMMIT, or not.
-    struct transaction_generations added, removed;
+    struct transaction_names added, removed;
     char path[SSTABLE_PATH_SIZE];
 };
 
@@ -45,8 +45,8 @@ MUST_USE enum status transaction_log_begin(struct transaction_log *log, struct e
 MUST_USE enum status transaction_log_add(struct transaction_log *log, uint64_t generation,
                                          unsigned file_count, struct error *error);
 // The SSTable is to go with the commit. Its files are as they will be then.
-MUST_USE enum status transaction_log_remove(struct transaction_log *log, uint64_t generation,
-                                            struct error *error);
+MUST_USE enum status transaction_log_remove(struct transaction_log *log,
+                                            const struct sstable_name *name, struct error *error);
 // The added files are durable, as are their names: they stay from OK on, and the removed ones are
 // to go. After any failure comes transaction_log_undo().
 MUST_USE enum status transaction_log_commit(struct transaction_log *log, struct error *error);

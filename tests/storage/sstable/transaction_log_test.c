@@ -72,8 +72,10 @@ static enum status add_and_remove(struct transaction_log *log, struct env *on,
         status = transaction_log_add(log, FIRST_NEW + i, FILES, NULL);
         if (status == STATUS_OK) status = put_sstable(on, directory, FIRST_NEW + i);
     }
-    for (uint64_t i = 0; i < OLD && status == STATUS_OK; i++)
-        status = transaction_log_remove(log, 1 + i, NULL);
+    for (uint64_t i = 0; i < OLD && status == STATUS_OK; i++) {
+        const struct sstable_name name = sstable_name_of(SSTABLE_NB, 1 + i);
+        status = transaction_log_remove(log, &name, NULL);
+    }
     return status;
 }
 
