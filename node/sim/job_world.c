@@ -1,43 +1,20 @@
-#include "node/sim/job_world.h"
+#include "node/sim/job_world_state.h"
 
 #include "base/assert.h"
-#include "base/bytes.h"
 #include "base/container_of.h"
-#include "base/env_marks.h"
 #include "base/limits.h"
-#include "base/random.h"
-#include "cql/client/client.h"
 #include "node/members.h"
-#include "node/node.h"
 #include "node/ring_directory.h"
-#include "node/sim/job_shards.h"
 #include "ring/metadata/metadata.h"
-#include "ring/transport/messaging.h"
-#include "stream/job/driver.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DIRECTORY "/ring/node1"
-#define NS_PER_MS UINT64_C(1000000)
 // How often what replicas hold is looked at.
 #define SHARDS_NS (10 * NS_PER_MS)
-
-enum {
-    WORDS = JOB_SHARDS_WORDS,
-    OUTPUTS = 2,
-    LIVES_MAX = 3000,
-    TEXT_SIZE = 512,
-    NODES_MAX = 3,
-    TOKENS = 4
-};
-
-// Errors that a client of a ring is told, one after the other, until an operator begins all nodes
-// anew: those whose log has failed take no more.
-enum { ERRORS_MAX = 60 };
 
 // Two outputs, so two counter ids; every word is in every batch sooner or later.
 static const char script[] =
@@ -49,102 +26,11 @@ static const char script[] =
     "ssc:start()\n"
     "ssc:awaitTermination()\n";
 
-static const char *const set_up[] = {
-    "CREATE KEYSPACE IF NOT EXISTS sim WITH replication = "
-    "{'class': 'SimpleStrategy', 'replication_factor': %d}",
-    "CREATE TABLE IF NOT EXISTS sim.counts (word text, interval text, n counter, "
-    "PRIMARY KEY (word, interval))",
-};
-enum { SET_UP_COUNT = sizeof set_up / sizeof set_up[0] };
-
-struct job_world_node {
-    struct job_world *world;
-    size_t index;
-    struct sim_machine *machine;
-    struct env *env;
-    struct node *node;
-    struct config config;
-    struct sim_call call;
-    bool stays_away; // After this life, for some seconds.
-};
-
-// The second, in a ring now and then: it thinks as well that it runs the job.
-struct job_world_worker {
-    struct job_world *world;
-    struct env *env;
-    struct driver *driver;
-    struct sim_call call;
-};
-
-enum { WORKERS_MAX = 2 };
-
-struct job_world {
-    struct sim_world *sim;
-    struct random random;
-    char fault[TEXT_SIZE];
-    bool is_over, ends;
-
-    struct job_world_node nodes[NODES_MAX];
-    size_t node_count;
-    int replication_factor;
-    struct sim_call weather_call; // Of a ring's network.
-    struct sim_call power_call, strand_call, shards_call;
-    struct job_shards *shards;
-    struct job_world_node *stranded;
-    uint64_t reads_before; // Of totals, by all, when it was last down.
-    // How this ring is plagued, drawn once for a seed.
-    bool isolates, strands;
-    bool is_hasty;                 // A job of few batches meets many storms, too.
-    struct job_world_node *to_die; // When the weather changes.
-    bool is_stormy;
-    struct uuid submission_id; // The worker's supervisor keeps it.
-
-    struct sim_machine *worker_machine;
-    struct job_world_worker workers[WORKERS_MAX];
-    size_t worker_count;
-    uint64_t batch_size;
-    bool worker_started, job_is_done;
-
-    uint64_t lives; // Of both.
-
-    bool is_planned;
-    struct job_world_plan plan;
-    size_t death_count; // Of the plan, until now.
-    struct watched {
-        struct env *env; // NULL: there is none yet, or it is over.
-        bool is_over;
-        uint64_t first_step, steps;
-    } watched[JOB_WORLD_PROCESS_COUNT];
-    uint64_t batch_count; // Of the last worker.
-
-    struct env *client_env;
-    struct cql_client *client;
-    struct cql_client_request request;
-    struct env_timer timer;
-    size_t step; // Of the set-up.
-    bool tables_made, power_lost_at_the_end;
-    int error_count;
-    bool was_done; // When what is awaited was asked.
-
-    // A deletion that is to be refused while the job is open: of one word, or (WORDS) of all.
-    bool deletes;
-    size_t deleted_word;
-    struct job_world_node *client_node;
-    const struct env *client_node_env; // Of its life when the client connected.
-    bool is_spared[WORDS]; // Deleted when the job may have been over: nobody knows its counts.
-
-    int64_t expected[WORDS];
-    int64_t seen[WORDS][OUTPUTS];
-};
-
-static const char *const intervals[OUTPUTS] = {"AGAIN", "ALL"};
+enum { LIVES_MAX = 3000, TOKENS = 4 };
 
 // ---- What is wrong -----------------------------------------------------------------------------
 
-static void fail(struct job_world *world, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void fail(struct job_world *world, const char *format, ...)
+void job_world_fail(struct job_world *world, const char *format, ...)
 {
     if (world->fault[0] != '\0') return;
     va_list arguments;
@@ -152,11 +38,6 @@ static void fail(struct job_world *world, const char *format, ...)
     (void)vsnprintf(world->fault, sizeof world->fault, format, arguments);
     va_end(arguments);
     sim_world_note(world->sim, "WRONG: %s", world->fault);
-}
-
-void job_world_fail(struct job_world *world, const char *text)
-{
-    fail(world, "%s", text);
 }
 
 const char *job_world_fault(const struct job_world *world)
@@ -167,16 +48,6 @@ const char *job_world_fault(const struct job_world *world)
 bool job_world_is_over(const struct job_world *world)
 {
     return world->is_over || world->fault[0] != '\0';
-}
-
-static bool chance(struct job_world *world, double probability)
-{
-    return random_chance(&world->random, probability);
-}
-
-static uint64_t below(struct job_world *world, uint64_t count)
-{
-    return random_below(&world->random, count);
 }
 
 // ---- The node ----------------------------------------------------------------------------------
@@ -237,21 +108,8 @@ static void plan_end(struct job_world *world, struct env *process)
 static bool count_life(struct job_world *world)
 {
     if (++world->lives > LIVES_MAX)
-        fail(world, "the job is not done after %d lives of worker and node", LIVES_MAX);
+        job_world_fail(world, "the job is not done after %d lives of worker and node", LIVES_MAX);
     return world->fault[0] == '\0';
-}
-
-static bool is_up(const struct job_world_node *node)
-{
-    return node->node != NULL && sim_process_is_alive(node->env);
-}
-
-static void spoil_messages(struct job_world *world, size_t from, size_t to,
-                           const struct messaging_fault *fault)
-{
-    struct job_world_node *node = &world->nodes[from];
-    if (from != to && is_up(node))
-        messaging_set_fault(node_messaging(node->node), (uint16_t)to, fault);
 }
 
 static void start_node(struct sim_call *call);
@@ -260,8 +118,9 @@ static void start_node(struct sim_call *call);
 static void look_for_conflicts(struct job_world_node *node)
 {
     if (engine_conflict_count(node_engine(node->node)) > 0)
-        fail(node->world, "node %zu met a counter shard of one id and clock with two counts",
-             node->index);
+        job_world_fail(node->world,
+                       "node %zu met a counter shard of one id and clock with two counts",
+                       node->index);
 }
 
 static void look_at_shards(struct sim_call *call)
@@ -277,7 +136,7 @@ static void look_at_shards(struct sim_call *call)
         const char *wrong =
             table == NULL ? NULL
                           : job_shards_look(world->shards, node_engine(node->node), table, message);
-        if (wrong != NULL) fail(world, "node %zu: %s", i, wrong);
+        if (wrong != NULL) job_world_fail(world, "node %zu: %s", i, wrong);
     }
     sim_world_call(world->sim, call, SHARDS_NS, look_at_shards);
 }
@@ -320,178 +179,14 @@ static void start_node(struct sim_call *call)
     }
     if (!sim_process_is_alive(self->env)) return;
     if (status != STATUS_IO && status != STATUS_NO_SPACE)
-        fail(world, "node %zu does not start: %s", self->index, error.text);
+        job_world_fail(world, "node %zu does not start: %s", self->index, error.text);
     sim_process_crash(self->env);
 }
 
-// An operator begins all anew.
-static void crash_nodes(struct job_world *world)
+void job_world_crash_nodes(struct job_world *world)
 {
     for (size_t i = 0; i < world->node_count; i++)
         if (world->nodes[i].env != NULL) sim_process_crash(world->nodes[i].env);
-}
-
-static struct job_world_node *any_node(struct job_world *world)
-{
-    return &world->nodes[below(world, world->node_count)];
-}
-
-// ---- The network of a ring ---------------------------------------------------------------------
-
-static struct sim_machine *any_machine(struct job_world *world)
-{
-    size_t index = (size_t)below(world, world->node_count + 1);
-    return index < world->node_count ? world->nodes[index].machine : world->worker_machine;
-}
-
-static void heal(struct job_world *world)
-{
-    world->is_stormy = false;
-    sim_world_cancel(world->sim, &world->strand_call);
-    world->stranded = NULL;
-    for (size_t i = 0; i < world->node_count; i++)
-        for (size_t j = 0; j < world->node_count; j++)
-            spoil_messages(world, i, j, &(struct messaging_fault){0});
-    for (size_t i = 0; i < world->node_count; i++) {
-        sim_network_heal(world->nodes[i].machine, world->worker_machine);
-        for (size_t j = 0; j < i; j++)
-            sim_network_heal(world->nodes[i].machine, world->nodes[j].machine);
-    }
-}
-
-// What members tell each other is lost, comes twice, or so late that others have done it meanwhile.
-static void spoil_some_messages(struct job_world *world)
-{
-    struct messaging_fault fault = {0};
-    uint64_t kind = below(world, 4);
-    if (kind == 0 || kind == 3) fault.lost_per_1000 = (uint16_t)below(world, 200);
-    if (kind == 1 || kind == 3) fault.doubled_per_1000 = (uint16_t)below(world, 500);
-    if (kind >= 2) fault.jitter_ns = below(world, (chance(world, 0.5) ? 200 : 3000) * NS_PER_MS);
-    bool is_all = chance(world, 0.3);
-    size_t only = (size_t)below(world, world->node_count);
-    for (size_t i = 0; i < world->node_count; i++)
-        for (size_t j = 0; j < world->node_count; j++)
-            if (is_all || i == only) spoil_messages(world, i, j, &fault);
-}
-
-static void lose_power(struct job_world *world)
-{
-    double share = chance(world, 0.3) ? 1 : 0.5;
-    for (size_t i = 0; i < world->node_count; i++)
-        if (chance(world, share)) sim_machine_crash(world->nodes[i].machine);
-}
-
-static void power_goes(struct sim_call *call)
-{
-    lose_power(CONTAINER_OF(call, struct job_world, power_call));
-}
-
-// All is written, and nothing is synced, when power goes.
-static void lose_unsynced(struct job_world *world)
-{
-    uint64_t duration_ns = below(world, 1000 * NS_PER_MS);
-    for (size_t i = 0; i < world->node_count; i++)
-        if (chance(world, 0.8)) sim_machine_set_slow(world->nodes[i].machine, duration_ns);
-    sim_world_cancel(world->sim, &world->power_call);
-    sim_world_call(world->sim, &world->power_call, below(world, duration_ns + 1), power_goes);
-}
-
-static void begin_trouble(struct job_world *world)
-{
-    struct sim_machine *from = any_machine(world), *to = any_machine(world);
-    struct job_world_node *node = any_node(world);
-    world->is_stormy = true;
-    if (chance(world, 0.3) && node->env != NULL)
-        sim_process_pause(node->env, below(world, 6000 * NS_PER_MS));
-    if (chance(world, 0.4)) spoil_some_messages(world);
-    if (chance(world, 0.2)) lose_unsynced(world);
-    if (chance(world, 0.1)) lose_power(world);
-    if (from == to) return;
-    if (chance(world, 0.7))
-        sim_network_cut(from, to, chance(world, 0.5));
-    else
-        sim_network_slow(from, to, below(world, 50 * NS_PER_MS), below(world, 50 * NS_PER_MS), 0);
-}
-
-// Takes its tasks, and tells no other member; when it can again it dies.
-static void isolate(struct job_world *world)
-{
-    struct job_world_node *node = any_node(world);
-    bool both_ways = chance(world, 0.3);
-    for (size_t i = 0; i < world->node_count; i++)
-        if (&world->nodes[i] != node)
-            sim_network_cut(node->machine, world->nodes[i].machine, both_ways);
-    world->to_die = node;
-}
-
-// It reads its totals: now it stands still, while the worker and one other member have lost it, for
-// as long as others need to do its batch and the next ones, and no longer than a read waits.
-static void cut_stranded(struct job_world *world)
-{
-    struct job_world_node *node = world->stranded, *other = any_node(world);
-    sim_world_note(world->sim, "node %zu stands still while it reads totals", node->index);
-    sim_process_pause(node->env, 4000 * NS_PER_MS + below(world, 950 * NS_PER_MS));
-    sim_network_cut(world->worker_machine, node->machine, chance(world, 0.5));
-    if (other != node) sim_network_cut(other->machine, node->machine, false);
-}
-
-static void look_at_stranded(struct sim_call *call)
-{
-    struct job_world *world = CONTAINER_OF(call, struct job_world, strand_call);
-    uint64_t reads = sim_world_marks(world->sim, ENV_MARK_CELL_READ);
-    if (is_up(world->stranded) && reads > world->reads_before) {
-        cut_stranded(world);
-        return;
-    }
-    if (!is_up(world->stranded)) world->reads_before = reads;
-    sim_world_call(world->sim, call, NS_PER_MS, look_at_stranded);
-}
-
-// Begins a task without any totals, and goes on with it when the worker has given it to another.
-static void strand(struct job_world *world)
-{
-    struct job_world_node *node = any_node(world);
-    if (node->env == NULL) return;
-    world->stranded = node;
-    sim_process_crash(node->env);
-    world->reads_before = sim_world_marks(world->sim, ENV_MARK_CELL_READ);
-    sim_world_cancel(world->sim, &world->strand_call);
-    sim_world_call(world->sim, &world->strand_call, NS_PER_MS, look_at_stranded);
-}
-
-// For a while it gets worse: two or three things at a time.
-static void make_trouble(struct job_world *world)
-{
-    world->is_stormy = true;
-    if (world->isolates && chance(world, 0.7)) {
-        isolate(world);
-        return;
-    }
-    if (world->strands && chance(world, 0.7)) {
-        strand(world);
-        return;
-    }
-    uint64_t count = 1 + (chance(world, 0.4) ? below(world, 3) : 0);
-    for (uint64_t i = 0; i < count; i++)
-        begin_trouble(world);
-}
-
-static void change_weather(struct sim_call *call)
-{
-    struct job_world *world = CONTAINER_OF(call, struct job_world, weather_call);
-    if (world->ends) return;
-    bool begins = !world->is_stormy && !world->job_is_done && world->worker_started;
-    struct job_world_node *dying = world->to_die;
-    heal(world);
-    world->to_die = NULL;
-    if (dying != NULL && dying->env != NULL) {
-        dying->stays_away = true;
-        sim_process_crash(dying->env);
-    }
-    if (begins) make_trouble(world);
-    uint64_t least_ns = begins && world->stranded != NULL ? 8000 * NS_PER_MS : 0;
-    uint64_t more_ms = begins ? 8000 : world->is_hasty ? 40 : 1500;
-    sim_world_call(world->sim, call, least_ns + below(world, more_ms * NS_PER_MS), change_weather);
 }
 
 // ---- The worker --------------------------------------------------------------------------------
@@ -526,7 +221,7 @@ static void worker_is_done(void *context, const struct driver_result *result)
                    result->status == STATUS_OK ? "done" : result->error.text);
     world->batch_count = result->batches;
     if (world->is_planned && result->status != STATUS_OK)
-        fail(world, "the worker gives up: %s", result->error.text);
+        job_world_fail(world, "the worker gives up: %s", result->error.text);
     switch (result->status) {
     case STATUS_OK:
         world->job_is_done = true;
@@ -535,14 +230,14 @@ static void worker_is_done(void *context, const struct driver_result *result)
     case STATUS_CORRUPT:
     case STATUS_MALFORMED:
     case STATUS_UNSUPPORTED:
-        fail(world, "the worker gives up: %s", result->error.text);
+        job_world_fail(world, "the worker gives up: %s", result->error.text);
         break;
     case STATUS_CONFLICT: // What the worker before it had under way came after it had looked.
         if (!result->may_begin_anew && world->worker_count == 1)
-            fail(world, "the only worker: %s", result->error.text);
+            job_world_fail(world, "the only worker: %s", result->error.text);
         break;
     default: // A node whose log has failed takes no more: an operator starts all again.
-        crash_nodes(world);
+        job_world_crash_nodes(world);
         break;
     }
     sim_process_crash(worker->env);
@@ -584,217 +279,10 @@ static void start_worker(struct sim_call *call)
     worker->driver = driver_start(worker->env, &options, worker_is_done, worker);
 }
 
-// ---- The client that looks on ------------------------------------------------------------------
-
-static void look_again(struct env_timer *timer);
-
-static void look_later(struct job_world *world, uint64_t delay_max_ns)
+void job_world_start_workers(struct job_world *world)
 {
-    env_timer_start(world->client_env, &world->timer, below(world, delay_max_ns), look_again);
-}
-
-static void look(struct job_world *world);
-
-static void connect_again(struct env_timer *timer);
-
-static void connect_later(struct job_world *world)
-{
-    env_timer_start(world->client_env, &world->timer, below(world, 20 * NS_PER_MS), connect_again);
-}
-
-static void check_row(struct job_world *world, struct slice word, struct slice interval,
-                      struct slice count)
-{
-    size_t number = word.size == 2 ? (size_t)(word.data[1] - 'a') : WORDS;
-    size_t output = slice_equals(interval, slice_of_text(intervals[0])) ? 0 : 1;
-    if (number >= WORDS || word.data[0] != 'x' || count.size != 8) {
-        fail(world, "a row that nobody made");
-        return;
-    }
-    int64_t value = (int64_t)bytes_get_u64(count.data);
-    bool is_right = value >= world->seen[number][output] && value <= world->expected[number];
-    if (!is_right && !world->is_spared[number])
-        fail(world, "x%c/%s has %" PRId64 "; it had %" PRId64 ", and the file has %" PRId64,
-             (char)('a' + number), intervals[output], value, world->seen[number][output],
-             world->expected[number]);
-    world->seen[number][output] = value;
-}
-
-static void check_all(struct job_world *world)
-{
-    for (size_t i = 0; i < WORDS; i++)
-        for (size_t output = 0; output < OUTPUTS; output++)
-            if (world->seen[i][output] != world->expected[i] && !world->is_spared[i])
-                fail(world, "the job is done, and x%c/%s has %" PRId64 "; the file has %" PRId64,
-                     (char)('a' + i), intervals[output], world->seen[i][output],
-                     world->expected[i]);
-}
-
-static void was_read(struct job_world *world, const struct answer *answer)
-{
-    struct cursor rows = cursor_make(answer->rows);
-    for (uint32_t i = 0; i < answer->row_count; i++) {
-        struct slice word = answer_next_cell(&rows), interval = answer_next_cell(&rows);
-        check_row(world, word, interval, answer_next_cell(&rows));
-    }
-    if (!world->was_done || world->fault[0] != '\0') {
-        look_later(world, 50 * NS_PER_MS);
-        return;
-    }
-    check_all(world);
-    if (world->power_lost_at_the_end) {
-        world->is_over = true;
-        return;
-    }
-    // And again after a last power loss.
-    world->power_lost_at_the_end = true;
-    for (size_t i = 0; i < world->node_count; i++)
-        sim_machine_crash(world->nodes[i].machine);
-    look_later(world, 50 * NS_PER_MS);
-}
-
-static void was_answered(struct cql_client_request *request, enum status status,
-                         const struct answer *answer)
-{
-    struct job_world *world = CONTAINER_OF(request, struct job_world, request);
-    if (status != STATUS_OK || answer->opcode == OPCODE_ERROR) {
-        if (world->is_planned && status == STATUS_OK) fail(world, "the client is told of a fault");
-        bool is_enough = world->node_count == 1 || ++world->error_count > ERRORS_MAX;
-        if (status == STATUS_OK && is_enough) {
-            crash_nodes(world);
-            world->error_count = 0;
-        }
-        connect_later(world);
-        return;
-    }
-    // A statement that changes nothing succeeds where a disk that failed lets no other one.
-    if (world->step + 1 >= SET_UP_COUNT) world->error_count = 0;
-    if (world->step < SET_UP_COUNT) {
-        world->step++;
-        if (world->step == SET_UP_COUNT && !world->tables_made) {
-            world->tables_made = true;
-            for (size_t i = 0; i < world->worker_count; i++)
-                sim_world_call(world->sim, &world->workers[i].call, 0, start_worker);
-        }
-        look(world);
-    } else {
-        was_read(world, answer);
-    }
-}
-
-// ---- Deletions ---------------------------------------------------------------------------------
-
-static bool is_counting(const struct job_world *world)
-{
-    for (size_t i = 0; i < WORDS; i++)
-        if (world->seen[i][0] > 0) return true;
-    return false;
-}
-
-static bool wants_deletion(struct job_world *world)
-{
-    return world->deletes && !world->is_planned && !world->job_is_done && is_counting(world) &&
-           is_up(world->client_node) && chance(world, 0.3);
-}
-
-// Where it was asked, or elsewhere.
-static bool job_may_be_over(const struct job_world *world)
-{
-    const struct job_world_node *asked = world->client_node;
-    if (world->job_is_done || !is_up(asked) || asked->env != world->client_node_env) return true;
-    for (size_t i = 0; i < world->node_count; i++) {
-        if (!is_up(&world->nodes[i])) continue;
-        const struct job *job =
-            jobs_find_by_name(metadata_jobs(node_metadata(world->nodes[i].node)), "simulated");
-        if (job != NULL && job->state != JOB_OPEN) return true;
-    }
-    return false;
-}
-
-// Rule 13: it must have been refused, unless the job was over. A member that has not heard of the
-// job yet has to ask. Else the counts will tell.
-static void was_deleted(struct cql_client_request *request, enum status status,
-                        const struct answer *answer)
-{
-    struct job_world *world = CONTAINER_OF(request, struct job_world, request);
-    bool has_error = status == STATUS_OK && answer->opcode == OPCODE_ERROR;
-    bool is_refused = has_error && answer->error_code == CQL_ERROR_INVALID;
-    if (!is_refused && (status != STATUS_OK || job_may_be_over(world)))
-        for (size_t i = 0; i < WORDS; i++)
-            world->is_spared[i] |= world->deleted_word == i || world->deleted_word == WORDS;
-    sim_world_note(world->sim, "deletion of %zu through node %zu: %s%.*s", world->deleted_word,
-                   world->client_node->index, status == STATUS_OK ? "" : status_text(status),
-                   has_error ? (int)answer->error_text.size : 0,
-                   has_error ? (const char *)answer->error_text.data : "");
-    if (status != STATUS_OK)
-        connect_later(world);
-    else
-        look_later(world, 50 * NS_PER_MS);
-}
-
-static void delete_some(struct job_world *world)
-{
-    static const struct query_options options = {.consistency = CONSISTENCY_QUORUM,
-                                                 .serial_consistency = CONSISTENCY_SERIAL};
-    char text[TEXT_SIZE] = "TRUNCATE sim.counts";
-    world->deleted_word = chance(world, 0.2) ? WORDS : (size_t)below(world, WORDS);
-    if (world->deleted_word < WORDS)
-        (void)snprintf(text, sizeof text, "DELETE FROM sim.counts WHERE word = 'x%c'",
-                       (char)('a' + (char)world->deleted_word));
-    if (cql_client_query(world->client, &world->request, slice_of_text(text), &options,
-                         was_deleted) != STATUS_OK)
-        connect_later(world);
-}
-
-static void look(struct job_world *world)
-{
-    if (world->tables_made) world->step = SET_UP_COUNT;
-    if (wants_deletion(world)) {
-        delete_some(world);
-        return;
-    }
-    world->was_done = world->job_is_done;
-    char text[TEXT_SIZE] = "SELECT word, interval, n FROM sim.counts";
-    const struct query_options options = {.consistency = CONSISTENCY_QUORUM,
-                                          .serial_consistency = CONSISTENCY_SERIAL,
-                                          .paging_state = slice_null()};
-    if (world->step == 0)
-        (void)snprintf(text, sizeof text, set_up[0], world->replication_factor);
-    else if (world->step < SET_UP_COUNT)
-        (void)snprintf(text, sizeof text, "%s", set_up[world->step]);
-    if (cql_client_query(world->client, &world->request, slice_of_text(text), &options,
-                         was_answered) != STATUS_OK)
-        connect_later(world);
-}
-
-static void look_again(struct env_timer *timer)
-{
-    look(CONTAINER_OF(timer, struct job_world, timer));
-}
-
-static void was_connected(void *context, enum status status, const struct error *error)
-{
-    struct job_world *world = context;
-    (void)error;
-    world->step = 0;
-    if (status == STATUS_OK)
-        look(world);
-    else
-        connect_later(world);
-}
-
-static void connect_again(struct env_timer *timer)
-{
-    struct job_world *world = CONTAINER_OF(timer, struct job_world, timer);
-    if (world->client != NULL) cql_client_close(world->client);
-    struct cql_client_options options = {
-        .version = 5, .in_flight_max = 4, .timeout_ns = 3000 * NS_PER_MS};
-    world->client_node = any_node(world);
-    world->client_node_env = world->client_node->env;
-    const struct config *config = &world->client_node->config;
-    ASSERT(env_address_parse(config->listen_address, (uint16_t)config->native_transport_port,
-                             &options.address) == STATUS_OK);
-    world->client = cql_client_create(world->client_env, &options, was_connected, world);
+    for (size_t i = 0; i < world->worker_count; i++)
+        sim_world_call(world->sim, &world->workers[i].call, 0, start_worker);
 }
 
 // ---- Life --------------------------------------------------------------------------------------
@@ -950,9 +438,9 @@ void job_world_begin(struct job_world *world)
     for (size_t i = 0; i < world->node_count; i++)
         sim_world_call(world->sim, &world->nodes[i].call, 0, start_node);
     if (world->node_count > 1 && !world->is_planned)
-        sim_world_call(world->sim, &world->weather_call, 0, change_weather);
+        sim_world_call(world->sim, &world->weather_call, 0, job_weather_change);
     sim_world_call(world->sim, &world->shards_call, 0, look_at_shards);
-    connect_later(world);
+    job_client_connect_later(world);
 }
 
 void job_world_end(struct job_world *world)
@@ -966,7 +454,7 @@ void job_world_end(struct job_world *world)
         sim_world_cancel(world->sim, &world->workers[i].call);
     for (size_t i = 0; i < world->node_count; i++)
         sim_world_cancel(world->sim, &world->nodes[i].call);
-    crash_nodes(world);
+    job_world_crash_nodes(world);
     for (size_t i = 0; i < world->worker_count; i++)
         if (world->workers[i].env != NULL) sim_process_crash(world->workers[i].env);
     for (size_t i = 0; i < world->node_count; i++)

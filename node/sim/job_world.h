@@ -48,7 +48,8 @@ uint64_t job_world_batch_count(const struct job_world *world);
 bool job_world_is_over(const struct job_world *world);
 // What is wrong, or NULL.
 const char *job_world_fault(const struct job_world *world);
-void job_world_fail(struct job_world *world, const char *text);
+void job_world_fail(struct job_world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 // Nothing happens any more.
 void job_world_end(struct job_world *world);
 void job_world_destroy(struct job_world *world);
