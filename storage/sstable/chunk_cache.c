@@ -49,6 +49,14 @@ static void link_newest(struct chunk_cache *cache, struct chunk *chunk)
     cache->newest = chunk;
 }
 
+static void link_oldest(struct chunk_cache *cache, struct chunk *chunk)
+{
+    chunk->older = NULL;
+    chunk->newer = cache->oldest;
+    *(cache->oldest == NULL ? &cache->newest : &cache->oldest->older) = chunk;
+    cache->oldest = chunk;
+}
+
 static void leave(struct chunk *chunk)
 {
     struct chunk_cache *cache = chunk->cache;
@@ -90,16 +98,27 @@ static void make_room(struct chunk_cache *cache)
     }
 }
 
-void chunk_cache_insert(struct chunk_cache *cache, struct chunk **slot, struct chunk *chunk)
+static void insert(struct chunk_cache *cache, struct chunk **slot, struct chunk *chunk,
+                   void (*link)(struct chunk_cache *cache, struct chunk *chunk))
 {
     if (*slot != NULL) return;
     ASSERT(chunk->cache == NULL);
     chunk->cache = cache;
     chunk->slot = slot;
     *slot = chunk_ref(chunk);
-    link_newest(cache, chunk);
+    link(cache, chunk);
     cache->size += chunk->size;
     make_room(cache);
+}
+
+void chunk_cache_insert(struct chunk_cache *cache, struct chunk **slot, struct chunk *chunk)
+{
+    insert(cache, slot, chunk, link_newest);
+}
+
+void chunk_cache_insert_oldest(struct chunk_cache *cache, struct chunk **slot, struct chunk *chunk)
+{
+    insert(cache, slot, chunk, link_oldest);
 }
 
 void chunk_cache_forget(struct chunk **slot)

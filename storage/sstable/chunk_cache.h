@@ -7,7 +7,9 @@
 //     reader->slots[i] --> chunk <--> chunk <--> ... (newest first)
 //
 // The cache holds one reference, each read pin and each open iterator one more. The least recently
-// used chunk that nobody else holds leaves when the size grows past its maximum. The loop's.
+// used chunk that nobody else holds leaves when the size grows past its maximum. What a scan brings
+// comes in at the old end: a scan of all there is takes no more room than it holds at a time, and
+// what is read often stays. The loop's.
 #ifndef STORAGE_CHUNK_CACHE_H
 #define STORAGE_CHUNK_CACHE_H
 
@@ -44,9 +46,15 @@ void chunk_cache_destroy(struct chunk_cache *cache);
 
 // The chunk of this slot, now the newest, or NULL. The caller takes a reference if it keeps it.
 struct chunk *chunk_cache_find(struct chunk_cache *cache, struct chunk **slot);
-// Adds the chunk with a reference of the cache's own. If the slot is taken already, nothing
-// happens.
+// The same for a scan: it stays where it is.
+static inline struct chunk *chunk_cache_look(struct chunk **slot)
+{
+    return *slot;
+}
+// Adds the chunk with a reference of the cache's own, as the newest or, for a scan, as the oldest.
+// If the slot is taken already, nothing happens.
 void chunk_cache_insert(struct chunk_cache *cache, struct chunk **slot, struct chunk *chunk);
+void chunk_cache_insert_oldest(struct chunk_cache *cache, struct chunk **slot, struct chunk *chunk);
 // The chunk of this slot leaves its cache: the slot ends.
 void chunk_cache_forget(struct chunk **slot);
 

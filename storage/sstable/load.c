@@ -12,6 +12,7 @@ bool sstable_load_begin(struct sstable_load *load, struct read_pins *pins)
         .reader = miss->sstable, // With its reference.
         .first = miss->first,
         .count = miss->count,
+        .is_scan = miss->is_scan,
     };
     load->chunks = calloc(load->count, sizeof(struct chunk *));
     ASSERT(load->chunks != NULL);
@@ -58,7 +59,11 @@ enum status sstable_load_finish(struct sstable_load *load, struct chunk_cache *c
         // Before it is inserted, so that it does not leave at once to make room for the next.
         // Another read may have loaded it meanwhile: then that one is the one to hold.
         pin(pins, *slot != NULL ? *slot : load->chunks[i]);
-        chunk_cache_insert(cache, slot, load->chunks[i]);
+        if (load->is_scan) {
+            chunk_cache_insert_oldest(cache, slot, load->chunks[i]);
+        } else {
+            chunk_cache_insert(cache, slot, load->chunks[i]);
+        }
         chunk_unref(load->chunks[i]);
     }
     free(load->chunks);

@@ -98,6 +98,20 @@ static void leave_range(struct partition_reader *partition)
     partition->ranges_left--;
     partition->is_inside = false;
     partition->is_sought = false;
+    partition->is_over = false;
+}
+
+// All values of the clustering are given, and the same at both ends.
+static bool is_of_one_row(const struct partition_reader *partition)
+{
+    const struct clustering_range *range = present_range(partition);
+    const struct clustering *start = &range->start.prefix, *end = &range->end.prefix;
+    uint16_t count = partition->base.table->column_counts[COLUMN_CLUSTERING];
+    if (start->count != count || end->count != count) return false;
+    for (uint16_t i = 0; i < count; i++) {
+        if (!slice_equals(start->values[i], end->values[i])) return false;
+    }
+    return true;
 }
 
 // Order of a place and a bound; a bound without values lies beyond all places.
@@ -122,6 +136,15 @@ static enum status emit_end(struct partition_reader *partition, struct unfiltere
         (struct marker){present_range(partition)->end, partition->open, DELETION_NONE};
     *unfiltered = (struct unfiltered){.is_marker = true, .marker = &partition->edge};
     return STATUS_OK;
+}
+
+// Leaves the range; true if a range tombstone is cut at its end.
+static bool end_range(struct partition_reader *partition, struct unfiltered *unfiltered)
+{
+    bool is_open = !deletion_is_live(partition->open);
+    if (is_open) (void)emit_end(partition, unfiltered);
+    leave_range(partition);
+    return is_open;
 }
 
 // ---- Blocks of the index ------------------------------------------------------------------------
@@ -190,6 +213,7 @@ static enum status check_block_start(struct partition_reader *partition,
 static enum status seek_forward(struct partition_reader *partition)
 {
     partition->is_sought = true;
+    partition->is_of_one_row = is_of_one_row(partition);
     if (partition->entry.block_count == 0 || partition->is_at_end) return STATUS_OK;
     uint32_t target;
     enum status status = find_block_behind(partition, &present_range(partition)->start, &target);
@@ -232,6 +256,7 @@ static enum status emit_present(struct partition_reader *partition, struct unfil
         partition->open = partition->decoder.marker.opens;
     } else {
         unfiltered->row = &partition->decoder.row;
+        partition->is_over = partition->is_of_one_row;
     }
     return STATUS_OK;
 }
@@ -242,9 +267,13 @@ static enum status next_forward(struct partition_reader *partition, struct unfil
         const struct clustering_range *range = present_range(partition);
         enum status status = STATUS_OK;
         if (!partition->is_sought) status = seek_forward(partition);
-        if (status == STATUS_OK) status = fetch_head(partition);
+        if (status == STATUS_OK && !partition->is_over) status = fetch_head(partition);
         if (status != STATUS_OK) return status;
         bool is_open = !deletion_is_live(partition->open);
+        if (partition->is_over) {
+            if (end_range(partition, unfiltered)) return STATUS_OK;
+            continue;
+        }
         if (partition->is_at_end) {
             // A range tombstone that nothing closes is damage; its edge is as good an end as any.
             bool cut = partition->is_inside && is_open;
@@ -269,9 +298,7 @@ static enum status next_forward(struct partition_reader *partition, struct unfil
             if (is_open) return emit_start(partition, unfiltered);
         }
         if (compare(partition, &partition->head.place, &range->end) >= 0) {
-            if (is_open) (void)emit_end(partition, unfiltered);
-            leave_range(partition);
-            if (is_open) return STATUS_OK;
+            if (end_range(partition, unfiltered)) return STATUS_OK;
             continue;
         }
         status = emit_present(partition, unfiltered);
@@ -583,6 +610,7 @@ enum status partition_reader_open(struct partition_reader *partition, struct par
     arena_reset(&partition->static_arena);
     partition->ranges_left = filter->range_count;
     partition->is_inside = partition->is_sought = partition->is_at_end = false;
+    partition->is_over = false;
     partition->has_head = false;
     partition->open = DELETION_NONE;
     partition->kept_count = 0;

@@ -37,6 +37,8 @@ struct partition_reader {
     size_t ranges_left;   // Forward the present range is the first of these, reversed the last.
     bool is_sought;       // The index was asked for the present range.
     bool is_inside;       // The start of the present range (reversed: its end) was passed.
+    bool is_of_one_row;   // The present range (forward) has one row at most …
+    bool is_over;         // … which was read: there is no need to look what comes behind it.
     bool is_at_end;       // Nothing comes behind.
     struct deletion open; // The range tombstone that is open here.
     struct marker edge;   // One that was cut at the edge of a range.

@@ -175,6 +175,7 @@ static struct scan_iterator *open_scan(struct sstable_reader *reader, const stru
     buffer_init(&opened->key, KEY_SIZE_MAX);
     partition_reader_init(&opened->partition, reader, map->table, map, filter, access, arena);
     opened->partition.base.ops = &scanned_partition_ops;
+    opened->index.is_scan = opened->partition.data.is_scan = true;
     return &opened->base;
 }
 

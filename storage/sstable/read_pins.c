@@ -20,13 +20,26 @@ void read_pins_release(struct read_pins *pins)
     read_pins_init(pins);
 }
 
-void read_pins_note_miss(struct read_pins *pins, struct sstable_reader *sstable, size_t first,
-                         size_t count)
+static void note_miss(struct read_pins *pins, const struct read_miss *miss)
 {
     if (read_pins_are_full(pins)) return;
     for (size_t i = 0; i < pins->miss_count; i++) {
-        if (pins->misses[i].sstable == sstable && pins->misses[i].first == first) return;
+        if (pins->misses[i].sstable == miss->sstable && pins->misses[i].first == miss->first)
+            return;
     }
-    sstable_ref(sstable);
-    pins->misses[pins->miss_count++] = (struct read_miss){sstable, first, count};
+    sstable_ref(miss->sstable);
+    pins->misses[pins->miss_count++] = *miss;
+}
+
+void read_pins_note_miss(struct read_pins *pins, struct sstable_reader *sstable, size_t first,
+                         size_t count)
+{
+    note_miss(pins, &(struct read_miss){.sstable = sstable, .first = first, .count = count});
+}
+
+void read_pins_note_miss_of_scan(struct read_pins *pins, struct sstable_reader *sstable,
+                                 size_t first, size_t count)
+{
+    struct read_miss miss = {.sstable = sstable, .first = first, .count = count, .is_scan = true};
+    note_miss(pins, &miss);
 }

@@ -21,6 +21,7 @@ struct read_miss {
     struct sstable_reader *sstable; // With a reference.
     size_t first;                   // Among those of Data.db, then those of Index.db.
     size_t count;
+    bool is_scan; // See chunk_cache.h.
 };
 
 struct read_pins {
@@ -37,6 +38,8 @@ void read_pins_release(struct read_pins *pins);
 // Takes a reference if it keeps the miss: what is noted already, or is too much, is left out.
 void read_pins_note_miss(struct read_pins *pins, struct sstable_reader *sstable, size_t first,
                          size_t count);
+void read_pins_note_miss_of_scan(struct read_pins *pins, struct sstable_reader *sstable,
+                                 size_t first, size_t count);
 // There is no use in looking for more.
 static inline bool read_pins_are_full(const struct read_pins *pins)
 {

@@ -221,6 +221,7 @@ MUST_USE enum status sstable_scan_apart(struct sstable_reader *reader, const str
 struct sstable_load {
     struct sstable_reader *reader; // With a reference.
     size_t first, count;           // Chunks.
+    bool is_scan;                  // Of a scan's read.
     struct chunk **chunks;         // `count` of them once read.
     enum status status;
     struct error error;

@@ -39,7 +39,11 @@ static void note_missing(struct stream *stream, size_t index, size_t last)
     size_t count = last - index + 1;
     if (count < stream->ahead) count = stream->ahead;
     if (count > end - index) count = end - index;
-    read_pins_note_miss(stream->access.pins, reader, index, count);
+    if (stream->is_scan) {
+        read_pins_note_miss_of_scan(stream->access.pins, reader, index, count);
+    } else {
+        read_pins_note_miss(stream->access.pins, reader, index, count);
+    }
 }
 
 // The chunk of the reader's number `index`, with a reference. `last` is the last that is wanted.
@@ -48,15 +52,21 @@ static enum status get_chunk(struct stream *stream, size_t index, size_t last, s
     struct sstable_reader *reader = stream->reader;
     struct chunk_cache *cache = stream->access.cache;
     if (cache == NULL) return reader_read_chunk(reader, index, false, chunk, stream->access.error);
-    struct chunk *found = chunk_cache_find(cache, &reader->slots[index]);
+    struct chunk **slot = &reader->slots[index];
+    struct chunk *found = stream->is_scan ? chunk_cache_look(slot) : chunk_cache_find(cache, slot);
     if (found != NULL) {
         *chunk = chunk_ref(found);
         return STATUS_OK;
     }
     enum status status = reader_read_chunk(reader, index, true, chunk, stream->access.error);
     if (status == STATUS_WOULD_BLOCK) note_missing(stream, index, last);
-    if (status == STATUS_OK) chunk_cache_insert(cache, &reader->slots[index], *chunk);
-    return status;
+    if (status != STATUS_OK) return status;
+    if (stream->is_scan) {
+        chunk_cache_insert_oldest(cache, slot, *chunk);
+    } else {
+        chunk_cache_insert(cache, slot, *chunk);
+    }
+    return STATUS_OK;
 }
 
 static size_t chunk_size_of(const struct stream *stream)

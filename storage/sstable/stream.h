@@ -24,6 +24,7 @@ struct stream {
     uint64_t chunk_start; // Its place; only if there is a chunk.
     size_t chunk_index;   //
     size_t ahead;         // Chunks that are asked for at a miss, at least one.
+    bool is_scan;         // What it reads is not to drive out what others read often.
     uint8_t *gathered;    // Bytes of several chunks …
     size_t gathered_capacity;
 };
