@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "storage/compaction/compaction_input.h"
+#include "storage/compaction/output_sizes.h"
 #include "storage/sstable/sstable_writer.h"
 
 #include <stdlib.h>
@@ -30,7 +31,9 @@ struct compaction_task {
     struct transaction_log log;
     bool has_log, is_undecided;
     struct sstable_writer *writer; // Of the present output, or NULL.
+    struct output_sizes sizes;
     struct sstable_summary *outputs;
+    uint16_t *output_levels;
     size_t output_count, output_capacity;
     struct compaction_progress progress;
     uint64_t finished_bytes; // Of the outputs that are done.
@@ -53,7 +56,12 @@ struct compaction_task *compaction_task_create(struct env *env,
         inputs[i] = options->inputs[i];
         sstable_ref(inputs[i]);
         task->progress.total_bytes += sstable_uncompressed_size(inputs[i]);
+        task->sizes.input_size += sstable_data_size(inputs[i]);
     }
+    task->sizes.size_max = options->output_size_max;
+    task->sizes.fanout = options->level_fanout;
+    task->sizes.is_split = options->split;
+    task->sizes.level = options->level;
     task->options.inputs = inputs;
     task->options.directory = arena_copy_text(&task->arena, options->directory);
     if (options->host_id != NULL) {
@@ -74,17 +82,6 @@ const struct compaction_progress *compaction_task_progress(const struct compacti
 }
 
 // ---- Outputs ------------------------------------------------------------------------------------
-
-// All outputs together have the inputs' partitions.
-static uint64_t partitions_of_output(const struct compaction_task *task)
-{
-    uint64_t size = 0, max = task->options.output_size_max;
-    for (size_t i = 0; i < task->options.input_count; i++)
-        size += sstable_data_size(task->options.inputs[i]);
-    uint64_t outputs = max == 0 || size < max ? 1 : size / max;
-    uint64_t count = task->content.partition_count / outputs;
-    return count == 0 ? 1 : count;
-}
 
 // An output is repaired if all inputs are, and as of the first of their repairs.
 static int64_t repaired_at(const struct compaction_task *task)
@@ -116,7 +113,8 @@ static enum status begin_output(struct compaction_task *task, struct error *erro
     enum status status = begin_log(task, error);
     if (status != STATUS_OK) return status;
     struct sstable_content content = task->content;
-    content.partition_count = partitions_of_output(task);
+    content.partition_count =
+        1 + (uint64_t)((double)content.partition_count * output_sizes_share(&task->sizes));
     const struct sstable_write_options write = {
         .directory = options->directory,
         .generation = generation,
@@ -124,7 +122,7 @@ static enum status begin_output(struct compaction_task *task, struct error *erro
         .content = &content,
         .column_index_size = options->column_index_size,
         .host_id = options->host_id,
-        .level = options->level,
+        .level = (uint16_t)task->sizes.level,
         .repaired_at = repaired_at(task),
         .with_table_compressor = options->with_table_compressor,
     };
@@ -136,19 +134,21 @@ static struct sstable_summary *next_output(struct compaction_task *task)
     if (task->output_count == task->output_capacity) {
         task->output_capacity = task->output_capacity == 0 ? 4 : 2 * task->output_capacity;
         task->outputs = realloc(task->outputs, task->output_capacity * sizeof *task->outputs);
-        ASSERT(task->outputs != NULL);
+        task->output_levels =
+            realloc(task->output_levels, task->output_capacity * sizeof *task->output_levels);
+        ASSERT(task->outputs != NULL && task->output_levels != NULL);
     }
     return &task->outputs[task->output_count];
 }
 
-static enum status finish_output(struct compaction_task *task, struct error *error)
+static enum status finish_output(struct compaction_task *task, uint16_t level, struct error *error)
 {
     struct sstable_summary *output = next_output(task);
     enum status status = sstable_writer_finish(task->writer, output, error);
     sstable_writer_destroy(task->writer);
     task->writer = NULL;
     if (status != STATUS_OK) return status;
-    task->output_count++;
+    task->output_levels[task->output_count++] = level;
     task->finished_bytes += output->size;
     return STATUS_OK;
 }
@@ -163,6 +163,11 @@ const struct sstable_summary *compaction_task_outputs(const struct compaction_ta
 uint64_t compaction_task_output_generation(const struct compaction_task *task, size_t index)
 {
     return task->options.generation + index * task->options.generation_step;
+}
+
+uint16_t compaction_task_output_level(const struct compaction_task *task, size_t index)
+{
+    return task->output_levels[index];
 }
 
 // ---- Steps --------------------------------------------------------------------------------------
@@ -191,10 +196,11 @@ static enum status input_ended(struct compaction_task *task, enum status status,
 
 static enum status begin_partition(struct compaction_task *task, struct error *error)
 {
-    uint64_t max = task->options.output_size_max;
     enum status status = STATUS_OK;
-    if (task->writer != NULL && max > 0 && sstable_writer_data_size(task->writer) > max)
-        status = finish_output(task, error);
+    uint16_t level = (uint16_t)task->sizes.level;
+    if (task->writer != NULL &&
+        output_sizes_end(&task->sizes, sstable_writer_data_size(task->writer)))
+        status = finish_output(task, level, error);
     if (status == STATUS_OK && task->writer == NULL) status = begin_output(task, error);
     if (status != STATUS_OK) return status;
     return sstable_writer_begin_partition(task->writer, task->partition, error);
@@ -244,9 +250,19 @@ static void close_scan(struct compaction_task *task)
     task->scan = NULL;
 }
 
+static enum status discard(struct compaction_task *task, struct error *error)
+{
+    ASSERT(task->state == TASK_CREATED);
+    enum status status = begin_log(task, error);
+    if (status != STATUS_OK) return status;
+    task->state = TASK_WRITTEN;
+    return STATUS_END;
+}
+
 static enum status step(struct compaction_task *task, uint64_t bytes_max, struct error *error)
 {
     enum status status = STATUS_OK;
+    if (task->options.discard) return discard(task, error);
     if (task->state == TASK_CREATED) status = begin(task, error);
     if (status != STATUS_OK) return status;
     ASSERT(task->state == TASK_RUNNING);
@@ -257,7 +273,8 @@ static enum status step(struct compaction_task *task, uint64_t bytes_max, struct
     if (status != STATUS_END) return status;
     close_scan(task);
     status = begin_log(task, error); // Of an SSTable that vanishes, too.
-    if (status == STATUS_OK && task->writer != NULL) status = finish_output(task, error);
+    if (status == STATUS_OK && task->writer != NULL)
+        status = finish_output(task, (uint16_t)task->sizes.level, error);
     if (status != STATUS_OK) return status;
     task->state = TASK_WRITTEN;
     return STATUS_END;
@@ -325,5 +342,6 @@ void compaction_task_destroy(struct compaction_task *task)
     table_unref(task->options.table);
     arena_deinit(&task->arena);
     free(task->outputs);
+    free(task->output_levels);
     free(task);
 }

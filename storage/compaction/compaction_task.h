@@ -24,10 +24,13 @@ struct compaction_task_options {
     size_t input_count;
     struct purge purge;                   // As it is at the beginning.
     uint16_t level;                       // Of the outputs.
-    uint64_t output_size_max;             // 0: one output.
+    uint64_t output_size_max;             // Bytes of Data.db; 0: one output.
+    unsigned level_fanout;                // Not 0: outputs fill levels, see output_sizes.h.
+    bool split;                           // Outputs of 50, 25, … per cent.
     uint64_t generation, generation_step; // Of the first output, and from one to the next.
     size_t column_index_size;             // 0: 65536
     const struct uuid *host_id;
+    bool discard;               // Nothing in the inputs is alive: they go unread.
     bool with_table_compressor; // Cassandra compacts with the table's own, flushes with a fast one.
 };
 
@@ -53,6 +56,7 @@ const struct compaction_progress *compaction_task_progress(const struct compacti
 const struct sstable_summary *compaction_task_outputs(const struct compaction_task *task,
                                                       size_t *count);
 uint64_t compaction_task_output_generation(const struct compaction_task *task, size_t index);
+uint16_t compaction_task_output_level(const struct compaction_task *task, size_t index);
 // After END: the outputs are in place of the inputs, durably, from OK on, for us and for Cassandra.
 // The inputs' files are still there: compaction_task_remove_inputs() comes next, or the recovery of
 // the directory. On failure nothing is left of the outputs, unless compaction_task_is_undecided().

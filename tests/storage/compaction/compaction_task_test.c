@@ -170,7 +170,7 @@ static size_t compact(const struct compaction_task_options *options, uint64_t st
         ck_assert_int_eq(
             sstable_open(env, directory, generation, table, &outputs[i].check, &readers[i], &error),
             STATUS_OK);
-        ck_assert_uint_eq(sstable_level(readers[i]), options->level);
+        ck_assert_uint_eq(sstable_level(readers[i]), compaction_task_output_level(task, i));
         partitions += outputs[i].partition_count;
         size += outputs[i].size;
     }
@@ -253,6 +253,49 @@ START_TEST(outputs_are_split_between_partitions)
     size_t count = ck_compacts_to_merge(&options, STEP_WHOLE);
     ck_assert_uint_ge(count, 5);
     ck_assert_uint_le(count, 12);
+}
+END_TEST
+
+START_TEST(outputs_of_a_major_leveled_compaction_fill_one_level_after_another)
+{
+    table = NULL;
+    add_golden("tables/counters_wide", 1);
+    struct compaction_task_options options = default_options();
+    options.level = 1;
+    options.level_fanout = 2;
+    options.output_size_max = 1 + sstable_data_size(inputs[0]) / 20;
+    struct compaction_task *task = compaction_task_create(env, &options);
+    run_to_end(task, STEP_WHOLE);
+    size_t count;
+    compaction_task_outputs(task, &count);
+    unsigned counts[8] = {0};
+    for (size_t i = 0; i < count; i++) {
+        unsigned level = compaction_task_output_level(task, i);
+        ck_assert_uint_lt(level, 8);
+        ck_assert(i == 0 || level >= compaction_task_output_level(task, i - 1));
+        counts[level]++;
+    }
+    // How many is for output_sizes_test.c: these end at the end of a chunk.
+    ck_assert(counts[0] == 0 && counts[1] > 0 && counts[2] > 0);
+    compaction_task_destroy(task);
+}
+END_TEST
+
+START_TEST(what_is_all_dead_goes_unread)
+{
+    table = NULL;
+    add_golden("tables/hashtags", 1);
+    add_golden("tables/hashtags", 2);
+    struct compaction_task_options options = default_options();
+    options.discard = true;
+    struct compaction_task *task = compaction_task_create(env, &options);
+    struct error error = {0};
+    ck_assert_int_eq(compaction_task_step(task, 1, &error), STATUS_END);
+    ck_assert_uint_eq(compaction_task_progress(task)->read_bytes, 0);
+    ck_assert_int_eq(compaction_task_commit(task, &error), STATUS_OK);
+    compaction_task_remove_inputs(task);
+    compaction_task_destroy(task);
+    ck_assert_uint_eq(count_files(""), 0);
 }
 END_TEST
 
@@ -404,6 +447,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_golden_table_compacted_with_itself_is_itself, 0, GOLDEN_COUNT);
     tcase_add_loop_test(tcase, the_tables_of_a_ring_become_one_with_counters_of_all_nodes, 0, 2);
     tcase_add_test(tcase, outputs_are_split_between_partitions);
+    tcase_add_test(tcase, outputs_of_a_major_leveled_compaction_fill_one_level_after_another);
+    tcase_add_test(tcase, what_is_all_dead_goes_unread);
     tcase_add_loop_test(tcase, a_random_table_compacts_to_its_merge, 0, 2 * RANDOM_SHAPE_COUNT);
     tcase_add_test(tcase, a_step_ends_after_its_bytes_also_inside_of_a_partition);
     tcase_add_test(tcase, a_compaction_that_is_given_up_leaves_nothing);
