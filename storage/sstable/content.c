@@ -1,6 +1,10 @@
 // What is to be written, before it is: a first pass over it, or the headers of what it is made of;
 // see sstable.h.
+#include "base/assert.h"
+#include "storage/sstable/file_reader.h"
 #include "storage/sstable/reader.h"
+
+#include <stdlib.h>
 
 static void add_timestamp(struct sstable_content *content, bool *has, int64_t timestamp)
 {
@@ -129,11 +133,49 @@ static void add_statistics(struct gatherer *gatherer, const struct statistics_su
     gatherer->has_ttl = true;
 }
 
+static enum status add_keys(const struct sstable_reader *reader, struct hyperloglog *keys,
+                            bool *has_keys, struct error *error)
+{
+    char path[SSTABLE_PATH_SIZE];
+    sstable_name_path(path, reader->directory, &reader->name, SSTABLE_STATISTICS);
+    struct slice file;
+    enum status status = file_reader_read_file(reader->env, path, COMPONENT_SIZE_MAX, &file, error);
+    if (status != STATUS_OK) return status;
+    struct error cause = {0};
+    status = statistics_decode_keys(file, keys, has_keys, &cause);
+    free((void *)file.data);
+    if (status != STATUS_OK)
+        return reader_corrupt(reader, SSTABLE_STATISTICS, 0, error, cause.text);
+    return STATUS_OK;
+}
+
+// How many keys there are in all: most may be in several of them (SSTableReader
+// .getApproximateKeyCount).
+static enum status count_partitions(struct sstable_reader *const *readers, size_t count,
+                                    uint64_t *partition_count, struct error *error)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += readers[i]->partition_count;
+    *partition_count = sum;
+    if (count == 1) return STATUS_OK;
+    struct hyperloglog *keys = malloc(sizeof *keys);
+    ASSERT(keys != NULL);
+    hyperloglog_init(keys);
+    bool has_keys = true;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK && has_keys; i++)
+        status = add_keys(readers[i], keys, &has_keys, error);
+    uint64_t estimate = has_keys ? hyperloglog_count(keys) : sum;
+    if (estimate < sum) *partition_count = estimate;
+    free(keys);
+    return status;
+}
+
 enum status sstable_content_unite(struct sstable_reader *const *readers, size_t count,
                                   const struct table *table, struct sstable_content *content,
                                   struct error *error)
 {
-    (void)error;
     *content = (struct sstable_content){
         .min_timestamp = EPOCH_TIMESTAMP,
         .min_local_time = EPOCH_LOCAL_TIME,
@@ -145,7 +187,6 @@ enum status sstable_content_unite(struct sstable_reader *const *readers, size_t 
         add_columns(&header->columns[ROWS_STATIC], COLUMN_STATIC, table, content->static_columns);
         add_columns(&header->columns[ROWS_REGULAR], COLUMN_REGULAR, table,
                     content->regular_columns);
-        content->partition_count += readers[i]->partition_count;
     }
-    return STATUS_OK;
+    return count_partitions(readers, count, &content->partition_count, error);
 }

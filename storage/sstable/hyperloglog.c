@@ -2,7 +2,9 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/cursor.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { P = 13, SP = 25, REGISTER_BITS = 5, REGISTERS_PER_INT = 6 };
@@ -91,17 +93,28 @@ static void raise_register(struct hyperloglog *log, uint32_t index, uint32_t run
     if (log->registers[index] < run) log->registers[index] = (uint8_t)run;
 }
 
+static void raise_register_of(struct hyperloglog *log, uint32_t value)
+{
+    uint32_t index = index_of(value) >> (SP - P);
+    // A value that is even has a one among the 12 bits below the register's index.
+    uint32_t run = value & 1 ? ((value >> 1) & 63) ^ 63
+                             : (uint32_t)__builtin_clz(value << (31 - (SP - P))) + 1;
+    raise_register(log, index, run);
+}
+
 static void convert_to_registers(struct hyperloglog *log)
 {
-    for (size_t i = 0; i < log->set_count; i++) {
-        uint32_t value = log->set[i];
-        uint32_t index = index_of(value) >> (SP - P);
-        // A value that is even has a one among the 12 bits below the register's index.
-        uint32_t run = value & 1 ? ((value >> 1) & 63) ^ 63
-                                 : (uint32_t)__builtin_clz(value << (31 - (SP - P))) + 1;
-        raise_register(log, index, run);
-    }
+    for (size_t i = 0; i < log->set_count; i++)
+        raise_register_of(log, log->set[i]);
     log->sparse = false;
+}
+
+static void add_sparse(struct hyperloglog *log, uint32_t value)
+{
+    log->buffered[log->buffered_count++] = value;
+    if (log->buffered_count <= HYPERLOGLOG_BUFFER_MAX) return;
+    merge_buffer(log);
+    if (log->set_count > HYPERLOGLOG_SPARSE_MAX) convert_to_registers(log);
 }
 
 void hyperloglog_init(struct hyperloglog *log)
@@ -119,10 +132,7 @@ void hyperloglog_add(struct hyperloglog *log, struct slice key)
         raise_register(log, (uint32_t)(x >> (64 - P)), run_of(x));
         return;
     }
-    log->buffered[log->buffered_count++] = encode_sparse(x);
-    if (log->buffered_count <= HYPERLOGLOG_BUFFER_MAX) return;
-    merge_buffer(log);
-    if (log->set_count > HYPERLOGLOG_SPARSE_MAX) convert_to_registers(log);
+    add_sparse(log, encode_sparse(x));
 }
 
 // Seven bits a byte, the lowest first: not Cassandra's vint.
@@ -163,4 +173,118 @@ void hyperloglog_encode(struct hyperloglog *log, struct buffer *bytes)
         }
         buffer_put_u32(bytes, packed);
     }
+}
+
+// ---- Union --------------------------------------------------------------------------------------
+
+static uint32_t take_varint(struct cursor *cursor)
+{
+    uint32_t value = 0;
+    for (unsigned shift = 0; shift < 35; shift += 7) {
+        uint8_t byte = cursor_u8(cursor);
+        value |= (uint32_t)(byte & 0x7f) << shift;
+        if ((byte & 0x80) == 0) return value;
+    }
+    cursor->failed = true;
+    return 0;
+}
+
+static void become_registers(struct hyperloglog *log)
+{
+    if (!log->sparse) return;
+    merge_buffer(log);
+    convert_to_registers(log);
+}
+
+static bool add_encoded_registers(struct hyperloglog *log, struct cursor *cursor)
+{
+    struct slice ints = cursor_take(cursor, take_varint(cursor));
+    if (cursor->failed ||
+        ints.size < 4 * (HYPERLOGLOG_REGISTERS + REGISTERS_PER_INT - 1) / REGISTERS_PER_INT)
+        return false;
+    become_registers(log);
+    for (uint32_t i = 0; i < HYPERLOGLOG_REGISTERS; i++) {
+        uint32_t packed = bytes_get_u32(ints.data + (size_t)(i / REGISTERS_PER_INT) * 4);
+        raise_register(log, i, packed >> (REGISTER_BITS * (i % REGISTERS_PER_INT)) & 31);
+    }
+    return true;
+}
+
+bool hyperloglog_add_encoded(struct hyperloglog *log, struct slice bytes)
+{
+    struct cursor cursor = cursor_make(bytes);
+    if (cursor_u32(&cursor) != (uint32_t)-2 || take_varint(&cursor) != P ||
+        take_varint(&cursor) != SP || cursor.failed)
+        return false;
+    if (take_varint(&cursor) == 0) return add_encoded_registers(log, &cursor);
+    uint32_t count = take_varint(&cursor), value = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        value += take_varint(&cursor);
+        if (cursor.failed || index_of(value) >> SP != 0) return false;
+        // An even value has a one among these bits; all zero would be a run without an end.
+        if ((value & 1) == 0 && (value >> 1 & ((1u << (SP - P)) - 1)) == 0) return false;
+        if (log->sparse) {
+            add_sparse(log, value);
+        } else {
+            raise_register_of(log, value);
+        }
+    }
+    return !cursor.failed;
+}
+
+static double linear_count(double places, double taken)
+{
+    return places * log(places / (places - taken));
+}
+
+// What registers that are full, and those that are still zero, contribute: Ertl's algorithms 5, 6.
+static double ertl_tau(double x)
+{
+    if (x <= 0 || x >= 1) return 0;
+    double y = 1, z = 1 - x, before;
+    do {
+        x = sqrt(x);
+        before = z;
+        y /= 2;
+        z -= (1 - x) * (1 - x) * y;
+    } while (before != z);
+    return z / 3;
+}
+
+static double ertl_sigma(double x)
+{
+    if (x >= 1) return INFINITY;
+    double y = 1, z = x, before;
+    do {
+        x *= x;
+        before = z;
+        z += x * y;
+        y += y;
+    } while (before != z && isfinite(z));
+    return z;
+}
+
+static double count_by_registers(const struct hyperloglog *counted)
+{
+    // Below this stream-lib counts the registers that are zero.
+    enum { LINEAR_MAX = 6500, LONGEST = 31 };
+    double counts[LONGEST + 1] = {0};
+    for (size_t i = 0; i < HYPERLOGLOG_REGISTERS; i++)
+        counts[counted->registers[i] < LONGEST ? counted->registers[i] : LONGEST]++;
+    const double m = HYPERLOGLOG_REGISTERS;
+    if (counts[0] > 0 && linear_count(m, m - counts[0]) < LINEAR_MAX)
+        return linear_count(m, m - counts[0]);
+    double z = m * ertl_tau(1 - counts[LONGEST] / m);
+    for (unsigned k = LONGEST - 1; k >= 1; k--)
+        z = 0.5 * (z + counts[k]);
+    z += m * ertl_sigma(counts[0] / m);
+    return m * m / (2 * log(2)) / z;
+}
+
+uint64_t hyperloglog_count(struct hyperloglog *log)
+{
+    if (log->sparse) merge_buffer(log);
+    double count = log->sparse ? linear_count((double)(1u << SP), (double)log->set_count)
+                               : count_by_registers(log);
+    return (uint64_t)llround(count);
 }

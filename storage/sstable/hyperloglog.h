@@ -29,5 +29,12 @@ void hyperloglog_init(struct hyperloglog *log);
 void hyperloglog_add(struct hyperloglog *log, struct slice key);
 // Without the length that stands before it in Statistics.db.
 void hyperloglog_encode(struct hyperloglog *log, struct buffer *bytes);
+// Adds all keys that an encoded one has seen. False if it is damaged, or of another precision: then
+// some may have been added.
+bool hyperloglog_add_encoded(struct hyperloglog *log, struct slice bytes);
+// About how many different keys it has seen: of few Cassandra's own figure; beyond some thousand
+// one as good, by another formula (Ertl, "New cardinality estimation algorithms for HyperLogLog
+// sketches"), which needs no table of corrections.
+uint64_t hyperloglog_count(struct hyperloglog *log);
 
 #endif

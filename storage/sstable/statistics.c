@@ -425,6 +425,18 @@ enum status statistics_decode(struct slice file, enum sstable_version version, s
     return decode_stats(bodies[STATS], header, arena, summary, error);
 }
 
+enum status statistics_decode_keys(struct slice file, struct hyperloglog *keys, bool *has_keys,
+                                   struct error *error)
+{
+    struct slice bodies[TYPE_COUNT] = {0};
+    enum status status = decode_envelope(file, bodies, error);
+    if (status != STATUS_OK) return status;
+    struct cursor cursor = cursor_make(bodies[COMPACTION]);
+    struct slice encoded = cursor_take(&cursor, cursor_u32(&cursor));
+    *has_keys = !cursor.failed && hyperloglog_add_encoded(keys, encoded);
+    return STATUS_OK;
+}
+
 double statistics_drop_times_before(const struct statistics_drop_time *times, size_t count,
                                     int64_t moment)
 {

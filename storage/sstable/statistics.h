@@ -120,6 +120,9 @@ struct statistics_summary {
 MUST_USE enum status statistics_decode(struct slice file, enum sstable_version version,
                                        struct arena *arena, struct statistics_summary *summary,
                                        struct header *header, struct error *error);
+// Adds the keys that the file has seen; false in `*has_keys` if it does not tell. CORRUPT.
+MUST_USE enum status statistics_decode_keys(struct slice file, struct hyperloglog *keys,
+                                            bool *has_keys, struct error *error);
 // How many of a histogram's times, ascending, lie up to the moment; between two points it grows
 // evenly (TombstoneHistogram.sum).
 double statistics_drop_times_before(const struct statistics_drop_time *times, size_t count,
