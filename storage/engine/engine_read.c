@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "storage/engine/engine_internal.h"
+#include "storage/merge/known_row.h"
 #include "storage/merge/merge.h"
 
 #include <stdlib.h>
@@ -27,6 +28,9 @@ struct partition_sources {
     size_t count;
     bool some_miss;     // Something is not in memory: the read will not come to its end.
     int64_t deleted_us; // The newest deletion of the whole partition so far.
+    bool has_known;
+    struct known_row known;
+    size_t known_count; // Of the items, those that it has seen.
 };
 
 static void add_partition(struct partition_sources *sources, struct partition_iterator *partition)
@@ -57,6 +61,26 @@ static enum status give_up(const struct partition_sources *sources, enum status 
     return status;
 }
 
+// Whether nothing that is as old as this can change the row that is read. Looks at the sources
+// there are only if another one is to be opened.
+static enum status look_at_sources(struct partition_sources *sources, const struct table *version,
+                                   const struct partition_filter *filter, struct arena *arena,
+                                   int64_t max_timestamp, bool *is_covered)
+{
+    *is_covered = false;
+    if (sources->count == 0) return STATUS_OK;
+    if (!sources->has_known) known_row_init(&sources->known, version, filter, arena);
+    sources->has_known = true;
+    if (!sources->known.is_of_use) return STATUS_OK;
+    for (; sources->known_count < sources->count; sources->known_count++) {
+        enum status status = known_row_add(&sources->known, &sources->items[sources->known_count]);
+        if (status == STATUS_WOULD_BLOCK) sources->some_miss = true;
+        if (status != STATUS_OK && status != STATUS_WOULD_BLOCK) return status;
+    }
+    *is_covered = known_row_covers(&sources->known, max_timestamp);
+    return STATUS_OK;
+}
+
 enum status engine_read(struct engine *engine, const struct table *version,
                         const struct partition_key *key, const struct partition_filter *filter,
                         struct read_pins *pins, struct arena *arena,
@@ -75,9 +99,14 @@ enum status engine_read(struct engine *engine, const struct table *version,
         // All that this and the following SSTables have is older than the partition's deletion.
         if (sstable_max_timestamp(reader) < sources.deleted_us) break;
         if (!sstable_may_contain(reader, key)) continue;
+        bool is_covered;
+        enum status status = look_at_sources(&sources, version, filter, arena,
+                                             sstable_max_timestamp(reader), &is_covered);
+        if (status != STATUS_OK) return give_up(&sources, status);
+        if (is_covered) break;
         struct partition_iterator *source;
-        enum status status = sstable_read(reader, version, key, filter, engine->chunk_cache, pins,
-                                          arena, &source, NULL);
+        status = sstable_read(reader, version, key, filter, engine->chunk_cache, pins, arena,
+                              &source, NULL);
         if (status == STATUS_WOULD_BLOCK && !read_pins_are_full(pins)) {
             sources.some_miss = true;
             continue; // What the others miss is loaded with it.
