@@ -10,6 +10,7 @@ static const struct sstable_tool *const tools[] = {
     &sstable_metadata_tool,
     &sstable_verify_tool,
     &sstable_schema_tool,
+    &sstable_export_tool,
 };
 
 enum { TOOL_COUNT = sizeof tools / sizeof *tools };

@@ -66,12 +66,7 @@ static enum status make_table(const struct schema_options *options, const struct
                               struct error *error)
 {
     struct slice names[KEY_NAMES_MAX];
-    size_t name_count = 0;
-    for (const char *at = options->keys; at != NULL && name_count < KEY_NAMES_MAX;) {
-        const char *comma = strchr(at, ',');
-        names[name_count++] = slice_make(at, comma == NULL ? strlen(at) : (size_t)(comma - at));
-        at = comma == NULL ? NULL : comma + 1;
-    }
+    size_t name_count = header_table_split_names(options->keys, names, KEY_NAMES_MAX);
     struct slice udt_keyspace = schema_guess_udt_keyspace(&whole->header);
     struct header_table_names all = {
         .keyspace = options->keyspace != NULL      ? slice_of_text(options->keyspace)

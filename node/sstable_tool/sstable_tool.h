@@ -15,5 +15,6 @@ extern const struct sstable_tool sstable_dump_tool;
 extern const struct sstable_tool sstable_metadata_tool;
 extern const struct sstable_tool sstable_verify_tool;
 extern const struct sstable_tool sstable_schema_tool;
+extern const struct sstable_tool sstable_export_tool;
 
 #endif

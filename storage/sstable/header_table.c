@@ -120,3 +120,14 @@ enum status header_table_make(const struct header *header, const struct header_t
     *table = table_builder_finish(making.builder);
     return STATUS_OK;
 }
+
+size_t header_table_split_names(const char *text, struct slice *names, size_t max)
+{
+    size_t count = 0;
+    while (text != NULL && count < max) {
+        const char *comma = strchr(text, ',');
+        names[count++] = slice_make(text, comma == NULL ? strlen(text) : (size_t)(comma - text));
+        text = comma == NULL ? NULL : comma + 1;
+    }
+    return count;
+}

@@ -22,4 +22,7 @@ MUST_USE enum status header_table_make(const struct header *header,
                                        const struct header_table_names *names,
                                        const struct table **table, struct error *error);
 
+// "a,b,c" as names that point into the text, at most `max` of them; NULL is none. How many.
+size_t header_table_split_names(const char *text, struct slice *names, size_t max);
+
 #endif
