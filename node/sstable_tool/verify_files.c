@@ -295,7 +295,7 @@ static enum status check_data(struct checking *checking, struct slice table_file
     free(piece);
     if (status != STATUS_OK) return status == STATUS_END ? STATUS_OK : status;
     bool is_known;
-    uint32_t digest;
+    uint32_t digest = 0;
     status = read_digest(checking, &is_known, &digest);
     if (status != STATUS_OK) return status;
     bool is_right = is_known && digest == checking->digest;
