@@ -22,65 +22,35 @@ static bool is_certain_at(const struct ring_workload *workload, enum consistency
            factor;
 }
 
-typedef void visitor(struct ring_slot *slot, struct model_cell *cell);
-
-static void visit_rows(struct ring_slot *slot, size_t partition, size_t from, size_t to,
-                       visitor *visit)
+static void view_cell(void *context, struct model_cell *cell)
 {
-    for (size_t row = from; row < to; row++)
-        visit(slot, model_cell_at(slot->workload->model, slot->operation.table, partition, row));
+    struct ring_slot *slot = context;
+    operation_view(&slot->views, slot->workload->model, cell);
 }
 
-static void visit_cells(struct ring_slot *slot, visitor *visit)
+static void visit_cells(struct ring_slot *slot, operation_visitor *visit)
 {
-    const struct workload_operation *operation = &slot->operation;
-    if (operation->table >= WORKLOAD_TABLE_COUNT) return; // Not the model's.
-    // Counters have no static cell, schemas only one cell.
-    size_t whole = operation->table == WORKLOAD_SCHEMA     ? 1
-                   : operation->table == WORKLOAD_COUNTERS ? MODEL_ROWS
-                                                           : MODEL_CELLS;
-    switch (operation->kind) {
-    case WORKLOAD_READ_PARTITION:
-    case WORKLOAD_DELETE_PARTITION:
-        visit_rows(slot, operation->partition, 0, whole, visit);
-        break;
-    case WORKLOAD_SCAN:
-    case WORKLOAD_TRUNCATE:
-    case WORKLOAD_READ_SCHEMA:
-        for (size_t partition = 0; partition < MODEL_PARTITIONS; partition++)
-            visit_rows(slot, partition, 0, whole, visit);
-        break;
-    default:
-        visit_rows(slot, operation->partition, operation->row, operation->row_end, visit);
-        break;
-    }
+    operation_visit(&slot->operation, slot->workload->model, visit, slot);
 }
 
-static void view_cell(struct ring_slot *slot, struct model_cell *cell)
+static void write_cell(void *context, struct model_cell *cell)
 {
-    if (slot->view_count == slot->view_capacity) {
-        slot->view_capacity = slot->view_capacity == 0 ? 16 : 2 * slot->view_capacity;
-        slot->views = realloc(slot->views, slot->view_capacity * sizeof slot->views[0]);
-        ASSERT(slot->views != NULL);
-    }
-    model_read_begin(slot->workload->model, cell, &slot->views[slot->view_count++]);
-}
-
-static void write_cell(struct ring_slot *slot, struct model_cell *cell)
-{
+    const struct ring_slot *slot = context;
     enum workload_kind kind = slot->operation.kind;
     bool is_delete = kind != WORKLOAD_INSERT && kind != WORKLOAD_SET_STATIC &&
                      kind != WORKLOAD_CREATE_TABLE && kind != WORKLOAD_ALTER_TABLE;
     model_write(slot->workload->model, cell, slot->operation.stamp, is_delete);
 }
 
-static void acknowledge_cell(struct ring_slot *slot, struct model_cell *cell)
+static void acknowledge_cell(void *context, struct model_cell *cell)
 {
+    const struct ring_slot *slot = context;
     model_acknowledge(slot->workload->model, cell, slot->operation.stamp);
 }
 
-static void acknowledge_cell_weakly(struct ring_slot *slot, struct model_cell *cell)
+static void acknowledge_cell_weakly(void *context, struct model_cell *cell)
 {
+    const struct ring_slot *slot = context;
     struct ring_workload *workload = slot->workload;
     if (workload->weak_count == workload->weak_capacity) {
         workload->weak_capacity = workload->weak_capacity == 0 ? 256 : 2 * workload->weak_capacity;
@@ -90,8 +60,9 @@ static void acknowledge_cell_weakly(struct ring_slot *slot, struct model_cell *c
     workload->weak[workload->weak_count++] = (struct weak_change){cell, slot->operation.stamp};
 }
 
-static void refuse_cell(struct ring_slot *slot, struct model_cell *cell)
+static void refuse_cell(void *context, struct model_cell *cell)
 {
+    const struct ring_slot *slot = context;
     model_refuse(slot->workload->model, cell, slot->operation.stamp);
 }
 
@@ -145,20 +116,14 @@ static void check_view(struct ring_slot *slot, struct model_view *view)
     struct ring_workload *workload = slot->workload;
     const struct workload_operation *operation = &slot->operation;
     size_t partition, row;
-    uint64_t stamp = 0;
-    size_t times = 0;
+    bool twice;
     char message[512];
     model_cell_place(workload->model, view->cell, &partition, &row);
-    for (size_t i = 0; i < operation->found_count; i++) {
-        const struct workload_found *found = &operation->found[i];
-        if (found->partition != partition || found->row != row) continue;
-        stamp = found->stamp;
-        times++;
-    }
+    uint64_t stamp = operation_found(operation, partition, row, &twice);
     const char *wrong = operation->table == WORKLOAD_COUNTERS
                             ? model_read_counter(workload->model, view, (int64_t)stamp, message)
                             : model_read_value(workload->model, view, stamp, message);
-    if (times > 1) wrong = "the row came twice";
+    if (twice) wrong = "the row came twice";
     if (wrong != NULL)
         ring_workload_fail(workload, "%s at %s through node %zu: table %d, k%zu/%zu: %s",
                            workload_kind_text(operation->kind),
@@ -275,15 +240,15 @@ static void end_read(struct ring_slot *slot, enum workload_outcome outcome)
     if (outcome == WORKLOAD_DONE) check_weakly(slot);
     if (outcome == WORKLOAD_DONE && slot->operation.table == WORKLOAD_EXPIRING)
         end_expiring_read(slot);
-    for (size_t i = 0; i < slot->view_count; i++) {
-        struct model_view *view = &slot->views[i];
+    for (size_t i = 0; i < slot->views.count; i++) {
+        struct model_view *view = &slot->views.items[i];
         bool is_checked = outcome == WORKLOAD_DONE && is_strong;
         if (is_checked && (slot->operation.limit == 0 || !is_behind_limit(slot, view)))
             check_view(slot, view);
         else
             model_read_drop(workload->model, view);
     }
-    slot->view_count = 0;
+    slot->views.count = 0;
 }
 
 // ---- Registers ---------------------------------------------------------------------------------
@@ -391,9 +356,10 @@ static void check_refusal(struct ring_slot *slot, enum workload_outcome outcome)
 void ring_check_begin(struct ring_slot *slot)
 {
     const struct workload_operation *operation = &slot->operation;
-    if (operation->kind != WORKLOAD_READ_SERIAL && !is_read(operation->kind)) begin_write(slot);
-    if (is_conditional(operation->kind)) begin_conditional(slot);
-    if (is_read(operation->kind)) visit_cells(slot, view_cell);
+    if (operation->kind != WORKLOAD_READ_SERIAL && !operation_is_read(operation->kind))
+        begin_write(slot);
+    if (operation_is_conditional(operation->kind)) begin_conditional(slot);
+    if (operation_is_read(operation->kind)) visit_cells(slot, view_cell);
     if (operation->table == WORKLOAD_EXPIRING) begin_expiring_read(slot);
 }
 
@@ -401,9 +367,9 @@ void ring_check_end(struct ring_slot *slot, enum workload_outcome outcome)
 {
     const struct workload_operation *operation = &slot->operation;
     check_refusal(slot, outcome);
-    if (is_conditional(operation->kind))
+    if (operation_is_conditional(operation->kind))
         end_conditional(slot, outcome);
-    else if (is_read(operation->kind))
+    else if (operation_is_read(operation->kind))
         end_read(slot, outcome);
     else
         end_write(slot, outcome);

@@ -15,7 +15,7 @@ static const uint16_t weights[WORKLOAD_KIND_COUNT] = {
 static uint64_t weight_of(const struct ring_workload *workload, size_t kind)
 {
     bool is_ddl = kind >= WORKLOAD_CREATE_TABLE && kind <= WORKLOAD_DROP_TABLE;
-    bool is_paxos = is_conditional((enum workload_kind)kind);
+    bool is_paxos = operation_is_conditional((enum workload_kind)kind);
     if (workload->options.only_paxos && !is_paxos) return 0;
     bool often = (is_ddl && workload->much_ddl) || (is_paxos && workload->much_paxos);
     return (uint64_t)weights[kind] * (often ? 10 : 1);
@@ -23,14 +23,10 @@ static uint64_t weight_of(const struct ring_workload *workload, size_t kind)
 
 static enum workload_kind pick_kind(struct ring_workload *workload)
 {
-    uint64_t sum = 0;
+    uint64_t often[WORKLOAD_KIND_COUNT];
     for (size_t i = 0; i < WORKLOAD_KIND_COUNT; i++)
-        sum += weight_of(workload, i);
-    uint64_t at = below(workload, sum);
-    size_t kind = 0;
-    for (; at >= weight_of(workload, kind); kind++)
-        at -= weight_of(workload, kind);
-    return (enum workload_kind)kind;
+        often[i] = weight_of(workload, i);
+    return operation_pick_kind(&workload->random, often, WORKLOAD_KIND_COUNT);
 }
 
 static enum workload_table pick_table(struct ring_workload *workload, enum workload_kind kind)
@@ -52,9 +48,10 @@ static enum workload_table pick_table(struct ring_workload *workload, enum workl
     default:
         break;
     }
-    if (is_read(kind) && kind != WORKLOAD_SCAN && chance(workload, 0.15)) return WORKLOAD_EXPIRING;
-    if (is_conditional(kind)) return WORKLOAD_REGISTERS;
-    if (is_read(kind) && chance(workload, 0.4)) return WORKLOAD_COUNTERS;
+    if (operation_is_read(kind) && kind != WORKLOAD_SCAN && chance(workload, 0.15))
+        return WORKLOAD_EXPIRING;
+    if (operation_is_conditional(kind)) return WORKLOAD_REGISTERS;
+    if (operation_is_read(kind) && chance(workload, 0.4)) return WORKLOAD_COUNTERS;
     return chance(workload, workload->has_left_one ? 0.4 : 0.85) ? WORKLOAD_VALUES
                                                                  : WORKLOAD_TRUNCATED;
 }
@@ -64,7 +61,7 @@ static enum consistency pick_consistency(struct ring_workload *workload, enum wo
     if (kind == WORKLOAD_READ_SERIAL) return CONSISTENCY_SERIAL;
     uint64_t dice = below(workload, 100);
     // The commit's: what was accepted holds, wherever its commit has come to.
-    if (is_conditional(kind))
+    if (operation_is_conditional(kind))
         return dice < 45   ? CONSISTENCY_QUORUM
                : dice < 85 ? CONSISTENCY_ONE
                : dice < 95 ? CONSISTENCY_ANY
@@ -72,24 +69,6 @@ static enum consistency pick_consistency(struct ring_workload *workload, enum wo
     if (dice < 65) return CONSISTENCY_QUORUM;
     if (dice >= 95) return CONSISTENCY_ALL;
     return dice < 75 && kind == WORKLOAD_INSERT ? CONSISTENCY_ANY : CONSISTENCY_ONE;
-}
-
-static void pick_rows(struct ring_workload *workload, struct workload_operation *operation)
-{
-    size_t rows = operation->table == WORKLOAD_EXPIRING ? EXPIRY_ROWS : MODEL_ROWS;
-    operation->row = (size_t)below(workload, rows);
-    operation->row_end = operation->row + 1;
-    if (operation->kind == WORKLOAD_DELETE_RANGE || operation->kind == WORKLOAD_READ_SLICE)
-        operation->row_end += (size_t)below(workload, rows - operation->row);
-    if (operation->table == WORKLOAD_EXPIRING) operation->partition %= EXPIRY_PARTITIONS;
-    if (operation->kind == WORKLOAD_SET_STATIC) {
-        operation->row = MODEL_STATIC;
-        operation->row_end = MODEL_STATIC + 1;
-    }
-    if (operation->table == WORKLOAD_SCHEMA) {
-        operation->row = 0;
-        operation->row_end = 1;
-    }
 }
 
 // The first rows of all, or of some.
@@ -130,7 +109,9 @@ bool ring_mix_make(struct ring_workload *workload, struct workload_operation *op
     operation->reversed = chance(workload, 0.3);
     operation->is_long = workload->much_ddl;
     operation->ttl_s = 1 + (int)below(workload, EXPIRY_TTL_MAX_S);
-    pick_rows(workload, operation);
+    bool expires = operation->table == WORKLOAD_EXPIRING;
+    if (expires) operation->partition %= EXPIRY_PARTITIONS;
+    operation_pick_rows(&workload->random, operation, expires ? EXPIRY_ROWS : MODEL_ROWS);
     pick_limit(workload, operation);
     // A hint may come long after a truncation.
     if (operation->table == WORKLOAD_TRUNCATED && operation->consistency == CONSISTENCY_ANY)

@@ -80,7 +80,7 @@ void ring_workload_submit(struct ring_slot *slot)
     struct workload_operation *operation = &slot->operation;
     operation->found_count = 0;
     slot->begun_ns = now(workload);
-    slot->view_count = 0;
+    slot->views.count = 0;
     slot->is_strong =
         operation->consistency != CONSISTENCY_ONE || workload->options.replication_factor == 1;
     ring_check_begin(slot);
@@ -188,7 +188,7 @@ struct ring_workload *ring_workload_create(struct sim_world *sim,
 static void free_slot(struct ring_slot *slot)
 {
     free(slot->operation.found);
-    free(slot->views);
+    free(slot->views.items);
 }
 
 void ring_workload_destroy(struct ring_workload *workload)

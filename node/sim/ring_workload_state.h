@@ -10,7 +10,7 @@
 #include "base/random.h"
 #include "node/sim/expiry.h"
 #include "node/sim/linearizable.h"
-#include "node/sim/model.h"
+#include "node/sim/operation.h"
 #include "node/sim/ring_workload.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -25,8 +25,7 @@ struct ring_slot {
     struct ring_workload *workload;
     struct workload_operation operation;
     struct sim_call call;
-    struct model_view *views;
-    size_t view_count, view_capacity;
+    struct operation_views views;
     bool is_busy, is_strong;
     bool did_ddl; // Just now: who did asks for it at once, through any node.
     uint64_t begun_ns;
@@ -101,17 +100,6 @@ static inline bool chance(struct ring_workload *workload, double probability)
 static inline uint64_t now(const struct ring_workload *workload)
 {
     return sim_world_now(workload->sim);
-}
-
-static inline bool is_read(enum workload_kind kind)
-{
-    return kind == WORKLOAD_READ_ROW || kind == WORKLOAD_READ_PARTITION ||
-           kind == WORKLOAD_READ_SLICE || kind == WORKLOAD_SCAN || kind == WORKLOAD_READ_SCHEMA;
-}
-
-static inline bool is_conditional(enum workload_kind kind)
-{
-    return kind == WORKLOAD_INSERT_IF || kind == WORKLOAD_UPDATE_IF || kind == WORKLOAD_READ_SERIAL;
 }
 
 // Sends what the slot's operation says.

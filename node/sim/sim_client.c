@@ -4,6 +4,7 @@
 #include "base/container_of.h"
 #include "base/limits.h"
 #include "cql/client/client.h"
+#include "node/sim/operation.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -479,15 +480,10 @@ static bool take_condition(struct workload_operation *operation, const struct an
     return true;
 }
 
-static bool is_conditional(enum workload_kind kind)
-{
-    return kind == WORKLOAD_INSERT_IF || kind == WORKLOAD_UPDATE_IF || kind == WORKLOAD_READ_SERIAL;
-}
-
 static void take_rows(struct sim_request *request, const struct answer *answer)
 {
     struct workload_operation *operation = request->operation;
-    if (is_conditional(operation->kind)) {
+    if (operation_is_conditional(operation->kind)) {
         if (!take_condition(operation, answer))
             client_fail(request->clients, "%s: an answer that makes no sense",
                         workload_kind_text(operation->kind));
@@ -689,7 +685,7 @@ void sim_clients_submit(struct sim_clients *clients, struct workload_operation *
     }
     request->prepared = prepared_for(connection, operation);
     if (request->prepared == PREPARED_COUNT) put_text(&request->text, operation);
-    if (random_chance(&clients->random, 0.6) && !is_conditional(operation->kind))
+    if (random_chance(&clients->random, 0.6) && !operation_is_conditional(operation->kind))
         request->page_size = 1 + (int32_t)random_below(&clients->random, 20);
     request->turn = clients->checks.turn(clients->checks.context);
     if (!connection->is_ready) {

@@ -1,4 +1,4 @@
-#include "node/sim/workload.h"
+#include "node/sim/operation.h"
 
 #include "base/assert.h"
 #include "base/checksum.h"
@@ -204,94 +204,36 @@ static bool chance(struct workload *workload, double probability)
     return random_chance(&workload->random, probability);
 }
 
-// ---- Which cells an operation touches ----------------------------------------------------------
+// ---- The cells that an operation touches --------------------------------------------------------
 
-static bool is_read(enum workload_kind kind)
+static void view_cell(void *context, struct model_cell *cell)
 {
-    return kind == WORKLOAD_READ_ROW || kind == WORKLOAD_READ_PARTITION ||
-           kind == WORKLOAD_READ_SLICE || kind == WORKLOAD_SCAN || kind == WORKLOAD_READ_SCHEMA;
+    struct workload_operation *operation = context;
+    operation_view(&operation->views, operation->workload->model, cell);
 }
 
-typedef void visitor(struct workload_operation *operation, struct model_cell *cell);
-
-static void visit_rows(struct workload_operation *operation, size_t partition, size_t from,
-                       size_t to, visitor *visit)
+static void write_cell(void *context, struct model_cell *cell)
 {
-    struct model *model = operation->workload->model;
-    for (size_t row = from; row < to; row++)
-        visit(operation, model_cell_at(model, operation->table, partition, row));
-}
-
-static void visit_cells(struct workload_operation *operation, visitor *visit)
-{
-    bool is_schema = operation->table == WORKLOAD_SCHEMA;
-    // Counters have no static cell, schemas only one cell.
-    size_t whole = is_schema ? 1 : operation->table == WORKLOAD_COUNTERS ? MODEL_ROWS : MODEL_CELLS;
-    switch (operation->kind) {
-    case WORKLOAD_READ_PARTITION:
-    case WORKLOAD_DELETE_PARTITION:
-        visit_rows(operation, operation->partition, 0, whole, visit);
-        break;
-    case WORKLOAD_SCAN:
-    case WORKLOAD_TRUNCATE:
-    case WORKLOAD_READ_SCHEMA:
-        for (size_t partition = 0; partition < MODEL_PARTITIONS; partition++)
-            visit_rows(operation, partition, 0, whole, visit);
-        break;
-    case WORKLOAD_FLUSH:
-        break;
-    default:
-        visit_rows(operation, operation->partition, operation->row, operation->row_end, visit);
-        break;
-    }
-}
-
-static void view_cell(struct workload_operation *operation, struct model_cell *cell)
-{
-    if (operation->view_count == operation->view_capacity) {
-        operation->view_capacity =
-            operation->view_capacity == 0 ? 16 : 2 * operation->view_capacity;
-        operation->views =
-            realloc(operation->views, operation->view_capacity * sizeof operation->views[0]);
-        ASSERT(operation->views != NULL);
-    }
-    model_read_begin(operation->workload->model, cell, &operation->views[operation->view_count++]);
-}
-
-static void write_cell(struct workload_operation *operation, struct model_cell *cell)
-{
+    const struct workload_operation *operation = context;
     bool is_delete = operation->kind != WORKLOAD_INSERT && operation->kind != WORKLOAD_SET_STATIC &&
                      operation->kind != WORKLOAD_CREATE_TABLE &&
                      operation->kind != WORKLOAD_ALTER_TABLE;
     model_write(operation->workload->model, cell, operation->stamp, is_delete);
 }
 
-static void acknowledge_cell(struct workload_operation *operation, struct model_cell *cell)
+static void acknowledge_cell(void *context, struct model_cell *cell)
 {
+    const struct workload_operation *operation = context;
     model_acknowledge(operation->workload->model, cell, operation->stamp);
 }
 
-static void refuse_cell(struct workload_operation *operation, struct model_cell *cell)
+static void refuse_cell(void *context, struct model_cell *cell)
 {
+    const struct workload_operation *operation = context;
     model_refuse(operation->workload->model, cell, operation->stamp);
 }
 
 // ---- The checks of a read ----------------------------------------------------------------------
-
-static uint64_t take_found(const struct workload_operation *operation, size_t partition, size_t row,
-                           bool *twice)
-{
-    uint64_t stamp = 0;
-    size_t times = 0;
-    for (size_t i = 0; i < operation->found_count; i++) {
-        const struct workload_found *found = &operation->found[i];
-        if (found->partition != partition || found->row != row) continue;
-        stamp = found->stamp;
-        times++;
-    }
-    *twice = times > 1;
-    return stamp;
-}
 
 static void check_view(struct workload_operation *operation, struct model_view *view)
 {
@@ -300,7 +242,7 @@ static void check_view(struct workload_operation *operation, struct model_view *
     size_t partition, row;
     bool twice;
     model_cell_place(workload->model, view->cell, &partition, &row);
-    uint64_t stamp = take_found(operation, partition, row, &twice);
+    uint64_t stamp = operation_found(operation, partition, row, &twice);
     const char *wrong = operation->table == WORKLOAD_COUNTERS
                             ? model_read_counter(workload->model, view, (int64_t)stamp, message)
                             : model_read_value(workload->model, view, stamp, message);
@@ -312,14 +254,14 @@ static void check_view(struct workload_operation *operation, struct model_view *
 
 static void end_read(struct workload_operation *operation, enum workload_outcome outcome)
 {
-    for (size_t i = 0; i < operation->view_count; i++) {
-        struct model_view *view = &operation->views[i];
+    for (size_t i = 0; i < operation->views.count; i++) {
+        struct model_view *view = &operation->views.items[i];
         if (outcome == WORKLOAD_DONE)
             check_view(operation, view);
         else
             model_read_drop(operation->workload->model, view);
     }
-    operation->view_count = 0;
+    operation->views.count = 0;
 }
 
 // ---- Making operations -------------------------------------------------------------------------
@@ -345,15 +287,12 @@ static uint64_t weight_of(const struct workload *workload, size_t kind)
 
 static enum workload_kind pick_kind(struct workload *workload)
 {
-    size_t count = workload->world->has_cql ? WORKLOAD_KIND_COUNT : WORKLOAD_CREATE_TABLE;
-    uint64_t sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += weight_of(workload, i);
-    uint64_t at = below(workload, sum);
-    size_t kind = 0;
-    for (; at >= weight_of(workload, kind); kind++)
-        at -= weight_of(workload, kind);
-    return (enum workload_kind)kind;
+    uint64_t often[WORKLOAD_KIND_COUNT];
+    for (size_t i = 0; i < WORKLOAD_KIND_COUNT; i++)
+        often[i] = weight_of(workload, i);
+    return operation_pick_kind(&workload->random, often,
+                               workload->world->has_cql ? WORKLOAD_KIND_COUNT
+                                                        : WORKLOAD_CREATE_TABLE);
 }
 
 static enum workload_table pick_table(struct workload *workload, enum workload_kind kind)
@@ -373,24 +312,8 @@ static enum workload_table pick_table(struct workload *workload, enum workload_k
     default:
         break;
     }
-    if (is_read(kind) && chance(workload, 0.4)) return WORKLOAD_COUNTERS;
+    if (operation_is_read(kind) && chance(workload, 0.4)) return WORKLOAD_COUNTERS;
     return chance(workload, 0.8) ? WORKLOAD_VALUES : WORKLOAD_TRUNCATED;
-}
-
-static void pick_rows(struct workload *workload, struct workload_operation *operation)
-{
-    operation->row = (size_t)below(workload, MODEL_ROWS);
-    operation->row_end = operation->row + 1;
-    if (operation->kind == WORKLOAD_DELETE_RANGE || operation->kind == WORKLOAD_READ_SLICE)
-        operation->row_end += (size_t)below(workload, MODEL_ROWS - operation->row);
-    if (operation->kind == WORKLOAD_SET_STATIC) {
-        operation->row = MODEL_STATIC;
-        operation->row_end = MODEL_STATIC + 1;
-    }
-    if (operation->table == WORKLOAD_SCHEMA) {
-        operation->row = 0;
-        operation->row_end = 1;
-    }
 }
 
 // False: not now, because of what is under way.
@@ -402,11 +325,11 @@ static bool make_operation(struct workload *workload, struct workload_operation 
     operation->reversed = chance(workload, 0.3);
     operation->consistency = CONSISTENCY_ONE;
     operation->found_count = 0;
-    pick_rows(workload, operation);
+    operation_pick_rows(&workload->random, operation, MODEL_ROWS);
     if (operation->table == WORKLOAD_SCHEMA && workload->name_is_busy[operation->partition])
         return false;
     bool truncates = operation->kind == WORKLOAD_TRUNCATE;
-    if (operation->table == WORKLOAD_TRUNCATED && !is_read(operation->kind) &&
+    if (operation->table == WORKLOAD_TRUNCATED && !operation_is_read(operation->kind) &&
         (workload->truncates || (truncates && workload->truncated_busy > 0)))
         return false;
     struct model_cell *cell =
@@ -417,9 +340,9 @@ static bool make_operation(struct workload *workload, struct workload_operation 
 
 static void begin_operation(struct workload *workload, struct workload_operation *operation)
 {
-    if (is_read(operation->kind)) {
-        operation->view_count = 0;
-        visit_cells(operation, view_cell);
+    if (operation_is_read(operation->kind)) {
+        operation->views.count = 0;
+        operation_visit(operation, operation->workload->model, view_cell, operation);
         return;
     }
     operation->stamp = ++workload->last_stamp;
@@ -433,7 +356,7 @@ static void begin_operation(struct workload *workload, struct workload_operation
             model_cell_at(workload->model, operation->table, operation->partition, operation->row),
             operation->stamp);
     else
-        visit_cells(operation, write_cell);
+        operation_visit(operation, operation->workload->model, write_cell, operation);
 }
 
 static void end_write(struct workload_operation *operation, enum workload_outcome outcome)
@@ -448,9 +371,9 @@ static void end_write(struct workload_operation *operation, enum workload_outcom
         if (operation->kind == WORKLOAD_TRUNCATE) workload->truncates = false;
     }
     if (outcome == WORKLOAD_DONE)
-        visit_cells(operation, acknowledge_cell);
+        operation_visit(operation, operation->workload->model, acknowledge_cell, operation);
     else if (outcome == WORKLOAD_REFUSED || outcome == WORKLOAD_NOT_SENT)
-        visit_cells(operation, refuse_cell);
+        operation_visit(operation, operation->workload->model, refuse_cell, operation);
 }
 
 // ---- Slots -------------------------------------------------------------------------------------
@@ -495,7 +418,7 @@ static void operation_is_done(struct workload_operation *operation, enum workloa
     ASSERT(operation->is_busy);
     operation->is_busy = false;
     workload->busy_count--;
-    if (is_read(operation->kind))
+    if (operation_is_read(operation->kind))
         end_read(operation, outcome);
     else
         end_write(operation, outcome);
@@ -503,7 +426,8 @@ static void operation_is_done(struct workload_operation *operation, enum workloa
     if (outcome != WORKLOAD_NOT_SENT) workload->submitted++;
     if (outcome == WORKLOAD_UNKNOWN && chance(workload, 0.5)) kill_soon(workload);
     if (workload->phase == PHASE_CHECK) {
-        if (outcome == WORKLOAD_DONE && workload->checks_left > 0 && is_read(operation->kind))
+        if (outcome == WORKLOAD_DONE && workload->checks_left > 0 &&
+            operation_is_read(operation->kind))
             workload->checks_left--;
         go_on_checking(workload);
         return;
@@ -689,8 +613,8 @@ static void go_on_checking(struct workload *workload)
                                              .consistency = CONSISTENCY_ONE,
                                              .found = operation->found,
                                              .found_capacity = operation->found_capacity,
-                                             .views = operation->views,
-                                             .view_capacity = operation->view_capacity};
+                                             .views = operation->views};
+    operation->views.count = 0;
     submit(workload, operation);
 }
 
@@ -720,10 +644,10 @@ void workload_destroy(struct workload *workload)
 {
     for (size_t i = 0; i < SLOTS_MAX; i++) {
         free(workload->slots[i].found);
-        free(workload->slots[i].views);
+        free(workload->slots[i].views.items);
     }
     free(workload->check.found);
-    free(workload->check.views);
+    free(workload->check.views.items);
     free(workload->shards);
     model_destroy(workload->model);
     free(workload);

@@ -73,6 +73,12 @@ struct workload_found {
     uint64_t stamp;          // Of its value; of a counter: the sum.
 };
 
+// The cells that a read shows, as they were when it began.
+struct operation_views {
+    struct model_view *items;
+    size_t count, capacity;
+};
+
 struct workload_operation {
     enum workload_kind kind;
     enum workload_table table;
@@ -96,8 +102,7 @@ struct workload_operation {
     // The workload's.
     struct workload *workload;
     struct sim_call call;
-    struct model_view *views;
-    size_t view_count, view_capacity;
+    struct operation_views views;
     uint64_t life;
     bool is_busy;
 };
