@@ -281,10 +281,20 @@ static double count_by_registers(const struct hyperloglog *counted)
     return m * m / (2 * log(2)) / z;
 }
 
+// Of different ones: as stream-lib's, the set may have some twice.
+static size_t count_indexes(struct hyperloglog *log)
+{
+    qsort(log->set, log->set_count, sizeof *log->set, compare_values);
+    size_t count = 0;
+    for (size_t i = 0; i < log->set_count; i++)
+        count += i == 0 || index_of(log->set[i]) != index_of(log->set[i - 1]);
+    return count;
+}
+
 uint64_t hyperloglog_count(struct hyperloglog *log)
 {
     if (log->sparse) merge_buffer(log);
-    double count = log->sparse ? linear_count((double)(1u << SP), (double)log->set_count)
+    double count = log->sparse ? linear_count((double)(1u << SP), (double)count_indexes(log))
                                : count_by_registers(log);
     return (uint64_t)llround(count);
 }

@@ -34,7 +34,7 @@ void hyperloglog_encode(struct hyperloglog *log, struct buffer *bytes);
 bool hyperloglog_add_encoded(struct hyperloglog *log, struct slice bytes);
 // About how many different keys it has seen: of few Cassandra's own figure; beyond some thousand
 // one as good, by another formula (Ertl, "New cardinality estimation algorithms for HyperLogLog
-// sketches"), which needs no table of corrections.
+// sketches"), which needs no table of corrections. It is for reading only from then on.
 uint64_t hyperloglog_count(struct hyperloglog *log);
 
 #endif
