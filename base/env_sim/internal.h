@@ -87,7 +87,7 @@ struct sim_inode {
     size_t page_count, page_capacity;
     uint64_t size, durable_size;
     int64_t modified_us; // Survives a power loss, as if it were written with the data.
-    size_t *changed; // Indexes of the changed pages.
+    size_t *changed;     // Indexes of the changed pages.
     size_t changed_count, changed_capacity;
     // Of a directory: sorted by name, also those that are gone but not durably so.
     struct sim_name *names;

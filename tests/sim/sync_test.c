@@ -1,6 +1,7 @@
 // Syncs that the worlds of the simulator do not need yet, each with what its absence would break.
 #include "base/env_sim.h"
 #include "storage/engine/counter_id.h"
+#include "stream/job/intake_copy.h"
 #include "stream/source/intake.h"
 
 #include <check.h>
@@ -67,6 +68,37 @@ START_TEST(the_mark_of_a_clean_stop_is_gone_for_good_before_the_id_is_used_again
     ck_assert_int_eq(counter_id_take(fixture.env, "/d", 10, &third, NULL), STATUS_OK);
     ck_assert_mem_ne(&third.id, &second.id, sizeof third.id);
     end(&fixture);
+}
+END_TEST
+
+static void wait_for_death(struct fixture *fixture)
+{
+    while (fixture->env != NULL)
+        ck_assert(sim_world_step(fixture->world));
+    start(fixture);
+}
+
+// A run that was killed may have noted its id and not synced that, and the next one needs to note
+// nothing. The names of the store's directories become durable all the same.
+START_TEST(names_beside_the_counter_id_are_durable_when_it_is_taken)
+{
+    for (uint64_t kills = 0; kills < 3; kills++) {
+        struct fixture fixture;
+        struct counter_id id;
+        bool exists = false;
+        begin(&fixture, 1);
+        ck_assert_int_eq(env_make_dir(fixture.env, "/d/data", NULL), STATUS_OK);
+        for (uint64_t i = 0; i < kills; i++) {
+            sim_process_crash_at_sync_dir(fixture.env, 1, false);
+            ck_assert_int_ne(counter_id_take(fixture.env, "/d", 10, &id, NULL), STATUS_OK);
+            wait_for_death(&fixture);
+        }
+        ck_assert_int_eq(counter_id_take(fixture.env, "/d", 10, &id, NULL), STATUS_OK);
+        lose_power(&fixture);
+        ck_assert_int_eq(env_path_exists(fixture.env, "/d/data", &exists, NULL, NULL), STATUS_OK);
+        ck_assert(exists);
+        end(&fixture);
+    }
 }
 END_TEST
 
@@ -197,11 +229,51 @@ START_TEST(what_an_intake_shows_when_it_is_opened_survives_a_power_loss)
 }
 END_TEST
 
+// A copy that was killed before its sync, of a name or of bytes, shows what it had when it comes
+// back: whoever is told of that counts on it.
+START_TEST(what_a_copy_of_an_intake_shows_when_it_is_loaded_survives_a_power_loss)
+{
+    const struct uuid job = {{1, 2, 3}};
+    struct intake_copy *copy = NULL;
+    size_t seen = 0;
+    for (int step = 1; step < 16; step++) {
+        struct fixture fixture;
+        begin(&fixture, 1);
+        sim_process_crash_at(fixture.env, (uint64_t)step, false);
+        enum status status = intake_copy_load(fixture.env, "/d/intake", job, 0, &copy, NULL);
+        if (status == STATUS_OK) status = intake_copy_open(copy, 7, NULL);
+        if (status == STATUS_OK)
+            status = intake_copy_append(copy, 7, 0, 0, slice_of_text("block"), NULL);
+        bool is_done = status == STATUS_OK && sim_process_is_alive(fixture.env);
+        intake_copy_close(copy);
+        if (is_done) sim_process_crash(fixture.env);
+        wait_for_death(&fixture);
+        copy = NULL;
+        status = intake_copy_load(fixture.env, "/d/intake", job, 0, &copy, NULL);
+        ck_assert_int_eq(status, STATUS_OK);
+        struct intake_copy_state before = intake_copy_state(copy);
+        intake_copy_close(copy);
+        lose_power(&fixture);
+        status = intake_copy_load(fixture.env, "/d/intake", job, 0, &copy, NULL);
+        ck_assert_int_eq(status, STATUS_OK);
+        ck_assert_uint_eq(intake_copy_state(copy).promised, before.promised);
+        ck_assert_uint_eq(intake_copy_state(copy).end, before.end);
+        seen += !is_done && before.end > 0;
+        intake_copy_close(copy);
+        copy = NULL;
+        end(&fixture);
+    }
+    ck_assert_uint_gt(seen, 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("sync");
     tcase_add_test(tests, the_mark_of_a_clean_stop_is_gone_for_good_before_the_id_is_used_again);
+    tcase_add_test(tests, names_beside_the_counter_id_are_durable_when_it_is_taken);
     tcase_add_test(tests, what_the_intake_has_taken_survives_a_power_loss);
+    tcase_add_test(tests, what_a_copy_of_an_intake_shows_when_it_is_loaded_survives_a_power_loss);
     tcase_add_test(tests, what_an_intake_shows_when_it_is_opened_survives_a_power_loss);
     tcase_add_test(tests, what_an_intake_shows_when_opened_survives_a_power_loss);
     tcase_add_test(tests, a_spool_directory_that_was_made_survives_a_power_loss);
