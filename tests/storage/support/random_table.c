@@ -59,6 +59,21 @@ const char *random_shape_text(enum random_shape shape)
 
 // ---- The table ----------------------------------------------------------------------------------
 
+static const struct type *choose_type(struct maker *maker, enum column_kind kind, size_t i,
+                                      bool many)
+{
+    static const enum type_kind many_values[] = {TYPE_TIMEUUID, TYPE_TEXT, TYPE_VARINT, TYPE_BLOB};
+    if (kind == COLUMN_PARTITION_KEY) return random_type(&maker->values, RANDOM_TYPE_KEY);
+    if (kind == COLUMN_CLUSTERING) {
+        // The first has many values, so that there are many rows.
+        return i == 0 ? type_of_kind(many_values[below(maker, 4)])
+                      : random_type(&maker->values, RANDOM_TYPE_KEY);
+    }
+    if (counts(maker)) return type_of_kind(TYPE_COUNTER);
+    if (is_of(maker, RANDOM_SHAPE_WIDE) && i == 0 && !many) return type_of_kind(TYPE_BLOB);
+    return random_type(&maker->values, many ? RANDOM_TYPE_CELLS : RANDOM_TYPE_VALUE);
+}
+
 // Names with upper case and beyond ASCII have their own places in the order of columns. None of the
 // latter has many cells: Cassandra's writer would lose its deletions (BTreeRow.hasComplexDeletion()
 // begins its search at the empty name, behind which all should stand, but these stand before it).
@@ -72,11 +87,7 @@ static void add_columns(struct maker *maker, struct table_builder *builder, enum
         bool many = !is_key && (is_of(maker, RANDOM_SHAPE_CELLS) || chance(maker, 0.2));
         snprintf(name, sizeof name, "%s%s%zu",
                  chance(maker, 0.1) ? odd[below(maker, 2) + 2 * many] : "", letter, i);
-        const struct type *type =
-            is_key ? random_type(&maker->values, RANDOM_TYPE_KEY)
-            : counts(maker)
-                ? type_of_kind(TYPE_COUNTER)
-                : random_type(&maker->values, many ? RANDOM_TYPE_CELLS : RANDOM_TYPE_VALUE);
+        const struct type *type = choose_type(maker, kind, i, many);
         table_builder_add_column(builder, slice_of_text(name), type, kind,
                                  kind == COLUMN_CLUSTERING && chance(maker, 0.4));
     }
@@ -227,6 +238,12 @@ static double expiring_part(const struct maker *maker)
     return is_of(maker, RANDOM_SHAPE_EXPIRING) ? 0.6 : 0.08;
 }
 
+// Few where much is to stay: in large partitions, and for counters, which nothing brings back.
+static double deleted_part(const struct maker *maker)
+{
+    return counts(maker) || is_of(maker, RANDOM_SHAPE_WIDE) ? 0.1 : 1;
+}
+
 // ---- Rows ---------------------------------------------------------------------------------------
 
 static struct slice make_counter(struct maker *maker)
@@ -269,7 +286,7 @@ static void add_cell(struct maker *maker, const struct row *row, const struct co
     } else if (!is_counter && chance(maker, expiring_part(maker))) {
         choose_expiry(maker, &cell->ttl, &cell->local_time);
     }
-    if (chance(maker, is_counter ? 0.03 : 0.12)) {
+    if (chance(maker, is_counter ? 0.004 : 0.12)) {
         cell->ttl = TTL_NONE;
         cell->local_time = choose_deletion(maker).local_time;
         cell->value = slice_make("", 0);
@@ -321,7 +338,7 @@ static void fill_columns(struct maker *maker, struct row *row, enum column_kind 
     struct complex_deletion *deletions =
         ARENA_NEW_ARRAY(&maker->arena, struct complex_deletion, count + 1u);
     static const double parts[] = {0.05, 0.5, 0.95, 1};
-    double part = parts[below(maker, 4)];
+    double part = counts(maker) ? 0.9 : parts[below(maker, 4)];
     for (uint16_t i = 0; i < count; i++) {
         const struct column *column = &maker->table->columns[kind][i];
         if (!chance(maker, part)) continue;
@@ -342,7 +359,7 @@ static const struct row *make_row(struct maker *maker)
     *row = (struct row){.clustering = maker->clusterings[below(maker, maker->clustering_count)],
                         .deletion = DELETION_NONE};
     choose_liveness(maker, row);
-    if (chance(maker, 0.06)) row->deletion = choose_deletion(maker);
+    if (chance(maker, 0.06 * deleted_part(maker))) row->deletion = choose_deletion(maker);
     if (!chance(maker, 0.05)) fill_columns(maker, row, COLUMN_REGULAR);
     if (row_is_empty(row)) row->deletion = choose_deletion(maker);
     return row;
@@ -391,8 +408,9 @@ static void apply_change(struct maker *maker, const struct partition_key *key)
     bool only_static = has_static && chance(maker, 0.2);
     if (has_static && (only_static || chance(maker, 0.3)))
         change.static_row = make_static_row(maker);
-    if (chance(maker, 0.02)) change.deletion = choose_deletion(maker);
-    if (has_clustering && chance(maker, is_of(maker, RANDOM_SHAPE_RANGES) ? 0.5 : 0.03)) {
+    if (chance(maker, 0.02 * deleted_part(maker))) change.deletion = choose_deletion(maker);
+    if (has_clustering &&
+        chance(maker, is_of(maker, RANDOM_SHAPE_RANGES) ? 0.5 : 0.03 * deleted_part(maker))) {
         change.range_deletions = ranges;
         change.range_deletion_count = make_ranges(maker, ranges, 3);
     }
@@ -410,19 +428,25 @@ static void make_contents(struct maker *maker)
     maker->key_count = 1 + below(maker, 60);
     maker->clustering_count = 1 + below(maker, 40);
     maker->values.size_max = 300;
+    maker->values.large_part = 0.05;
     if (is_of(maker, RANDOM_SHAPE_WIDE)) {
         maker->key_count = 1 + below(maker, 3);
         maker->clustering_count = CLUSTERINGS_MAX;
         maker->values.size_max = 2000;
+        maker->values.large_part = 0.5;
         change_count = 2000;
     } else if (is_of(maker, RANDOM_SHAPE_LARGE_VALUES)) {
         maker->values.size_max = 100000;
+        maker->values.large_part = 0.2;
         change_count = 100;
     } else if (is_of(maker, RANDOM_SHAPE_MANY_PARTITIONS)) {
         maker->key_count = 3000;
         change_count = 6000;
     } else if (is_of(maker, RANDOM_SHAPE_MANY_COLUMNS)) {
         change_count = 150;
+    } else if (is_of(maker, RANDOM_SHAPE_RANGES)) {
+        maker->clustering_count = 200;
+        change_count = 1000;
     }
     make_keys(maker);
     make_clusterings(maker);

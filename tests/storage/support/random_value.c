@@ -155,7 +155,8 @@ static void put_text(struct random_values *values, struct buffer *bytes, bool as
         "\xf0\x9f\x99\x82",
     };
     enum { ASCII_COUNT = 15, COUNT = sizeof letters / sizeof *letters };
-    uint64_t count = chance(values, 0.05) ? below(values, values->size_max) : below(values, 12);
+    uint64_t count = chance(values, values->large_part) ? below(values, values->size_max / 2)
+                                                        : below(values, 12);
     while (count-- > 0) {
         const char *letter = letters[below(values, ascii ? ASCII_COUNT : COUNT)];
         buffer_put(bytes, letter, strlen(letter));
@@ -164,7 +165,8 @@ static void put_text(struct random_values *values, struct buffer *bytes, bool as
 
 static void put_blob(struct random_values *values, struct buffer *bytes)
 {
-    uint64_t count = chance(values, 0.1) ? below(values, values->size_max) : below(values, 20);
+    uint64_t count =
+        chance(values, values->large_part) ? below(values, values->size_max) : below(values, 20);
     uint8_t *to = buffer_reserve(bytes, count);
     if (count > 0) random_bytes(values->random, to, count);
 }

@@ -18,7 +18,8 @@ struct random_values {
     struct buffer *cql;     // A CREATE TYPE for each is written here.
     const struct type *udts[RANDOM_UDTS_MAX];
     size_t udt_count;
-    size_t size_max; // Of a text or blob.
+    size_t size_max;   // Of a text or blob:
+    double large_part; // how many are of any size up to that, the others are short.
 };
 
 enum random_type_use {
