@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum { ARENA_ALIGNMENT = alignof(max_align_t) };
 
@@ -48,9 +49,19 @@ void arena_reset(struct arena *arena)
     arena->size = newest->size;
 }
 
+static struct arena_block *block_make(size_t size)
+{
+    enum { HUGE_PAGE = 2 << 20 };
+    if (size != ARENA_BLOCK_HUGE) return malloc(sizeof(struct arena_block) + size);
+    struct arena_block *block = aligned_alloc(HUGE_PAGE, HUGE_PAGE);
+    // A wish: without huge pages it is memory like any other.
+    if (block != NULL) (void)madvise(block, HUGE_PAGE, MADV_HUGEPAGE);
+    return block;
+}
+
 static void arena_add_block(struct arena *arena, size_t size)
 {
-    struct arena_block *block = malloc(sizeof *block + size);
+    struct arena_block *block = block_make(size);
     ASSERT(block != NULL);
     block->size = size;
     arena->size += size;

@@ -9,6 +9,10 @@
 
 struct arena_block;
 
+// A block of this size fills a huge page exactly, and is one where the system has them: what is
+// found at random in hundreds of MiB costs a third less there.
+enum { ARENA_BLOCK_HUGE = (2 << 20) - 64 };
+
 struct arena {
     struct arena_block *blocks; // The newest first.
     uint8_t *next;              // Free bytes of the newest block: [next, end).

@@ -7,6 +7,8 @@
 
 // The arena begins small, as there may be thousands of tables, and grows with what it holds.
 enum { BLOCK_SIZE_MIN = 4096, BLOCK_SIZE_MAX = 1 << 20, BLOCKS_PER_SIZE = 8 };
+// A memtable of this size is worth huge pages.
+enum { SIZE_OF_HUGE = 16 << 20 };
 
 struct memtable *memtable_create(const struct table *table)
 {
@@ -105,6 +107,7 @@ bool memtable_apply(struct memtable *memtable, const struct mutation *mutation,
     if (memtable->arena.block_size < BLOCK_SIZE_MAX &&
         memtable->arena.size > memtable->arena.block_size * BLOCKS_PER_SIZE)
         memtable->arena.block_size *= 2;
+    if (memtable->arena.size >= SIZE_OF_HUGE) memtable->arena.block_size = ARENA_BLOCK_HUGE;
     return is_clean;
 }
 
