@@ -61,10 +61,22 @@ public class StorageTables {
         return new Place(UTF8Type.instance.decompose("#tag" + place / DAYS), UTF8Type.instance.decompose(String.format("d%02d", place % DAYS)));
     }
 
-    static long increment(long index) {
-        long bits = random(index);
-        double part = (bits >>> 11) * 0x1p-53;
-        return (long) (tags * (part * part * part)) * DAYS + (bits & 0x7ff) % DAYS;
+    static int[] increments(int count) {
+        double[] sums = new double[(int) tags];
+        double sum = 0;
+        for (int i = 0; i < tags; i++) sums[i] = sum += 1.0 / (i + 1);
+        int[] order = new int[count];
+        for (int i = 0; i < count; i++) {
+            long bits = random(i);
+            double wanted = (bits >>> 11) * 0x1p-53 * sum;
+            int low = 0, high = (int) tags - 1;
+            while (low < high) {
+                int middle = (low + high) / 2;
+                if (sums[middle] > wanted) high = middle; else low = middle + 1;
+            }
+            order[i] = low * DAYS + (int) (bits & 0x7ff) % DAYS;
+        }
+        return order;
     }
 
     // ---- Measuring ------------------------------------------------------------------------------
@@ -250,12 +262,13 @@ public class StorageTables {
 
     static void runHashtags(Store store, int reads) {
         int count = (int) (tags * DAYS), increments = count * INCREMENTS_OF_PLACE;
-        Place[] places = new Place[count + count / 5];
+        Place[] places = new Place[count / 5 * 6];
         for (int i = 0; i < places.length; i++) places[i] = place(i);
         long data = 0;
         for (int i = 0; i < count; i++) { store.count(places[i], FIRST_TIMESTAMP_US + i); data += places[i].size(); }
+        int[] order = increments(increments);
         Measurement m = new Measurement("hashtags", "increment");
-        for (int i = 0; i < increments; i++) { Place p = places[(int) increment(i)]; store.count(p, FIRST_TIMESTAMP_US + i); m.data += p.size(); }
+        for (int i = 0; i < increments; i++) { Place p = places[order[i]]; store.count(p, FIRST_TIMESTAMP_US + i); m.data += p.size(); }
         m.operations = increments; m.memory = store.memory();
         m.end();
         readPlaces(store, places, count, "memtable", reads / 10);

@@ -185,11 +185,11 @@ static void insert_events(struct store *store, const struct event *events, uint6
 
 // As the engine does: the own shard is found, counted on, and written. `flushed` is what stands in
 // SSTables, as the engine's cache of shards knows it.
-static void increment_place(struct store *store, const struct place *place, int64_t flushed,
+static void increment_place(struct store *store, const struct place *place, uint64_t flushed,
                             int64_t timestamp)
 {
     struct built_row built;
-    struct counter_shard shard = {.clock = 0, .count = flushed};
+    struct counter_shard shard = {.clock = 0, .count = (int64_t)flushed};
     built.clustering = slice_make(place->day, place->day_size);
     built.row = (struct row){.liveness = LIVENESS_NONE, .cell_count = 1};
     build_mutation(&built, store, slice_make(place->tag, place->tag_size));
@@ -202,13 +202,15 @@ static void increment_place(struct store *store, const struct place *place, int6
     (void)memtable_apply(store->memtable, &built.mutation, 0);
 }
 
-static void increment(struct store *store, const struct place *places, const uint32_t *order,
-                      uint64_t count, const uint8_t *flushed, struct measurement *m)
+// `file`: of those of a compaction, else 0.
+static void increment(struct store *store, const struct place *places, uint64_t count, int file,
+                      struct measurement *m)
 {
-    int64_t timestamp = FIRST_TIMESTAMP_US;
+    int64_t timestamp = FIRST_TIMESTAMP_US + file * (int64_t)count;
     for (uint64_t i = 0; i < count; i++) {
-        increment_place(store, &places[order[i]], flushed[order[i]], timestamp + (int64_t)i);
-        m->data_bytes += workload_place_size(&places[order[i]]);
+        increment_place(store, &places[i], workload_count_before(&places[i], file),
+                        timestamp + (int64_t)i);
+        m->data_bytes += workload_place_size(&places[i]);
     }
     m->operations = count;
 }
@@ -313,65 +315,59 @@ static void scan_sstable(struct store *store, struct chunk_cache *cache, struct 
     read_pins_release(&pins);
 }
 
-static void read_events(struct store *store, const struct workload *w, const struct event *events,
-                        const char *where, uint64_t reads)
+static void read_event(struct store *store, const struct event *event, struct measurement *m)
 {
-    char name[32];
-    struct measurement m;
-    (void)snprintf(name, sizeof name, "%s hit", where);
-    measurement_begin(&m, "events", name);
-    for (uint64_t i = 0; i < reads; i++) {
-        const struct event *event = &events[workload_random(i) % w->rows];
-        uint8_t bytes[8];
-        bytes_put_u64(bytes, (uint64_t)event->c);
-        struct slice value = slice_make(bytes, 8);
-        read_partition(store, slice_make(event->k, event->k_size), &value, 1, &m);
-    }
-    measurement_end(&m);
-    struct event *missing = malloc(reads * sizeof *missing);
-    ASSERT(missing != NULL);
-    for (uint64_t i = 0; i < reads; i++)
-        workload_missing_event(w, i, &missing[i]);
-    (void)snprintf(name, sizeof name, "%s miss", where);
-    measurement_begin(&m, "events", name);
-    for (uint64_t i = 0; i < reads; i++) {
-        uint8_t bytes[8];
-        bytes_put_u64(bytes, (uint64_t)missing[i].c);
-        struct slice value = slice_make(bytes, 8);
-        read_partition(store, slice_make(missing[i].k, missing[i].k_size), &value, 1, &m);
-    }
-    measurement_end(&m);
-    free(missing);
-    (void)snprintf(name, sizeof name, "%s slice", where);
-    measurement_begin(&m, "events", name);
-    for (uint64_t i = 0; i < reads; i++) {
-        const struct event *event = &events[workload_random(i) % w->rows];
-        read_partition(store, slice_make(event->k, event->k_size), NULL, SLICE_ROWS, &m);
-    }
-    measurement_end(&m);
+    uint8_t bytes[8];
+    bytes_put_u64(bytes, (uint64_t)event->c);
+    struct slice value = slice_make(bytes, 8);
+    read_partition(store, slice_make(event->k, event->k_size), &value, 1, m);
 }
 
-static void read_places(struct store *store, const struct workload *w, const struct place *places,
-                        const char *where, uint64_t reads)
+static void read_events(struct store *store, const struct workload *w, const char *where,
+                        uint64_t reads)
 {
     char name[32];
     struct measurement m;
-    uint64_t count = workload_place_count(w);
+    struct event *events = workload_events_to_read(w, reads);
+    struct event *missing = workload_events_to_miss(w, reads);
+    (void)snprintf(name, sizeof name, "%s hit", where);
+    measurement_begin(&m, "events", name);
+    for (uint64_t i = 0; i < reads; i++)
+        read_event(store, &events[i], &m);
+    measurement_end(&m);
+    (void)snprintf(name, sizeof name, "%s miss", where);
+    measurement_begin(&m, "events", name);
+    for (uint64_t i = 0; i < reads; i++)
+        read_event(store, &missing[i], &m);
+    measurement_end(&m);
+    (void)snprintf(name, sizeof name, "%s slice", where);
+    measurement_begin(&m, "events", name);
+    for (uint64_t i = 0; i < reads; i++)
+        read_partition(store, slice_make(events[i].k, events[i].k_size), NULL, SLICE_ROWS, &m);
+    measurement_end(&m);
+    free(missing);
+    free(events);
+}
+
+static void read_places(struct store *store, const struct workload *w, const char *where,
+                        uint64_t reads)
+{
+    char name[32];
+    struct measurement m;
+    struct place *places = workload_places_to_read(w, reads);
     (void)snprintf(name, sizeof name, "%s hit", where);
     measurement_begin(&m, "hashtags", name);
     for (uint64_t i = 0; i < reads; i++) {
-        const struct place *place = &places[workload_random(i) % count];
-        struct slice value = slice_make(place->day, place->day_size);
-        read_partition(store, slice_make(place->tag, place->tag_size), &value, 1, &m);
+        struct slice day = slice_make(places[i].day, places[i].day_size);
+        read_partition(store, slice_make(places[i].tag, places[i].tag_size), &day, 1, &m);
     }
     measurement_end(&m);
     (void)snprintf(name, sizeof name, "%s slice", where);
     measurement_begin(&m, "hashtags", name);
-    for (uint64_t i = 0; i < reads; i++) {
-        const struct place *place = &places[workload_random(i) % count];
-        read_partition(store, slice_make(place->tag, place->tag_size), NULL, SLICE_ROWS, &m);
-    }
+    for (uint64_t i = 0; i < reads; i++)
+        read_partition(store, slice_make(places[i].tag, places[i].tag_size), NULL, SLICE_ROWS, &m);
     measurement_end(&m);
+    free(places);
 }
 
 // ---- The runs -----------------------------------------------------------------------------------
@@ -465,10 +461,7 @@ static void start_memtable(struct store *store)
 static void run_events(struct env *env, const char *directory, const struct workload *w,
                        uint64_t reads)
 {
-    struct event *events = malloc(w->rows * sizeof *events);
-    ASSERT(events != NULL);
-    for (uint64_t i = 0; i < w->rows; i++)
-        workload_event(w, i, &events[i]);
+    struct event *events = workload_events(w, 0, w->rows);
     struct store store;
     struct measurement m;
     store_init(&store, env, directory, "events", false);
@@ -476,49 +469,43 @@ static void run_events(struct env *env, const char *directory, const struct work
     insert_events(&store, events, w->rows, FIRST_TIMESTAMP_US, &m);
     m.memory_bytes = memtable_size(store.memtable);
     measurement_end(&m);
+    free(events);
     uint64_t data_bytes = m.data_bytes;
-    read_events(&store, w, events, "memtable", reads);
+    read_events(&store, w, "memtable", reads);
     flush_and_scan(&store, "events", w->rows, data_bytes);
-    read_events(&store, w, events, "sstable", reads);
+    read_events(&store, w, "sstable", reads);
     store_deinit(&store);
 
     store_init(&store, env, directory, "events_of_files", false);
     data_bytes = 0;
     for (int file = 0; file < FILES; file++) {
-        for (uint64_t i = 0; i < w->rows; i++)
-            workload_event(w, (uint64_t)file * w->rows + i, &events[i]);
+        uint64_t first = (uint64_t)file * w->rows;
         struct measurement unused = {0};
+        events = workload_events(w, first, w->rows);
         start_memtable(&store);
-        insert_events(&store, events, w->rows,
-                      FIRST_TIMESTAMP_US + (int64_t)((uint64_t)file * w->rows), &unused);
+        insert_events(&store, events, w->rows, FIRST_TIMESTAMP_US + (int64_t)first, &unused);
         data_bytes += unused.data_bytes;
         (void)flush(&store, file);
+        free(events);
     }
-    free(events);
     compact(&store, "events", FILES * w->rows, data_bytes);
     store_deinit(&store);
 }
 
-static void run_files_of_hashtags(struct env *env, const char *directory,
-                                  const struct place *places, uint64_t count, uint32_t *order,
-                                  uint8_t *flushed)
+static void run_files_of_hashtags(struct env *env, const char *directory, const struct workload *w)
 {
     struct store store;
-    uint64_t operations = 0, data_bytes = 0;
+    uint64_t operations = 0, data_bytes = 0, count;
     store_init(&store, env, directory, "hashtags_of_files", true);
     for (int file = 0; file < FILES; file++) {
-        uint64_t kept = 0;
-        for (uint64_t i = 0; i < count; i++) {
-            if (workload_file_has(i, file)) order[kept++] = (uint32_t)i;
-        }
         struct measurement unused = {0};
+        struct place *places = workload_file(w, file, &count);
         start_memtable(&store);
-        increment(&store, places, order, kept, flushed, &unused);
-        for (uint64_t i = 0; i < kept; i++)
-            flushed[order[i]]++;
-        operations += kept;
+        increment(&store, places, count, file, &unused);
+        operations += count;
         data_bytes += unused.data_bytes;
         (void)flush(&store, file);
+        free(places);
     }
     compact(&store, "hashtags", operations, data_bytes);
     store_deinit(&store);
@@ -528,36 +515,23 @@ static void run_hashtags(struct env *env, const char *directory, const struct wo
                          uint64_t reads)
 {
     uint64_t count = workload_place_count(w), increments = count * INCREMENTS_OF_PLACE;
-    uint64_t place_count = count + count / 5;
-    struct place *places = malloc(place_count * sizeof *places);
-    uint32_t *order = calloc(increments, sizeof *order);
-    uint8_t *flushed = calloc(place_count, 1);
-    ASSERT(places != NULL && order != NULL && flushed != NULL);
-    uint64_t data_bytes = 0;
-    for (uint64_t i = 0; i < place_count; i++)
-        workload_place(i, &places[i]);
-    for (uint64_t i = 0; i < count; i++) {
-        order[i] = (uint32_t)i;
-        data_bytes += workload_place_size(&places[i]);
-    }
+    struct place *places = workload_places(w);
     struct store store;
-    struct measurement m, unused = {0};
+    struct measurement m, once = {0};
     store_init(&store, env, directory, "hashtags", true);
-    increment(&store, places, order, count, flushed, &unused);
-    for (uint64_t i = 0; i < increments; i++)
-        order[i] = (uint32_t)workload_increment(w, i);
+    increment(&store, places, count, 0, &once);
+    free(places);
+    places = workload_increments(w, increments);
     measurement_begin(&m, "hashtags", "increment");
-    increment(&store, places, order, increments, flushed, &m);
+    increment(&store, places, increments, 0, &m);
     m.memory_bytes = memtable_size(store.memtable);
     measurement_end(&m);
-    read_places(&store, w, places, "memtable", reads / 10);
-    flush_and_scan(&store, "hashtags", count, data_bytes);
-    read_places(&store, w, places, "sstable", reads);
-    store_deinit(&store);
-    run_files_of_hashtags(env, directory, places, place_count, order, flushed);
-    free(flushed);
     free(places);
-    free(order);
+    read_places(&store, w, "memtable", reads / 10);
+    flush_and_scan(&store, "hashtags", count, once.data_bytes);
+    read_places(&store, w, "sstable", reads);
+    store_deinit(&store);
+    run_files_of_hashtags(env, directory, w);
 }
 
 int main(int count, char **arguments)

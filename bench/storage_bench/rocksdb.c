@@ -175,13 +175,13 @@ static void insert_events(struct store *store, const struct event *events, uint6
     rocksdb_writebatch_destroy(batch);
 }
 
-static void increment(struct store *store, const struct place *places, const uint32_t *order,
-                      uint64_t count, struct measurement *m)
+static void increment(struct store *store, const struct place *places, uint64_t count,
+                      struct measurement *m)
 {
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
     for (uint64_t i = 0; i < count; i++) {
-        add_to_place(batch, &places[order[i]], 1);
-        m->data_bytes += workload_place_size(&places[order[i]]);
+        add_to_place(batch, &places[i], 1);
+        m->data_bytes += workload_place_size(&places[i]);
         if ((i + 1) % BATCH == 0 || i + 1 == count) write_batch(store, batch);
     }
     m->operations = count;
@@ -235,54 +235,53 @@ static void scan(struct store *store, bool fill_cache, bool is_counter, struct m
     rocksdb_readoptions_destroy(options);
 }
 
-static void read_events(struct store *store, const struct workload *w, const struct event *events,
-                        const char *where, uint64_t reads)
+static void read_events(struct store *store, const struct workload *w, const char *where,
+                        uint64_t reads)
 {
     char name[32], key[KEY_MAX];
     struct measurement m;
+    struct event *events = workload_events_to_read(w, reads);
+    struct event *missing = workload_events_to_miss(w, reads);
     (void)snprintf(name, sizeof name, "%s hit", where);
     measurement_begin(&m, "events", name);
     for (uint64_t i = 0; i < reads; i++)
-        get(store, key, event_key(&events[workload_random(i) % w->rows], key), false, &m);
+        get(store, key, event_key(&events[i], key), false, &m);
     measurement_end(&m);
-    struct event *missing = malloc(reads * sizeof *missing);
-    for (uint64_t i = 0; i < reads; i++)
-        workload_missing_event(w, i, &missing[i]);
     (void)snprintf(name, sizeof name, "%s miss", where);
     measurement_begin(&m, "events", name);
     for (uint64_t i = 0; i < reads; i++)
         get(store, key, event_key(&missing[i], key), false, &m);
     measurement_end(&m);
-    free(missing);
     (void)snprintf(name, sizeof name, "%s slice", where);
     measurement_begin(&m, "events", name);
     for (uint64_t i = 0; i < reads; i++) {
-        const struct event *event = &events[workload_random(i) % w->rows];
-        (void)event_key(event, key);
-        slice(store, key, event->k_size + 1u, false, &m);
+        (void)event_key(&events[i], key);
+        slice(store, key, events[i].k_size + 1u, false, &m);
     }
     measurement_end(&m);
+    free(missing);
+    free(events);
 }
 
-static void read_places(struct store *store, const struct workload *w, const struct place *places,
-                        const char *where, uint64_t reads)
+static void read_places(struct store *store, const struct workload *w, const char *where,
+                        uint64_t reads)
 {
     char name[32], key[KEY_MAX];
     struct measurement m;
-    uint64_t count = workload_place_count(w);
+    struct place *places = workload_places_to_read(w, reads);
     (void)snprintf(name, sizeof name, "%s hit", where);
     measurement_begin(&m, "hashtags", name);
     for (uint64_t i = 0; i < reads; i++)
-        get(store, key, place_key(&places[workload_random(i) % count], key), true, &m);
+        get(store, key, place_key(&places[i], key), true, &m);
     measurement_end(&m);
     (void)snprintf(name, sizeof name, "%s slice", where);
     measurement_begin(&m, "hashtags", name);
     for (uint64_t i = 0; i < reads; i++) {
-        const struct place *place = &places[workload_random(i) % count];
-        (void)place_key(place, key);
-        slice(store, key, place->tag_size + 1u, true, &m);
+        (void)place_key(&places[i], key);
+        slice(store, key, places[i].tag_size + 1u, true, &m);
     }
     measurement_end(&m);
+    free(places);
 }
 
 static void flush_and_scan(struct store *store, const char *table, uint64_t operations,
@@ -328,9 +327,7 @@ static void compact(struct store *store, const char *table, uint64_t operations,
 
 static void run_events(const char *directory, const struct workload *w, uint64_t reads)
 {
-    struct event *events = malloc(w->rows * sizeof *events);
-    for (uint64_t i = 0; i < w->rows; i++)
-        workload_event(w, i, &events[i]);
+    struct event *events = workload_events(w, 0, w->rows);
     struct store store;
     struct measurement m;
     store_open_new(&store, directory, "events");
@@ -338,69 +335,58 @@ static void run_events(const char *directory, const struct workload *w, uint64_t
     insert_events(&store, events, w->rows, &m);
     m.memory_bytes = memory_of(&store);
     measurement_end(&m);
+    free(events);
     uint64_t data_bytes = m.data_bytes;
-    read_events(&store, w, events, "memtable", reads);
+    read_events(&store, w, "memtable", reads);
     flush_and_scan(&store, "events", w->rows, data_bytes, false);
-    read_events(&store, w, events, "sstable", reads);
+    read_events(&store, w, "sstable", reads);
     store_close(&store);
 
     store_open_new(&store, directory, "events_of_files");
     data_bytes = 0;
     for (uint64_t file = 0; file < FILES; file++) {
-        for (uint64_t i = 0; i < w->rows; i++)
-            workload_event(w, file * w->rows + i, &events[i]);
         struct measurement unused = {0};
+        events = workload_events(w, file * w->rows, w->rows);
         insert_events(&store, events, w->rows, &unused);
         data_bytes += unused.data_bytes;
         flush(&store);
+        free(events);
     }
-    free(events);
     compact(&store, "events", FILES * w->rows, data_bytes, false);
 }
 
 static void run_hashtags(const char *directory, const struct workload *w, uint64_t reads)
 {
     uint64_t count = workload_place_count(w), increments = count * INCREMENTS_OF_PLACE;
-    struct place *places = malloc((count + count / 5 + 6) * sizeof *places);
-    uint32_t *order = calloc(increments, sizeof *order);
-    uint64_t data_bytes = 0;
-    for (uint64_t i = 0; i < count + count / 5; i++)
-        workload_place(i, &places[i]);
-    for (uint64_t i = 0; i < count; i++) {
-        order[i] = (uint32_t)i;
-        data_bytes += workload_place_size(&places[i]);
-    }
+    struct place *places = workload_places(w);
     struct store store;
-    struct measurement m, unused = {0};
+    struct measurement m, once = {0};
     store_open_new(&store, directory, "hashtags");
-    increment(&store, places, order, count, &unused);
-    for (uint64_t i = 0; i < increments; i++)
-        order[i] = (uint32_t)workload_increment(w, i);
+    increment(&store, places, count, &once);
+    free(places);
+    places = workload_increments(w, increments);
     measurement_begin(&m, "hashtags", "increment");
-    increment(&store, places, order, increments, &m);
+    increment(&store, places, increments, &m);
     m.memory_bytes = memory_of(&store);
     measurement_end(&m);
-    read_places(&store, w, places, "memtable", reads / 10);
-    flush_and_scan(&store, "hashtags", count, data_bytes, true);
-    read_places(&store, w, places, "sstable", reads);
+    free(places);
+    // Thousands of operands stand behind some keys.
+    read_places(&store, w, "memtable", reads / 10);
+    flush_and_scan(&store, "hashtags", count, once.data_bytes, true);
+    read_places(&store, w, "sstable", reads);
     store_close(&store);
 
     store_open_new(&store, directory, "hashtags_of_files");
-    uint64_t operations = 0;
-    data_bytes = 0;
+    uint64_t operations = 0, data_bytes = 0;
     for (int file = 0; file < FILES; file++) {
-        uint64_t kept = 0;
-        for (uint64_t i = 0; i < count + count / 5; i++) {
-            if (workload_file_has(i, file)) order[kept++] = (uint32_t)i;
-        }
-        unused = (struct measurement){0};
-        increment(&store, places, order, kept, &unused);
-        operations += kept;
+        struct measurement unused = {0};
+        places = workload_file(w, file, &count);
+        increment(&store, places, count, &unused);
+        operations += count;
         data_bytes += unused.data_bytes;
         flush(&store);
+        free(places);
     }
-    free(places);
-    free(order);
     compact(&store, "hashtags", operations, data_bytes, true);
 }
 

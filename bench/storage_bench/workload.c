@@ -1,6 +1,7 @@
 #include "bench/storage_bench/workload.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -23,6 +24,15 @@ uint64_t workload_random(uint64_t index)
     return z ^ z >> 31;
 }
 
+static void *allocate(uint64_t count, size_t size)
+{
+    void *memory = malloc(count * size);
+    if (memory == NULL) abort();
+    return memory;
+}
+
+// ---- Events -------------------------------------------------------------------------------------
+
 void workload_event(const struct workload *workload, uint64_t index, struct event *event)
 {
     uint64_t bits = workload_random(index), more = workload_random(~index);
@@ -34,35 +44,103 @@ void workload_event(const struct workload *workload, uint64_t index, struct even
     event->n = (int32_t)index;
 }
 
-void workload_missing_event(const struct workload *workload, uint64_t index, struct event *event)
+struct event *workload_events(const struct workload *workload, uint64_t first, uint64_t count)
 {
-    workload_event(workload, index, event);
-    event->k[event->k_size++] = 'x';
+    struct event *events = allocate(count, sizeof *events);
+    for (uint64_t i = 0; i < count; i++)
+        workload_event(workload, first + i, &events[i]);
+    return events;
 }
 
-void workload_place(uint64_t place, struct place *row)
+struct event *workload_events_to_read(const struct workload *workload, uint64_t count)
 {
-    row->tag_size = (uint8_t)snprintf(row->tag, sizeof row->tag, "#tag%" PRIu64, place / DAYS);
-    row->day_size = (uint8_t)snprintf(row->day, sizeof row->day, "d%02u", (unsigned)(place % DAYS));
+    struct event *events = allocate(count, sizeof *events);
+    for (uint64_t i = 0; i < count; i++)
+        workload_event(workload, workload_random(i) % workload->rows, &events[i]);
+    return events;
 }
+
+struct event *workload_events_to_miss(const struct workload *workload, uint64_t count)
+{
+    struct event *events = workload_events_to_read(workload, count);
+    for (uint64_t i = 0; i < count; i++)
+        events[i].k[events[i].k_size++] = 'x';
+    return events;
+}
+
+// ---- Hashtags -----------------------------------------------------------------------------------
 
 uint64_t workload_place_count(const struct workload *workload)
 {
     return workload->tags * DAYS;
 }
 
-uint64_t workload_increment(const struct workload *workload, uint64_t index)
+void workload_place(uint64_t index, struct place *place)
 {
-    uint64_t bits = workload_random(index);
-    double part = (double)(bits >> 11) * 0x1p-53;
-    uint64_t tag = (uint64_t)((double)workload->tags * (part * part * part));
-    return tag * DAYS + (bits & 0x7ff) % DAYS;
+    place->index = (uint32_t)index;
+    place->tag_size =
+        (uint8_t)snprintf(place->tag, sizeof place->tag, "#tag%" PRIu64, index / DAYS);
+    place->day_size =
+        (uint8_t)snprintf(place->day, sizeof place->day, "d%02u", (unsigned)(index % DAYS));
 }
 
-bool workload_file_has(uint64_t place, int file)
+struct place *workload_places(const struct workload *workload)
 {
-    return place % 6 != (uint64_t)file;
+    uint64_t count = workload_place_count(workload);
+    struct place *places = allocate(count, sizeof *places);
+    for (uint64_t i = 0; i < count; i++)
+        workload_place(i, &places[i]);
+    return places;
 }
+
+struct place *workload_places_to_read(const struct workload *workload, uint64_t count)
+{
+    struct place *places = allocate(count, sizeof *places);
+    for (uint64_t i = 0; i < count; i++)
+        workload_place(workload_random(i) % workload_place_count(workload), &places[i]);
+    return places;
+}
+
+struct place *workload_increments(const struct workload *workload, uint64_t count)
+{
+    double *sums = allocate(workload->tags, sizeof *sums), sum = 0;
+    struct place *places = allocate(count, sizeof *places);
+    for (uint64_t i = 0; i < workload->tags; i++)
+        sums[i] = sum += 1.0 / (double)(i + 1);
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t bits = workload_random(i), low = 0, high = workload->tags - 1;
+        double wanted = (double)(bits >> 11) * 0x1p-53 * sum;
+        while (low < high) {
+            uint64_t middle = (low + high) / 2;
+            if (sums[middle] > wanted) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        workload_place(low * DAYS + (bits & 0x7ff) % DAYS, &places[i]);
+    }
+    free(sums);
+    return places;
+}
+
+struct place *workload_file(const struct workload *workload, int file, uint64_t *count)
+{
+    uint64_t all = workload_place_count(workload) / 5 * 6, kept = 0;
+    struct place *places = allocate(all, sizeof *places);
+    for (uint64_t i = 0; i < all; i++) {
+        if (i % 6 != (uint64_t)file) workload_place(i, &places[kept++]);
+    }
+    *count = kept;
+    return places;
+}
+
+uint64_t workload_count_before(const struct place *place, int file)
+{
+    return (uint64_t)file - (place->index % 6 < (uint64_t)file);
+}
+
+// ---- Measuring ----------------------------------------------------------------------------------
 
 uint64_t workload_event_size(const struct event *event)
 {

@@ -19,7 +19,7 @@ enum {
     DAYS = 60,
     FILES = 4, // What a compaction merges.
     SLICE_ROWS = 30,
-    INCREMENTS_OF_PLACE = 4, // On average; the popular hashtags have more.
+    INCREMENTS_OF_PLACE = 4, // On average.
 };
 
 #define FIRST_TIMESTAMP_US 1700000000000000 // Of the first row; each has one more.
@@ -32,6 +32,7 @@ struct event {
 };
 
 struct place { // A row of hashtags.
+    uint32_t index;
     char tag[16], day[4];
     uint8_t tag_size, day_size;
 };
@@ -46,14 +47,22 @@ struct workload workload_make(uint64_t rows);
 // The generator: a 64-bit number for each index.
 uint64_t workload_random(uint64_t index);
 void workload_event(const struct workload *workload, uint64_t index, struct event *event);
-// A key that is in no partition.
-void workload_missing_event(const struct workload *workload, uint64_t index, struct event *event);
-void workload_place(uint64_t place, struct place *row);
+// `count` rows one behind the other, as requests bring them; free() them. From `first` on; at
+// random; at random with keys that are in no partition.
+struct event *workload_events(const struct workload *workload, uint64_t first, uint64_t count);
+struct event *workload_events_to_read(const struct workload *workload, uint64_t count);
+struct event *workload_events_to_miss(const struct workload *workload, uint64_t count);
+void workload_place(uint64_t index, struct place *place);
 uint64_t workload_place_count(const struct workload *workload);
-// Which place the index-th increment counts.
-uint64_t workload_increment(const struct workload *workload, uint64_t index);
-// File `file` of a compaction leaves out one place of six, another each.
-bool workload_file_has(uint64_t place, int file);
+// As with events: all in order; `count` of them at random; what `count` increments count, tags by
+// Zipf's law and each day as often.
+struct place *workload_places(const struct workload *workload);
+struct place *workload_places_to_read(const struct workload *workload, uint64_t count);
+struct place *workload_increments(const struct workload *workload, uint64_t count);
+// What is counted once in file `file` of a compaction, all but one place of six, another each; and
+// how often a place was counted in the files before.
+struct place *workload_file(const struct workload *workload, int file, uint64_t *count);
+uint64_t workload_count_before(const struct place *place, int file);
 // What the data of a row is worth, without any engine's own bytes.
 uint64_t workload_event_size(const struct event *event);
 uint64_t workload_place_size(const struct place *place);
