@@ -1,10 +1,12 @@
 #include "storage/schema/schema_text.h"
 
+#include "base/assert.h"
 #include "storage/schema/cql_name.h"
 #include "storage/value.h"
 #include "storage/value/real.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 static void put(struct buffer *text, const char *literal)
 {
@@ -247,7 +249,8 @@ static void put_params(const struct table_params *params, struct buffer *text)
     put_text_param("speculative_retry", params->speculative_retry, text);
 }
 
-void schema_text_put_table(const struct table *table, bool with_internals, struct buffer *text)
+static void put_table(const struct table *table, bool with_internals, bool if_not_exists,
+                      struct buffer *text)
 {
     if (table->is_virtual) {
         put(text, "/*\nWarning: Table ");
@@ -255,7 +258,7 @@ void schema_text_put_table(const struct table *table, bool with_internals, struc
         put(text, " is a virtual table and cannot be recreated with CQL.\n"
                   "Structure, for reference:\nVIRTUAL TABLE ");
     } else {
-        put(text, "CREATE TABLE ");
+        put(text, if_not_exists ? "CREATE TABLE IF NOT EXISTS " : "CREATE TABLE ");
     }
     put_table_name(table, text);
     put(text, " (");
@@ -281,4 +284,73 @@ void schema_text_put_table(const struct table *table, bool with_internals, struc
     put_params(&table->params, text);
     put(text, ";");
     if (with_internals) put_alterations(table, text);
+}
+
+void schema_text_put_table(const struct table *table, bool with_internals, struct buffer *text)
+{
+    put_table(table, with_internals, false, text);
+}
+
+// ---- A file of it -------------------------------------------------------------------------------
+
+// Types that were put already, by name: all are of the table's keyspace.
+struct put_types {
+    struct slice *names;
+    size_t count, capacity;
+};
+
+static bool was_put(const struct put_types *types, struct slice name)
+{
+    for (size_t i = 0; i < types->count; i++)
+        if (slice_equals(types->names[i], name)) return true;
+    return false;
+}
+
+static void note_put(struct put_types *types, struct slice name)
+{
+    if (types->count == types->capacity) {
+        types->capacity = types->capacity == 0 ? 8 : types->capacity * 2;
+        types->names = realloc(types->names, types->capacity * sizeof *types->names);
+        ASSERT(types->names != NULL);
+    }
+    types->names[types->count++] = name;
+}
+
+static void put_udt(const struct type *type, struct buffer *text)
+{
+    put(text, "CREATE TYPE IF NOT EXISTS ");
+    cql_name_put(type->keyspace, text);
+    put(text, ".");
+    cql_name_put(type->name, text);
+    put(text, " (");
+    for (uint16_t i = 0; i < type->parameter_count; i++) {
+        put(text, i == 0 ? "\n    " : ",\n    ");
+        cql_name_put(type->field_names[i], text);
+        put(text, " ");
+        type_put_cql(type->parameters[i], text);
+    }
+    put(text, "\n);\n");
+}
+
+// What it is made of first.
+static void put_types_of(const struct type *type, struct put_types *types, struct buffer *text)
+{
+    for (uint16_t i = 0; i < type->parameter_count; i++)
+        put_types_of(type->parameters[i], types, text);
+    if (type->kind != TYPE_UDT || was_put(types, type->name)) return;
+    note_put(types, type->name);
+    put_udt(type, text);
+}
+
+void schema_text_put_file(const struct table *table, struct buffer *text)
+{
+    struct put_types types = {0};
+    for (int kind = 0; kind < COLUMN_KIND_COUNT; kind++)
+        for (uint16_t i = 0; i < table->column_counts[kind]; i++)
+            put_types_of(table->columns[kind][i].type, &types, text);
+    for (size_t i = 0; i < table->dropped_column_count; i++)
+        put_types_of(table->dropped_columns[i].type, &types, text);
+    free(types.names);
+    put_table(table, true, true, text);
+    put(text, "\n");
 }
