@@ -5,6 +5,7 @@
 //       TABLES/NAME.N.json             what sstabledump prints of it
 //       OUTPUT/NAME/nb-N-big-*         the same partitions written by Cassandra's own writer, with the same header
 //     and on the output a line: NAME N partitions P unfiltereds U differences D keys K data B
+//     A line whose third field is "merge of OTHER" is of a table whose SSTable is all of OTHER's, merged: then Cassandra merges those.
 //       D: partitions that read another way backwards, or by their key, than in a scan; K: what its HyperLogLog says;
 //       B: "same" when the two have the same data behind their compression.
 //
@@ -30,6 +31,8 @@ import org.apache.cassandra.db.DeletionTime;
 import org.apache.cassandra.db.LivenessInfo;
 import org.apache.cassandra.db.Slices;
 import org.apache.cassandra.db.filter.ColumnFilter;
+import org.apache.cassandra.db.partitions.UnfilteredPartitionIterator;
+import org.apache.cassandra.db.partitions.UnfilteredPartitionIterators;
 import org.apache.cassandra.db.rows.Cell;
 import org.apache.cassandra.db.rows.ColumnData;
 import org.apache.cassandra.db.rows.ComplexColumnData;
@@ -183,17 +186,19 @@ public class TableCheck
         return builder.build();
     }
 
-    static String writeAgain(SSTableReader reader, TableMetadataRef ref, Path to, long partitions) throws Exception
+    // `reader` has what all `sources` have.
+    static String writeAgain(SSTableReader reader, List<SSTableReader> sources, TableMetadataRef ref, Path to, long partitions)
+        throws Exception
     {
         Files.createDirectories(to);
         Descriptor descriptor = new Descriptor(new File(to), "ks", "t", reader.descriptor.id);
         try (SSTableTxnWriter writer = SSTableTxnWriter.create(ref, descriptor, partitions, 0, null, false, reader.header,
                                                                Collections.emptyList(), null);
-             ISSTableScanner scan = reader.getScanner())
+             UnfilteredPartitionIterator merged = UnfilteredPartitionIterators.merge(scanners(sources), null))
         {
-            while (scan.hasNext())
+            while (merged.hasNext())
             {
-                try (UnfilteredRowIterator partition = scan.next())
+                try (UnfilteredRowIterator partition = merged.next())
                 {
                     writer.append(partition);
                 }
@@ -204,6 +209,14 @@ public class TableCheck
         String difference = compareData(reader, theirs);
         theirs.selfRef().release();
         return difference;
+    }
+
+    static List<UnfilteredPartitionIterator> scanners(List<SSTableReader> sources)
+    {
+        List<UnfilteredPartitionIterator> scanners = new ArrayList<>();
+        for (SSTableReader source : sources)
+            scanners.add(source.getScanner());
+        return scanners;
     }
 
     // Of what is stored compressed; compressors of other versions may give other bytes.
@@ -231,9 +244,14 @@ public class TableCheck
         return "same";
     }
 
-    static void check(Path tables, Path output, String name, int generation) throws Exception
+    static Path dataFile(Path tables, String name, int generation)
     {
-        Descriptor descriptor = Descriptor.fromFile(new File(tables.resolve(name).resolve("nb-" + generation + "-big-Data.db")));
+        return tables.resolve(name).resolve("nb-" + generation + "-big-Data.db");
+    }
+
+    static void check(Path tables, Path output, String name, int generation, String what) throws Exception
+    {
+        Descriptor descriptor = Descriptor.fromFile(new File(dataFile(tables, name, generation)));
         TableMetadata table = metadata(descriptor);
         TableMetadataRef ref = TableMetadataRef.forOfflineTools(table);
         SSTableReader reader = SSTableReader.open(null, descriptor, null, ref, true, true);
@@ -271,7 +289,13 @@ public class TableCheck
         {
             JsonTransformer.toJson(scan, Util.iterToStream(scan), false, table, json);
         }
-        String data = writeAgain(reader, ref, output.resolve(name), partitions);
+        List<SSTableReader> sources = new ArrayList<>();
+        String source = what.startsWith("merge of ") ? what.substring("merge of ".length()) : null;
+        if (source == null)
+            sources.add(reader);
+        for (int i = 1; source != null && Files.exists(dataFile(tables, source, i)); i++)
+            sources.add(SSTableReader.open(null, Descriptor.fromFile(new File(dataFile(tables, source, i))), null, ref, true, true));
+        String data = writeAgain(reader, sources, ref, output.resolve(name), partitions);
         System.out.println(name + " " + generation + " partitions " + partitions + " unfiltereds " + unfiltereds + " differences "
                            + differences + " keys " + SSTableReader.getApproximateKeyCount(Collections.singletonList(reader))
                            + " data " + data);
@@ -315,11 +339,11 @@ public class TableCheck
         {
             String[] fields = line.split("\t");
             DatabaseDescriptor.setColumnIndexSizeInKiB(Integer.parseInt(fields[1]) / 1024);
-            for (int generation = 1; Files.exists(tables.resolve(fields[0]).resolve("nb-" + generation + "-big-Data.db")); generation++)
+            for (int generation = 1; Files.exists(dataFile(tables, fields[0], generation)); generation++)
             {
                 try
                 {
-                    check(tables, output, fields[0], generation);
+                    check(tables, output, fields[0], generation, fields[2]);
                 }
                 catch (Throwable e)
                 {

@@ -10,6 +10,7 @@
 //     NAME.1.text, NAME.2.text, …       what each of them has, in the form of the golden vectors
 //     NAME.rows                         what a SELECT JSON of all of them must answer (random ones)
 //     NAME.cql                          its types and itself (random ones)
+// the same of a table mNNNNN that has all SSTables of tNNNNN merged, but neither rows nor CQL;
 // and in DIRECTORY/tables.tsv a line: NAME, its column_index_size in bytes, what it is.
 #include "base/env_uv.h"
 #include "storage/merge/merge.h"
@@ -231,6 +232,14 @@ static void write_random_table(uint64_t number)
     uint64_t generation = 1;
     for (size_t i = 0; i < source.count; i++)
         generation += write_sstable(&source, i, 1, name, generation, made.column_index_size);
+    list_table(name, made.column_index_size, random_shape_text(shape));
+    if (generation > 2) {
+        char merged[32], what[64];
+        snprintf(merged, sizeof merged, "m%05" PRIu64, number);
+        snprintf(what, sizeof what, "merge of %s", name);
+        write_sstable(&source, 0, source.count, merged, 1, made.column_index_size);
+        list_table(merged, made.column_index_size, what);
+    }
     put_file(buffer_slice(&made.cql), name, ".cql");
     struct arena arena;
     arena_init(&arena, 64 * KIB);
@@ -240,7 +249,6 @@ static void write_random_table(uint64_t number)
     put_file(buffer_slice(&rows), name, ".rows");
     buffer_deinit(&rows);
     arena_deinit(&arena);
-    list_table(name, made.column_index_size, random_shape_text(shape));
     random_table_deinit(&made);
 }
 
