@@ -3,10 +3,10 @@
 //     u8 table | u8 flags | { u8 component (bit 7: a patch, else the whole file)
 //                             | patch: u16 offset | u8 size | bytes   file: u16 size | bytes }*
 //
-// Files that the input has not are those of an SSTable that our writer made. flags bit 0: the
-// checksums of Data.db's chunks and of Statistics.db are made right again, so that what lies behind
-// them is reached; bit 1: the manifest knows just these files, so Summary.db and Filter.db are
-// believed; bit 2: read through a small cache.
+// Files that the input has not are those of an SSTable that our writer or Cassandra made. flags bit
+// 0: the checksums of Data.db's chunks and of Statistics.db are made right again, so that what lies
+// behind them is reached; bit 1: the manifest knows just these files, so Summary.db and Filter.db
+// are believed; bit 2: read through a small cache.
 #include "base/checksum.h"
 #include "storage/sstable/format.h"
 #include "storage/value.h"
@@ -181,7 +181,7 @@ FUZZ_TARGET(sstable)
     sim_world_set_chance(sim.world, SIM_FAULT_COLD_READ, 1);
     for (int i = 0; i < SSTABLE_COMPONENT_COUNT; i++) {
         char path[SSTABLE_PATH_SIZE];
-        sstable_path(path, "", 1, i);
+        sstable_name_path(path, "", &base->name, i);
         if (!slice_is_null(files[i])) fuzz_sim_write(&sim, path, files[i]);
     }
     struct sstable_check check = {.sizes = {0}};
@@ -191,8 +191,8 @@ FUZZ_TARGET(sstable)
     }
     struct sstable_reader *reader;
     struct error error;
-    if (sstable_open(sim.env, "", 1, base->table, (flags & 2) != 0 ? &check : NULL, &reader,
-                     &error) == STATUS_OK) {
+    if (sstable_open_named(sim.env, "", &base->name, base->table, (flags & 2) != 0 ? &check : NULL,
+                           &reader, &error) == STATUS_OK) {
         read_every_way(reader, base->table, (flags & 4) != 0);
         (void)sstable_first_key(reader);
         (void)sstable_last_key(reader);

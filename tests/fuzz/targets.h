@@ -39,6 +39,7 @@
     X(server)              \
     X(source)              \
     X(sstable)             \
+    X(sstable_parts)       \
     X(statement)           \
     X(text)                \
     X(transaction_log)     \

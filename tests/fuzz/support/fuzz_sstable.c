@@ -5,12 +5,14 @@
 #include "base/checksum.h"
 #include "storage/sstable/compression.h"
 #include "storage/sstable/format.h"
+#include "storage/sstable/header_table.h"
+#include "storage/sstable/statistics.h"
 #include "tests/fuzz/support/fuzz_node.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SSTABLES_MAX = 8, FILE_SIZE_MAX = 1 << 20 };
+enum { SSTABLES_MAX = 16, FILE_SIZE_MAX = 1 << 20 };
 
 static struct fuzz_sstable sstables[SSTABLES_MAX];
 static size_t sstable_count;
@@ -80,6 +82,7 @@ static void add_directory(void *context, const char *name, bool is_dir)
     const char *dash = strchr(name, '-');
     if (!is_dir || dash == NULL || sstable_count == SSTABLES_MAX) return;
     struct fuzz_sstable *sstable = &sstables[sstable_count];
+    sstable->name = sstable_name_of(SSTABLE_NB, 1);
     for (size_t i = 0; i < fuzz_node_table_count(); i++) {
         const struct table *table = fuzz_node_table(i);
         if (slice_equals(table->name, slice_make(name, (size_t)(dash - name))))
@@ -97,6 +100,54 @@ static void add_directory(void *context, const char *name, bool is_dir)
     if (sstable->table != NULL && !slice_is_null(sstable->files[SSTABLE_DATA])) sstable_count++;
 }
 
+// ---- Cassandra's --------------------------------------------------------------------------------
+
+static struct slice read_golden(const char *directory, const struct sstable_name *name,
+                                enum sstable_component component)
+{
+    char path[SSTABLE_PATH_SIZE];
+    sstable_name_path(path, directory, name, component);
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) return slice_null();
+    uint8_t *bytes = malloc(FILE_SIZE_MAX);
+    ASSERT(bytes != NULL);
+    size_t size = fread(bytes, 1, FILE_SIZE_MAX, file);
+    (void)fclose(file);
+    return slice_make(bytes, size);
+}
+
+static const struct table *table_of(const struct fuzz_sstable *sstable)
+{
+    struct arena arena;
+    arena_init(&arena, 4096);
+    struct statistics_summary summary;
+    struct header header;
+    struct error error;
+    const struct table *table = NULL;
+    struct header_table_names names = {.keyspace = slice_of_text("ks"),
+                                       .table = slice_of_text("golden")};
+    ASSERT(statistics_decode(sstable->files[SSTABLE_STATISTICS], sstable->name.version, &arena,
+                             &summary, &header, &error) == STATUS_OK);
+    ASSERT(header_table_make(&header, &names, &table, &error) == STATUS_OK);
+    arena_deinit(&arena);
+    return table;
+}
+
+static void add_golden(const char *table, int generation)
+{
+    char directory[256];
+    (void)snprintf(directory, sizeof directory, "tests/golden/oa/%s", table);
+    struct fuzz_sstable *sstable = &sstables[sstable_count];
+    ASSERT(sstable_count < SSTABLES_MAX);
+    *sstable = (struct fuzz_sstable){.name = sstable_name_of(SSTABLE_OA, (uint64_t)generation)};
+    for (int i = 0; i < SSTABLE_COMPONENT_COUNT; i++)
+        sstable->files[i] = read_golden(directory, &sstable->name, (enum sstable_component)i);
+    // They are not there when a target runs elsewhere than in the project's folder.
+    if (slice_is_null(sstable->files[SSTABLE_STATISTICS])) return;
+    sstable->table = table_of(sstable);
+    sstable_count++;
+}
+
 static void make_all(void)
 {
     struct fuzz_node node;
@@ -105,6 +156,12 @@ static void make_all(void)
     ASSERT(env_list_dir(node.sim.env, "/data/ks", add_directory, node.sim.env, NULL) == STATUS_OK);
     fuzz_node_close(&node);
     ASSERT(sstable_count == fuzz_node_table_count());
+    static const char *const flushed[] = {"shapes", "deleted", "counters", "columns", "expiring"};
+    for (size_t i = 0; i < sizeof flushed / sizeof *flushed; i++)
+        add_golden(flushed[i], 1);
+    static const char *const compacted[] = {"c_zstd", "c_snappy", "c_deflate", "c_none"};
+    for (size_t i = 0; i < sizeof compacted / sizeof *compacted; i++)
+        add_golden(compacted[i], 3);
 }
 
 const struct fuzz_sstable *fuzz_sstable_at(size_t index)

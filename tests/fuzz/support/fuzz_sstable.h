@@ -1,4 +1,5 @@
-// SSTables in memory, made by our writer in a simulated node: what the target damages.
+// SSTables in memory: made by our writer in a simulated node, and Cassandra's of version oa, with
+// every compressor (tests/golden/oa). What the target damages.
 #ifndef TESTS_FUZZ_SUPPORT_FUZZ_SSTABLE_H
 #define TESTS_FUZZ_SUPPORT_FUZZ_SSTABLE_H
 
@@ -6,6 +7,7 @@
 #include "storage/sstable/sstable.h"
 
 struct fuzz_sstable {
+    struct sstable_name name;
     const struct table *table;
     struct slice files[SSTABLE_COMPONENT_COUNT]; // Null: there is none.
 };
