@@ -6,8 +6,8 @@
 #include <string.h>
 
 static const struct sstable_tool *const tools[] = {
-    &sstable_dump_tool,   &sstable_metadata_tool, &sstable_verify_tool,
-    &sstable_schema_tool, &sstable_export_tool,   &sstable_write_tool,
+    &sstable_dump_tool,   &sstable_metadata_tool, &sstable_verify_tool,  &sstable_schema_tool,
+    &sstable_export_tool, &sstable_write_tool,    &sstable_compact_tool,
 };
 
 enum { TOOL_COUNT = sizeof tools / sizeof *tools };

@@ -17,5 +17,6 @@ extern const struct sstable_tool sstable_verify_tool;
 extern const struct sstable_tool sstable_schema_tool;
 extern const struct sstable_tool sstable_export_tool;
 extern const struct sstable_tool sstable_write_tool;
+extern const struct sstable_tool sstable_compact_tool;
 
 #endif
