@@ -52,6 +52,7 @@ import org.apache.cassandra.io.sstable.metadata.MetadataType;
 import org.apache.cassandra.io.sstable.metadata.ValidationMetadata;
 import org.apache.cassandra.io.util.File;
 import org.apache.cassandra.io.util.RandomAccessReader;
+import org.apache.cassandra.schema.ColumnMetadata;
 import org.apache.cassandra.schema.CompressionParams;
 import org.apache.cassandra.schema.TableMetadata;
 import org.apache.cassandra.schema.TableMetadataRef;
@@ -249,6 +250,26 @@ public class TableCheck
         return tables.resolve(name).resolve("nb-" + generation + "-big-Data.db");
     }
 
+    // With all columns that any of them has.
+    static List<SSTableReader> openAll(Path tables, String name, TableMetadata table) throws Exception
+    {
+        List<Descriptor> descriptors = new ArrayList<>();
+        TableMetadata.Builder builder = table.unbuild();
+        for (int i = 1; Files.exists(dataFile(tables, name, i)); i++)
+        {
+            Descriptor descriptor = Descriptor.fromFile(new File(dataFile(tables, name, i)));
+            descriptors.add(descriptor);
+            for (ColumnMetadata column : Util.metadataFromSSTable(descriptor).regularAndStaticColumns())
+                if (builder.getColumn(column.name) == null)
+                    builder.addColumn(column);
+        }
+        TableMetadataRef ref = TableMetadataRef.forOfflineTools(builder.build());
+        List<SSTableReader> readers = new ArrayList<>();
+        for (Descriptor descriptor : descriptors)
+            readers.add(SSTableReader.open(null, descriptor, null, ref, true, true));
+        return readers;
+    }
+
     static void check(Path tables, Path output, String name, int generation, String what) throws Exception
     {
         Descriptor descriptor = Descriptor.fromFile(new File(dataFile(tables, name, generation)));
@@ -289,12 +310,8 @@ public class TableCheck
         {
             JsonTransformer.toJson(scan, Util.iterToStream(scan), false, table, json);
         }
-        List<SSTableReader> sources = new ArrayList<>();
-        String source = what.startsWith("merge of ") ? what.substring("merge of ".length()) : null;
-        if (source == null)
-            sources.add(reader);
-        for (int i = 1; source != null && Files.exists(dataFile(tables, source, i)); i++)
-            sources.add(SSTableReader.open(null, Descriptor.fromFile(new File(dataFile(tables, source, i))), null, ref, true, true));
+        List<SSTableReader> sources = what.startsWith("merge of ")
+            ? openAll(tables, what.substring("merge of ".length()), table) : Collections.singletonList(reader);
         String data = writeAgain(reader, sources, ref, output.resolve(name), partitions);
         System.out.println(name + " " + generation + " partitions " + partitions + " unfiltereds " + unfiltereds + " differences "
                            + differences + " keys " + SSTableReader.getApproximateKeyCount(Collections.singletonList(reader))

@@ -4,16 +4,20 @@
 //     interop.write_tables random DIRECTORY SEED COUNT [FIRST]
 //                                                    tables of every shape, numbers FIRST to FIRST
 //                                                    + COUNT - 1
+//     interop.write_tables release DIRECTORY         small tables of every shape, for
+//     tests/golden/make_release
 //
 // Of each table NAME there are in DIRECTORY:
 //     NAME/nb-1-big-*, nb-2-big-*, …    its SSTables
 //     NAME.1.text, NAME.2.text, …       what each of them has, in the form of the golden vectors
 //     NAME.rows                         what a SELECT JSON of all of them must answer (random ones)
 //     NAME.cql                          its types and itself (random ones)
+//     NAME.table                        its definition as schema_codec.h has it (of a release)
 // the same of a table mNNNNN that has all SSTables of tNNNNN merged, but neither rows nor CQL;
 // and in DIRECTORY/tables.tsv a line: NAME, its column_index_size in bytes, what it is.
 #include "base/env_uv.h"
 #include "storage/merge/merge.h"
+#include "storage/schema/schema_codec.h"
 #include "storage/sstable/format.h"
 #include "tests/storage/support/partition_text.h"
 #include "tests/storage/support/random_table.h"
@@ -220,6 +224,35 @@ END_TEST
 
 // ---- Random tables ------------------------------------------------------------------------------
 
+static struct source source_of(const struct random_table *made)
+{
+    struct source source = {.table = made->table, .count = made->memtable_count};
+    memcpy(source.memtables, made->memtables, sizeof source.memtables);
+    return source;
+}
+
+// An SSTable for each memtable that has something. Returns how many.
+static uint64_t write_memtables(const struct source *source, const char *name,
+                                size_t column_index_size)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < source->count; i++)
+        count += write_sstable(source, i, 1, name, count + 1, column_index_size);
+    return count;
+}
+
+static void write_rows(const struct source *source, const char *name)
+{
+    struct arena arena;
+    arena_init(&arena, 64 * KIB);
+    struct buffer rows;
+    buffer_init(&rows, GIB);
+    row_json_put_scan(&rows, scan_source(source, 0, source->count, &arena), RANDOM_NOW);
+    put_file(buffer_slice(&rows), name, ".rows");
+    buffer_deinit(&rows);
+    arena_deinit(&arena);
+}
+
 static void write_random_table(uint64_t number)
 {
     enum random_shape shape = (enum random_shape)(number % RANDOM_SHAPE_COUNT);
@@ -227,13 +260,10 @@ static void write_random_table(uint64_t number)
     snprintf(name, sizeof name, "t%05" PRIu64, number);
     struct random_table made;
     random_table_make(&made, seed * 1000003 + number, shape, "interop", name);
-    struct source source = {.table = made.table, .count = made.memtable_count};
-    memcpy(source.memtables, made.memtables, sizeof source.memtables);
-    uint64_t generation = 1;
-    for (size_t i = 0; i < source.count; i++)
-        generation += write_sstable(&source, i, 1, name, generation, made.column_index_size);
+    struct source source = source_of(&made);
+    uint64_t count = write_memtables(&source, name, made.column_index_size);
     list_table(name, made.column_index_size, random_shape_text(shape));
-    if (generation > 2) {
+    if (count > 1) {
         char merged[32], what[64];
         snprintf(merged, sizeof merged, "m%05" PRIu64, number);
         snprintf(what, sizeof what, "merge of %s", name);
@@ -241,14 +271,7 @@ static void write_random_table(uint64_t number)
         list_table(merged, made.column_index_size, what);
     }
     put_file(buffer_slice(&made.cql), name, ".cql");
-    struct arena arena;
-    arena_init(&arena, 64 * KIB);
-    struct buffer rows;
-    buffer_init(&rows, GIB);
-    row_json_put_scan(&rows, scan_source(&source, 0, source.count, &arena), RANDOM_NOW);
-    put_file(buffer_slice(&rows), name, ".rows");
-    buffer_deinit(&rows);
-    arena_deinit(&arena);
+    write_rows(&source, name);
     random_table_deinit(&made);
 }
 
@@ -259,12 +282,41 @@ START_TEST(random_tables_are_written)
 }
 END_TEST
 
+// ---- For the next releases ----------------------------------------------------------------------
+
+static void write_release_table(enum random_shape shape)
+{
+    char name[32];
+    snprintf(name, sizeof name, "shape%02d", (int)shape);
+    struct random_table made;
+    random_table_make_small(&made, (uint64_t)shape + 1, shape, "release", name);
+    struct source source = source_of(&made);
+    ck_assert_uint_gt(write_memtables(&source, name, made.column_index_size), 0);
+    write_rows(&source, name);
+    struct buffer definition;
+    buffer_init(&definition, GIB);
+    schema_codec_put_table(&definition, made.table);
+    put_file(buffer_slice(&definition), name, ".table");
+    buffer_deinit(&definition);
+    random_table_deinit(&made);
+}
+
+START_TEST(release_tables_are_written)
+{
+    for (int shape = 0; shape < RANDOM_SHAPE_COUNT; shape++)
+        write_release_table((enum random_shape)shape);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
+    bool is_release = argc == 3 && strcmp(argv[1], "release") == 0;
     bool is_golden = argc == 3 && strcmp(argv[1], "golden") == 0;
     bool is_random = (argc == 5 || argc == 6) && strcmp(argv[1], "random") == 0;
-    if (!is_golden && !is_random) {
-        fprintf(stderr, "usage: %s golden DIRECTORY | random DIRECTORY SEED COUNT [FIRST]\n",
+    if (!is_golden && !is_random && !is_release) {
+        fprintf(stderr,
+                "usage: %s golden DIRECTORY | random DIRECTORY SEED COUNT [FIRST] | release "
+                "DIRECTORY\n",
                 argv[0]);
         return 2;
     }
@@ -281,7 +333,9 @@ int main(int argc, char **argv)
     if (env_uv_create(&env, NULL) != STATUS_OK) return 2;
     TCase *tcase = tcase_create("write_tables");
     tcase_set_timeout(tcase, 0);
-    tcase_add_test(tcase, is_golden ? golden_tables_are_written : random_tables_are_written);
+    tcase_add_test(tcase, is_golden   ? golden_tables_are_written
+                          : is_random ? random_tables_are_written
+                                      : release_tables_are_written);
     Suite *suite = suite_create("write_tables");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -24,7 +24,8 @@ struct maker {
     size_t key_count;
     struct clustering *clusterings; // Rows of all partitions are at these places.
     size_t clustering_count;
-    int32_t clock; // Of counters: no shard has one clock and two counts.
+    int32_t clock;    // Of counters: no shard has one clock and two counts.
+    unsigned divisor; // Of how much there is.
 };
 
 static uint64_t below(struct maker *maker, uint64_t count)
@@ -448,6 +449,9 @@ static void make_contents(struct maker *maker)
         maker->clustering_count = 200;
         change_count = 1000;
     }
+    change_count /= maker->divisor;
+    maker->key_count = (maker->key_count - 1) / maker->divisor + 1;
+    maker->values.size_max = maker->values.size_max / maker->divisor + 100;
     make_keys(maker);
     make_clusterings(maker);
     maker->made->memtable_count = 1 + below(maker, RANDOM_MEMTABLES_MAX);
@@ -457,12 +461,12 @@ static void make_contents(struct maker *maker)
         apply_change(maker, &maker->keys[below(maker, maker->key_count)]);
 }
 
-void random_table_make(struct random_table *made, uint64_t seed, enum random_shape shape,
-                       const char *keyspace, const char *name)
+static void make_divided(struct random_table *made, uint64_t seed, enum random_shape shape,
+                         const char *keyspace, const char *name, unsigned divisor)
 {
     *made = (struct random_table){0};
     buffer_init(&made->cql, GIB);
-    struct maker maker = {.shape = shape, .made = made};
+    struct maker maker = {.shape = shape, .made = made, .divisor = divisor};
     random_init(&maker.random, seed);
     arena_init(&maker.arena, MIB);
     maker.values = (struct random_values){.random = &maker.random,
@@ -474,6 +478,18 @@ void random_table_make(struct random_table *made, uint64_t seed, enum random_sha
     make_table(&maker, keyspace, name);
     make_contents(&maker);
     arena_deinit(&maker.arena);
+}
+
+void random_table_make(struct random_table *made, uint64_t seed, enum random_shape shape,
+                       const char *keyspace, const char *name)
+{
+    make_divided(made, seed, shape, keyspace, name, 1);
+}
+
+void random_table_make_small(struct random_table *made, uint64_t seed, enum random_shape shape,
+                             const char *keyspace, const char *name)
+{
+    make_divided(made, seed, shape, keyspace, name, 10);
 }
 
 void random_table_deinit(struct random_table *made)
