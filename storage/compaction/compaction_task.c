@@ -114,7 +114,8 @@ static enum status begin_output(struct compaction_task *task, struct error *erro
     if (status != STATUS_OK) return status;
     struct sstable_content content = task->content;
     content.partition_count =
-        1 + (uint64_t)((double)content.partition_count * output_sizes_share(&task->sizes));
+        (uint64_t)((double)content.partition_count * output_sizes_share(&task->sizes));
+    if (content.partition_count == 0) content.partition_count = 1;
     const struct sstable_write_options write = {
         .directory = options->directory,
         .generation = generation,
@@ -331,6 +332,14 @@ void compaction_task_undo(struct compaction_task *task)
     }
     task->has_log = false;
     task->state = TASK_OVER;
+}
+
+void compaction_task_abandon(struct compaction_task *task)
+{
+    if (task == NULL) return;
+    if (task->has_log) transaction_log_leave(&task->log);
+    task->has_log = false;
+    compaction_task_destroy(task);
 }
 
 void compaction_task_destroy(struct compaction_task *task)

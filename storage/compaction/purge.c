@@ -19,6 +19,7 @@ struct purged_partition {
     // As they were at its beginning: the two ends of a range tombstone go or stay together.
     int32_t now_s, gc_before;
     bool has_max_timestamp; // It is asked for when the first old tombstone comes.
+    bool is_elsewhere;      // There is one.
     int64_t max_timestamp;
     bool has_first;           // Its first unfiltered was read ahead, to know that it has any.
     enum status first_status; // OK or END.
@@ -36,15 +37,20 @@ struct purged_scan {
     struct purged_partition partition;
 };
 
-int64_t purge_max_timestamp(const struct purge *purge, const struct partition_key *key)
+bool purge_max_timestamp(const struct purge *purge, const struct partition_key *key,
+                         int64_t *max_timestamp)
 {
-    int64_t max_timestamp = purge->memory_min_timestamp;
+    bool is_elsewhere = purge->memory_min_timestamp != INT64_MAX;
+    *max_timestamp = purge->memory_min_timestamp;
     for (size_t i = 0; i < purge->other_count; i++) {
         int64_t min_timestamp = sstable_min_timestamp(purge->others[i]);
-        if (min_timestamp < max_timestamp && sstable_may_contain(purge->others[i], key))
-            max_timestamp = min_timestamp;
+        if ((is_elsewhere && min_timestamp >= *max_timestamp) ||
+            !sstable_may_contain(purge->others[i], key))
+            continue;
+        is_elsewhere = true;
+        *max_timestamp = min_timestamp;
     }
-    return max_timestamp;
+    return is_elsewhere;
 }
 
 static struct purged_scan *scan_of(struct purged_partition *partition)
@@ -56,11 +62,11 @@ static bool is_purgeable(struct purged_partition *partition, int64_t timestamp, 
 {
     if (local_time >= partition->gc_before) return false;
     if (!partition->has_max_timestamp) {
-        partition->max_timestamp =
-            purge_max_timestamp(scan_of(partition)->purge, &partition->base.key);
+        partition->is_elsewhere = purge_max_timestamp(
+            scan_of(partition)->purge, &partition->base.key, &partition->max_timestamp);
         partition->has_max_timestamp = true;
     }
-    return timestamp < partition->max_timestamp;
+    return !partition->is_elsewhere || timestamp < partition->max_timestamp;
 }
 
 static struct deletion purge_deletion(struct purged_partition *partition, struct deletion deletion)

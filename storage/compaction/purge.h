@@ -25,9 +25,11 @@ struct purge {
     size_t other_count;
 };
 
-// Deletions of this partition with a smaller timestamp may be purged (CompactionController
-// .getPurgeEvaluator). Looks at key ranges, bloom filters and timestamps of `others` only.
-int64_t purge_max_timestamp(const struct purge *purge, const struct partition_key *key);
+// False: nothing lies elsewhere, so every deletion of this partition may go by its timestamp. True:
+// only those with a smaller one (CompactionController.getPurgeEvaluator). Looks at key ranges,
+// bloom filters and timestamps of `others` only.
+bool purge_max_timestamp(const struct purge *purge, const struct partition_key *key,
+                         int64_t *max_timestamp);
 
 // The scan without what may go, and without partitions and rows of which nothing is left. `purge`
 // may be changed between two partitions. Closes `source`. In `arena`.
