@@ -71,5 +71,7 @@ void compaction_task_remove_inputs(struct compaction_task *task);
 void compaction_task_undo(struct compaction_task *task);
 // On the loop, which the references belong to. Undoes, if nobody did. NULL is allowed.
 void compaction_task_destroy(struct compaction_task *task);
+// The same without touching files: what a crash leaves.
+void compaction_task_abandon(struct compaction_task *task);
 
 #endif
