@@ -489,7 +489,7 @@ void random_table_make(struct random_table *made, uint64_t seed, enum random_sha
 void random_table_make_small(struct random_table *made, uint64_t seed, enum random_shape shape,
                              const char *keyspace, const char *name)
 {
-    make_divided(made, seed, shape, keyspace, name, 10);
+    make_divided(made, seed, shape, keyspace, name, 5);
 }
 
 void random_table_deinit(struct random_table *made)

@@ -49,7 +49,7 @@ struct random_table {
 
 void random_table_make(struct random_table *made, uint64_t seed, enum random_shape shape,
                        const char *keyspace, const char *name);
-// With a tenth of the changes, and values of a tenth of the size: for files that are kept.
+// With a fifth of the changes, and values of a fifth of the size: for files that are kept.
 void random_table_make_small(struct random_table *made, uint64_t seed, enum random_shape shape,
                              const char *keyspace, const char *name);
 void random_table_deinit(struct random_table *made);
