@@ -107,6 +107,25 @@ bool counter_context_has_legacy(struct slice context)
     return false;
 }
 
+bool counter_context_is_marked(struct slice context)
+{
+    return context.size >= 2 && (int16_t)bytes_get_u16(context.data) < 0;
+}
+
+struct slice counter_context_clear_local(struct slice context, struct arena *arena)
+{
+    if (!counter_context_is_valid(context) || !counter_context_has_legacy(context)) return context;
+    size_t count = header_count(context), kept = 0, body = 2 + 2 * count;
+    uint8_t *cleared = arena_alloc(arena, context.size);
+    for (size_t i = 0; i < count; i++) {
+        uint16_t element = bytes_get_u16(context.data + 2 + 2 * i);
+        if (element & GLOBAL_BIT) bytes_put_u16(cleared + 2 + 2 * kept++, element);
+    }
+    bytes_put_u16(cleared, (uint16_t)kept);
+    memcpy(cleared + 2 + 2 * kept, context.data + body, context.size - body);
+    return slice_make(cleared, 2 + 2 * kept + context.size - body);
+}
+
 // i16 1, i16 0x8000, id, clock, count.
 void counter_context_make_global(struct uuid id, int64_t clock, int64_t count,
                                  uint8_t context[static COUNTER_SINGLE_SHARD_SIZE])

@@ -35,6 +35,11 @@ bool counter_context_find(struct slice context, struct uuid id, struct counter_s
 // Local or remote shards are present (Statistics: hasLegacyCounterShards).
 bool counter_context_has_legacy(struct slice context);
 
+// In files of before 2.1, received from another node: its local shards are to be taken for remote
+// ones (shouldClearLocal, clearAllLocal). The result is the context itself or new in the arena.
+bool counter_context_is_marked(struct slice context);
+struct slice counter_context_clear_local(struct slice context, struct arena *arena);
+
 // One global shard, 36 bytes.
 void counter_context_make_global(struct uuid id, int64_t clock, int64_t count,
                                  uint8_t context[static COUNTER_SINGLE_SHARD_SIZE]);

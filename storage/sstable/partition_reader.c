@@ -77,6 +77,18 @@ static bool is_marker(const struct partition_reader *partition)
     return partition->head.flags & UNFILTERED_IS_MARKER;
 }
 
+// What is open may be what an index says that is not trusted: then it must be what is closed.
+static enum status check_open(const struct partition_reader *partition, struct deletion open,
+                              struct deletion closed)
+{
+    if (partition->reader->index_is_trusted || partition->entry.block_count == 0 ||
+        (open.timestamp == closed.timestamp && open.local_time == closed.local_time))
+        return STATUS_OK;
+    return reader_corrupt(partition->reader, SSTABLE_INDEX, partition->entry.start,
+                          partition->data.access.error,
+                          "another range tombstone is open at a block than in Data.db");
+}
+
 // A row of which nothing is left, because its columns were dropped.
 static bool is_void(const struct partition_reader *partition)
 {
@@ -253,11 +265,12 @@ static enum status emit_present(struct partition_reader *partition, struct unfil
     unfiltered->is_marker = is_marker(partition);
     if (unfiltered->is_marker) {
         unfiltered->marker = &partition->decoder.marker;
+        status = check_open(partition, partition->open, partition->decoder.marker.closes);
         partition->open = partition->decoder.marker.opens;
-    } else {
-        unfiltered->row = &partition->decoder.row;
-        partition->is_over = partition->is_of_one_row;
+        return status;
     }
+    unfiltered->row = &partition->decoder.row;
+    partition->is_over = partition->is_of_one_row;
     return STATUS_OK;
 }
 
@@ -290,6 +303,9 @@ static enum status next_forward(struct partition_reader *partition, struct unfil
                     continue;
                 }
                 status = take_unfiltered(partition);
+                if (status == STATUS_OK)
+                    status =
+                        check_open(partition, partition->open, partition->decoder.marker.closes);
                 if (status != STATUS_OK) return status;
                 partition->open = partition->decoder.marker.opens;
                 continue;
@@ -374,6 +390,7 @@ static enum status keep_block(struct partition_reader *partition, struct deletio
     const struct bound *start = &partition->filter->ranges[0].start;
     const struct bound *end = &present_range(partition)->end;
     struct deletion open = open_at_start;
+    bool is_cut = false;
     partition->open = open_at_end;
     while (partition->data.position < partition->block_limit) {
         enum status status = fetch_head(partition);
@@ -384,6 +401,7 @@ static enum status keep_block(struct partition_reader *partition, struct deletio
         if (!is_marker(partition) && (is_before || is_behind)) {
             if (is_behind) {
                 partition->open = open;
+                is_cut = true;
                 break;
             }
             skip_unfiltered(partition);
@@ -393,14 +411,19 @@ static enum status keep_block(struct partition_reader *partition, struct deletio
         if (status != STATUS_OK) return status;
         if (is_behind) {
             partition->open = partition->decoder.marker.closes;
+            is_cut = true;
             break;
         }
-        if (is_marker(partition)) open = partition->decoder.marker.opens;
+        if (is_marker(partition)) {
+            status = check_open(partition, open, partition->decoder.marker.closes);
+            if (status != STATUS_OK) return status;
+            open = partition->decoder.marker.opens;
+        }
         if (!is_before && !is_void(partition)) keep_unfiltered(partition);
     }
     partition->has_head = false;
     partition->is_at_end = false;
-    return STATUS_OK;
+    return is_cut ? STATUS_OK : check_open(partition, open, open_at_end);
 }
 
 // The last block before `limit` that has something before the end of the present range.
@@ -422,6 +445,17 @@ static enum status find_block_before(struct partition_reader *partition, ptrdiff
     }
     *found = low - 1;
     return STATUS_OK;
+}
+
+// Backwards, a block that reaches into the one behind it would give rows twice.
+static enum status check_block_end(struct partition_reader *partition, uint32_t index, uint64_t end)
+{
+    if (partition->reader->index_is_trusted || index + 1 == partition->entry.block_count)
+        return STATUS_OK;
+    struct index_block behind;
+    enum status status = get_block(partition, index + 1, &behind);
+    if (status != STATUS_OK || end <= behind.offset) return status;
+    return stream_corrupt(partition->entry_stream, "the block reaches into the one behind it");
 }
 
 // Loads the next block to the front that may have something of the present range. END: none has.
@@ -467,6 +501,8 @@ static enum status load_block(struct partition_reader *partition)
         chunks < PARTITION_READER_AHEAD_MAX ? (size_t)chunks : PARTITION_READER_AHEAD_MAX;
     stream_seek(&partition->data, position);
     status = check_block_start(partition, &block);
+    if (status == STATUS_OK)
+        status = check_block_end(partition, (uint32_t)target, block.offset + block.width);
     return status == STATUS_OK ? keep_block(partition, open_at_start, block.open) : status;
 }
 

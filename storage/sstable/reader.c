@@ -60,7 +60,7 @@ void sstable_set_table(struct sstable_reader *reader, const struct table *table)
     double chance = table->params.crc_check_chance;
     atomic_store_explicit(&reader->crc_share,
                           chance >= 1  ? UINT32_MAX
-                          : chance > 0 ? (uint32_t)(chance * UINT32_MAX)
+                          : chance > 0 ? (uint32_t)(chance * 4294967296.0)
                                        : 0,
                           memory_order_relaxed);
 }

@@ -1,6 +1,7 @@
 #include "storage/sstable/row_decoder.h"
 
 #include "base/assert.h"
+#include "storage/counter_context.h"
 #include "storage/sstable/vint.h"
 
 enum { CELLS_FIRST = 16 };
@@ -188,6 +189,8 @@ static inline bool read_cell(struct row_decoder *decoder, const struct mapped_co
                                             : vint_read_bytes(cursor);
     }
     if (cursor->failed || (is_deleted && (is_expiring || cell.value.size > 0))) return false;
+    if (decoder->map->table->is_counter && counter_context_is_marked(cell.value))
+        cell.value = counter_context_clear_local(cell.value, decoder->arena);
     if (column->known && cell.timestamp > column->dropped_time_us) *new_cell(decoder) = cell;
     return true;
 }

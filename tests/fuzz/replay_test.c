@@ -23,18 +23,28 @@ static void run_file(const char *path, void (*target)(struct slice input))
     free(copy);
 }
 
-static void run_folder(const char *name, void (*target)(struct slice input))
+static void run_folder(const char *parent, const char *name, void (*target)(struct slice input))
 {
-    char path[512];
-    (void)snprintf(path, sizeof path, "tests/fuzz/regressions/%s", name);
+    char path[1024];
+    (void)snprintf(path, sizeof path, "%s/%s", parent, name);
     DIR *folder = opendir(path);
     if (folder == NULL) return;
     for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
         if (entry->d_name[0] == '.') continue;
-        (void)snprintf(path, sizeof path, "tests/fuzz/regressions/%s/%s", name, entry->d_name);
+        (void)snprintf(path, sizeof path, "%s/%s/%s", parent, name, entry->d_name);
         run_file(path, target);
     }
     (void)closedir(folder);
+}
+
+// Of bugs that were; a few that reach what there is to reach; and all that a fuzzer found, if it is
+// wanted (tests/coverage).
+static void run_folders(const char *name, void (*target)(struct slice input))
+{
+    run_folder("tests/fuzz/regressions", name, target);
+    run_folder("tests/fuzz/corpus", name, target);
+    const char *more = getenv("HELENUS_FUZZ_CORPUS");
+    if (more != NULL) run_folder(more, name, target);
 }
 
 #define X(name)                                                                                    \
@@ -44,7 +54,7 @@ static void run_folder(const char *name, void (*target)(struct slice input))
             0, 1, 2, 3, 255, 254, 'a', 0, 0, 0, 0, 0, 128, 64, 7, 9};                              \
         for (size_t size = 0; size <= sizeof bytes; size++)                                        \
             fuzz_##name(slice_make(bytes, size));                                                  \
-        run_folder(#name, fuzz_##name);                                                            \
+        run_folders(#name, fuzz_##name);                                                           \
     }                                                                                              \
     END_TEST
 // clang-format off

@@ -37,6 +37,10 @@ START_TEST(contexts_are_read_as_cassandra_reads_them)
         ck_assert_int_eq(counter_context_total(context), strtoll(vectors.fields[2], NULL, 10));
         bool has_legacy = strcmp(vectors.fields[4], "true") == 0;
         ck_assert_int_eq(counter_context_has_legacy(context), has_legacy);
+        bool is_marked = strcmp(vectors.fields[5], "true") == 0;
+        ck_assert_int_eq(counter_context_is_marked(context), is_marked);
+        struct slice cleared = counter_context_clear_local(context, &vectors.arena);
+        ck_assert_str_eq(vectors_to_hex(&vectors, cleared), vectors.fields[6]);
         for (size_t i = 0; i < counter_context_shard_count(context); i++) {
             struct counter_shard shard = counter_context_shard_at(context, i), found;
             ck_assert(counter_context_find(context, shard.id, &found));
