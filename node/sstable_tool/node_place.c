@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { GENERATION_STEP = 64 };
+
 // Cuts the last name off a path.
 static void go_up(char *path)
 {
@@ -66,6 +68,11 @@ enum status node_place_open(struct node_place *place, struct env *env, const cha
     status = load_manifest(place, root, directory, error);
     if (status != STATUS_OK) node_place_close(place);
     return status;
+}
+
+uint64_t node_place_generation_behind(const struct node_place *place, uint64_t generation)
+{
+    return place->is_node ? (generation / GENERATION_STEP + 1) * GENERATION_STEP : generation + 1;
 }
 
 static enum status store(struct node_place *place, struct error *error)

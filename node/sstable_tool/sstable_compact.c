@@ -59,7 +59,7 @@ static const struct command compact_command = {
     .operands_max = SIZE_MAX,
 };
 
-enum { STEP_SIZE = 16 * 1024 * 1024, GENERATION_STEP = 64 };
+enum { STEP_SIZE = 16 * 1024 * 1024 };
 
 struct compacting {
     const struct compact_options *options;
@@ -200,13 +200,15 @@ static enum status make_absolute(struct compacting *compacting, const char *dire
     return STATUS_OK;
 }
 
-static enum status find_generation(struct compacting *compacting, struct error *error)
+static enum status find_generation(struct compacting *compacting, const struct node_place *place,
+                                   struct error *error)
 {
     struct sstable_listing listing;
     enum status status =
         sstable_recover_directory(compacting->env, compacting->directory, &listing, error);
     if (status != STATUS_OK) return status;
-    compacting->generation = listing.count == 0 ? 1 : listing.generations[listing.count - 1] + 1;
+    uint64_t last = listing.count == 0 ? 0 : listing.generations[listing.count - 1];
+    compacting->generation = node_place_generation_behind(place, last);
     free(listing.generations);
     return STATUS_OK;
 }
@@ -241,7 +243,7 @@ static enum status open_output(struct compacting *compacting, struct node_place 
     status = make_absolute(compacting, output, error);
     if (status == STATUS_OK)
         status = node_place_open(place, compacting->env, compacting->directory, error);
-    return status == STATUS_OK ? find_generation(compacting, error) : status;
+    return status == STATUS_OK ? find_generation(compacting, place, error) : status;
 }
 
 // ---- In place -----------------------------------------------------------------------------------
@@ -291,8 +293,6 @@ static enum status commit(struct compacting *compacting, struct node_place *plac
 static enum status compact_locked(struct compacting *compacting, struct node_place *place,
                                   struct error *error)
 {
-    if (place->is_node)
-        compacting->generation = (compacting->generation / GENERATION_STEP + 1) * GENERATION_STEP;
     struct compaction_task_options options = {
         .directory = compacting->directory,
         .table = compacting->table,
@@ -300,7 +300,7 @@ static enum status compact_locked(struct compacting *compacting, struct node_pla
         .input_count = compacting->merge.count,
         .purge = compacting->purge,
         .generation = compacting->generation,
-        .generation_step = place->is_node ? GENERATION_STEP : 1,
+        .generation_step = 64,
         .with_table_compressor = true,
     };
     struct compaction_task *task = compaction_task_create(compacting->env, &options);
@@ -324,7 +324,7 @@ static enum status open_in_place(struct compacting *compacting, struct node_plac
     enum status status = make_absolute(compacting, inputs->items[0].directory, error);
     if (status == STATUS_OK)
         status = node_place_open(place, compacting->env, compacting->directory, error);
-    return status == STATUS_OK ? find_generation(compacting, error) : status;
+    return status == STATUS_OK ? find_generation(compacting, place, error) : status;
 }
 
 // ---- The whole ----------------------------------------------------------------------------------

@@ -35,17 +35,21 @@ enum status table_writer_open(struct table_writer *writer, struct env *env,
     *writer = (struct table_writer){
         .env = env, .table = table, .memory_max = memory_max, .next_generation = 1};
     enum status status = make_directory(writer, directory, arena, error);
+    if (status == STATUS_OK)
+        status = node_place_open(&writer->place, env, writer->directory, error);
     if (status != STATUS_OK) return status;
     struct sstable_listing listing;
     status = sstable_recover_directory(env, writer->directory, &listing, error);
     if (status != STATUS_OK) return status;
-    if (listing.count > 0) writer->next_generation = listing.generations[listing.count - 1] + 1;
+    uint64_t last = listing.count == 0 ? 0 : listing.generations[listing.count - 1];
+    writer->next_generation = node_place_generation_behind(&writer->place, last);
     free(listing.generations);
     return STATUS_OK;
 }
 
 void table_writer_close(struct table_writer *writer)
 {
+    node_place_close(&writer->place);
     memtable_unref(writer->memtable);
     free(writer->generations);
 }
@@ -82,11 +86,12 @@ static enum status flush(struct table_writer *writer, struct error *error)
     ASSERT(status == STATUS_OK); // Memory alone.
     struct sstable_write_options options = {
         .directory = writer->directory,
-        .generation = writer->next_generation++,
+        .generation = writer->next_generation,
         .table = writer->table,
         .content = &content,
         .with_table_compressor = true,
     };
+    writer->next_generation = node_place_generation_behind(&writer->place, writer->next_generation);
     struct sstable_summary summary;
     status = sstable_write(writer->env, &options, scan_memtable(writer, &arena), &summary, error);
     if (status == STATUS_OK && summary.partition_count > 0)

@@ -3,13 +3,14 @@
 #ifndef NODE_SSTABLE_TOOL_TABLE_WRITER_H
 #define NODE_SSTABLE_TOOL_TABLE_WRITER_H
 
+#include "node/sstable_tool/node_place.h"
 #include "storage/memtable/memtable.h"
-#include "storage/sstable/sstable.h"
 
 struct table_writer {
     struct env *env;
     const struct table *table;
     const char *directory; // Absolute; exists.
+    struct node_place place;
     size_t memory_max;
     struct memtable *memtable;
     uint64_t next_generation;
@@ -18,7 +19,8 @@ struct table_writer {
     uint64_t bytes, partitions;
 };
 
-// Makes the directory unless it is there; SSTables that are in it stay. `directory` in `arena`.
+// Makes the directory unless it is there; SSTables that are in it stay. Its absolute name is put
+// into `arena`. IN_USE: a node runs on it. To be closed also on failure.
 MUST_USE enum status table_writer_open(struct table_writer *writer, struct env *env,
                                        const struct table *table, const char *directory,
                                        size_t memory_max, struct arena *arena, struct error *error);

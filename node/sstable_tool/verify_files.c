@@ -140,6 +140,13 @@ static void add_bad_chunk(struct checking *checking, size_t index, uint64_t offs
     checking->bad_chunk_count++;
 }
 
+// Chunks that have data.
+static size_t chunk_count_of(const struct compression_info *info)
+{
+    uint32_t size = info->compression.chunk_size;
+    return (size_t)(info->data_size / size + (info->data_size % size != 0));
+}
+
 // False: the table of chunks is damaged.
 static bool check_chunk_table(struct checking *checking, const struct compression_info *info,
                               struct slice file)
@@ -154,14 +161,24 @@ static bool check_chunk_table(struct checking *checking, const struct compressio
                          compression->chunk_size);
     for (size_t i = 0; i < info->chunk_count; i++) {
         uint64_t offset = bytes_get_u64(info->offsets + 8 * i);
+        // At least one byte and a checksum; only the empty chunk, which Cassandra's compactions
+        // leave behind the last one, may have no byte.
+        uint64_t least = i < chunk_count_of(info) ? 5 : 4;
         if ((i == 0 && offset != 0) ||
             (i > 0 && (offset < before + 5 || offset > before + bound)) ||
-            offset + 5 > checking->sizes[SSTABLE_DATA]) {
+            offset + least > checking->sizes[SSTABLE_DATA]) {
             verify_report_at(checking->report, SSTABLE_COMPRESSION_INFO, at + 8 * i,
                              "bad offset of chunk %zu", i);
             return false;
         }
         before = offset;
+    }
+    size_t wanted = chunk_count_of(info);
+    if (info->chunk_count != wanted && info->chunk_count != wanted + 1) {
+        verify_report_at(checking->report, SSTABLE_COMPRESSION_INFO, at - 4,
+                         "%zu chunks; %" PRIu64 " bytes of data have %zu", info->chunk_count,
+                         info->data_size, wanted);
+        return false;
     }
     if (info->chunk_count == 0 || checking->sizes[SSTABLE_DATA] > before + bound) {
         verify_report_at(checking->report, SSTABLE_COMPRESSION_INFO, file.size,
@@ -171,7 +188,31 @@ static bool check_chunk_table(struct checking *checking, const struct compressio
     return true;
 }
 
-static enum status read_compressed(struct checking *checking, const struct compression_info *info)
+// A chunk whose checksum is right decompresses to its length, or CompressionInfo.db tells wrong of
+// the compressor or of the length. The first and the last show it.
+static void try_chunk(struct checking *checking, const struct compression_info *info, size_t index,
+                      struct slice stored, struct slice file)
+{
+    size_t count = chunk_count_of(info);
+    bool is_last = index + 1 == count;
+    if (index >= count || (index > 0 && !is_last)) return;
+    uint64_t chunk_size = info->compression.chunk_size, before = index * chunk_size;
+    uint64_t size = info->data_size > before ? info->data_size - before : 0;
+    if (size > chunk_size && !is_last) size = chunk_size;
+    // i64 data length, i32 number of chunks, then the offsets.
+    uint64_t place = is_last ? (uint64_t)(info->offsets - file.data) - 12 : 0;
+    uint8_t *chunk = malloc(chunk_size);
+    ASSERT(chunk != NULL);
+    if (size == 0 || size > chunk_size ||
+        compression_decompress(&info->compression, stored, chunk, (size_t)size) != STATUS_OK)
+        verify_report_at(checking->report, SSTABLE_COMPRESSION_INFO, place,
+                         "chunk %zu of Data.db does not decompress to %" PRIu64 " bytes", index,
+                         size);
+    free(chunk);
+}
+
+static enum status read_compressed(struct checking *checking, const struct compression_info *info,
+                                   struct slice file)
 {
     uint8_t *bytes = NULL;
     size_t capacity = 0;
@@ -188,12 +229,21 @@ static enum status read_compressed(struct checking *checking, const struct compr
             capacity = size;
         }
         status = read_piece(checking, offset, bytes, size);
-        if (status == STATUS_OK &&
-            checksum_crc32(slice_make(bytes, size - 4)) != bytes_get_u32(bytes + size - 4))
+        if (status != STATUS_OK) break;
+        struct slice stored = slice_make(bytes, size - 4);
+        if (checksum_crc32(stored) != bytes_get_u32(bytes + size - 4))
             add_bad_chunk(checking, i, offset);
+        else
+            try_chunk(checking, info, i, stored, file);
     }
     free(bytes);
     return status;
+}
+
+// One for each chunk, and maybe one for the empty chunk that Cassandra's compactions leave.
+static bool has_crc_count(uint64_t count, uint64_t wanted)
+{
+    return count == wanted || count == wanted + 1;
 }
 
 // CRC.db: i32 size of chunks, then i32 a chunk.
@@ -202,8 +252,8 @@ static enum status read_plain(struct checking *checking, struct slice crc_file)
     uint64_t data_size = checking->sizes[SSTABLE_DATA];
     uint32_t chunk_size = crc_file.size < 4 ? 0 : bytes_get_u32(crc_file.data);
     bool is_sound = chunk_size >= 512 && chunk_size <= CHUNK_SIZE_MAX &&
-                    crc_file.size - 4 == 4 * ((data_size + chunk_size - 1) / chunk_size);
-    if (crc_file.size > 0 && !is_sound)
+                    has_crc_count(crc_file.size / 4 - 1, (data_size + chunk_size - 1) / chunk_size);
+    if (crc_file.size > 0 && (!is_sound || crc_file.size % 4 != 0))
         verify_report_at(checking->report, SSTABLE_CRC, 0, "bad size of chunks: %u", chunk_size);
     if (!is_sound) chunk_size = PIECE_SIZE;
     uint8_t *bytes = malloc(chunk_size);
@@ -289,7 +339,7 @@ static enum status check_data(struct checking *checking, struct slice table_file
     }
     uint8_t *piece = malloc(PIECE_SIZE);
     ASSERT(piece != NULL);
-    enum status status = has_chunks      ? read_compressed(checking, &info)
+    enum status status = has_chunks      ? read_compressed(checking, &info, table_file)
                          : is_compressed ? read_rest(checking, 0, piece)
                                          : read_plain(checking, table_file);
     free(piece);
