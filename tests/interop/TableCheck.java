@@ -2,7 +2,7 @@
 //
 //   TableCheck TABLES OUTPUT    for each line NAME, column_index_size of TABLES/tables.tsv, and each SSTable N of TABLES/NAME:
 //       TABLES/NAME.N.cassandra.text   what its reader finds, in the form of the golden vectors
-//       TABLES/NAME.N.json             what sstabledump prints of it
+//       TABLES/NAME.N.json             what sstabledump prints of it (not if the third field is "huge")
 //       OUTPUT/NAME/nb-N-big-*         the same partitions written by Cassandra's own writer, with the same header
 //     and on the output a line: NAME N partitions P unfiltereds U differences D keys K data B
 //     A line whose third field is "merge of OTHER" is of a table whose SSTable is all of OTHER's, merged: then Cassandra merges those.
@@ -270,6 +270,14 @@ public class TableCheck
         return readers;
     }
 
+    static void dump(SSTableReader reader, TableMetadata table, Path to) throws Exception
+    {
+        try (ISSTableScanner scan = reader.getScanner(); FileOutputStream json = new FileOutputStream(to.toFile()))
+        {
+            JsonTransformer.toJson(scan, Util.iterToStream(scan), false, table, json);
+        }
+    }
+
     static void check(Path tables, Path output, String name, int generation, String what) throws Exception
     {
         Descriptor descriptor = Descriptor.fromFile(new File(dataFile(tables, name, generation)));
@@ -305,11 +313,8 @@ public class TableCheck
                 }
             }
         }
-        try (ISSTableScanner scan = reader.getScanner();
-             FileOutputStream json = new FileOutputStream(tables.resolve(name + "." + generation + ".json").toFile()))
-        {
-            JsonTransformer.toJson(scan, Util.iterToStream(scan), false, table, json);
-        }
+        if (!what.equals("huge"))
+            dump(reader, table, tables.resolve(name + "." + generation + ".json"));
         List<SSTableReader> sources = what.startsWith("merge of ")
             ? openAll(tables, what.substring("merge of ".length()), table) : Collections.singletonList(reader);
         String data = writeAgain(reader, sources, ref, output.resolve(name), partitions);

@@ -4,6 +4,7 @@
 //     interop.write_tables random DIRECTORY SEED COUNT [FIRST]
 //                                                    tables of every shape, numbers FIRST to FIRST
 //                                                    + COUNT - 1
+//     interop.write_tables huge DIRECTORY            a partition of more than 4 GiB
 //     interop.write_tables release DIRECTORY         small tables of every shape, for
 //     tests/golden/make_release
 //
@@ -18,7 +19,9 @@
 #include "base/env_uv.h"
 #include "storage/merge/merge.h"
 #include "storage/schema/schema_codec.h"
+#include "storage/schema/schema_text.h"
 #include "storage/sstable/format.h"
+#include "tests/storage/support/memory_source.h"
 #include "tests/storage/support/partition_text.h"
 #include "tests/storage/support/random_table.h"
 #include "tests/storage/support/row_json.h"
@@ -62,11 +65,12 @@ static void list_table(const char *name, size_t column_index_size, const char *w
 
 // ---- Sources ------------------------------------------------------------------------------------
 
-// What an SSTable is made of: SSTables, or memtables.
+// What an SSTable is made of: SSTables, memtables, or partitions in an array.
 struct source {
     const struct table *table;
     struct sstable_reader *readers[RANDOM_MEMTABLES_MAX];
     struct memtable *memtables[RANDOM_MEMTABLES_MAX];
+    struct memory_partition *partitions; // Then `count` is of these.
     size_t count;
 };
 
@@ -78,6 +82,11 @@ static struct scan_iterator *scan_source(const struct source *source, size_t fir
     // Kept by what is made of it.
     static const struct scan_range all = {{{INT64_MIN}, {NULL, 0}, true},
                                           {{INT64_MAX}, {NULL, 0}, true}};
+    if (source->partitions != NULL) {
+        struct memory_source *memory = ARENA_NEW(arena, struct memory_source);
+        memory_source_init(memory, source->table, source->partitions, source->count);
+        return &memory->base;
+    }
     for (size_t i = 0; i < count; i++) {
         struct memtable *memtable = source->memtables[first + i];
         if (memtable != NULL) {
@@ -282,6 +291,77 @@ START_TEST(random_tables_are_written)
 }
 END_TEST
 
+// ---- A partition beyond 4 GiB -------------------------------------------------------------------
+
+enum { HUGE_ROWS = 4200, HUGE_VALUE_SIZE = 1 << 20 };
+
+static struct unfiltered huge_row(int32_t place, struct slice value, struct arena *arena)
+{
+    uint8_t *number = arena_alloc(arena, 4);
+    bytes_put_u32(number, (uint32_t)place);
+    struct slice *values = ARENA_NEW(arena, struct slice);
+    *values = slice_make(number, 4);
+    struct cell *cell = ARENA_NEW(arena, struct cell);
+    *cell = (struct cell){
+        .local_time = LOCAL_TIME_NONE, .timestamp = 1700000000000000 + place, .value = value};
+    struct row *row = ARENA_NEW(arena, struct row);
+    *row = (struct row){.clustering = {1, values},
+                        .liveness = {cell->timestamp, TTL_NONE, LOCAL_TIME_NONE},
+                        .deletion = DELETION_NONE,
+                        .cell_count = 1,
+                        .cells = cell};
+    return (struct unfiltered){.row = row};
+}
+
+// All rows have the same value, so that they need no memory; small partitions stand around it.
+static void write_huge_table(void)
+{
+    struct uuid id = {{1, 2, 3}};
+    struct table_builder *builder =
+        table_builder_create(slice_of_text("interop"), slice_of_text("huge"), id);
+    static const char *const names[] = {"k", "c", "v"};
+    for (int i = 0; i < 3; i++)
+        table_builder_add_column(builder, slice_of_text(names[i]),
+                                 type_of_kind(i < 2 ? TYPE_INT : TYPE_BLOB),
+                                 i == 0   ? COLUMN_PARTITION_KEY
+                                 : i == 1 ? COLUMN_CLUSTERING
+                                          : COLUMN_REGULAR,
+                                 false);
+    const struct table *table = table_builder_finish(builder);
+    struct arena arena;
+    arena_init(&arena, MIB);
+    struct slice value = slice_make(arena_alloc_zero(&arena, HUGE_VALUE_SIZE), HUGE_VALUE_SIZE);
+    struct memory_partition partitions[5];
+    for (int32_t key = 0; key < 5; key++) {
+        size_t count = key == 2 ? HUGE_ROWS : 3;
+        uint8_t *bytes = arena_alloc(&arena, 4);
+        bytes_put_u32(bytes, (uint32_t)key);
+        struct unfiltered *rows = ARENA_NEW_ARRAY(&arena, struct unfiltered, count);
+        for (size_t i = 0; i < count; i++)
+            rows[i] = huge_row((int32_t)i, value, &arena);
+        partitions[key] = (struct memory_partition){.key = partition_key_make(slice_make(bytes, 4)),
+                                                    .deletion = DELETION_NONE,
+                                                    .unfiltereds = rows,
+                                                    .unfiltered_count = count};
+    }
+    struct source source = {.table = table, .partitions = partitions, .count = 5};
+    struct buffer cql;
+    buffer_init(&cql, MIB);
+    schema_text_put_table(table, false, &cql);
+    put_file(buffer_slice(&cql), "huge", ".cql");
+    buffer_deinit(&cql);
+    ck_assert(write_sstable(&source, 0, 5, "huge", 1, 0));
+    list_table("huge", 64 * KIB, "huge");
+    arena_deinit(&arena);
+    table_unref(table);
+}
+
+START_TEST(huge_partition_is_written)
+{
+    write_huge_table();
+}
+END_TEST
+
 // ---- For the next releases ----------------------------------------------------------------------
 
 static void write_release_table(enum random_shape shape)
@@ -311,12 +391,13 @@ END_TEST
 int main(int argc, char **argv)
 {
     bool is_release = argc == 3 && strcmp(argv[1], "release") == 0;
+    bool is_huge = argc == 3 && strcmp(argv[1], "huge") == 0;
     bool is_golden = argc == 3 && strcmp(argv[1], "golden") == 0;
     bool is_random = (argc == 5 || argc == 6) && strcmp(argv[1], "random") == 0;
-    if (!is_golden && !is_random && !is_release) {
+    if (!is_golden && !is_random && !is_release && !is_huge) {
         fprintf(stderr,
-                "usage: %s golden DIRECTORY | random DIRECTORY SEED COUNT [FIRST] | release "
-                "DIRECTORY\n",
+                "usage: %s golden DIRECTORY | random DIRECTORY SEED COUNT [FIRST] | huge "
+                "DIRECTORY | release DIRECTORY\n",
                 argv[0]);
         return 2;
     }
@@ -335,6 +416,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(tcase, 0);
     tcase_add_test(tcase, is_golden   ? golden_tables_are_written
                           : is_random ? random_tables_are_written
+                          : is_huge   ? huge_partition_is_written
                                       : release_tables_are_written);
     Suite *suite = suite_create("write_tables");
     suite_add_tcase(suite, tcase);
