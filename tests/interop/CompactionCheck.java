@@ -1,7 +1,7 @@
 // Cassandra's own CompactionTask on SSTables that Helenus wrote.
 //
-//   CompactionCheck TABLES GC_BEFORE    for each line NAME, column_index_size of TABLES/tables.tsv all SSTables of TABLES/NAME become
-//       those of TABLES/NAME.cassandra; the first line of the output is the host's id, then comes one for each table: NAME, its SSTables
+//   CompactionCheck TABLES GC_BEFORE    for each line NAME, column_index_size of TABLES/tables.tsv with a NAME.cql all SSTables of
+//       TABLES/NAME become those of TABLES/NAME.cassandra; the first line of the output is the host's id, then comes one for each table: NAME, its SSTables
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
@@ -92,6 +92,8 @@ public class CompactionCheck
         for (String line : Files.readAllLines(tables.resolve("tables.tsv")))
         {
             String[] fields = line.split("\t");
+            if (!Files.exists(tables.resolve(fields[0] + ".cql")))
+                continue;
             int size = Integer.parseInt(fields[1]);
             DatabaseDescriptor.setColumnIndexSizeInKiB(size == 0 ? 64 : size / 1024);
             try
