@@ -195,6 +195,10 @@ static void make_clusterings(struct maker *maker)
 {
     uint16_t count = maker->table->column_counts[COLUMN_CLUSTERING];
     if (count == 0) maker->clustering_count = 1;
+    // All values of a clustering together have at most 65535 bytes: Cassandra's Statistics.db would
+    // be damaged by more, which its INSERT refuses.
+    size_t size_max = maker->values.size_max;
+    if (size_max > 1000) maker->values.size_max = 1000;
     maker->clusterings = ARENA_NEW_ARRAY(&maker->arena, struct clustering, maker->clustering_count);
     for (size_t i = 0; i < maker->clustering_count; i++) {
         struct slice *values = ARENA_NEW_ARRAY(&maker->arena, struct slice, count + 1u);
@@ -209,6 +213,7 @@ static void make_clusterings(struct maker *maker)
         }
         maker->clusterings[i] = (struct clustering){count, values};
     }
+    maker->values.size_max = size_max;
 }
 
 // ---- Times --------------------------------------------------------------------------------------
