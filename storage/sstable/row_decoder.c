@@ -189,8 +189,6 @@ static inline bool read_cell(struct row_decoder *decoder, const struct mapped_co
                                             : vint_read_bytes(cursor);
     }
     if (cursor->failed || (is_deleted && (is_expiring || cell.value.size > 0))) return false;
-    if (decoder->map->table->is_counter && counter_context_is_marked(cell.value))
-        cell.value = counter_context_clear_local(cell.value, decoder->arena);
     if (column->known && cell.timestamp > column->dropped_time_us) *new_cell(decoder) = cell;
     return true;
 }
@@ -266,6 +264,15 @@ static bool read_columns(struct row_decoder *decoder, const struct unfiltered_he
     return true;
 }
 
+static void clear_marked(struct row_decoder *decoder)
+{
+    for (size_t i = 0; i < decoder->cell_count; i++) {
+        struct cell *cell = &decoder->cells[i];
+        if (counter_context_is_marked(cell->value))
+            cell->value = counter_context_clear_local(cell->value, decoder->arena);
+    }
+}
+
 bool row_decoder_row(struct row_decoder *decoder, const struct unfiltered_head *head,
                      struct cursor body)
 {
@@ -291,6 +298,7 @@ bool row_decoder_row(struct row_decoder *decoder, const struct unfiltered_head *
     }
     if (!read_columns(decoder, head, &liveness, &body)) return false;
     if (body.failed || cursor_left(&body) > 0) return false;
+    if (decoder->map->table->is_counter) clear_marked(decoder);
     decoder->row = (struct row){
         .clustering =
             head->extended & EXTENDED_IS_STATIC ? (struct clustering){0, NULL} : head->place.prefix,
