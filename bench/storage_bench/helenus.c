@@ -4,16 +4,16 @@
 #include "base/env_uv.h"
 #include "base/limits.h"
 #include "bench/storage_bench/workload.h"
+#include "storage/compaction/compaction_task.h"
 #include "storage/counter_context.h"
 #include "storage/memtable/memtable.h"
-#include "storage/merge/merge.h"
 #include "storage/sstable/sstable.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { CACHE_SIZE = 64 * MIB, SCRATCH_SIZE = 64 * KIB };
+enum { CACHE_SIZE = 64 * MIB, SCRATCH_SIZE = 64 * KIB, COMPACTION_STEP = 4 * MIB };
 
 static const struct uuid node_id = {{0xbe, 0xac, 0x11, 0x22, 0x11, 0x22, 0x10, 0x00, 0x80, 0x00,
                                      0x33, 0x33, 0x44, 0x44, 0x55, 0x55}};
@@ -33,7 +33,7 @@ struct store {
 static void check(enum status status, const struct error *error)
 {
     if (status == STATUS_OK) return;
-    (void)fprintf(stderr, "helenus: %s\n", error->text);
+    (void)fprintf(stderr, "helenus: %s: %s\n", status_text(status), error->text);
     exit(1);
 }
 
@@ -290,15 +290,16 @@ static void read_partition(struct store *store, struct slice key_bytes, const st
 }
 
 // Closes the scan.
-static void sum_scan(struct store *store, struct scan_iterator *scan, struct measurement *m)
+static enum status sum_scan(struct store *store, struct scan_iterator *scan, struct measurement *m)
 {
-    struct error error = {0};
     struct partition_iterator *partition;
     enum status status;
-    while ((status = scan_iterator_next(scan, &partition)) == STATUS_OK)
-        check(sum_partition(store, partition, UINT64_MAX, &m->operations, m), &error);
-    check(status == STATUS_END ? STATUS_OK : status, &error);
+    while ((status = scan_iterator_next(scan, &partition)) == STATUS_OK) {
+        status = sum_partition(store, partition, UINT64_MAX, &m->operations, m);
+        if (status != STATUS_OK) break;
+    }
     scan_iterator_close(scan);
+    return status == STATUS_END ? STATUS_OK : status;
 }
 
 static void scan_sstable(struct store *store, struct chunk_cache *cache, struct measurement *m)
@@ -306,12 +307,17 @@ static void scan_sstable(struct store *store, struct chunk_cache *cache, struct 
     struct error error = {0};
     struct scan_iterator *scan;
     struct read_pins pins;
+    enum status status;
     read_pins_init(&pins);
-    arena_reset(&store->arena);
-    check(sstable_scan(store->readers[0], store->table, &whole_ring, &all_rows, cache,
-                       cache == NULL ? NULL : &pins, &store->arena, &scan, &error),
-          &error);
-    sum_scan(store, scan, m);
+    do {
+        m->sum = m->operations = 0;
+        load_missing(store, &pins);
+        arena_reset(&store->arena);
+        status = sstable_scan(store->readers[0], store->table, &whole_ring, &all_rows, cache,
+                              cache == NULL ? NULL : &pins, &store->arena, &scan, &error);
+        if (status == STATUS_OK) status = sum_scan(store, scan, m);
+    } while (status == STATUS_WOULD_BLOCK);
+    check(status, &error);
     read_pins_release(&pins);
 }
 
@@ -394,41 +400,33 @@ static void flush_and_scan(struct store *store, const char *table, uint64_t oper
     measurement_end(&m);
 }
 
-// The bases and columns of all inputs, as a compaction takes them.
-static struct sstable_content join_contents(const struct store *store)
+// Returns the bytes of the new files. The generation of the first is FILES + 1.
+static uint64_t compact_files(struct store *store)
 {
-    struct sstable_content joined = store->contents[0];
-    for (int i = 1; i < FILES; i++) {
-        const struct sstable_content *content = &store->contents[i];
-        if (content->min_timestamp < joined.min_timestamp)
-            joined.min_timestamp = content->min_timestamp;
-        joined.partition_count += content->partition_count;
-    }
-    return joined;
-}
-
-static void merge_files(struct store *store, uint64_t *size)
-{
-    struct error error = {0};
-    struct scan_iterator *scans[FILES];
-    struct sstable_content content = join_contents(store);
-    arena_reset(&store->arena);
-    for (int i = 0; i < FILES; i++)
-        check(sstable_scan(store->readers[i], store->table, &whole_ring, &all_rows, NULL, NULL,
-                           &store->arena, &scans[i], &error),
-              &error);
-    struct sstable_write_options options = {
+    struct compaction_task_options options = {
         .directory = store->directory,
-        .generation = FILES + 1,
         .table = store->table,
-        .content = &content,
+        .inputs = store->readers,
+        .input_count = FILES,
+        .purge = {.gc_before = INT32_MIN, .memory_min_timestamp = INT64_MAX},
+        .generation = FILES + 1,
+        .generation_step = 1,
         .host_id = &node_id,
     };
-    struct sstable_summary written;
-    check(sstable_write(store->env, &options, merge_scans(scans, FILES, false, &store->arena),
-                        &written, &error),
-          &error);
-    *size = written.size;
+    struct compaction_task *task = compaction_task_create(store->env, &options);
+    struct error error = {0};
+    enum status status;
+    do {
+        status = compaction_task_step(task, COMPACTION_STEP, &error);
+    } while (status == STATUS_OK);
+    check(status == STATUS_END ? STATUS_OK : status, &error);
+    check(compaction_task_commit(task, &error), &error);
+    size_t count;
+    uint64_t size = compaction_task_outputs(task, &count)->size;
+    ASSERT(count == 1);
+    compaction_task_remove_inputs(task);
+    compaction_task_destroy(task);
+    return size;
 }
 
 static void compact(struct store *store, const char *table, uint64_t operations,
@@ -441,7 +439,7 @@ static void compact(struct store *store, const char *table, uint64_t operations,
     measurement_begin(&m, table, "compaction");
     m.operations = operations;
     m.data_bytes = data_bytes;
-    merge_files(store, &m.disk_bytes);
+    m.disk_bytes = compact_files(store);
     measurement_end(&m);
     sstable_unref(store->readers[0]);
     check(sstable_open(store->env, store->directory, FILES + 1, store->table, NULL,
@@ -465,6 +463,9 @@ static void run_events(struct env *env, const char *directory, const struct work
     struct store store;
     struct measurement m;
     store_init(&store, env, directory, "events", false);
+    // As in a process that has run for a while, the memory has been in use before.
+    insert_events(&store, events, w->rows, FIRST_TIMESTAMP_US, &m);
+    start_memtable(&store);
     measurement_begin(&m, "events", "insert");
     insert_events(&store, events, w->rows, FIRST_TIMESTAMP_US, &m);
     m.memory_bytes = memtable_size(store.memtable);

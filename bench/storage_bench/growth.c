@@ -1,0 +1,284 @@
+// What an operation of a shard's engine costs with few and with many rows: increments, each synced
+// before it is acknowledged, 128 in flight; reads of one row and of 30. Tags by Zipf's law, as in
+// bench/run. Flushes, the log's writes and compactions are in the figures: they are those of the
+// process.
+#include "base/assert.h"
+#include "base/container_of.h"
+#include "base/env_uv.h"
+#include "base/limits.h"
+#include "bench/storage_bench/workload.h"
+#include "storage/engine/engine.h"
+#include "storage/merge/live_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { IN_FLIGHT = 128, CACHE_SIZE = 64 * MIB, SCRATCH_SIZE = 64 * KIB };
+
+struct bench {
+    struct env *env;
+    struct engine *engine;
+    struct schema *schema;
+    const struct table *table;
+    struct arena arena; // Of one operation.
+    uint64_t position;
+    bool is_done;
+    enum status status;
+    struct commit_log_waiter waiter;
+    struct engine_load load;
+    struct env_timer timer;
+};
+
+static void check(enum status status, const struct error *error)
+{
+    if (status == STATUS_OK) return;
+    (void)fprintf(stderr, "growth: %s: %s\n", status_text(status),
+                  error == NULL ? "" : error->text);
+    exit(1);
+}
+
+// ---- Waiting ------------------------------------------------------------------------------------
+
+static void finish(struct bench *bench, enum status status)
+{
+    bench->status = status;
+    bench->is_done = true;
+    env_uv_stop(bench->env);
+}
+
+static void wait(struct bench *bench)
+{
+    while (!bench->is_done)
+        env_uv_run(bench->env);
+    bench->is_done = false;
+    check(bench->status, NULL);
+}
+
+static void synced(struct commit_log_waiter *waiter, enum status status)
+{
+    finish(CONTAINER_OF(waiter, struct bench, waiter), status);
+}
+
+static void loaded(struct engine_load *load, enum status status)
+{
+    finish(CONTAINER_OF(load, struct bench, load), status);
+}
+
+static void passed(struct env_timer *timer)
+{
+    finish(CONTAINER_OF(timer, struct bench, timer), STATUS_OK);
+}
+
+static void closed(void *bench)
+{
+    finish(bench, STATUS_OK);
+}
+
+// ---- The engine ---------------------------------------------------------------------------------
+
+static const struct table *make_table(void)
+{
+    struct uuid id = {{0x11, 0x11, 0x11, 0x11, 0x22, 0x22, 0x10, 0x00, 0x80}};
+    struct table_builder *builder =
+        table_builder_create(slice_of_text("bench"), slice_of_text("hashtags"), id);
+    table_builder_add_column(builder, slice_of_text("tag"), type_of_kind(TYPE_TEXT),
+                             COLUMN_PARTITION_KEY, false);
+    table_builder_add_column(builder, slice_of_text("day"), type_of_kind(TYPE_TEXT),
+                             COLUMN_CLUSTERING, true);
+    table_builder_add_column(builder, slice_of_text("mentions"), type_of_kind(TYPE_COUNTER),
+                             COLUMN_REGULAR, false);
+    return table_builder_finish(builder);
+}
+
+static void bench_open(struct bench *bench, const char *directory, size_t memtable_space)
+{
+    struct error error = {0};
+    struct options replication = {0};
+    *bench = (struct bench){.table = make_table(), .schema = schema_create()};
+    check(env_uv_create(&bench->env, &error), &error);
+    arena_init(&bench->arena, SCRATCH_SIZE);
+    const struct keyspace *keyspace =
+        keyspace_make(slice_of_text("bench"), &replication, true, false);
+    check(schema_put_keyspace(bench->schema, keyspace), NULL);
+    keyspace_unref(keyspace);
+    check(schema_put_table(bench->schema, bench->table), NULL);
+    struct engine_options options = {
+        .directory = directory,
+        .memtable_space_max = memtable_space,
+        .chunk_cache_size_max = CACHE_SIZE,
+    };
+    check(engine_open(bench->env, &options, bench->schema, &bench->engine, &error), &error);
+}
+
+static void bench_close(struct bench *bench)
+{
+    engine_close(bench->engine, closed, bench);
+    wait(bench);
+    arena_deinit(&bench->arena);
+    schema_destroy(bench->schema);
+    table_unref(bench->table);
+    env_uv_destroy(bench->env);
+}
+
+// ---- Operations ---------------------------------------------------------------------------------
+
+static void wait_synced(struct bench *bench)
+{
+    if (engine_synced_position(bench->engine) >= bench->position) return;
+    engine_wait_synced(bench->engine, &bench->waiter, bench->position, synced);
+    wait(bench);
+}
+
+static void load_missing(struct bench *bench, struct read_pins *pins)
+{
+    engine_load(bench->engine, &bench->load, pins, loaded);
+    wait(bench);
+}
+
+static void increment_place(struct bench *bench, const struct place *place)
+{
+    struct slice day = slice_make(place->day, place->day_size);
+    struct clustering clustering = {1, &day};
+    struct counter_increment increment = {.clustering = &clustering, .delta = 1};
+    struct counter_update update = {
+        .table = bench->table,
+        .key = partition_key_make(slice_make(place->tag, place->tag_size)),
+        .increments = &increment,
+        .increment_count = 1,
+        .timestamp_us = env_wall_us(bench->env),
+    };
+    struct read_pins pins;
+    read_pins_init(&pins);
+    for (;;) {
+        arena_reset(&bench->arena);
+        enum status status =
+            engine_increment(bench->engine, &update, &pins, &bench->arena, NULL, &bench->position);
+        if (status == STATUS_OK) break;
+        if (status == STATUS_WOULD_BLOCK) {
+            load_missing(bench, &pins);
+        } else if (status == STATUS_OVERLOADED) {
+            // A flush is to make room first.
+            env_timer_start(bench->env, &bench->timer, 1000 * 1000, passed);
+            wait(bench);
+        } else {
+            check(status, NULL);
+        }
+    }
+    read_pins_release(&pins);
+}
+
+static void increment(struct bench *bench, const struct place *places, uint64_t count,
+                      struct measurement *m)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        increment_place(bench, &places[i]);
+        m->operations++;
+        if ((i + 1) % IN_FLIGHT == 0 || i + 1 == count) wait_synced(bench);
+    }
+}
+
+static enum status read_rows(struct bench *bench, const struct partition_key *key,
+                             const struct partition_filter *filter, struct read_pins *pins,
+                             uint64_t *rows)
+{
+    struct partition_iterator *partition;
+    struct unfiltered unfiltered;
+    enum status status = engine_read(bench->engine, bench->table, key, filter, pins, &bench->arena,
+                                     &partition, &bench->position);
+    if (status != STATUS_OK || partition == NULL) return status;
+    for (*rows = 0; *rows < SLICE_ROWS; (*rows)++) {
+        status = partition_iterator_next(partition, &unfiltered);
+        if (status != STATUS_OK) break;
+    }
+    partition_iterator_close(partition);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+static void read_place(struct bench *bench, const struct place *place, bool is_slice,
+                       struct measurement *m)
+{
+    struct slice day = slice_make(place->day, place->day_size);
+    struct partition_key key = partition_key_make(slice_make(place->tag, place->tag_size));
+    struct clustering_range range = CLUSTERING_RANGE_ALL;
+    if (!is_slice) range.start.prefix = range.end.prefix = (struct clustering){1, &day};
+    struct partition_filter filter = {&range, 1, false, false};
+    struct read_pins pins;
+    uint64_t rows = 0;
+    enum status status;
+    read_pins_init(&pins);
+    for (;;) {
+        arena_reset(&bench->arena);
+        status = read_rows(bench, &key, &filter, &pins, &rows);
+        if (status != STATUS_WOULD_BLOCK) break;
+        load_missing(bench, &pins);
+    }
+    check(status, NULL);
+    read_pins_release(&pins);
+    m->operations++;
+    m->sum += rows;
+}
+
+// ---- The run ------------------------------------------------------------------------------------
+
+// Every place once, in an order that has nothing to do with theirs.
+static struct place *shuffled_places(const struct workload *w)
+{
+    struct place *places = workload_places(w);
+    for (uint64_t i = workload_place_count(w) - 1; i > 0; i--) {
+        uint64_t j = workload_random(i) % (i + 1);
+        struct place place = places[i];
+        places[i] = places[j];
+        places[j] = place;
+    }
+    return places;
+}
+
+static void measure_reads(struct bench *bench, const struct place *places, uint64_t count,
+                          const char *work, bool is_slice)
+{
+    struct measurement m;
+    for (uint64_t i = 0; i < count / 4; i++) // So that the cache has what is read most.
+        read_place(bench, &places[count - 1 - i], is_slice, &m);
+    measurement_begin(&m, "hashtags", work);
+    for (uint64_t i = 0; i < count; i++)
+        read_place(bench, &places[i], is_slice, &m);
+    measurement_end(&m);
+}
+
+static void run(struct bench *bench, const struct workload *w, uint64_t count)
+{
+    struct measurement m;
+    struct place *places = shuffled_places(w);
+    measurement_begin(&m, "hashtags", "fill");
+    increment(bench, places, workload_place_count(w), &m);
+    measurement_end(&m);
+    free(places);
+    places = workload_increments(w, count);
+    increment(bench, places, count / 4, &m); // So that caches have what is counted most.
+    measurement_begin(&m, "hashtags", "increment");
+    increment(bench, places, count, &m);
+    struct engine_table_stats stats;
+    ASSERT(engine_table_stats(bench->engine, bench->table->id, &stats));
+    m.memory_bytes = stats.memtable_bytes;
+    m.disk_bytes = stats.sstable_bytes;
+    m.sum = stats.sstable_count;
+    measurement_end(&m);
+    measure_reads(bench, places, count, "read", false);
+    measure_reads(bench, places, count, "slice", true);
+    free(places);
+}
+
+int main(int count, char **arguments)
+{
+    if (count != 5) {
+        (void)fprintf(stderr,
+                      "usage: storage_bench_growth DIRECTORY ROWS OPERATIONS MEMTABLE_MIB\n");
+        return 2;
+    }
+    struct bench bench;
+    struct workload workload = workload_make(strtoull(arguments[2], NULL, 10));
+    bench_open(&bench, arguments[1], strtoull(arguments[4], NULL, 10) * MIB);
+    run(&bench, &workload, strtoull(arguments[3], NULL, 10));
+    bench_close(&bench);
+    return 0;
+}
