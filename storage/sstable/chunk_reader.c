@@ -8,6 +8,12 @@
 
 enum { CHECKSUM_SIZE = 4 };
 
+// How the bytes of a chunk are got.
+struct chunk_access {
+    bool cached;              // Only if nobody has to wait for them.
+    struct read_ahead *ahead; // Or NULL.
+};
+
 static enum status read_exactly(const struct sstable_reader *reader,
                                 enum sstable_component component, uint64_t offset, void *bytes,
                                 size_t size, bool cached, struct error *error)
@@ -19,6 +25,27 @@ static enum status read_exactly(const struct sstable_reader *reader,
     if (status != STATUS_OK) return status;
     if (read_size != size)
         return reader_corrupt(reader, component, offset + read_size, error, "the file ends");
+    return STATUS_OK;
+}
+
+// Some bytes of Data.db, of which more are read than these. NULL in `*bytes`: they are too many.
+static enum status take_ahead(const struct sstable_reader *reader, struct read_ahead *ahead,
+                              uint64_t offset, size_t size, const uint8_t **bytes,
+                              struct error *error)
+{
+    *bytes = NULL;
+    if (size > READ_AHEAD_SIZE) return STATUS_OK;
+    if (offset < ahead->offset || offset + size > ahead->offset + ahead->size) {
+        uint64_t left = reader->sizes[SSTABLE_DATA] - offset;
+        size_t wanted = left < READ_AHEAD_SIZE ? (size_t)left : READ_AHEAD_SIZE;
+        ahead->size = 0;
+        enum status status =
+            read_exactly(reader, SSTABLE_DATA, offset, ahead->bytes, wanted, false, error);
+        if (status != STATUS_OK) return status;
+        ahead->offset = offset;
+        ahead->size = wanted;
+    }
+    *bytes = ahead->bytes + (offset - ahead->offset);
     return STATUS_OK;
 }
 
@@ -39,22 +66,44 @@ static bool is_to_be_checked(struct sstable_reader *reader)
     return before + share < before;
 }
 
-static enum status read_plain(struct sstable_reader *reader, size_t index, bool cached,
-                              struct chunk *chunk, struct error *error)
+static enum status read_plain(struct sstable_reader *reader, size_t index,
+                              const struct chunk_access *access, struct chunk *chunk,
+                              struct error *error)
 {
     uint64_t offset = (uint64_t)index << reader->data_chunk_shift;
-    enum status status =
-        read_exactly(reader, SSTABLE_DATA, offset, chunk->bytes, chunk->size, cached, error);
-    if (status != STATUS_OK || reader->crc_file.size == 0 || !is_to_be_checked(reader))
-        return status;
+    const uint8_t *ahead = NULL;
+    enum status status = STATUS_OK;
+    if (access->ahead != NULL)
+        status = take_ahead(reader, access->ahead, offset, chunk->size, &ahead, error);
+    if (status == STATUS_OK && ahead == NULL)
+        status = read_exactly(reader, SSTABLE_DATA, offset, chunk->bytes, chunk->size,
+                              access->cached, error);
+    if (status != STATUS_OK) return status;
+    if (ahead != NULL) memcpy(chunk->bytes, ahead, chunk->size);
+    if (reader->crc_file.size == 0 || !is_to_be_checked(reader)) return STATUS_OK;
     uint32_t crc = checksum_crc32(slice_make(chunk->bytes, chunk->size));
     if (crc != bytes_get_u32(reader->crc_file.data + 4 + 4 * index))
         return reader_corrupt(reader, SSTABLE_DATA, offset, error, "bad checksum of a chunk");
     return STATUS_OK;
 }
 
-static enum status read_compressed(struct sstable_reader *reader, size_t index, bool cached,
-                                   struct chunk *chunk, struct error *error)
+// `stored` has its checksum behind it.
+static enum status decompress(struct sstable_reader *reader, uint64_t offset, struct slice stored,
+                              struct chunk *chunk, struct error *error)
+{
+    if (is_to_be_checked(reader) &&
+        checksum_crc32(stored) != bytes_get_u32(stored.data + stored.size))
+        return reader_corrupt(reader, SSTABLE_DATA, offset, error, "bad checksum of a chunk");
+    if (compression_decompress(&reader->compression.compression, stored, chunk->bytes,
+                               chunk->size) != STATUS_OK)
+        return reader_corrupt(reader, SSTABLE_DATA, offset, error,
+                              "a chunk does not decompress to its length");
+    return STATUS_OK;
+}
+
+static enum status read_compressed(struct sstable_reader *reader, size_t index,
+                                   const struct chunk_access *access, struct chunk *chunk,
+                                   struct error *error)
 {
     const uint8_t *offsets = reader->compression.offsets;
     uint64_t offset = bytes_get_u64(offsets + 8 * index);
@@ -62,18 +111,18 @@ static enum status read_compressed(struct sstable_reader *reader, size_t index, 
                        ? bytes_get_u64(offsets + 8 * (index + 1))
                        : reader->sizes[SSTABLE_DATA];
     size_t size = (size_t)(end - offset) - CHECKSUM_SIZE; // Checked when opened.
+    const uint8_t *ahead = NULL;
+    enum status status = STATUS_OK;
+    if (access->ahead != NULL)
+        status = take_ahead(reader, access->ahead, offset, size + CHECKSUM_SIZE, &ahead, error);
+    if (status != STATUS_OK) return status;
+    if (ahead != NULL) return decompress(reader, offset, slice_make(ahead, size), chunk, error);
     uint8_t *stored = malloc(size + CHECKSUM_SIZE);
     ASSERT(stored != NULL);
-    enum status status =
-        read_exactly(reader, SSTABLE_DATA, offset, stored, size + CHECKSUM_SIZE, cached, error);
-    if (status == STATUS_OK && is_to_be_checked(reader) &&
-        checksum_crc32(slice_make(stored, size)) != bytes_get_u32(stored + size))
-        status = reader_corrupt(reader, SSTABLE_DATA, offset, error, "bad checksum of a chunk");
-    if (status == STATUS_OK &&
-        compression_decompress(&reader->compression.compression, slice_make(stored, size),
-                               chunk->bytes, chunk->size) != STATUS_OK)
-        status = reader_corrupt(reader, SSTABLE_DATA, offset, error,
-                                "a chunk does not decompress to its length");
+    status = read_exactly(reader, SSTABLE_DATA, offset, stored, size + CHECKSUM_SIZE,
+                          access->cached, error);
+    if (status == STATUS_OK)
+        status = decompress(reader, offset, slice_make(stored, size), chunk, error);
     free(stored);
     return status;
 }
@@ -85,8 +134,9 @@ static enum status read_index(const struct sstable_reader *reader, size_t block,
                         chunk->size, cached, error);
 }
 
-enum status reader_read_chunk(struct sstable_reader *reader, size_t index, bool cached,
-                              struct chunk **chunk, struct error *error)
+static enum status read_chunk(struct sstable_reader *reader, size_t index,
+                              const struct chunk_access *access, struct chunk **chunk,
+                              struct error *error)
 {
     ASSERT(index < reader_chunk_count(reader));
     struct chunk *read;
@@ -95,12 +145,12 @@ enum status reader_read_chunk(struct sstable_reader *reader, size_t index, bool 
         size_t block = index - reader->data_chunk_count;
         uint64_t left = reader->sizes[SSTABLE_INDEX] - (uint64_t)block * INDEX_BLOCK_SIZE;
         read = chunk_create(left < INDEX_BLOCK_SIZE ? (size_t)left : INDEX_BLOCK_SIZE);
-        status = read_index(reader, block, cached, read, error);
+        status = read_index(reader, block, access->cached, read, error);
     } else {
         read = chunk_create(data_chunk_size(reader, index));
         status = reader->compression_file.size > 0
-                     ? read_compressed(reader, index, cached, read, error)
-                     : read_plain(reader, index, cached, read, error);
+                     ? read_compressed(reader, index, access, read, error)
+                     : read_plain(reader, index, access, read, error);
     }
     if (status != STATUS_OK) {
         chunk_unref(read);
@@ -108,4 +158,17 @@ enum status reader_read_chunk(struct sstable_reader *reader, size_t index, bool 
     }
     *chunk = read;
     return STATUS_OK;
+}
+
+enum status reader_read_chunk(struct sstable_reader *reader, size_t index, bool cached,
+                              struct chunk **chunk, struct error *error)
+{
+    return read_chunk(reader, index, &(struct chunk_access){cached, NULL}, chunk, error);
+}
+
+enum status reader_read_chunk_ahead(struct sstable_reader *reader, size_t index,
+                                    struct read_ahead *ahead, struct chunk **chunk,
+                                    struct error *error)
+{
+    return read_chunk(reader, index, &(struct chunk_access){false, ahead}, chunk, error);
 }

@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 
-enum { GATHERED_MAX = 256 * 1024 };
+enum { GATHERED_MAX = 256 * 1024, UNSYNCED_MAX = 8 * 1024 * 1024 };
 
 enum status file_writer_init(struct file_writer *writer, struct env *env, const char *path,
                              struct error *error)
@@ -17,6 +17,12 @@ enum status file_writer_init(struct file_writer *writer, struct env *env, const 
     return STATUS_OK;
 }
 
+static enum status sync_written(struct file_writer *writer, struct error *error)
+{
+    writer->synced = writer->written;
+    return env_file_sync(writer->file, error);
+}
+
 static enum status write_gathered(struct file_writer *writer, struct error *error)
 {
     if (writer->gathered.size == 0) return STATUS_OK;
@@ -27,7 +33,8 @@ static enum status write_gathered(struct file_writer *writer, struct error *erro
     if (status != STATUS_OK) return status;
     writer->written += bytes.size;
     buffer_clear(&writer->gathered);
-    return STATUS_OK;
+    if (writer->written - writer->synced < UNSYNCED_MAX) return STATUS_OK;
+    return sync_written(writer, error);
 }
 
 enum status file_writer_put(struct file_writer *writer, struct slice bytes, struct error *error)
@@ -41,7 +48,7 @@ enum status file_writer_finish(struct file_writer *writer, struct error *error)
 {
     enum status status = write_gathered(writer, error);
     if (status != STATUS_OK) return status;
-    return env_file_sync(writer->file, error);
+    return sync_written(writer, error);
 }
 
 uint64_t file_writer_hash(const struct file_writer *writer)

@@ -1,4 +1,5 @@
-// A file written from its beginning to its end: gathered, hashed, counted, synced.
+// A file written from its beginning to its end: gathered, hashed, counted, synced. It is synced as
+// it grows, so that the disk never gets so much at once that the commit log has to wait for it.
 #ifndef STORAGE_SSTABLE_FILE_WRITER_H
 #define STORAGE_SSTABLE_FILE_WRITER_H
 
@@ -10,6 +11,7 @@ struct file_writer {
     struct env_file *file;
     struct buffer gathered;
     uint64_t written; // Bytes that were given to the file.
+    uint64_t synced;  // Of these, so many are on the disk.
     struct checksum_xxh3 *hash;
 };
 

@@ -73,7 +73,7 @@ enum status sstable_read(struct sstable_reader *reader, const struct table *tabl
     enum status status = check_table(reader, table, error);
     if (status != STATUS_OK) return status;
     if (!may_have_wanted_rows(reader, table, filter)) return STATUS_OK;
-    struct stream_access access = {cache, pins, error};
+    struct stream_access access = {.cache = cache, .pins = pins, .error = error};
     struct partition_reader *opened = arena_alloc(arena, sizeof *opened);
     partition_reader_init(opened, reader, table, find_map(reader, table, arena), filter, access,
                           arena);
@@ -186,7 +186,7 @@ enum status sstable_scan(struct sstable_reader *reader, const struct table *tabl
 {
     enum status status = check_table(reader, table, error);
     if (status != STATUS_OK) return status;
-    struct stream_access access = {cache, pins, error};
+    struct stream_access access = {.cache = cache, .pins = pins, .error = error};
     *scan = open_scan(reader, find_map(reader, table, arena), range, filter, access, arena);
     return STATUS_OK;
 }
@@ -203,7 +203,10 @@ enum status sstable_scan_apart(struct sstable_reader *reader, const struct table
     if (status != STATUS_OK) return status;
     struct column_map *map = ARENA_NEW(arena, struct column_map);
     reader_map_columns(reader, table, map, arena);
-    struct stream_access access = {NULL, NULL, error};
+    struct read_ahead *ahead = ARENA_NEW(arena, struct read_ahead);
+    uint64_t size = reader->sizes[SSTABLE_DATA];
+    ahead->bytes = arena_alloc(arena, size < READ_AHEAD_SIZE ? (size_t)size : READ_AHEAD_SIZE);
+    struct stream_access access = {.error = error, .ahead = ahead};
     *scan = open_scan(reader, map, &SCAN_RANGE_ALL, &filter, access, arena);
     return STATUS_OK;
 }

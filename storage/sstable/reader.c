@@ -315,7 +315,7 @@ static enum status scan_index(struct opening *opening, struct stream *stream, bo
 static enum status rebuild_from_index(struct opening *opening, const struct table *table)
 {
     struct sstable_reader *reader = opening->reader;
-    struct stream_access access = {NULL, NULL, opening->error};
+    struct stream_access access = {.error = opening->error};
     struct stream stream;
     stream_init(&stream, reader, access, SSTABLE_INDEX);
     summary_init(&reader->summary, (uint32_t)table->params.min_index_interval);
@@ -356,9 +356,13 @@ static enum status open_components(struct opening *opening, const struct table *
     status = open_data(opening);
     if (status != STATUS_OK) return status;
     reader->partition_count = 0;
-    bool believed = opening->check != NULL && opening->has[SSTABLE_SUMMARY] &&
+    bool believed = opening->check != NULL && !opening->check->is_foreign &&
+                    opening->has[SSTABLE_SUMMARY] &&
                     (opening->has[SSTABLE_FILTER] || table->params.bloom_filter_fp_chance >= 1.0);
-    if (!believed) return rebuild_from_index(opening, table);
+    if (!believed) {
+        status = opening->check == NULL ? STATUS_OK : check_index(opening);
+        return status == STATUS_OK ? rebuild_from_index(opening, table) : status;
+    }
     reader->partition_count = reader->statistics.partition_count;
     status = decode_summary(opening);
     if (status == STATUS_OK && opening->has[SSTABLE_FILTER]) status = decode_filter(opening);

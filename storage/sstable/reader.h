@@ -71,6 +71,18 @@ void reader_map_columns(const struct sstable_reader *reader, const struct table 
 MUST_USE enum status reader_read_chunk(struct sstable_reader *reader, size_t index, bool cached,
                                        struct chunk **chunk, struct error *error);
 
+// Of Data.db, what a scan of all of it has read beyond the chunk that it wanted.
+enum { READ_AHEAD_SIZE = 256 * 1024 };
+struct read_ahead {
+    uint8_t *bytes;  // READ_AHEAD_SIZE, of which `size` are there …
+    uint64_t offset; // … from this place of the file on.
+    size_t size;
+};
+// As reader_read_chunk(), for one who reads all chunks in turn: blocks.
+MUST_USE enum status reader_read_chunk_ahead(struct sstable_reader *reader, size_t index,
+                                             struct read_ahead *ahead, struct chunk **chunk,
+                                             struct error *error);
+
 // CORRUPT at a place of one of the files.
 enum status reader_corrupt(const struct sstable_reader *reader, enum sstable_component component,
                            uint64_t offset, struct error *error, const char *what);

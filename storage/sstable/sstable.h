@@ -69,6 +69,9 @@ void sstable_name_path(char path[static SSTABLE_PATH_SIZE], const char *director
 struct sstable_check {
     uint64_t sizes[SSTABLE_COMPONENT_COUNT]; // 0: there is no such component.
     uint64_t xxh3[SSTABLE_COMPONENT_COUNT];
+    // Others wrote it: Filter and Summary are made again all the same, and Index.db is compared
+    // with Data.db as it is used.
+    bool is_foreign;
 };
 
 // ---- Writing -----------------------------------------------------------------------------------
@@ -210,8 +213,9 @@ MUST_USE enum status sstable_scan(struct sstable_reader *reader, const struct ta
                                   struct read_pins *pins, struct arena *arena,
                                   struct scan_iterator **scan, struct error *error);
 
-// All of it, forward, for a thread: it blocks, and shares nothing with the reads of the loop, where
-// sstable_set_table() may come meanwhile. `table` and `error` live as long as the scan.
+// All of it, forward, for a thread: it blocks, reads far ahead, and shares nothing with the reads
+// of the loop, where sstable_set_table() may come meanwhile. `table` and `error` live as long as
+// the scan.
 MUST_USE enum status sstable_scan_apart(struct sstable_reader *reader, const struct table *table,
                                         struct arena *arena, struct scan_iterator **scan,
                                         struct error *error);

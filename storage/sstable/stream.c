@@ -51,14 +51,17 @@ static enum status get_chunk(struct stream *stream, size_t index, size_t last, s
 {
     struct sstable_reader *reader = stream->reader;
     struct chunk_cache *cache = stream->access.cache;
-    if (cache == NULL) return reader_read_chunk(reader, index, false, chunk, stream->access.error);
+    struct error *error = stream->access.error;
+    if (stream->access.ahead != NULL)
+        return reader_read_chunk_ahead(reader, index, stream->access.ahead, chunk, error);
+    if (cache == NULL) return reader_read_chunk(reader, index, false, chunk, error);
     struct chunk **slot = &reader->slots[index];
     struct chunk *found = stream->is_scan ? chunk_cache_look(slot) : chunk_cache_find(cache, slot);
     if (found != NULL) {
         *chunk = chunk_ref(found);
         return STATUS_OK;
     }
-    enum status status = reader_read_chunk(reader, index, true, chunk, stream->access.error);
+    enum status status = reader_read_chunk(reader, index, true, chunk, error);
     if (status == STATUS_WOULD_BLOCK) note_missing(stream, index, last);
     if (status != STATUS_OK) return status;
     if (stream->is_scan) {

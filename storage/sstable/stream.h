@@ -11,7 +11,8 @@
 struct stream_access {
     struct chunk_cache *cache;
     struct read_pins *pins;
-    struct error *error; // Or NULL.
+    struct error *error;      // Or NULL.
+    struct read_ahead *ahead; // NULL, or that of one who blocks and reads all.
 };
 
 struct stream {

@@ -264,7 +264,7 @@ END_TEST
 static struct index_entry entry_of(struct sstable_reader *reader, int32_t key)
 {
     struct stream index;
-    struct stream_access access = {NULL, NULL, &error};
+    struct stream_access access = {.error = &error};
     struct partition_key place = partition_key_make(number_of(key));
     struct index_entry entry;
     stream_init(&index, reader, access, SSTABLE_INDEX);
@@ -375,7 +375,7 @@ static void put_moved_entry(struct sstable_reader *reader, const struct index_en
                             uint64_t gap, struct buffer *index)
 {
     struct stream stream;
-    struct stream_access access = {NULL, NULL, &error};
+    struct stream_access access = {.error = &error};
     stream_init(&stream, reader, access, SSTABLE_INDEX);
     struct buffer blocks, offsets, promoted;
     buffer_init(&blocks, MIB);
@@ -432,7 +432,7 @@ START_TEST(places_beyond_32_bits_are_read)
     // The wide one begins the file, so that its own places are what is large.
     put_moved_entry(reader, &wide, gap, &index);
     struct stream stream;
-    struct stream_access access = {NULL, NULL, &error};
+    struct stream_access access = {.error = &error};
     stream_init(&stream, reader, access, SSTABLE_INDEX);
     struct slice first[2], last[2];
     struct index_block block;
