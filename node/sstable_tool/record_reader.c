@@ -16,7 +16,7 @@ enum { PIECE_SIZE = 256 * 1024, BYTE_END = -1, BYTE_FAULT = -2 };
 enum status record_reader_open(struct record_reader *reader, struct env *env, const char *path,
                                struct error *error)
 {
-    *reader = (struct record_reader){.path = path, .next_line = 1};
+    *reader = (struct record_reader){.path = path, .null_text = slice_make("", 0), .next_line = 1};
     if (strcmp(path, "-") != 0) {
         enum status status = env_file_open(env, path, ENV_OPEN_READ, &reader->file, error);
         if (status != STATUS_OK) return status;
@@ -172,9 +172,12 @@ enum status record_reader_fields(struct record_reader *reader, struct error *err
         bool was_quoted;
         begin_field(reader);
         byte = take_field(reader, &was_quoted, error);
-        size_t size = reader->record.size - reader->places[reader->field_count - 1];
+        size_t place = reader->places[reader->field_count - 1];
+        struct slice field = slice_make("", reader->record.size - place);
+        if (field.size > 0) field.data = reader->record.data + place;
+        bool is_null = !was_quoted && slice_equals(field, reader->null_text);
         reader->fields[reader->field_count - 1] =
-            size == 0 && !was_quoted ? slice_null() : slice_make("", size);
+            is_null ? slice_null() : slice_make("", field.size);
         if (byte != ',') break;
         move(reader);
     }

@@ -2,7 +2,7 @@
 // or of CSV the fields of a line (which may go over several, in quotes).
 //
 // CSV is cqlsh's: quotes " around a field, \ before a quote inside; "" is a quote too. A field that
-// is empty and has no quotes is null.
+// is `null_text` (empty, unless changed) and has no quotes is null.
 #ifndef NODE_SSTABLE_TOOL_RECORD_READER_H
 #define NODE_SSTABLE_TOOL_RECORD_READER_H
 
@@ -11,7 +11,8 @@
 #include "base/env.h"
 
 struct record_reader {
-    const char *path;      // For messages.
+    const char *path; // For messages.
+    struct slice null_text;
     struct env_file *file; // NULL: standard input.
     uint64_t offset;       // Of what is read next.
     uint8_t *bytes;        // Read and not yet used: [at, size).

@@ -10,18 +10,28 @@
 
 // ---- Columns ------------------------------------------------------------------------------------
 
-static int compare_columns(const void *left, const void *right)
+static int compare_columns(const struct column *a, const struct column *b, bool by_kind)
 {
-    const struct column *a = *(const struct column *const *)left;
-    const struct column *b = *(const struct column *const *)right;
-    if (a->kind != b->kind) return (int)a->kind - (int)b->kind;
-    bool is_key = a->kind == COLUMN_PARTITION_KEY || a->kind == COLUMN_CLUSTERING;
-    return is_key ? (int)a->index - (int)b->index : slice_compare(a->name, b->name);
+    bool are_keys = a->kind <= COLUMN_CLUSTERING || b->kind <= COLUMN_CLUSTERING;
+    if (a->kind != b->kind && (are_keys || by_kind)) return (int)a->kind - (int)b->kind;
+    return are_keys ? (int)a->index - (int)b->index : slice_compare(a->name, b->name);
+}
+
+static int compare_for_csv(const void *left, const void *right)
+{
+    return compare_columns(*(const struct column *const *)left,
+                           *(const struct column *const *)right, false);
+}
+
+static int compare_for_json(const void *left, const void *right)
+{
+    return compare_columns(*(const struct column *const *)left,
+                           *(const struct column *const *)right, true);
 }
 
 void row_text_init(struct row_text *rows, enum row_format format, const struct table *table)
 {
-    *rows = (struct row_text){.format = format, .table = table};
+    *rows = (struct row_text){.format = format, .table = table, .null_text = {NULL, 0}};
     arena_init(&rows->arena, 16 * KIB);
     for (int kind = 0; kind < COLUMN_KIND_COUNT; kind++)
         rows->column_count += table->column_counts[kind];
@@ -31,7 +41,8 @@ void row_text_init(struct row_text *rows, enum row_format format, const struct t
     for (int kind = 0; kind < COLUMN_KIND_COUNT; kind++)
         for (uint16_t i = 0; i < table->column_counts[kind]; i++)
             rows->columns[count++] = &table->columns[kind][i];
-    qsort(rows->columns, count, sizeof *rows->columns, compare_columns);
+    qsort(rows->columns, count, sizeof *rows->columns,
+          format == ROW_CSV ? compare_for_csv : compare_for_json);
 }
 
 void row_text_deinit(struct row_text *rows)
@@ -149,11 +160,12 @@ static void put_json(struct row_text *rows, const struct row_text_row *row, stru
 
 // ---- CSV ----------------------------------------------------------------------------------------
 
-// Quoted where a comma, a quote, a backslash or a line's end is in it, and when it is empty: null
-// is nothing at all. Quotes and backslashes have a backslash before them, as cqlsh has it.
-static void put_csv_field(struct slice field, struct buffer *text)
+// Quoted where a comma, a quote, a backslash or a line's end is in it, and when it is empty or
+// looks like a null, which has no quotes. Quotes and backslashes have a backslash before them, as
+// cqlsh has it.
+static void put_csv_field(struct slice field, struct slice null_text, struct buffer *text)
 {
-    bool needs_quotes = field.size == 0;
+    bool needs_quotes = field.size == 0 || slice_equals(field, null_text);
     for (size_t i = 0; i < field.size && !needs_quotes; i++)
         needs_quotes = memchr(",\"\\\r\n", field.data[i], 5) != NULL;
     if (!needs_quotes) {
@@ -176,9 +188,13 @@ static void put_csv_timestamp(struct slice value, struct buffer *text)
     buffer_put_format(text, "+0000");
 }
 
-static void put_csv_value(const struct type *type, struct slice value, struct buffer *text)
+static void put_csv_value(const struct type *type, struct slice value, struct slice null_text,
+                          struct buffer *text)
 {
-    if (value.data == NULL) return;
+    if (value.data == NULL) {
+        buffer_put(text, null_text.data, null_text.size);
+        return;
+    }
     struct buffer plain;
     buffer_init(&plain, GIB);
     if (type->kind == TYPE_TEXT || type->kind == TYPE_ASCII)
@@ -191,7 +207,7 @@ static void put_csv_value(const struct type *type, struct slice value, struct bu
         put_csv_timestamp(value, &plain);
     else
         value_put_cast(type, value, &plain);
-    put_csv_field(buffer_slice(&plain), text);
+    put_csv_field(buffer_slice(&plain), null_text, text);
     buffer_deinit(&plain);
 }
 
@@ -199,7 +215,8 @@ static void put_csv(struct row_text *rows, const struct row_text_row *row, struc
 {
     for (size_t i = 0; i < rows->column_count; i++) {
         if (i > 0) buffer_put_u8(text, ',');
-        put_csv_value(rows->columns[i]->type, value_of(rows, row, rows->columns[i]), text);
+        put_csv_value(rows->columns[i]->type, value_of(rows, row, rows->columns[i]),
+                      rows->null_text, text);
     }
     buffer_put_format(text, "\r\n");
 }
@@ -211,7 +228,7 @@ void row_text_put_header(const struct row_text *rows, struct buffer *text)
     if (rows->format != ROW_CSV) return;
     for (size_t i = 0; i < rows->column_count; i++) {
         if (i > 0) buffer_put_u8(text, ',');
-        put_csv_field(rows->columns[i]->name, text);
+        put_csv_field(rows->columns[i]->name, slice_null(), text);
     }
     buffer_put_format(text, "\r\n");
 }

@@ -14,6 +14,7 @@ enum row_format { ROW_CSV, ROW_JSON };
 struct row_text {
     enum row_format format;
     const struct table *table;
+    struct slice null_text; // What CSV has for null. Empty at first.
     const struct column **columns;
     size_t column_count;
     struct arena arena; // Of one row's values.

@@ -15,7 +15,7 @@
 #include <string.h>
 
 struct export_options {
-    const char *format, *output, *keys, *schema, *table;
+    const char *format, *output, *keys, *schema, *table, *null_text;
     bool without_header;
     int64_t now;
 };
@@ -31,6 +31,8 @@ static const struct option_spec specs[] = {
      "Takes names and columns from its CREATE TABLE instead of the files", 0, 0},
     {"table", OPTION_TEXT, offsetof(struct export_options, table), "NAME",
      "Which table of that file, if it has several", 0, 0},
+    {"null", OPTION_TEXT, offsetof(struct export_options, null_text), "TEXT",
+     "What CSV has for null (nothing): with one, cqlsh tells it from an empty text", 0, 0},
     {"no-header", OPTION_FLAG, offsetof(struct export_options, without_header), NULL,
      "CSV without the line of names", 0, 0},
     {"now", OPTION_NUMBER, offsetof(struct export_options, now), "SECONDS",
@@ -44,8 +46,8 @@ static const struct command export_command = {
     .text = "All SSTables that are given are read as one table: the newest value of each column,\n"
             "without what was deleted or has expired. Give all of a table to see what a SELECT\n"
             "sees. For example:\n"
-            "    helenus sstable export --key hashtag,interval data/ks/hashtags-0123… >tags.csv\n"
-            "    cqlsh -e \"COPY ks.hashtags FROM 'tags.csv' WITH HEADER = TRUE\"",
+            "    helenus sstable export --null NULL data/ks/users-0123… >users.csv\n"
+            "    cqlsh -e \"COPY ks.users FROM 'users.csv' WITH HEADER = TRUE AND NULL = 'NULL'\"",
     .specs = specs,
     .spec_count = sizeof specs / sizeof *specs,
     .operands_min = 1,
@@ -138,6 +140,7 @@ static enum status export_all(struct exporting *exporting, enum row_format forma
         status = tool_merge_open(&merge, exporting->env, &inputs, table, error);
         if (status == STATUS_OK) {
             row_text_init(&exporting->rows, format, table);
+            exporting->rows.null_text = slice_of_text(exporting->options->null_text);
             status = tool_output_begin(&exporting->output, exporting->env,
                                        exporting->options->output, error);
             if (status == STATUS_OK) {
@@ -155,7 +158,7 @@ static enum status export_all(struct exporting *exporting, enum row_format forma
 
 static int run_export(int argc, char **argv)
 {
-    struct export_options options = {.format = "csv", .now = -1};
+    struct export_options options = {.format = "csv", .null_text = "", .now = -1};
     struct operands operands;
     int code = options_begin(&export_command, argc, argv, &options, &operands);
     if (code >= 0) return code;

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 struct write_options {
-    const char *schema, *table, *format, *output, *columns, *counter_id;
+    const char *schema, *table, *format, *output, *columns, *counter_id, *null_text;
     int64_t timestamp, ttl, memory, now;
     bool counters, as_one, json;
 };
@@ -35,6 +35,8 @@ static const struct option_spec specs[] = {
      "Where the SSTables go; is made if it is not there", 0, 0},
     {"columns", OPTION_TEXT, offsetof(struct write_options, columns), "NAME,NAME",
      "The columns of a CSV whose first line has no names", 0, 0},
+    {"null", OPTION_TEXT, offsetof(struct write_options, null_text), "TEXT",
+     "What a CSV has for null (nothing)", 0, 0},
     {"timestamp", OPTION_NUMBER, offsetof(struct write_options, timestamp), "MICROSECONDS",
      "Of all rows (the clock's, and each row one more than that before it)", INT64_MIN + 2,
      INT64_MAX},
@@ -263,6 +265,7 @@ static enum status read_input(struct writing *writing, const char *path, struct 
     enum status status = record_reader_open(&reader, writing->env, path, error);
     if (status != STATUS_OK) return status;
     bool is_csv = strcmp(writing->options->format, "csv") == 0;
+    reader.null_text = slice_of_text(writing->options->null_text);
     struct arena arena;
     arena_init(&arena, 4 * KIB);
     if (is_csv) status = read_header(writing, &reader, &arena, error);
@@ -367,8 +370,12 @@ static int fail_usage(const char *what)
 
 static int run_write(int argc, char **argv)
 {
-    struct write_options options = {
-        .format = "csv", .timestamp = INT64_MIN, .ttl = -1, .memory = 128, .now = -1};
+    struct write_options options = {.format = "csv",
+                                    .null_text = "",
+                                    .timestamp = INT64_MIN,
+                                    .ttl = -1,
+                                    .memory = 128,
+                                    .now = -1};
     struct operands operands;
     int code = options_begin(&write_command, argc, argv, &options, &operands);
     if (code >= 0) return code;

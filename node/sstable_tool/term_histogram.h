@@ -1,4 +1,5 @@
-// Histograms with bars, as Cassandra's tools print them (org.apache.cassandra.tools.Util.TermHistogram).
+// Histograms with bars, as Cassandra's tools print them
+// (org.apache.cassandra.tools.Util.TermHistogram).
 #ifndef NODE_SSTABLE_TOOL_TERM_HISTOGRAM_H
 #define NODE_SSTABLE_TOOL_TERM_HISTOGRAM_H
 

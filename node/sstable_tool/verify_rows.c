@@ -410,7 +410,7 @@ enum status verify_rows(struct tool_sstable *sstable, struct verify_report *repo
     arena_init(&walking.arena, 64 * KIB);
     arena_init(&walking.places[0].arena, KIB);
     arena_init(&walking.places[1].arena, KIB);
-    struct stream_access access = {NULL, NULL, &walking.cause};
+    struct stream_access access = {.error = &walking.cause};
     stream_init(&walking.entries, walking.reader, access, SSTABLE_INDEX);
     stream_init(&walking.blocks, walking.reader, access, SSTABLE_INDEX);
     stream_init(&walking.data, walking.reader, access, SSTABLE_DATA);
