@@ -163,6 +163,8 @@ enum status sstable_remove(struct env *env, const char *directory, uint64_t gene
     // Once Data.db is gone for good, recovery removes the rest, so that needs no sync.
     enum status status = remove_component(env, directory, generation, SSTABLE_DATA, error);
     if (status == STATUS_OK) status = env_sync_dir(env, directory, error);
+    // A drop that was interrupted at its end has removed the directory, too.
+    if (status == STATUS_NOT_FOUND) return STATUS_OK;
     for (int i = 0; i < SSTABLE_COMPONENT_COUNT && status == STATUS_OK; i++) {
         if (i != SSTABLE_DATA)
             status = remove_component(env, directory, generation, (enum sstable_component)i, error);
