@@ -46,8 +46,8 @@ static const struct command export_command = {
     .text = "All SSTables that are given are read as one table: the newest value of each column,\n"
             "without what was deleted or has expired. Give all of a table to see what a SELECT\n"
             "sees. For example:\n"
-            "    helenus sstable export --null NULL data/ks/users-0123… >users.csv\n"
-            "    cqlsh -e \"COPY ks.users FROM 'users.csv' WITH HEADER = TRUE AND NULL = 'NULL'\"",
+            "    helenus sstable export --null null data/ks/users-0123… >users.csv\n"
+            "    cqlsh -e \"COPY ks.users FROM 'users.csv' WITH HEADER = TRUE AND NULL = 'null'\"",
     .specs = specs,
     .spec_count = sizeof specs / sizeof *specs,
     .operands_min = 1,
