@@ -5,6 +5,7 @@
 #include "storage/compaction/compaction_task.h"
 #include "storage/merge/merge.h"
 #include "storage/sstable/format.h"
+#include "tests/storage/support/memory_source.h"
 #include "tests/storage/support/partition_text.h"
 #include "tests/storage/support/random_table.h"
 #include "tests/storage/support/sstable_table.h"
@@ -66,7 +67,14 @@ static void put_scan(struct buffer *text, struct scan_iterator *scan)
     struct partition_iterator *partition;
     enum status status;
     while ((status = scan_iterator_next(scan, &partition)) == STATUS_OK) {
+        size_t before = text->size;
         partition_text_put(text, partition, false);
+        // One of which nothing is left, because a column was dropped, is not there.
+        const char *line = (const char *)text->data + before;
+        size_t size = text->size - before;
+        bool is_one_line = memchr(line, '\n', size) == line + size - 1;
+        if (is_one_line && memcmp(line + size - 6, " live\n", 6) == 0)
+            buffer_truncate(text, before);
         partition_iterator_close(partition);
     }
     ck_assert_int_eq(status, STATUS_END);
@@ -94,6 +102,19 @@ static void add_golden(const char *path, uint64_t generation)
              sstable_table_golden(), path, directory, (int)generation);
     ck_assert_int_eq(system(command), 0);
     if (table == NULL) table = sstable_table_of_files(env, directory, generation);
+    inputs[input_count++] = open_sstable(generation);
+}
+
+// A golden SSTable of version oa, whatever its generation.
+static void add_golden_oa(const char *name, uint64_t generation)
+{
+    char command[512];
+    snprintf(command, sizeof command,
+             "for f in %s/oa/%s/oa-*-big-*; do cp \"$f\" %s/oa-%d-big-${f##*-big-}; done",
+             sstable_table_golden(), name, directory, (int)generation);
+    ck_assert_int_eq(system(command), 0);
+    struct sstable_name found = sstable_name_of(SSTABLE_OA, generation);
+    if (table == NULL) table = sstable_table_named(env, directory, &found, NULL);
     inputs[input_count++] = open_sstable(generation);
 }
 
@@ -240,6 +261,104 @@ START_TEST(the_tables_of_a_ring_become_one_with_counters_of_all_nodes)
         add_golden(arena_format(&arena, "ring/node%d/%s", node, tables[_i]), (uint64_t)node);
     struct compaction_task_options options = default_options();
     ck_assert_uint_eq(ck_compacts_to_merge(&options, 10000), 1);
+}
+END_TEST
+
+START_TEST(tables_of_version_oa_become_one_of_nb)
+{
+    static const char *const names[] = {"counters", "deleted", "expiring", "shapes",
+                                        "wide",     "c_zstd",  "c_snappy", "columns"};
+    table = NULL;
+    add_golden_oa(names[_i], 3);
+    add_golden_oa(names[_i], 4);
+    struct compaction_task_options options = default_options();
+    ck_assert_uint_eq(ck_compacts_to_merge(&options, 100000), 1);
+    ck_assert_uint_eq(count_files("oa-"), 0);
+}
+END_TEST
+
+static const struct table *table_with(bool has_b, int64_t dropped_time_us)
+{
+    struct uuid id = {{1}};
+    struct table_builder *builder =
+        table_builder_create(slice_of_text("ks"), slice_of_text("t"), id);
+    const struct type *text = type_of_kind(TYPE_TEXT);
+    table_builder_add_column(builder, slice_of_text("k"), text, COLUMN_PARTITION_KEY, false);
+    table_builder_add_column(builder, slice_of_text("a"), text, COLUMN_REGULAR, false);
+    if (has_b) table_builder_add_column(builder, slice_of_text("b"), text, COLUMN_REGULAR, false);
+    if (dropped_time_us != INT64_MIN)
+        table_builder_add_dropped(builder, slice_of_text("b"), text, COLUMN_REGULAR,
+                                  dropped_time_us);
+    return table_builder_finish(builder);
+}
+
+// Keys 0 to 9 with cells of column b alone, 10 to 19 with both; timestamps 1000 and more.
+static void write_two_columns(uint64_t generation)
+{
+    enum { KEYS = 20 };
+    struct memory_partition partitions[KEYS];
+    for (int i = 0; i < KEYS; i++) {
+        struct cell *cells = ARENA_NEW_ARRAY(&arena, struct cell, 2);
+        struct row *row = ARENA_NEW(&arena, struct row);
+        struct unfiltered *unfiltered = ARENA_NEW(&arena, struct unfiltered);
+        for (uint16_t column = 0; column < 2; column++)
+            cells[column] = (struct cell){.column = column,
+                                          .local_time = LOCAL_TIME_NONE,
+                                          .timestamp = 1000 + i,
+                                          .value = slice_of_text("value")};
+        uint32_t first = i < 10 ? 1 : 0;
+        *row = (struct row){.liveness = LIVENESS_NONE,
+                            .deletion = DELETION_NONE,
+                            .cells = cells + first,
+                            .cell_count = 2 - first};
+        *unfiltered = (struct unfiltered){.is_marker = false, .row = row};
+        partitions[i] = (struct memory_partition){
+            .key = partition_key_make(slice_of_text(arena_format(&arena, "key %d", i))),
+            .deletion = DELETION_NONE,
+            .unfiltereds = unfiltered,
+            .unfiltered_count = 1};
+    }
+    struct memory_source source;
+    struct sstable_content content;
+    memory_source_init(&source, table, partitions, KEYS);
+    ck_assert_int_eq(sstable_content_gather(&source.base, &content), STATUS_OK);
+    memory_source_init(&source, table, partitions, KEYS);
+    struct sstable_write_options options = {
+        .directory = directory, .generation = generation, .table = table, .content = &content};
+    struct sstable_summary written;
+    ck_assert_int_eq(sstable_write(env, &options, &source.base, &written, NULL), STATUS_OK);
+}
+
+static const struct {
+    bool has_b;
+    int64_t dropped_time_us;
+    uint64_t partitions;
+} drops[] = {
+    {true, INT64_MIN, 20}, // It is still there.
+    {false, 2000, 10},     // Gone with all it had, and with rows of nothing else.
+    {true, 1004, 15},      // And back again: what was written since stays.
+};
+
+START_TEST(cells_of_a_dropped_column_go)
+{
+    table = table_with(true, INT64_MIN);
+    write_two_columns(1);
+    write_two_columns(2);
+    table_unref(table);
+    table = table_with(drops[_i].has_b, drops[_i].dropped_time_us);
+    for (uint64_t generation = 1; generation <= 2; generation++)
+        inputs[input_count++] = open_sstable(generation);
+    struct compaction_task_options options = default_options();
+    ck_compacts_to_merge(&options, 10);
+    struct sstable_reader *output = open_sstable(100);
+    ck_assert_uint_eq(sstable_partition_count(output), drops[_i].partitions);
+    sstable_unref(output);
+    struct arena header_arena;
+    arena_init(&header_arena, KIB);
+    struct header header;
+    sstable_table_read_header(env, directory, 100, &header, &header_arena);
+    ck_assert_uint_eq(header.columns[ROWS_REGULAR].count, drops[_i].has_b ? 2 : 1);
+    arena_deinit(&header_arena);
 }
 END_TEST
 
@@ -446,6 +565,8 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, a_golden_table_compacted_with_itself_is_itself, 0, GOLDEN_COUNT);
     tcase_add_loop_test(tcase, the_tables_of_a_ring_become_one_with_counters_of_all_nodes, 0, 2);
+    tcase_add_loop_test(tcase, tables_of_version_oa_become_one_of_nb, 0, 8);
+    tcase_add_loop_test(tcase, cells_of_a_dropped_column_go, 0, 3);
     tcase_add_test(tcase, outputs_are_split_between_partitions);
     tcase_add_test(tcase, outputs_of_a_major_leveled_compaction_fill_one_level_after_another);
     tcase_add_test(tcase, what_is_all_dead_goes_unread);
