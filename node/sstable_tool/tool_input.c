@@ -1,6 +1,7 @@
 #include "node/sstable_tool/tool_input.h"
 
 #include "base/assert.h"
+#include "node/sstable_tool/unfinished.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,10 @@ struct finding {
     const char *directory;
     size_t found_count; // In this directory.
     const char *other;  // A Data.db there that is not ours to read.
+    struct env *env;
+    struct unfinished unfinished;
+    enum status status; // Of reading logs.
+    struct error *error;
 };
 
 static void add(struct finding *finding, const struct sstable_name *name)
@@ -35,7 +40,9 @@ static void look_at(void *context, const char *file, bool is_dir)
     struct finding *finding = context;
     struct sstable_name name;
     enum sstable_component component;
-    if (is_dir) return;
+    if (is_dir || finding->status != STATUS_OK) return;
+    finding->status = unfinished_add(&finding->unfinished, finding->env, finding->directory, file,
+                                     finding->arena, finding->error);
     enum status status = sstable_name_parse(file, &name, &component, NULL);
     if (status == STATUS_OK && component == SSTABLE_DATA) add(finding, &name);
     if (status == STATUS_UNSUPPORTED) finding->other = arena_copy_text(finding->arena, file);
@@ -50,6 +57,20 @@ static int compare_inputs(const void *left, const void *right)
     return order != 0 ? order : (int)a->name.version - (int)b->name.version;
 }
 
+// What a log is still adding, or has removed, is not one of the table's.
+static void pass_over_unfinished(struct finding *finding, size_t first)
+{
+    struct tool_inputs *inputs = finding->inputs;
+    size_t kept = first;
+    for (size_t i = first; i < inputs->count; i++) {
+        if (unfinished_has(&finding->unfinished, &inputs->items[i].name))
+            finding->found_count--;
+        else
+            inputs->items[kept++] = inputs->items[i];
+    }
+    inputs->count = kept;
+}
+
 static enum status find_in_directory(struct finding *finding, struct env *env, const char *path,
                                      struct error *error)
 {
@@ -58,8 +79,14 @@ static enum status find_in_directory(struct finding *finding, struct env *env, c
         size--;
     finding->directory = arena_format(finding->arena, "%.*s", (int)size, path);
     size_t first = finding->inputs->count;
+    finding->unfinished = (struct unfinished){NULL, 0, 0};
+    finding->env = env;
+    finding->status = STATUS_OK;
+    finding->error = error;
     enum status status = env_list_dir(env, path, look_at, finding, error);
+    if (status == STATUS_OK) status = finding->status;
     if (status != STATUS_OK) return status;
+    pass_over_unfinished(finding, first);
     if (finding->found_count == 0)
         return error_set(error, STATUS_NOT_FOUND,
                          "%s: no SSTable%s%s%s; give the directory of one table, such as "

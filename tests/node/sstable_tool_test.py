@@ -247,6 +247,18 @@ def test_several_sstables_are_read_as_one():
     assert export(nodes[0]).startswith("key,clustering,mentions\r\n")
 
 
+def test_what_a_log_has_not_finished_is_passed_over():
+    with tempfile.TemporaryDirectory() as made:
+        for generation in (1, 2):
+            for file in glob.glob(golden_file("tables/deleted/nb-1-big-*")):
+                shutil.copy(file, f"{made}/nb-{generation}-big-{file.rsplit('-', 1)[1]}")
+        add, remove = (f"{kind}:[{made}/nb-{g}-big-,0,8][1]\n" for kind, g in (("ADD", 2), ("REMOVE", 1)))
+        for text, left in ((add + remove, "nb-1-big"), (add + remove + "COMMIT:[,0,0][2613697770]\n", "nb-2-big")):
+            with open(f"{made}/nb_txn_compaction_8e9b2d70-e636-11f1-9824-ed5d31451cf8.log", "w") as f:
+                f.write(text)
+            assert [line.split(":")[0] for line in sstable("verify", made).strip().split("\n")] == [f"{made}/{left}"]
+
+
 # ---- write ------------------------------------------------------------------------------------------------------------------------
 
 
