@@ -148,10 +148,14 @@ public class TableCheck
     static List<String> texts(TableMetadata table, UnfilteredRowIterator partition, boolean withMarkers)
     {
         List<String> texts = new ArrayList<>();
+        ClusteringPrefix<?> last = null;
         while (partition.hasNext())
         {
             Unfiltered unfiltered = partition.next();
             unfiltered.validateData(table);
+            if (last != null && withMarkers && table.comparator.compare(last, unfiltered.clustering()) >= 0)
+                throw new IllegalStateException("not in order: " + values(last) + ", " + values(unfiltered.clustering()));
+            last = unfiltered.clustering();
             if (unfiltered.isRow())
                 texts.add(row((Row) unfiltered, false));
             else if (withMarkers)

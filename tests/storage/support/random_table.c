@@ -223,6 +223,7 @@ static int64_t choose_timestamp(struct maker *maker)
 {
     static const int64_t far[] = {-5, 0, 1, 4611686018427387904, INT64_MIN + 1, INT64_MAX};
     if (chance(maker, 0.003)) return far[below(maker, 6)];
+    if (chance(maker, 0.3)) return 1650000000000020 + (int64_t)below(maker, 2);
     return 1650000000000000 + (int64_t)below(maker, 40) * (chance(maker, 0.5) ? 1 : 1000000);
 }
 
@@ -365,7 +366,7 @@ static const struct row *make_row(struct maker *maker)
     *row = (struct row){.clustering = maker->clusterings[below(maker, maker->clustering_count)],
                         .deletion = DELETION_NONE};
     choose_liveness(maker, row);
-    if (chance(maker, 0.06 * deleted_part(maker))) row->deletion = choose_deletion(maker);
+    if (chance(maker, 0.03 * deleted_part(maker))) row->deletion = choose_deletion(maker);
     if (!chance(maker, 0.05)) fill_columns(maker, row, COLUMN_REGULAR);
     if (row_is_empty(row)) row->deletion = choose_deletion(maker);
     return row;
@@ -414,7 +415,7 @@ static void apply_change(struct maker *maker, const struct partition_key *key)
     bool only_static = has_static && chance(maker, 0.2);
     if (has_static && (only_static || chance(maker, 0.3)))
         change.static_row = make_static_row(maker);
-    if (chance(maker, 0.02 * deleted_part(maker))) change.deletion = choose_deletion(maker);
+    if (chance(maker, 0.007 * deleted_part(maker))) change.deletion = choose_deletion(maker);
     if (has_clustering &&
         chance(maker, is_of(maker, RANDOM_SHAPE_RANGES) ? 0.5 : 0.03 * deleted_part(maker))) {
         change.range_deletions = ranges;
@@ -431,8 +432,9 @@ static void apply_change(struct maker *maker, const struct partition_key *key)
 static void make_contents(struct maker *maker)
 {
     size_t change_count = 400;
-    maker->key_count = 1 + below(maker, 60);
-    maker->clustering_count = 1 + below(maker, 40);
+    // Few places, so that many changes meet at each; or many.
+    maker->key_count = 1 + below(maker, chance(maker, 0.7) ? 8 : 60);
+    maker->clustering_count = 1 + below(maker, chance(maker, 0.7) ? 10 : 40);
     maker->values.size_max = 300;
     maker->values.large_part = 0.05;
     if (is_of(maker, RANDOM_SHAPE_WIDE)) {
