@@ -126,7 +126,10 @@ public class StorageTables {
         boolean isCounter() { return mentions != null; }
 
         Mutation mutation(ByteBuffer key, Row row) {
-            return new Mutation(PartitionUpdate.singleRowUpdate(metadata, metadata.partitioner.decorateKey(key), row));
+            // A builder collects what the header of an SSTable needs to know; singleRowUpdate() would not.
+            PartitionUpdate.Builder update = new PartitionUpdate.Builder(metadata, key, metadata.regularAndStaticColumns(), 1);
+            update.add(row);
+            return new Mutation(update.build());
         }
 
         void insert(Event e, long timestamp) {

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IN_FLIGHT = 128, CACHE_SIZE = 64 * MIB, SCRATCH_SIZE = 64 * KIB };
+enum { IN_FLIGHT = 128, FILL_IN_FLIGHT = 4096, CACHE_SIZE = 64 * MIB, SCRATCH_SIZE = 64 * KIB };
 
 struct bench {
     struct env *env;
@@ -220,17 +220,21 @@ static void read_place(struct bench *bench, const struct place *place, bool is_s
 
 // ---- The run ------------------------------------------------------------------------------------
 
-// Every place once, in an order that has nothing to do with theirs.
-static struct place *shuffled_places(const struct workload *w)
+// Every place once, day by day, as time brings them.
+static void fill(struct bench *bench, const struct workload *w)
 {
-    struct place *places = workload_places(w);
-    for (uint64_t i = workload_place_count(w) - 1; i > 0; i--) {
-        uint64_t j = workload_random(i) % (i + 1);
-        struct place place = places[i];
-        places[i] = places[j];
-        places[j] = place;
+    struct measurement m;
+    measurement_begin(&m, "hashtags", "fill");
+    for (uint64_t day = 0; day < DAYS; day++) {
+        for (uint64_t tag = 0; tag < w->tags; tag++) {
+            struct place place;
+            workload_place(tag * DAYS + day, &place);
+            increment_place(bench, &place);
+            if (++m.operations % FILL_IN_FLIGHT == 0) wait_synced(bench);
+        }
     }
-    return places;
+    wait_synced(bench);
+    measurement_end(&m);
 }
 
 static void measure_reads(struct bench *bench, const struct place *places, uint64_t count,
@@ -247,13 +251,9 @@ static void measure_reads(struct bench *bench, const struct place *places, uint6
 
 static void run(struct bench *bench, const struct workload *w, uint64_t count)
 {
-    struct measurement m;
-    struct place *places = shuffled_places(w);
-    measurement_begin(&m, "hashtags", "fill");
-    increment(bench, places, workload_place_count(w), &m);
-    measurement_end(&m);
-    free(places);
-    places = workload_increments(w, count);
+    struct measurement m = {0};
+    struct place *places = workload_increments(w, count);
+    fill(bench, w);
     increment(bench, places, count / 4, &m); // So that caches have what is counted most.
     measurement_begin(&m, "hashtags", "increment");
     increment(bench, places, count, &m);
