@@ -14,6 +14,7 @@
 #include "storage/memtable/memtable.h"
 #include "storage/merge/merge.h"
 #include "storage/schema/schema_codec.h"
+#include "storage/sstable/statistics.h"
 #include "stream/job/job_protocol.h"
 #include "tests/fuzz/support/fuzz_node.h"
 #include "tests/fuzz/support/fuzz_sstable.h"
@@ -359,6 +360,38 @@ static void write_manifest(void *context, const char *name, bool is_dir)
     buffer_deinit(&seed);
 }
 
+// Of so many keys that their count is no list any more.
+static void write_statistics(void)
+{
+    struct statistics_collector *collector = malloc(sizeof *collector);
+    ASSERT(collector != NULL);
+    const struct fuzz_sstable *base = fuzz_sstable_at(0);
+    statistics_collector_init(collector, base->table);
+    for (uint32_t i = 0; i < 20000; i++) {
+        uint8_t key[4];
+        bytes_put_u32(key, i);
+        statistics_add_partition(collector, slice_make(key, 4), i, 1);
+        statistics_add_local_time(collector, (int32_t)(1500000000 + 3600 * (i % 90)));
+    }
+    struct arena arena;
+    struct header header;
+    struct sstable_content content = {.min_timestamp = 0};
+    struct buffer seed, file;
+    arena_init(&arena, 4096);
+    buffer_init(&seed, 1 << 20);
+    buffer_init(&file, 1 << 20);
+    header_make(&header, base->table, &content, &arena);
+    statistics_encode(collector, &header, 0.01, &file);
+    buffer_put_u8(&seed, 0); // As nb.
+    buffer_put(&seed, file.data, file.size);
+    write_seed("sstable_parts", "keys", 0, &seed);
+    buffer_deinit(&file);
+    buffer_deinit(&seed);
+    arena_deinit(&arena);
+    statistics_collector_deinit(collector);
+    free(collector);
+}
+
 // One whole component each, and one patch.
 static void write_sstables(void)
 {
@@ -369,12 +402,16 @@ static void write_sstables(void)
             struct slice file = fuzz_sstable_at(i)->files[c];
             buffer_clear(&seed);
             buffer_put_u8(&seed, (uint8_t)i);
-            buffer_put_u8(&seed, (uint8_t)(1 + c % 3 + (i % 2) * 4));
+            uint8_t flags = (uint8_t)(1 + c % 3 + (i % 2) * 4 + (unsigned)(c % 2) * 16);
+            buffer_put_u8(&seed, flags);
             buffer_put_u8(&seed, (uint8_t)(0x80 | c));
             buffer_put_u16(&seed, 16);
             buffer_put_u8(&seed, 2);
             buffer_put(&seed, "\1\2", 2);
             write_seed("sstable", "patch", (int)i * 10 + c, &seed);
+            seed.data[1] = 8; // Another manifest.
+            write_seed("sstable", "other", (int)i * 10 + c, &seed);
+            seed.data[1] = flags;
             if (file.size == 0 || file.size > SEED_SIZE_MAX) continue;
             buffer_truncate(&seed, 2);
             buffer_put_u8(&seed, (uint8_t)c);
@@ -495,6 +532,7 @@ int main(int argc, char **argv)
     if (argc != 2) return EXIT_FAILURE;
     folder = argv[1];
     write_sstables();
+    write_statistics();
     struct fuzz_node node;
     fuzz_node_open(&node, 0);
     static const char *const statements[] = {

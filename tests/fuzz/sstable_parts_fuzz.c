@@ -28,7 +28,14 @@ static void read_statistics(struct slice bytes, enum sstable_version version, st
     struct header header;
     struct error error;
     bytes = files[SSTABLE_STATISTICS];
-    (void)!statistics_decode(bytes, version, arena, &summary, &header, &error);
+    if (statistics_decode(bytes, version, arena, &summary, &header, &error) == STATUS_OK)
+        (void)statistics_drop_times_before(summary.drop_times, summary.drop_time_count, 1700000000);
+    struct hyperloglog *keys = malloc(sizeof *keys);
+    bool has_keys;
+    ASSERT(keys != NULL);
+    hyperloglog_init(keys);
+    (void)!statistics_decode_keys(bytes, keys, &has_keys, &error);
+    free(keys);
     if (statistics_full_decode(bytes, version == SSTABLE_OA, arena, &full, &error) != STATUS_OK)
         return;
     uint64_t count;

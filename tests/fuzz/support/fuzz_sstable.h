@@ -9,6 +9,7 @@
 struct fuzz_sstable {
     struct sstable_name name;
     const struct table *table;
+    const struct table *later;                   // Without its last regular column.
     struct slice files[SSTABLE_COMPONENT_COUNT]; // Null: there is none.
 };
 
