@@ -58,6 +58,17 @@ static bool same_deletion(struct deletion a, struct deletion b)
 
 // ---- The head of a partition --------------------------------------------------------------------
 
+// The deletion in the index, before the number of blocks, is that of Data.db to the bit, also when
+// it is none.
+static bool has_deletion(struct walking *walking, struct slice deletion)
+{
+    const struct index_entry *entry = &walking->entry;
+    struct slice bytes;
+    stream_seek(&walking->blocks, entry->blocks - vint_size(entry->block_count) - deletion.size);
+    return stream_peek(&walking->blocks, deletion.size, &bytes) == STATUS_OK &&
+           bytes.size >= deletion.size && memcmp(bytes.data, deletion.data, deletion.size) == 0;
+}
+
 // u16 size, key, deletion: in Data.db as in the index. False: it makes no sense to go on here.
 static bool check_head(struct walking *walking, uint64_t *head_size)
 {
@@ -80,12 +91,14 @@ static bool check_head(struct walking *walking, uint64_t *head_size)
     }
     struct cursor cursor = cursor_make(bytes);
     struct slice key = cursor_take(&cursor, cursor_u16(&cursor));
+    const uint8_t *start = cursor.next;
     struct deletion deletion = row_decoder_plain_deletion(&walking->reader->header, &cursor);
     if (cursor.failed || !slice_equals(key, entry->key)) {
         index_fault(walking, "where it points to in Data.db there is another key");
         return false;
     }
-    if (entry->block_count > 0 && !same_deletion(deletion, entry->deletion))
+    if (entry->block_count > 0 &&
+        !has_deletion(walking, slice_make(start, (size_t)(cursor.next - start))))
         index_fault(walking, "it has another deletion of the partition than Data.db");
     *head_size = (uint64_t)(cursor.next - bytes.data);
     verify_seen_deletion(&walking->seen, deletion);
