@@ -36,8 +36,8 @@ MUST_USE enum status compression_decompress(const struct compression *compressio
 // CompressionInfo.db.
 struct compression_info {
     struct compression compression;
-    uint64_t data_size; // Uncompressed.
-    size_t chunk_count; // At least as many as the data has; others are empty.
+    uint64_t data_size;     // Uncompressed.
+    size_t chunk_count;     // At least as many as the data has; others are empty.
     const uint8_t *offsets; // chunk_count × i64, as in the file.
 };
 
