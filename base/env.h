@@ -67,7 +67,8 @@ void env_task_cancel(struct env *env, struct env_task *task);
 enum env_lane {
     ENV_LANE_LOG,        // One thread: commit-log writes and syncs, in order.
     ENV_LANE_READ,       // A few threads: reads that missed the cache.
-    ENV_LANE_BACKGROUND, // One thread of low priority: flush, compaction.
+    ENV_LANE_BACKGROUND, // One thread of low priority: flush, removal of files.
+    ENV_LANE_COMPACTION, // One thread of low priority: compaction, which no flush waits for.
     ENV_LANE_COUNT
 };
 

@@ -90,9 +90,33 @@
     X(ENGINE_UNCLEAN_START,          "engine: start after a crash")                     \
     X(FLUSH_STARTED,                 "flush: started")                                  \
     X(FLUSH_DONE,                    "flush: done")                                     \
+    X(SNAPSHOT_STARTED,              "snapshot: its turn has come")                     \
+    X(SNAPSHOT_DONE,                 "snapshot: taken")                                 \
+    X(SNAPSHOT_FAILED,               "snapshot: failed")                                \
+    X(SNAPSHOT_CLEARED,              "snapshots: cleared")                              \
+    X(IMPORT_STARTED,                "import: an SSTable is looked at")                 \
+    X(IMPORT_COMMITTED,              "import: committed")                               \
+    X(IMPORT_DONE,                   "import: done")                                    \
+    X(IMPORT_FAILED,                 "import: an SSTable could not come")               \
+    X(IMPORT_COUNTER_ID,             "import: a new counter id")                        \
     X(FLUSH_FAILED,                  "flush: failed, to be repeated")                   \
     X(FLUSH_LEFT,                    "flush: an sstable left to a later manifest")      \
     X(FLUSH_GIVEN_UP,                "flush: failed, truncated meanwhile")              \
+    X(COMPACTION_STARTED,            "compaction: started")                             \
+    X(COMPACTION_THROTTLED,          "compaction: waits between two steps")             \
+    X(COMPACTION_WRITTEN,            "compaction: outputs written and opened")          \
+    X(COMPACTION_INSTALLING,         "compaction: manifest says adding")                \
+    X(COMPACTION_COMMITTED,          "compaction: committed")                           \
+    X(COMPACTION_DONE,               "compaction: done")                                \
+    X(COMPACTION_FAILED,             "compaction: failed, to be repeated")              \
+    X(COMPACTION_CANCELED,           "compaction: given up on the way")                 \
+    X(COMPACTION_UNDECIDED,          "compaction: nobody knows whether it is true")     \
+    X(COMPACTION_HIDDEN,             "compaction: result hidden by a truncation")       \
+    X(COMPACTION_MANIFEST_LATE,      "compaction: the last manifest failed")            \
+    X(COMPACTION_FOUND_DONE,         "compaction: found committed at the start")        \
+    X(COMPACTION_FOUND_UNDONE,       "compaction: found not committed at the start")    \
+    X(COMPACTION_EXPIRED,            "compaction: expired sstables removed unread")     \
+    X(COMPACTION_MAJOR,              "compaction: asked for")                           \
     X(TRUNCATED,                     "truncate: done")                                  \
     X(TRUNCATION_REPLAYED,           "truncate: ended by a replay")                     \
     X(DROPPED,                       "drop table: files removed")                       \

@@ -28,6 +28,8 @@
 #define COMMIT_LOG_GROUP_GAP_NS UINT64_C(1000000)
 // Commit-log segments kept: at the limit the oldest dirty tables are flushed.
 #define COMMIT_LOG_SEGMENTS_MAX 8u
+// So many, and writers get OVERLOADED until flushes have freed some.
+#define COMMIT_LOG_SEGMENTS_FULL (4 * COMMIT_LOG_SEGMENTS_MAX)
 // Arena bytes of all memtables: at half a flush of the largest begins, at the limit writers get
 // OVERLOADED until it ends.
 #define MEMTABLE_SPACE_MAX (64 * MIB)

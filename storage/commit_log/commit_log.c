@@ -364,6 +364,12 @@ bool commit_log_is_long(const struct commit_log *log, struct uuid *table)
     return true;
 }
 
+bool commit_log_is_full(const struct commit_log *log)
+{
+    // Not for those that wait for the archive command alone.
+    return log->segment_count >= COMMIT_LOG_SEGMENTS_FULL && log->segments->dirt_count > 0;
+}
+
 // ---- Opening and closing -----------------------------------------------------------------------
 
 enum status commit_log_open(struct env *env, const struct commit_log_options *options,

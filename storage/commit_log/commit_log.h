@@ -91,6 +91,8 @@ void commit_log_mark_dirty(struct commit_log *log, struct uuid table, uint64_t f
 // More segments than COMMIT_LOG_SEGMENTS_MAX are kept: `*table` has to be flushed to free the
 // oldest.
 bool commit_log_is_long(const struct commit_log *log, struct uuid *table);
+// Far more than that: whoever flushes does not keep up, or cannot. Writers wait.
+bool commit_log_is_full(const struct commit_log *log);
 // commit_log_append() for a record of this table (so that segments know whom they hold).
 MUST_USE enum status commit_log_append_for(struct commit_log *log, struct uuid table,
                                            struct slice record, uint64_t *position);

@@ -100,6 +100,13 @@ enum status counter_id_take(struct env *env, const char *directory, uint64_t log
     return status;
 }
 
+enum status counter_id_renew(struct env *env, const char *directory, struct uuid id,
+                             struct error *error)
+{
+    struct id_file content = {.id = id};
+    return write_file(env, directory, "counter_id", &content, error);
+}
+
 enum status counter_id_leave(struct env *env, const char *directory, uint64_t log_position,
                              const struct counter_id *id, struct error *error)
 {

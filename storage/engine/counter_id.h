@@ -21,6 +21,10 @@ struct counter_id {
 // then; else a new one. Durable, and the mark is gone, when it returns OK. Blocks.
 MUST_USE enum status counter_id_take(struct env *env, const char *directory, uint64_t log_position,
                                      struct counter_id *id, struct error *error);
+// A new id for the rest of this run, durable when it returns OK: data has come that may have counts
+// of the present one. Blocks.
+MUST_USE enum status counter_id_renew(struct env *env, const char *directory, struct uuid id,
+                                      struct error *error);
 // Leaves the mark of a clean stop: after the last sync. Blocks.
 MUST_USE enum status counter_id_leave(struct env *env, const char *directory, uint64_t log_position,
                                       const struct counter_id *id, struct error *error);

@@ -68,14 +68,32 @@ bool engine_table_stats(const struct engine *engine, struct uuid id,
         .memtable_bytes = memtable_size(table->active),
         .memtable_partitions = memtable_partition_count(table->active),
         .flush_count = table->flush_count,
+        .is_leveled = table->compactor.options.strategy == COMPACTION_LEVELED,
+        .compacted_bytes = table->compactor.bytes_written,
     };
-    for (size_t i = 0; i < table->sstable_count; i++)
-        stats->sstable_bytes += sstable_size(table->sstables[i].reader);
+    for (size_t i = 0; i < table->sstable_count; i++) {
+        const struct sstable_reader *reader = table->sstables[i].reader;
+        stats->sstable_bytes += sstable_size(reader);
+        stats->data_bytes += sstable_data_size(reader);
+        stats->uncompressed_bytes += sstable_uncompressed_size(reader);
+        stats->partition_count += sstable_partition_count(reader);
+        stats->reader_bytes += sstable_memory_size(reader);
+        uint32_t level = sstable_level(reader);
+        stats->level_counts[level < COMPACTION_LEVEL_COUNT ? level : 0]++;
+    }
     for (const struct engine_frozen *f = table->frozen; f != NULL; f = f->next) {
+        stats->pending_flushes++;
         stats->memtable_bytes += memtable_size(f->memtable);
         stats->memtable_partitions += memtable_partition_count(f->memtable);
     }
     return true;
+}
+
+bool engine_is_quiet(const struct engine *engine)
+{
+    return (engine->background.state == ENGINE_BACKGROUND_IDLE ||
+            engine->background.state == ENGINE_BACKGROUND_RETRYING) &&
+           engine->loadings == NULL && engine_compactor_is_idle(engine);
 }
 
 void engine_check(const struct engine *engine)
@@ -172,6 +190,11 @@ static void free_engine(struct engine *engine)
         free(removal);
         removal = next;
     }
+    while (engine->leaving != NULL) {
+        struct engine_table *next = engine->leaving->next;
+        engine_free_table(engine->leaving);
+        engine->leaving = next;
+    }
     chunk_cache_destroy(engine->chunk_cache);
     counter_cache_destroy(engine->counter_cache);
     buffer_deinit(&engine->record);
@@ -184,6 +207,10 @@ void engine_abandon(struct engine *engine)
 {
     // What jobs had in their hands, had they ended.
     engine_drop_loadings(engine);
+    engine_compactor_abandon(engine);
+    engine_snapshots_abandon(engine);
+    engine_period_stop(engine);
+    engine_imports_abandon(engine);
     manifest_deinit(&engine->background.manifest);
     sstable_unref(engine->background.reader);
     if (engine->background.removing != NULL) {
@@ -198,6 +225,7 @@ void engine_abandon(struct engine *engine)
 static void finish_closing(void *context)
 {
     struct engine *engine = context;
+    engine_compactor_abandon(engine); // Undecided ones.
     uint64_t position = commit_log_last_position(engine->log);
     bool is_clean = commit_log_synced_position(engine->log) == position;
     // Without the mark the next run takes a new counter id: no harm if it cannot be written.
@@ -214,12 +242,15 @@ static void finish_closing(void *context)
 
 void engine_go_on_closing(struct engine *engine)
 {
-    if (!engine->is_closing || engine->is_draining || engine->loadings != NULL) return;
+    if (!engine->is_closing || engine->is_draining || engine->loadings != NULL ||
+        engine->snapshots.works != NULL || engine->imports != NULL)
+        return;
     // Files that are to go still go, unless that fails: the next start then goes on with it.
     if (engine->background.state == ENGINE_BACKGROUND_IDLE) engine_background_start(engine);
     if (engine->background.state == ENGINE_BACKGROUND_RUNNING ||
         engine->background.state == ENGINE_BACKGROUND_SYNCING)
         return;
+    if (!engine_compactor_is_idle(engine)) return;
     if (engine->finished != NULL) return;
     env_timer_stop(engine->env, &engine->background.retry);
     engine->is_draining = true;
@@ -238,5 +269,9 @@ void engine_close(struct engine *engine, void (*stopped)(void *context), void *c
         engine_finish_flush(engine, engine->flushes, STATUS_CANCELED);
         engine->flushes = next;
     }
+    engine_compactor_stop(engine);
+    engine_snapshots_stop(engine);
+    engine_period_stop(engine);
+    engine_errand_fail(engine, false, STATUS_CANCELED);
     engine_go_on_closing(engine);
 }

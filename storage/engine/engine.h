@@ -30,6 +30,13 @@ struct engine_options {
     // client sees them there (ring/paxos/internal_tables.h). Borrowed during engine_open() only.
     const struct table *const *internal_tables;
     size_t internal_table_count;
+    // Compaction. Bytes a second that are read, 0: as fast as it goes; how many go on at once (0:
+    // 1); bytes of a step and how often strategies are asked anyway (0: the defaults).
+    uint64_t compaction_throughput;
+    size_t concurrent_compactors;
+    uint64_t compaction_step_size, compaction_interval_ns;
+    bool auto_snapshot;       // Before TRUNCATE and DROP; see engine_snapshot.h.
+    bool incremental_backups; // Links to flushed SSTables, for tables that say so too.
 };
 
 struct engine;
@@ -141,6 +148,67 @@ void engine_flush(struct engine *engine, const struct uuid *table, struct engine
 void engine_truncate(struct engine *engine, struct uuid table, struct engine_flush *truncation,
                      void (*done)(struct engine_flush *truncation, enum status status));
 
+// ---- Compaction --------------------------------------------------------------------------------
+//
+// The strategies are asked after each flush and each compaction, and every minute. All goes on in
+// steps, on a lane of its own; reads never wait for it (org.apache.cassandra.db.compaction
+// .CompactionManager).
+
+// A major compaction of a table (nodetool compact): what its strategy had begun is given up. `done`
+// comes when all groups of its SSTables were compacted, or with the first failure; CANCELED when it
+// was stopped; NOT_FOUND.
+struct engine_compact {
+    void (*done)(struct engine_compact *compact, enum status status);
+    struct engine_compact *next; // The rest is the engine's.
+    struct engine_flush finished;
+    struct uuid table;
+    bool split, has_begun;
+    uint64_t generation_end; // What comes later is not compacted.
+    size_t running;
+    enum status status;
+};
+void engine_compact(struct engine *engine, struct uuid table, bool split,
+                    struct engine_compact *compact,
+                    void (*done)(struct engine_compact *compact, enum status status));
+// Gives up all compactions that are on their way (nodetool stop COMPACTION). How many they were.
+size_t engine_stop_compactions(struct engine *engine);
+// Of one table, or of all if NULL. False: no such table.
+bool engine_enable_compaction(struct engine *engine, const struct uuid *table, bool is_enabled);
+bool engine_compaction_is_enabled(const struct engine *engine, struct uuid table);
+void engine_set_compaction_throughput(struct engine *engine, uint64_t bytes_per_second);
+uint64_t engine_compaction_throughput(const struct engine *engine);
+void engine_set_concurrent_compactors(struct engine *engine, size_t count);
+size_t engine_concurrent_compactors(const struct engine *engine);
+// An estimate of what is left to do for a table.
+size_t engine_pending_compactions(const struct engine *engine, struct uuid table);
+
+// One that is on its way. Borrowed until the loop's turn ends.
+struct engine_compaction_info {
+    struct uuid id;
+    const struct table *table;
+    const char *kind; // "Compaction", as nodetool names it.
+    uint64_t read_bytes, total_bytes, written_bytes;
+};
+// The `index`th; false behind the last.
+bool engine_compaction_at(const struct engine *engine, size_t index,
+                          struct engine_compaction_info *info);
+
+// One that is done, as system.compaction_history tells it. The last ones, since the start.
+enum { ENGINE_COMPACTION_HISTORY_MAX = 64, ENGINE_COMPACTION_NAME_SIZE = 49 };
+struct engine_compaction_done {
+    struct uuid id;
+    char keyspace[ENGINE_COMPACTION_NAME_SIZE], table[ENGINE_COMPACTION_NAME_SIZE];
+    int64_t done_ms;              // Wall time.
+    uint64_t bytes_in, bytes_out; // Of Data.db on the disk, and of all components.
+    uint64_t merged_counts[16];   // As in struct compaction_progress.
+};
+// The `index`th, the newest first; NULL behind the last.
+const struct engine_compaction_done *engine_compaction_done_at(const struct engine *engine,
+                                                               size_t index);
+// How many, since the start; how many failed, and why the last of these did ("": none did).
+uint64_t engine_compaction_done_count(const struct engine *engine);
+uint64_t engine_compaction_failed_count(const struct engine *engine, const char **error);
+
 // The position of the newest change of all, and that of the table's last truncation (0: none): what
 // was noted beside a change tells later whether a truncation came after it.
 uint64_t engine_last_position(const struct engine *engine);
@@ -155,9 +223,19 @@ uint64_t engine_conflict_count(const struct engine *engine);
 
 struct engine_table_stats {
     uint64_t sstable_count, sstable_bytes, memtable_bytes, memtable_partitions, flush_count;
+    uint64_t level_counts[9]; // SSTables of each level. Leveled tables have more than the first.
+    bool is_leveled;
+    uint64_t data_bytes, uncompressed_bytes; // Of their Data.db.
+    uint64_t partition_count;                // Of all, each counted as often as it lies in one.
+    uint64_t reader_bytes;                   // Memory of their readers.
+    uint64_t pending_flushes, compacted_bytes;
 };
 bool engine_table_stats(const struct engine *engine, struct uuid table,
                         struct engine_table_stats *stats);
+
+// No thread works for it, and no compaction is on its way: what a test waits for before it lets an
+// engine of the real world "crash".
+bool engine_is_quiet(const struct engine *engine);
 
 // Asserts what must hold between turns. Costly.
 void engine_check(const struct engine *engine);

@@ -8,6 +8,7 @@
 #include "base/container_of.h"
 #include "base/env_marks.h"
 #include "storage/engine/engine_internal.h"
+#include "storage/engine/snapshot_directory.h"
 #include "storage/merge/merge.h"
 
 #include <stdio.h>
@@ -124,6 +125,8 @@ void engine_flush(struct engine *engine, const struct uuid *id, struct engine_fl
                 flush->waits_for = t->frozen_last->sequence;
         }
     }
+    // Also what is kept of tables that were just dropped.
+    if (id == NULL && engine->queue != NULL) flush->waits_for = engine->queue_last->sequence;
     flush->next = engine->flushes;
     engine->flushes = flush;
     engine_finish_flushes(engine, engine->is_closing ? STATUS_CANCELED : STATUS_OK);
@@ -179,6 +182,19 @@ static enum status store_manifest(struct engine *engine, struct engine_backgroun
                           &background->manifest, &background->error);
 }
 
+// incremental_backups: the flush is good without it too.
+static void back_up(struct engine *engine)
+{
+    struct engine_background *background = &engine->background;
+    if (!engine->backs_up ||
+        !memtable_table(background->flushing->memtable)->params.incremental_backups)
+        return;
+    background->back_up_failed =
+        snapshot_directory_back_up(engine->env, background->manifest.directory,
+                                   sstable_reader_name(background->reader),
+                                   &background->error) != STATUS_OK;
+}
+
 // Written, read back and checked, and in the manifest: only then is it counted as durable.
 static enum status flush_memtable(struct engine *engine)
 {
@@ -198,6 +214,7 @@ static enum status flush_memtable(struct engine *engine)
         background->manifest.flushed_position = background->flushing->log_position;
         status = store_manifest(engine, background);
         background->manifest_failed = status != STATUS_OK;
+        if (status == STATUS_OK) back_up(engine);
         return status;
     }
     // If this fails too, what stays is the same data once more, which changes nothing.
@@ -210,6 +227,11 @@ static void background_work(struct env_job *job)
     struct engine *engine = CONTAINER_OF(job, struct engine, background.job);
     if (engine->background.flushing != NULL) {
         engine->background.status = flush_memtable(engine);
+    } else if (engine->background.installing != NULL) {
+        engine_install_work(engine);
+    } else if (engine->background.errand != NULL) {
+        engine->background.status = STATUS_OK; // How it went is its own affair.
+        engine->background.errand->work(engine->background.errand);
     } else {
         engine_removal_work(engine);
     }
@@ -235,6 +257,7 @@ static void background_failed(struct engine *engine, enum status status)
     background->retry_delay_ns = delay_ns;
     if (!engine->is_closing) env_timer_start(engine->env, &background->retry, delay_ns, fire_retry);
     engine_finish_flushes(engine, status);
+    engine_errand_fail(engine, false, status);
 }
 
 // The SSTable takes the place of its memtable, unless a truncation or a drop came meanwhile: then
@@ -247,14 +270,17 @@ static void take_sstable(struct engine *engine, struct engine_frozen *frozen)
     background->reader = NULL;
     if (reader != NULL) {
         struct manifest_entry entry = *manifest_find(&background->manifest, background->generation);
-        entry.gone = table->manifest.dropped || table->truncated_position >= frozen->log_position;
+        bool is_gone = table->manifest.dropped || table->truncated_position >= frozen->log_position;
+        if (is_gone) entry.state = MANIFEST_GONE;
         manifest_add(&table->manifest, &entry);
-        if (entry.gone) {
+        if (is_gone) {
             sstable_unref(reader);
         } else {
             if (table->table != memtable_table(frozen->memtable))
                 sstable_set_table(reader, table->table);
-            engine_add_sstable(table, reader, frozen->log_position);
+            engine_add_sstable(table, reader, frozen->log_position,
+                               env_wall_us(engine->env) / 1000000);
+            engine_ask_for_compaction(table);
         }
     }
     if (table->manifest.flushed_position < frozen->log_position)
@@ -270,7 +296,7 @@ static void take_sstable(struct engine *engine, struct engine_frozen *frozen)
 // more, which changes nothing.
 static void leave_sstable(struct engine_table *table, uint64_t generation)
 {
-    const struct manifest_entry entry = {.generation = generation, .gone = true};
+    const struct manifest_entry entry = {.generation = generation, .state = MANIFEST_GONE};
     manifest_add(&table->manifest, &entry);
 }
 
@@ -280,9 +306,13 @@ static void background_done(struct env_job *job)
     struct engine_background *background = &engine->background;
     struct engine_frozen *flushing = background->flushing;
     struct engine_removal *removing = background->removing;
+    struct engine_compaction *installing = background->installing;
+    struct engine_errand *errand = background->errand;
     enum status status = background->status;
     background->flushing = NULL;
     background->removing = NULL;
+    background->installing = NULL;
+    background->errand = NULL;
     background->state = ENGINE_BACKGROUND_IDLE;
     if (status == STATUS_OK) background->retry_delay_ns = 0;
     if (flushing != NULL && status == STATUS_OK) take_sstable(engine, flushing);
@@ -299,11 +329,19 @@ static void background_done(struct env_job *job)
         leave_sstable(background->table, background->generation);
     }
     background->manifest_failed = false;
+    if (background->back_up_failed && engine->words != NULL)
+        LOG_ERROR(engine->words, "incremental backup: %s", background->error.text);
+    background->back_up_failed = false;
     if (removing != NULL) engine_removal_done(engine, removing, status);
+    if (errand != NULL) errand->done(errand, status);
     sstable_unref(background->reader);
     background->reader = NULL;
     manifest_deinit(&background->manifest);
-    if (status != STATUS_OK) {
+    if (installing != NULL) {
+        // A flush may go well though this did not.
+        engine_install_done(engine, installing, status);
+        engine_background_start(engine);
+    } else if (status != STATUS_OK) {
         background_failed(engine, status);
     } else {
         engine_finish_flushes(engine, STATUS_OK);
@@ -320,45 +358,84 @@ static void begin_work(struct commit_log_waiter *waiter, enum status status)
         // The log has failed for good: nothing more is written by this run.
         background->status = status;
         struct engine_removal *removing = background->removing;
+        struct engine_compaction *installing = background->installing;
+        struct engine_errand *errand = background->errand;
         background->flushing = NULL;
         background->removing = NULL;
+        background->installing = NULL;
+        background->errand = NULL;
         background->state = ENGINE_BACKGROUND_RETRYING;
         if (removing != NULL) engine_removal_done(engine, removing, status);
+        if (installing != NULL) engine_compaction_end(installing, status);
+        if (errand != NULL) errand->done(errand, status);
+        engine_errand_fail(engine, true, status);
         engine_finish_flushes(engine, status);
         engine_go_on_closing(engine);
         return;
     }
-    struct engine_table *table = background->flushing != NULL    ? background->flushing->table
+    struct engine_table *table = background->flushing != NULL     ? background->flushing->table
+                                 : background->installing != NULL ? background->installing->table
+                                 : background->errand != NULL
+                                     ? background->errand->begin(background->errand)
                                  : background->removing->dropped ? background->removing->dropped
                                                                  : background->removing->table;
     background->state = ENGINE_BACKGROUND_RUNNING;
     background->table = table;
-    manifest_copy(&background->manifest, &table->manifest);
+    if (table != NULL) manifest_copy(&background->manifest, &table->manifest);
     if (background->flushing != NULL) {
         env_mark(engine->env, ENV_MARK_FLUSH_STARTED);
         background->generation = table->next_generation;
-        table->next_generation += 64;
+        table->next_generation += ENGINE_GENERATION_STEP;
     }
     env_offload(engine->env, &background->job, ENV_LANE_BACKGROUND, background_work,
                 background_done);
+}
+
+// The first that need not wait for the end of a compaction, which reads the table's files.
+static struct engine_removal *take_removal(struct engine *engine)
+{
+    struct engine_removal **place = &engine->removals, *removal;
+    for (; (removal = *place) != NULL; place = &removal->next) {
+        const struct engine_table *table = removal->dropped ? removal->dropped : removal->table;
+        if (table->compactor.count > 0) continue;
+        *place = removal->next;
+        if (*place == NULL) engine->removals_end = place;
+        return removal;
+    }
+    return NULL;
+}
+
+static struct engine_compaction *take_install(struct engine *engine)
+{
+    struct engine_compactor *compactor = &engine->compactor;
+    struct engine_compaction *compaction = compactor->queue;
+    if (compaction == NULL) return NULL;
+    compactor->queue = compaction->queued_next;
+    if (compactor->queue == NULL) compactor->queue_end = &compactor->queue;
+    compaction->state = ENGINE_COMPACTION_INSTALLING;
+    return compaction;
 }
 
 void engine_background_start(struct engine *engine)
 {
     struct engine_background *background = &engine->background;
     if (background->state != ENGINE_BACKGROUND_IDLE) return;
-    uint64_t position;
-    if (engine->removals != NULL) {
-        background->removing = engine->removals;
-        engine->removals = background->removing->next;
-        if (engine->removals == NULL) engine->removals_end = &engine->removals;
+    uint64_t position = 0;
+    if ((background->removing = take_removal(engine)) != NULL) {
         position = background->removing->log_position;
+    } else if ((background->installing = take_install(engine)) != NULL) {
+        position = background->installing->log_position;
+    } else if ((background->errand = engine_errand_take(engine)) != NULL) {
+        position = background->errand->log_position;
     } else if (engine->queue != NULL && !engine->is_closing) {
         background->flushing = engine->queue;
         position = background->flushing->log_position;
     } else {
         return;
     }
+    // What was imported stands behind the newest change that there was then; there may be none yet.
+    uint64_t last = commit_log_last_position(engine->log);
+    if (position > last) position = last;
     background->state = ENGINE_BACKGROUND_SYNCING;
     commit_log_wait_durable(engine->log, &background->waiter, position, begin_work);
 }

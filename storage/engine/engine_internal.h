@@ -2,13 +2,18 @@
 //
 //     engine ── tables ── active memtable, frozen memtables (oldest first), SSTables
 //            ├─ commit log
+//            ├─ compactor ── compactions on their way, each step on the compaction lane
 //            └─ background: one operation at a time, on the background lane
 //
 // A memtable is frozen and joins the queue of flushes; removals (of a truncated or dropped table's
-// files) go before flushes, since they may give the space that a flush needs.
+// files) go before flushes, since they may give the space that a flush needs; so does a compaction
+// that is to become true. All three write the table's manifest. Errands (snapshots, imports) have
+// their turn between them: while one runs, no other file comes or goes.
 #ifndef STORAGE_ENGINE_INTERNAL_H
 #define STORAGE_ENGINE_INTERNAL_H
 
+#include "storage/compaction/compaction_strategy.h"
+#include "storage/compaction/compaction_task.h"
 #include "storage/engine/counter_cache.h"
 #include "storage/engine/counter_id.h"
 #include "storage/engine/engine.h"
@@ -16,14 +21,17 @@
 #include "storage/memtable/memtable.h"
 #include "storage/sstable/sstable.h"
 
-enum { ENGINE_TABLE_BUCKETS = 256, ENGINE_PATH_MAX = 4096 };
+// SSTables of this shard have ids of 64 × n + shard.
+enum { ENGINE_TABLE_BUCKETS = 256, ENGINE_PATH_MAX = 4096, ENGINE_GENERATION_STEP = 64 };
 
 // A record of the commit log: this byte, then a mutation or a table's id.
 enum engine_record { ENGINE_RECORD_MUTATION = 'M', ENGINE_RECORD_TRUNCATION = 'T' };
 
 struct engine_sstable {
     struct sstable_reader *reader;
-    uint64_t log_position; // Of its newest change; 0: not known.
+    uint64_t log_position;                // Of its newest change; 0: not known.
+    int64_t created_s;                    // Wall time.
+    struct engine_compaction *compaction; // That reads it, or NULL.
 };
 
 // A memtable on its way to an SSTable.
@@ -51,7 +59,38 @@ struct engine_table {
     uint64_t truncated_position;        // What was before it is gone for readers.
     uint64_t replay_first, replay_last; // Positions replayed into the active memtable.
     uint64_t flush_count;
+    uint64_t frozen_at_ns; // Its last flush by the clock, if it has a period.
     struct counter_cache_table counter_life;
+    struct engine_table_compactor {
+        struct compaction_options options; // Of the present version.
+        bool is_enabled;
+        bool is_asked_for; // Something may be to do: the strategy is to be asked.
+        size_t count;      // Of its compactions on their way, not counting undecided ones.
+        uint64_t retry_ns, retry_delay_ns;
+        uint64_t done_count, bytes_read, bytes_written;
+    } compactor;
+    bool is_undecided; // Nobody knows which files of a compaction hold, until the next start.
+    bool is_internal;  // Of the node's own.
+};
+
+// Work of another file on the background (engine_errand.c).
+struct engine_errand {
+    struct engine_errand *next;
+    uint64_t waits_for;    // Memtables frozen up to this one are flushed before.
+    uint64_t log_position; // The log is synced up to here before.
+    // On the loop, when its turn has come. The table whose manifest it changes, or NULL.
+    struct engine_table *(*begin)(struct engine_errand *errand);
+    void (*work)(struct engine_errand *errand); // On the thread.
+    // On the loop. OK: it was worked at; else it was not, and will not be.
+    void (*done)(struct engine_errand *errand, enum status status);
+};
+
+// engine_snapshot.c
+struct engine_snapshots {
+    struct engine_taking *takings; // On their way.
+    struct engine_snapshot_work *works;
+    struct env_timer timer; // For what expires.
+    bool is_automatic;      // Before TRUNCATE and DROP.
 };
 
 // Files of a table to be removed.
@@ -63,6 +102,63 @@ struct engine_removal {
     struct engine_flush *truncation; // Whom to tell.
 };
 
+enum engine_compaction_state {
+    ENGINE_COMPACTION_WAITING,    // For the time of its next step.
+    ENGINE_COMPACTION_STEPPING,   // On its thread.
+    ENGINE_COMPACTION_OPENING,    // Its outputs are opened; on its thread.
+    ENGINE_COMPACTION_QUEUED,     // For the background operation that makes it true.
+    ENGINE_COMPACTION_INSTALLING, // That runs.
+    ENGINE_COMPACTION_REMOVING,   // The inputs' files; on its thread.
+    ENGINE_COMPACTION_UNDOING,    // On its thread.
+    ENGINE_COMPACTION_UNDECIDED   // Stays so until the end of the engine.
+};
+
+struct engine_compaction {
+    struct engine_compaction *next;        // Of all.
+    struct engine_compaction *queued_next; // Of those that wait for the background.
+    struct engine *engine;
+    struct engine_table *table;
+    struct engine_compact *request; // Who asked for it, or NULL: the strategy.
+    enum compaction_reason reason;
+    enum engine_compaction_state state;
+    bool is_canceled;
+    struct uuid id;
+    int64_t started_ms;          // Wall time.
+    uint64_t log_position;       // Of the newest change in its inputs.
+    uint64_t truncated_position; // Of its table, when it began.
+    struct compaction_task *task;
+    const struct table *version;    // That it writes, with a reference.
+    struct sstable_reader **inputs; // Their references are the task's.
+    size_t input_count;
+    struct sstable_reader **others; // What the purge looks at, each with a reference.
+    size_t other_count;
+    struct sstable_reader **outputs;
+    size_t output_count;
+    uint64_t generation_end; // Its outputs' generations are before it.
+    uint64_t input_bytes;    // On the disk.
+    uint64_t read_bytes;     // Uncompressed, when the last step began.
+    struct env_job job;
+    struct env_timer timer;
+    enum status status;
+    struct error error;
+};
+
+// All compactions of an engine.
+struct engine_compactor {
+    struct engine_compaction *first;
+    size_t count; // Not counting undecided ones.
+    struct engine_compaction *queue, **queue_end;
+    struct engine_compact *requests; // The oldest first.
+    size_t concurrent_max;
+    uint64_t throughput, step_size, interval_ns;
+    uint64_t step_at_ns; // When the next step may begin.
+    struct env_timer tick;
+    struct env_task task;
+    struct engine_compaction_done history[ENGINE_COMPACTION_HISTORY_MAX];
+    uint64_t done_count, failed_count;
+    struct error error; // Of the last one that failed.
+};
+
 enum engine_background_state {
     ENGINE_BACKGROUND_IDLE,
     ENGINE_BACKGROUND_SYNCING, // Waits for the log: nothing unsynced goes into an SSTable.
@@ -72,8 +168,10 @@ enum engine_background_state {
 
 struct engine_background {
     enum engine_background_state state;
-    struct engine_frozen *flushing; // At most one of these two.
+    struct engine_frozen *flushing; // At most one of these four.
     struct engine_removal *removing;
+    struct engine_compaction *installing;
+    struct engine_errand *errand;
     struct commit_log_waiter waiter;
     struct env_job job;
     struct env_timer retry;
@@ -84,6 +182,7 @@ struct engine_background {
     uint64_t generation;
     struct sstable_reader *reader; // The new SSTable.
     bool manifest_failed;          // Nobody knows which manifest is there: it may name the SSTable.
+    bool back_up_failed;
     enum status status;
     struct error error;
 };
@@ -103,12 +202,20 @@ struct engine {
     struct arena scratch;            // Of one call.
     struct engine_frozen *queue, *queue_last;
     struct engine_removal *removals, **removals_end;
+    struct engine_errand *errands;
+    struct engine_snapshots snapshots;
+    struct engine_importing *imports; // On their way.
+    struct env_timer period_timer;    // For tables that are flushed now and then.
+    struct engine_table *leaving; // Dropped, but a snapshot of them comes first.
+    struct log *words;            // For whom runs the node; NULL is allowed.
+    bool backs_up;                // incremental_backups
     uint64_t freeze_sequence;
     uint64_t conflict_count;      // Writes that brought another count for a counter's id and clock.
     struct engine_flush *flushes; // Those who wait for what was frozen.
     struct engine_flush *finished;
     struct env_task finished_task;
     struct engine_background background;
+    struct engine_compactor compactor;
     struct engine_loading *loadings; // Loads on their way.
     void (*stopped)(void *context);
     void *stopped_context; // Once engine_close() was called.
@@ -127,7 +234,7 @@ MUST_USE enum status engine_open_table(struct engine *engine, const struct table
 void engine_link_table(struct engine *engine, struct engine_table *table);
 void engine_unlink_table(struct engine *engine, struct engine_table *table);
 void engine_add_sstable(struct engine_table *table, struct sstable_reader *reader,
-                        uint64_t log_position);
+                        uint64_t log_position, int64_t created_s);
 // Removes leftovers of tables whose drop a crash interrupted. Blocks.
 MUST_USE enum status engine_finish_drops(struct engine *engine, struct error *error);
 
@@ -144,13 +251,73 @@ void engine_drop_frozen(struct engine_table *table, struct engine_frozen *frozen
 // Frees the loads on their way, whose jobs will never end.
 void engine_drop_loadings(struct engine *engine);
 
+// engine_errand.c
+void engine_errand_start(struct engine *engine, struct engine_errand *errand);
+// The next whose turn it is; NULL: none.
+struct engine_errand *engine_errand_take(struct engine *engine);
+// Those that wait for a flush, or all, will not be worked at.
+void engine_errand_fail(struct engine *engine, bool all, enum status status);
+
+// engine_snapshot.c
+void engine_snapshots_start(struct engine *engine, bool is_automatic);
+void engine_snapshots_stop(struct engine *engine);
+void engine_snapshots_abandon(struct engine *engine);
+// Removes what has expired, in the background, and looks again when more has.
+void engine_snapshots_expire(struct engine *engine);
+// A snapshot of the table is due before its data goes.
+bool engine_snapshots_keep(const struct engine_table *table);
+// Takes it; then comes engine_truncate_kept(), or engine_drop_kept().
+void engine_snapshots_truncate(struct engine_table *table, struct engine_flush *truncation);
+void engine_snapshots_drop(struct engine_table *table);
+
+// engine_import.c
+void engine_imports_abandon(struct engine *engine);
+
+// engine_period.c
+// Looks for tables whose time has come, and again when others' has.
+void engine_period_start(struct engine *engine);
+void engine_period_stop(struct engine *engine);
+
 // engine_truncate.c
+void engine_truncate_kept(struct engine *engine, struct uuid id, struct engine_flush *truncation,
+                          enum status status);
+void engine_drop_kept(struct engine *engine, struct engine_table *table, enum status status,
+                      const struct error *error);
 // What of the table a truncation at this position removes is no longer read.
 void engine_forget_data(struct engine_table *table, uint64_t log_position);
+void engine_add_removal(struct engine *engine, const struct engine_removal *removal);
 void engine_removal_work(struct engine *engine);
 void engine_removal_done(struct engine *engine, struct engine_removal *removal, enum status status);
 MUST_USE enum status engine_remove_gone(struct env *env, struct manifest *manifest,
                                         struct error *error);
+
+// engine_compaction.c
+void engine_compactor_init(struct engine *engine, const struct engine_options *options);
+// The engine is open: from now on strategies are asked.
+void engine_compactor_start(struct engine *engine, uint64_t interval_ns);
+// Something of the table has changed.
+void engine_ask_for_compaction(struct engine_table *table);
+// Those of the table, or all if NULL, are given up, unless they are just becoming true.
+void engine_cancel_compactions(struct engine *engine, const struct engine_table *table);
+// A stop has begun. Until engine_compactor_is_idle(), jobs are under way.
+void engine_compactor_stop(struct engine *engine);
+bool engine_compactor_is_idle(const struct engine *engine);
+// Frees all of it without I/O.
+void engine_compactor_abandon(struct engine *engine);
+// The end of a compaction that is not installed, or not yet: engine_install.c comes back here.
+void engine_compaction_end(struct engine_compaction *compaction, enum status status);
+// An operation of its own: files of the inputs go on the compaction's lane.
+void engine_compaction_remove_inputs(struct engine_compaction *compaction);
+void engine_compaction_undo(struct engine_compaction *compaction);
+
+// engine_install.c
+// Waits for the background, which then makes it true.
+void engine_install(struct engine_compaction *compaction);
+void engine_install_work(struct engine *engine);
+void engine_install_done(struct engine *engine, struct engine_compaction *compaction,
+                         enum status status);
+// SSTables that are wholly expired go, unread.
+void engine_remove_expired(struct engine_table *table, const struct compaction_pick *pick);
 
 // engine_write.c
 // Logs the mutation (of the table's present version) and applies it.

@@ -39,6 +39,7 @@ static enum status open_tables(struct engine *engine, const struct engine_option
     for (size_t i = 0; i < options->internal_table_count; i++) {
         enum status status = engine_open_table(engine, options->internal_tables[i], error);
         if (status != STATUS_OK) return status;
+        engine_find_table(engine, options->internal_tables[i]->id)->is_internal = true;
     }
     return STATUS_OK;
 }
@@ -211,6 +212,9 @@ enum status engine_open(struct env *env, const struct engine_options *options,
         options->chunk_cache_size_max == 0 ? CHUNK_CACHE_SIZE_MAX : options->chunk_cache_size_max);
     opened->counter_cache = counter_cache_create(COUNTER_CACHE_SIZE_MAX);
     opened->removals_end = &opened->removals;
+    opened->words = options->log;
+    opened->backs_up = options->incremental_backups;
+    engine_compactor_init(opened, options);
     buffer_init(&opened->record, MUTATION_SIZE_MAX);
     arena_init(&opened->scratch, SCRATCH_BLOCK_SIZE);
     enum status status = open_all(opened, options, schema, error);
@@ -218,6 +222,9 @@ enum status engine_open(struct env *env, const struct engine_options *options,
         engine_abandon(opened);
         return status;
     }
+    engine_compactor_start(opened, options->compaction_interval_ns);
+    engine_snapshots_start(opened, options->auto_snapshot);
+    engine_period_start(opened);
     *engine = opened;
     return STATUS_OK;
 }

@@ -1,14 +1,15 @@
 // The tables of an engine: their directories, their SSTables, and which version is the present one.
 #include "base/assert.h"
+#include "base/env_marks.h"
 #include "storage/engine/engine_internal.h"
 #include "storage/new_directory.h"
+#include "storage/sstable/format.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-// SSTables of this shard have ids of 64 × n + shard.
-enum { GENERATION_STEP = 64, HEX_SIZE = 33 };
+enum { HEX_SIZE = 33 };
 
 static void put_hex(struct uuid id, char hex[HEX_SIZE])
 {
@@ -52,7 +53,7 @@ static enum status make_directories(struct engine *engine, const struct table *t
 
 // The newest timestamp stays first: a read that has seen a deletion may stop early.
 void engine_add_sstable(struct engine_table *table, struct sstable_reader *reader,
-                        uint64_t log_position)
+                        uint64_t log_position, int64_t created_s)
 {
     if (table->sstable_count == table->sstable_capacity) {
         table->sstable_capacity = table->sstable_capacity == 0 ? 4 : table->sstable_capacity * 2;
@@ -66,12 +67,13 @@ void engine_add_sstable(struct engine_table *table, struct sstable_reader *reade
         table->sstables[at] = table->sstables[at - 1];
         at--;
     }
-    table->sstables[at] = (struct engine_sstable){reader, log_position};
+    table->sstables[at] = (struct engine_sstable){
+        .reader = reader, .log_position = log_position, .created_s = created_s};
 }
 
 static void use_generation(struct engine_table *table, uint64_t generation)
 {
-    uint64_t next = (generation / GENERATION_STEP + 1) * GENERATION_STEP;
+    uint64_t next = (generation / ENGINE_GENERATION_STEP + 1) * ENGINE_GENERATION_STEP;
     if (next > table->next_generation) table->next_generation = next;
 }
 
@@ -81,6 +83,55 @@ static bool listing_has(const struct sstable_listing *listing, uint64_t generati
         if (listing->generations[i] == generation) return true;
     }
     return false;
+}
+
+static void remove_from_listing(struct sstable_listing *listing, uint64_t generation)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < listing->count; i++)
+        if (listing->generations[i] != generation)
+            listing->generations[kept++] = listing->generations[i];
+    listing->count = kept;
+}
+
+// What a compaction left in question: what is there holds, now that the directory is recovered.
+static void settle_compactions(struct engine_table *table, const struct sstable_listing *listing)
+{
+    struct manifest *manifest = &table->manifest;
+    size_t i = 0;
+    while (i < manifest->count) {
+        struct manifest_entry *entry = &manifest->entries[i];
+        bool is_adding = entry->state == MANIFEST_ADDING;
+        bool is_there = listing_has(listing, entry->generation);
+        if ((is_adding || entry->state == MANIFEST_RETIRING) && !is_there) {
+            manifest_remove(manifest, entry->generation);
+            continue;
+        }
+        if (is_adding) env_mark(table->engine->env, ENV_MARK_COMPACTION_FOUND_DONE);
+        if (entry->state == MANIFEST_RETIRING)
+            env_mark(table->engine->env, ENV_MARK_COMPACTION_FOUND_UNDONE);
+        if (entry->state != MANIFEST_GONE) entry->state = MANIFEST_LIVE;
+        i++;
+    }
+}
+
+// Before the listing is used: what is gone is removed, and no longer listed.
+static enum status remove_gone(struct engine_table *table, struct sstable_listing *listing,
+                               struct error *error)
+{
+    for (size_t i = 0; i < table->manifest.count; i++)
+        if (table->manifest.entries[i].state == MANIFEST_GONE)
+            remove_from_listing(listing, table->manifest.entries[i].generation);
+    return engine_remove_gone(table->engine->env, &table->manifest, error);
+}
+
+static int64_t created_s(struct env *env, const char *directory, uint64_t generation)
+{
+    char path[SSTABLE_PATH_SIZE];
+    int64_t created_us;
+    sstable_path(path, directory, generation, SSTABLE_DATA);
+    if (env_path_time(env, path, &created_us, NULL) != STATUS_OK) created_us = env_wall_us(env);
+    return created_us / 1000000;
 }
 
 static enum status open_sstables(struct engine_table *table, const struct sstable_listing *listing,
@@ -103,7 +154,9 @@ static enum status open_sstables(struct engine_table *table, const struct sstabl
             sstable_open(table->engine->env, manifest->directory, listing->generations[i],
                          table->table, entry == NULL ? NULL : &entry->check, &reader, error);
         if (status != STATUS_OK) return status;
-        engine_add_sstable(table, reader, entry == NULL ? 0 : entry->log_position);
+        engine_add_sstable(
+            table, reader, entry == NULL ? 0 : entry->log_position,
+            created_s(table->engine->env, manifest->directory, listing->generations[i]));
     }
     return STATUS_OK;
 }
@@ -112,7 +165,7 @@ enum status engine_remove_gone(struct env *env, struct manifest *manifest, struc
 {
     size_t i = 0;
     while (i < manifest->count) {
-        if (!manifest->entries[i].gone) {
+        if (manifest->entries[i].state != MANIFEST_GONE) {
             i++;
             continue;
         }
@@ -122,6 +175,14 @@ enum status engine_remove_gone(struct env *env, struct manifest *manifest, struc
         manifest_remove(manifest, generation);
     }
     return STATUS_OK;
+}
+
+// A definition that cannot be read is that of a table nobody could make: size-tiered.
+static void read_compaction_options(struct engine_table *table)
+{
+    struct compaction_options *options = &table->compactor.options;
+    if (compaction_options_read(&table->table->params.compaction, options, NULL) != STATUS_OK)
+        *options = compaction_options_default();
 }
 
 // The manifest's table is in this directory, wherever it was when the manifest was written: the
@@ -146,12 +207,13 @@ static enum status load_table(struct engine_table *table, const char *directory,
     table->truncated_position = table->manifest.truncated_position;
     for (size_t i = 0; i < table->manifest.count; i++)
         use_generation(table, table->manifest.entries[i].generation);
-    status = engine_remove_gone(env, &table->manifest, error);
-    if (status != STATUS_OK) return status;
+    // First the logs of compactions, which know the files as they were.
     struct sstable_listing listing;
     status = sstable_recover_directory(env, directory, &listing, error);
     if (status != STATUS_OK) return status;
-    status = open_sstables(table, &listing, error);
+    status = remove_gone(table, &listing, error);
+    settle_compactions(table, &listing);
+    if (status == STATUS_OK) status = open_sstables(table, &listing, error);
     free(listing.generations);
     return status;
 }
@@ -171,8 +233,11 @@ enum status engine_open_table(struct engine *engine, const struct table *table, 
     table_ref(table);
     opened->manifest_path = copy_text(manifest_path);
     opened->active = memtable_create(table);
-    opened->next_generation = GENERATION_STEP;
+    opened->next_generation = ENGINE_GENERATION_STEP;
     opened->counter_life.id = table->id;
+    read_compaction_options(opened);
+    opened->compactor.is_enabled = opened->compactor.options.enabled;
+    opened->compactor.is_asked_for = true;
     status = load_table(opened, directory, error);
     if (status != STATUS_OK) {
         engine_free_table(opened);
@@ -187,7 +252,12 @@ enum status engine_open_table(struct engine *engine, const struct table *table, 
 enum status engine_put_table(struct engine *engine, const struct table *table, struct error *error)
 {
     struct engine_table *existing = engine_find_table(engine, table->id);
-    if (existing == NULL) return engine_open_table(engine, table, error);
+    if (existing == NULL) {
+        enum status status = engine_open_table(engine, table, error);
+        if (status == STATUS_OK && table->params.memtable_flush_period_in_ms > 0)
+            engine_period_start(engine);
+        return status;
+    }
     if (existing->table == table) return STATUS_OK;
     // What is in memory stays under the version that it was written with.
     engine_freeze(existing);
@@ -202,7 +272,14 @@ enum status engine_put_table(struct engine *engine, const struct table *table, s
         sstable_set_table(existing->sstables[i].reader, table);
     // The cache knows columns by their index, which may be another one now.
     existing->counter_life.life++;
+    bool was_enabled = existing->compactor.options.enabled;
+    read_compaction_options(existing);
+    // What was said by hand stays until the definition says another thing.
+    if (existing->compactor.options.enabled != was_enabled)
+        existing->compactor.is_enabled = !was_enabled;
+    engine_ask_for_compaction(existing);
     engine_background_start(engine);
+    if (table->params.memtable_flush_period_in_ms > 0) engine_period_start(engine);
     return STATUS_OK;
 }
 

@@ -3,7 +3,8 @@
 //     truncation: record in the log -> synced -> manifest says "gone" -> files removed
 //
 // The record's sync decides: a replay that meets it forgets what was before, memtables and SSTables
-// alike, and finishes the removal.
+// alike, and finishes the removal. With auto_snapshot a snapshot comes before all of it; if that
+// fails, a truncation fails too, and the files of a dropped table stay where they are.
 #include "base/assert.h"
 #include "base/env_marks.h"
 #include "storage/engine/engine_internal.h"
@@ -23,14 +24,20 @@ void engine_forget_data(struct engine_table *table, uint64_t log_position)
         uint64_t generation = sstable_generation(sstable->reader);
         struct manifest_entry *entry = manifest_find(&table->manifest, generation);
         if (entry != NULL) {
-            entry->gone = true;
+            entry->state = MANIFEST_GONE;
         } else { // A foreign one.
-            struct manifest_entry added = {.generation = generation, .gone = true};
+            struct manifest_entry added = {.generation = generation, .state = MANIFEST_GONE};
             manifest_add(&table->manifest, &added);
         }
         sstable_unref(sstable->reader);
     }
     table->sstable_count = kept;
+    // What a compaction may have left, too: it is of what is gone now.
+    for (size_t i = 0; i < table->manifest.count; i++) {
+        struct manifest_entry *entry = &table->manifest.entries[i];
+        if (entry->state == MANIFEST_ADDING && entry->log_position <= log_position)
+            entry->state = MANIFEST_GONE;
+    }
     table->truncated_position = log_position;
     table->manifest.truncated_position = log_position;
     if (table->manifest.flushed_position < log_position)
@@ -56,7 +63,7 @@ static void forget_memtables(struct engine_table *table)
     engine_finish_flushes(engine, STATUS_OK);
 }
 
-static void add_removal(struct engine *engine, const struct engine_removal *removal)
+void engine_add_removal(struct engine *engine, const struct engine_removal *removal)
 {
     struct engine_removal *added = calloc(1, sizeof *added);
     ASSERT(added != NULL);
@@ -66,15 +73,10 @@ static void add_removal(struct engine *engine, const struct engine_removal *remo
     engine_background_start(engine);
 }
 
-void engine_truncate(struct engine *engine, struct uuid id, struct engine_flush *truncation,
-                     void (*done)(struct engine_flush *truncation, enum status status))
+static void truncate_now(struct engine_table *table, struct engine_flush *truncation)
 {
-    *truncation = (struct engine_flush){.done = done};
-    struct engine_table *table = engine_find_table(engine, id);
-    if (table == NULL || engine->is_closing) {
-        engine_finish_flush(engine, truncation, table == NULL ? STATUS_NOT_FOUND : STATUS_CANCELED);
-        return;
-    }
+    struct engine *engine = table->engine;
+    struct uuid id = table->table->id;
     buffer_clear(&engine->record);
     buffer_put_u8(&engine->record, ENGINE_RECORD_TRUNCATION);
     buffer_put(&engine->record, id.bytes, sizeof id.bytes);
@@ -87,8 +89,50 @@ void engine_truncate(struct engine *engine, struct uuid id, struct engine_flush 
     }
     engine_forget_data(table, position);
     forget_memtables(table);
-    add_removal(engine, &(struct engine_removal){
-                            .table = table, .log_position = position, .truncation = truncation});
+    engine_cancel_compactions(engine, table);
+    engine_add_removal(engine, &(struct engine_removal){.table = table,
+                                                        .log_position = position,
+                                                        .truncation = truncation});
+}
+
+void engine_truncate(struct engine *engine, struct uuid id, struct engine_flush *truncation,
+                     void (*done)(struct engine_flush *truncation, enum status status))
+{
+    *truncation = (struct engine_flush){.done = done};
+    struct engine_table *table = engine_find_table(engine, id);
+    if (table == NULL || engine->is_closing) {
+        engine_finish_flush(engine, truncation, table == NULL ? STATUS_NOT_FOUND : STATUS_CANCELED);
+        return;
+    }
+    if (engine_snapshots_keep(table))
+        engine_snapshots_truncate(table, truncation);
+    else
+        truncate_now(table, truncation);
+}
+
+void engine_truncate_kept(struct engine *engine, struct uuid id, struct engine_flush *truncation,
+                          enum status status)
+{
+    struct engine_table *table = engine_find_table(engine, id);
+    if (status == STATUS_OK && table == NULL) status = STATUS_NOT_FOUND;
+    if (status == STATUS_OK && engine->is_closing) status = STATUS_CANCELED;
+    if (status == STATUS_OK)
+        truncate_now(table, truncation);
+    else
+        engine_finish_flush(engine, truncation, status);
+}
+
+// Its memtable's size is still counted.
+static void drop_now(struct engine_table *table)
+{
+    struct engine *engine = table->engine;
+    engine_forget_data(table, UINT64_MAX);
+    forget_memtables(table);
+    engine->active_size -= memtable_size(table->active);
+    table->manifest.dropped = true;
+    engine_cancel_compactions(engine, table);
+    commit_log_mark_flushed(engine->log, table->table->id, UINT64_MAX);
+    engine_add_removal(engine, &(struct engine_removal){.dropped = table});
 }
 
 void engine_drop_table(struct engine *engine, struct uuid id)
@@ -96,12 +140,36 @@ void engine_drop_table(struct engine *engine, struct uuid id)
     struct engine_table *table = engine_find_table(engine, id);
     if (table == NULL) return;
     engine_unlink_table(engine, table);
-    engine_forget_data(table, UINT64_MAX);
-    forget_memtables(table);
+    if (!engine_snapshots_keep(table)) {
+        drop_now(table);
+        return;
+    }
+    engine_freeze(table);
+    engine_cancel_compactions(engine, table);
+    table->compactor.is_enabled = false;
     engine->active_size -= memtable_size(table->active);
-    table->manifest.dropped = true;
-    commit_log_mark_flushed(engine->log, id, UINT64_MAX);
-    add_removal(engine, &(struct engine_removal){.dropped = table});
+    table->next = engine->leaving;
+    engine->leaving = table;
+    engine_snapshots_drop(table);
+}
+
+void engine_drop_kept(struct engine *engine, struct engine_table *table, enum status status,
+                      const struct error *error)
+{
+    if (status != STATUS_OK) {
+        // It stays among those that leave, so that what is in memory is still written.
+        if (engine->words != NULL)
+            LOG_ERROR(engine->words, "%s: its table was dropped, but %s: its files stay",
+                      table->manifest.directory, error->text);
+        return;
+    }
+    struct engine_table **place = &engine->leaving;
+    while (*place != table)
+        place = &(*place)->next;
+    *place = table->next;
+    table->next = NULL;
+    engine->active_size += memtable_size(table->active);
+    drop_now(table);
 }
 
 // ---- On the thread -----------------------------------------------------------------------------
@@ -114,7 +182,9 @@ static enum status remove_files(struct engine *engine, struct engine_background 
     const char *path = background->table->manifest_path;
     enum status status =
         manifest_store(env, directory, path, &background->manifest, &background->error);
-    if (status == STATUS_OK)
+    // While nobody knows which of a compaction's files hold, all stay: the manifest says what is
+    // gone.
+    if (status == STATUS_OK && !background->table->is_undecided)
         status = engine_remove_gone(env, &background->manifest, &background->error);
     if (status != STATUS_OK || !background->manifest.dropped) return status;
     // The directory stays if something else is in it: snapshots, files that are not ours.
@@ -136,7 +206,7 @@ static void forget_removed(struct manifest *manifest, struct manifest *after)
     size_t i = 0;
     while (i < manifest->count) {
         const struct manifest_entry *entry = &manifest->entries[i];
-        if (entry->gone && manifest_find(after, entry->generation) == NULL) {
+        if (entry->state == MANIFEST_GONE && manifest_find(after, entry->generation) == NULL) {
             manifest_remove(manifest, entry->generation);
         } else {
             i++;
@@ -158,7 +228,7 @@ void engine_removal_done(struct engine *engine, struct engine_removal *removal, 
         env_mark(engine->env, ENV_MARK_DROPPED);
         engine_free_table(removal->dropped);
     } else {
-        env_mark(engine->env, ENV_MARK_TRUNCATED);
+        if (removal->log_position > 0) env_mark(engine->env, ENV_MARK_TRUNCATED);
         forget_removed(&removal->table->manifest, &engine->background.manifest);
         commit_log_mark_flushed(engine->log, removal->table->table->id, removal->log_position);
     }

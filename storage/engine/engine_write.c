@@ -34,9 +34,10 @@ enum status engine_check_room(struct engine *engine)
             engine_background_start(engine);
         }
     }
-    return engine->active_size + engine->frozen_size >= engine->memtable_space_max
-               ? STATUS_OVERLOADED
-               : STATUS_OK;
+    // Values that replace each other in place make no memtable larger, but the log.
+    bool is_full = engine->active_size + engine->frozen_size >= engine->memtable_space_max ||
+                   commit_log_is_full(engine->log);
+    return is_full ? STATUS_OVERLOADED : STATUS_OK;
 }
 
 void engine_put_record(const struct mutation *mutation, struct buffer *bytes)

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { MANIFEST_MAGIC = 0x484d4631, MANIFEST_VERSION = 1, HASH_SIZE = 8 };
+enum { MANIFEST_MAGIC = 0x484d4631, MANIFEST_VERSION = 2, HASH_SIZE = 8, FOREIGN = 0x80 };
 
 // Far more than the SSTables that a table can have.
 #define MANIFEST_SIZE_MAX (64 * MIB)
@@ -77,7 +77,7 @@ static void encode(const struct manifest *manifest, struct buffer *bytes)
         const struct manifest_entry *entry = &manifest->entries[i];
         buffer_put_u64(bytes, entry->generation);
         buffer_put_u64(bytes, entry->log_position);
-        buffer_put_u8(bytes, entry->gone);
+        buffer_put_u8(bytes, (uint8_t)(entry->state | (entry->check.is_foreign ? FOREIGN : 0)));
         for (int c = 0; c < SSTABLE_COMPONENT_COUNT; c++) {
             buffer_put_u64(bytes, entry->check.sizes[c]);
             buffer_put_u64(bytes, entry->check.xxh3[c]);
@@ -90,7 +90,11 @@ static void decode_entry(struct cursor *cursor, struct manifest_entry *entry)
 {
     entry->generation = cursor_u64(cursor);
     entry->log_position = cursor_u64(cursor);
-    entry->gone = cursor_u8(cursor) != 0;
+    uint8_t state = cursor_u8(cursor);
+    entry->check.is_foreign = (state & FOREIGN) != 0;
+    state &= (uint8_t)~FOREIGN;
+    if (state >= MANIFEST_STATE_COUNT) cursor->failed = true;
+    entry->state = (enum manifest_state)state;
     for (int c = 0; c < SSTABLE_COMPONENT_COUNT; c++) {
         entry->check.sizes[c] = cursor_u64(cursor);
         entry->check.xxh3[c] = cursor_u64(cursor);
@@ -105,7 +109,8 @@ static enum status decode(struct slice bytes, const char *path, struct manifest 
             bytes_get_u64(bytes.data + bytes.size - HASH_SIZE))
         return error_set(error, STATUS_CORRUPT, "%s: its checksum is wrong", path);
     struct cursor cursor = cursor_make(slice_make(bytes.data, bytes.size - HASH_SIZE));
-    if (cursor_u32(&cursor) != MANIFEST_MAGIC || cursor_u32(&cursor) != MANIFEST_VERSION)
+    uint32_t magic = cursor_u32(&cursor), version = cursor_u32(&cursor);
+    if (magic != MANIFEST_MAGIC || version == 0 || version > MANIFEST_VERSION)
         return error_set(error, STATUS_CORRUPT, "%s: not a manifest of this version", path);
     struct manifest decoded = {.dropped = cursor_u8(&cursor) != 0};
     decoded.flushed_position = cursor_u64(&cursor);

@@ -4,17 +4,34 @@
 // One small file for each table, DIR/manifest/<id>, always written anew and renamed into place:
 //
 //     u32 magic, u32 version, u8 dropped, u64 flushed position, u64 truncated position,
-//     vb directory of the table, vint n, n × { u64 generation, u64 log position, u8 gone,
+//     vb directory of the table, vint n, n × { u64 generation, u64 log position, u8 state,
 //     9 × (u64 size, u64 xxh3) }, u64 XXH3 of all before
+//
+// A compaction becomes true with the COMMIT of Cassandra's log in the table's directory. Around it
+// the manifest says which SSTables are in question; which of them hold, the directory tells, once
+// it is recovered:
+//
+//     outputs ADDING, inputs RETIRING -> COMMIT -> outputs LIVE, inputs no longer named
+//
+// A state of 128 more is that of an SSTable that was imported: its files are as others wrote them.
+// Version 1 knew only LIVE and GONE.
 #ifndef STORAGE_MANIFEST_H
 #define STORAGE_MANIFEST_H
 
 #include "storage/sstable/sstable.h"
 
+enum manifest_state {
+    MANIFEST_LIVE,
+    MANIFEST_GONE,     // Its files are to be removed, if they are still there.
+    MANIFEST_ADDING,   // It holds if it is there.
+    MANIFEST_RETIRING, // The same.
+    MANIFEST_STATE_COUNT
+};
+
 struct manifest_entry {
     uint64_t generation;
     uint64_t log_position; // Of its newest change; 0: not known.
-    bool gone;             // Its files are to be removed, if they are still there.
+    enum manifest_state state;
     struct sstable_check check;
 };
 

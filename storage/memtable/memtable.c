@@ -15,6 +15,7 @@ struct memtable *memtable_create(const struct table *table)
     struct memtable *memtable = calloc(1, sizeof *memtable);
     ASSERT(memtable != NULL);
     memtable->references = 1;
+    memtable->min_timestamp = INT64_MAX;
     memtable->table = table;
     table_ref(table);
     arena_init(&memtable->arena, BLOCK_SIZE_MIN);
@@ -54,6 +55,40 @@ size_t memtable_size(const struct memtable *memtable)
 size_t memtable_partition_count(const struct memtable *memtable)
 {
     return memtable->index.count;
+}
+
+int64_t memtable_min_timestamp(const struct memtable *memtable)
+{
+    return memtable->min_timestamp;
+}
+
+// ---- Changes -----------------------------------------------------------------------------------
+
+static int64_t earlier(int64_t earliest, int64_t timestamp)
+{
+    return timestamp != TIMESTAMP_NONE && timestamp < earliest ? timestamp : earliest;
+}
+
+static int64_t row_min_timestamp(const struct row *row, int64_t earliest)
+{
+    earliest = earlier(earliest, row->liveness.timestamp);
+    earliest = earlier(earliest, row->deletion.timestamp);
+    for (uint32_t i = 0; i < row->complex_deletion_count; i++)
+        earliest = earlier(earliest, row->complex_deletions[i].deletion.timestamp);
+    for (uint32_t i = 0; i < row->cell_count; i++)
+        earliest = earlier(earliest, row->cells[i].timestamp);
+    return earliest;
+}
+
+static int64_t mutation_min_timestamp(const struct mutation *mutation, int64_t earliest)
+{
+    earliest = earlier(earliest, mutation->deletion.timestamp);
+    for (size_t i = 0; i < mutation->range_deletion_count; i++)
+        earliest = earlier(earliest, mutation->range_deletions[i].deletion.timestamp);
+    if (mutation->static_row != NULL) earliest = row_min_timestamp(mutation->static_row, earliest);
+    for (size_t i = 0; i < mutation->row_count; i++)
+        earliest = row_min_timestamp(&mutation->rows[i], earliest);
+    return earliest;
 }
 
 static int compare_keys(const void *context, const void *key, const void *item)
@@ -101,6 +136,7 @@ bool memtable_apply(struct memtable *memtable, const struct mutation *mutation,
 {
     ASSERT(!memtable->frozen);
     ASSERT(mutation->table == memtable->table);
+    memtable->min_timestamp = mutation_min_timestamp(mutation, memtable->min_timestamp);
     struct memtable_partition *partition = find_or_make_partition(memtable, &mutation->key);
     if (log_position > partition->log_position) partition->log_position = log_position;
     bool is_clean = memtable_partition_apply(partition, mutation, &memtable->arena);

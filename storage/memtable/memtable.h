@@ -31,6 +31,8 @@ const struct table *memtable_table(const struct memtable *memtable);
 // Bytes of its arena and index.
 size_t memtable_size(const struct memtable *memtable);
 size_t memtable_partition_count(const struct memtable *memtable);
+// No change in it has a smaller timestamp; INT64_MAX when there is none.
+int64_t memtable_min_timestamp(const struct memtable *memtable);
 
 // The partition as it is now, seen through `table` (a later version of the memtable's); NULL if
 // there is none. Iterators live in `arena` and must be closed before the next memtable_apply().

@@ -8,6 +8,7 @@
 struct memtable {
     uint32_t references; // Any thread.
     bool frozen;
+    int64_t min_timestamp;
     const struct table *table;
     struct arena arena; // All partitions and what is in them.
     struct memtable_index index;

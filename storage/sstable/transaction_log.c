@@ -61,12 +61,18 @@ static struct slice format_prefix(const struct transaction_log *log,
 enum status transaction_log_add(struct transaction_log *log, uint64_t generation,
                                 unsigned file_count, struct error *error)
 {
-    char prefix[SSTABLE_PATH_SIZE];
     const struct sstable_name name = sstable_name_of(SSTABLE_NB, generation);
+    return transaction_log_add_named(log, &name, file_count, error);
+}
+
+enum status transaction_log_add_named(struct transaction_log *log, const struct sstable_name *name,
+                                      unsigned file_count, struct error *error)
+{
+    char prefix[SSTABLE_PATH_SIZE];
     struct transaction_record record = {
-        .type = TRANSACTION_ADD, .path = format_prefix(log, &name, prefix), .count = file_count};
+        .type = TRANSACTION_ADD, .path = format_prefix(log, name, prefix), .count = file_count};
     enum status status = append(log, &record, error);
-    if (status == STATUS_OK) keep_name(&log->added, &name);
+    if (status == STATUS_OK) keep_name(&log->added, name);
     return status;
 }
 

@@ -44,6 +44,10 @@ MUST_USE enum status transaction_log_begin(struct transaction_log *log, struct e
 // From OK on the files of this SSTable may appear: `file_count` of them.
 MUST_USE enum status transaction_log_add(struct transaction_log *log, uint64_t generation,
                                          unsigned file_count, struct error *error);
+// The same, also of version oa. Its id is a generation.
+MUST_USE enum status transaction_log_add_named(struct transaction_log *log,
+                                               const struct sstable_name *name, unsigned file_count,
+                                               struct error *error);
 // The SSTable is to go with the commit. Its files are as they will be then.
 MUST_USE enum status transaction_log_remove(struct transaction_log *log,
                                             const struct sstable_name *name, struct error *error);

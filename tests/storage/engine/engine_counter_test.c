@@ -190,7 +190,7 @@ static void restart(bool clean)
     if (clean) {
         engine_fixture_close(engine);
     } else {
-        engine_abandon(engine);
+        engine_fixture_crash(engine);
     }
     open_engine();
 }

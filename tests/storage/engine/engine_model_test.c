@@ -12,7 +12,17 @@
 
 enum { KEYS = 4, ROWS = 8, COLUMNS = 2, ELEMENTS = 3, CHANGES_MAX = 4000, STEPS = 900, TIMES = 40 };
 
-enum kind { CELL, ELEMENT, STATIC, LIVENESS, ROW_GONE, RANGE_GONE, PARTITION_GONE, SET_GONE };
+enum kind {
+    CELL,
+    ELEMENT,
+    STATIC,
+    LIVENESS,
+    ROW_GONE,
+    RANGE_GONE,
+    PARTITION_GONE,
+    SET_GONE,
+    NOTHING
+};
 
 // One change, as the model keeps it.
 struct change {
@@ -34,6 +44,9 @@ struct model {
     struct engine *engine;
     struct arena arena;
     uint64_t position; // Of the newest change.
+    // Tombstones are old enough to be purged; then no change comes late, as that would be seen.
+    bool is_purged;
+    int32_t local_time; // Of tombstones.
 };
 
 static unsigned next_random(struct model *model, unsigned bound)
@@ -302,7 +315,7 @@ static void check_scan(struct model *model)
 static struct cell make_cell(struct model *model, const struct change *c, uint16_t column)
 {
     struct cell cell = {.column = column,
-                        .local_time = c->is_tombstone ? 10 : LOCAL_TIME_NONE,
+                        .local_time = c->is_tombstone ? model->local_time : LOCAL_TIME_NONE,
                         .timestamp = c->timestamp,
                         .value = slice_make("", 0)};
     if (!c->is_tombstone && c->kind != ELEMENT)
@@ -316,7 +329,7 @@ static void apply(struct model *model, const struct change *c)
     struct row row = {.liveness = LIVENESS_NONE, .deletion = DELETION_NONE};
     struct mutation mutation = {
         .table = model->table, .key = key_of(model, c->key), .deletion = DELETION_NONE};
-    struct deletion deletion = {c->timestamp, 10};
+    struct deletion deletion = {c->timestamp, model->local_time};
     struct cell cell = {0};
     struct complex_deletion complex = {2, deletion};
     struct range_deletion range;
@@ -356,6 +369,8 @@ static void apply(struct model *model, const struct change *c)
     case PARTITION_GONE:
         mutation.deletion = deletion;
         break;
+    case NOTHING:
+        break;
     }
     ck_assert_int_eq(engine_apply(model->engine, &mutation, &model->position), STATUS_OK);
 }
@@ -385,6 +400,7 @@ static void make_change(struct model *model)
     }
     // Few times, so that ties are common; slowly growing, so that old changes lose.
     c.timestamp = (int64_t)(model->count / 16 + next_random(model, TIMES));
+    if (model->is_purged) c.timestamp = (int64_t)model->count + 1;
     c.is_tombstone = next_random(model, 4) == 0;
     (void)snprintf(c.value, sizeof c.value, "v%u", next_random(model, 10));
     if (c.kind == ELEMENT) c.value[0] = '\0';
@@ -410,7 +426,7 @@ static void reopen(struct model *model, bool clean)
     if (clean) {
         engine_fixture_close(model->engine);
     } else {
-        engine_abandon(model->engine);
+        engine_fixture_crash(model->engine);
     }
     open_engine(model);
 }
@@ -427,11 +443,14 @@ static void step(struct model *model)
         check_scan(model);
     } else if (choice < 96) {
         engine_fixture_flush(model->engine);
+        if (next_random(model, 4) == 0) engine_fixture_compact(model->engine, model->table->id);
     } else if (choice < 99) {
         reopen(model, choice == 97);
     } else if (next_random(model, 3) == 0) {
         engine_fixture_truncate(model->engine, model->table->id);
-        model->count = 0;
+        if (!model->is_purged) model->count = 0;
+        for (size_t i = 0; i < model->count; i++)
+            model->changes[i].kind = NOTHING;
         model->position = UINT64_MAX;
     }
     engine_check(model->engine);
@@ -448,6 +467,9 @@ static void run_model(uint64_t seed, bool reversed)
     struct model *model = calloc(1, sizeof *model);
     model->random = seed * 0x9e3779b97f4a7c15ull + 1;
     model->table = engine_fixture_table("model", reversed);
+    model->is_purged = seed % 3 == 0;
+    model->local_time =
+        model->is_purged ? 10 : (int32_t)(env_wall_us(engine_fixture_env()) / 1000000);
     model->schema = schema_create();
     struct options replication = {0};
     const struct keyspace *keyspace = keyspace_make(slice_of_text("ks"), &replication, true, false);

@@ -56,7 +56,7 @@ static void teardown(void)
 
 static void crash(void)
 {
-    engine_abandon(engine);
+    engine_fixture_crash(engine);
     engine = NULL;
 }
 
@@ -398,7 +398,7 @@ START_TEST(a_drop_is_finished_where_the_directory_is_now)
     ck_assert_int_eq(manifest_load(engine_fixture_env(), path, &manifest, NULL), STATUS_OK);
     manifest.dropped = true;
     for (size_t i = 0; i < manifest.count; i++)
-        manifest.entries[i].gone = true;
+        manifest.entries[i].state = MANIFEST_GONE;
     char parent[4096];
     (void)snprintf(parent, sizeof parent, "%s/manifest", first);
     ck_assert_int_eq(manifest_store(engine_fixture_env(), parent, path, &manifest, NULL),

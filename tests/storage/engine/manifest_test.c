@@ -24,9 +24,9 @@ static void teardown(void)
     engine_fixture_teardown();
 }
 
-static struct manifest_entry entry_of(uint64_t generation, bool gone)
+static struct manifest_entry entry_of(uint64_t generation, enum manifest_state state)
 {
-    struct manifest_entry entry = {.generation = generation, .log_position = 7, .gone = gone};
+    struct manifest_entry entry = {.generation = generation, .log_position = 7, .state = state};
     for (int i = 0; i < SSTABLE_COMPONENT_COUNT; i++) {
         entry.check.sizes[i] = generation * 100 + (uint64_t)i;
         entry.check.xxh3[i] = UINT64_MAX - generation - (uint64_t)i;
@@ -44,9 +44,11 @@ static void store(void)
 
 START_TEST(what_is_stored_comes_back)
 {
-    struct manifest_entry entries[] = {entry_of(64, false), entry_of(128, true)};
-    manifest_add(&manifest, &entries[0]);
-    manifest_add(&manifest, &entries[1]);
+    struct manifest_entry entries[] = {entry_of(64, MANIFEST_LIVE), entry_of(128, MANIFEST_GONE),
+                                       entry_of(192, MANIFEST_ADDING),
+                                       entry_of(256, MANIFEST_RETIRING)};
+    for (size_t i = 0; i < 4; i++)
+        manifest_add(&manifest, &entries[i]);
     manifest.dropped = true;
     manifest.flushed_position = 11;
     manifest.truncated_position = 12;
@@ -57,13 +59,15 @@ START_TEST(what_is_stored_comes_back)
     ck_assert_uint_eq(loaded.flushed_position, 11);
     ck_assert_uint_eq(loaded.truncated_position, 12);
     ck_assert_str_eq(loaded.directory, "data/ks/table-1");
-    ck_assert_uint_eq(loaded.count, 2);
-    for (size_t i = 0; i < 2; i++) {
+    ck_assert_uint_eq(loaded.count, 4);
+    for (size_t i = 0; i < 4; i++) {
         const struct manifest_entry *entry = manifest_find(&loaded, entries[i].generation);
         ck_assert_ptr_nonnull(entry);
         ck_assert_uint_eq(entry->log_position, 7);
-        ck_assert_int_eq(entry->gone, entries[i].gone);
-        ck_assert_mem_eq(&entry->check, &entries[i].check, sizeof entry->check);
+        ck_assert_int_eq(entry->state, entries[i].state);
+        ck_assert_mem_eq(entry->check.sizes, entries[i].check.sizes, sizeof entry->check.sizes);
+        ck_assert_mem_eq(entry->check.xxh3, entries[i].check.xxh3, sizeof entry->check.xxh3);
+        ck_assert(entry->check.is_foreign == entries[i].check.is_foreign);
     }
     manifest_deinit(&loaded);
 }
@@ -71,7 +75,7 @@ END_TEST
 
 START_TEST(a_copy_is_independent)
 {
-    struct manifest_entry entry = entry_of(64, false);
+    struct manifest_entry entry = entry_of(64, MANIFEST_LIVE);
     manifest_add(&manifest, &entry);
     struct manifest copy;
     manifest_copy(&copy, &manifest);
@@ -93,7 +97,7 @@ END_TEST
 // Every byte, and every length.
 START_TEST(what_is_damaged_is_corrupt)
 {
-    struct manifest_entry entry = entry_of(64, false);
+    struct manifest_entry entry = entry_of(64, MANIFEST_LIVE);
     manifest_add(&manifest, &entry);
     store();
     struct buffer bytes;

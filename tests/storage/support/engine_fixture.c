@@ -23,14 +23,24 @@ const char *engine_fixture_directory(void)
     return directory;
 }
 
-void engine_fixture_setup(void)
+void engine_fixture_make_directory(void)
 {
-    struct error error;
     const char *parent = getenv("TMPDIR");
     (void)snprintf(directory, sizeof directory, "%s/helenus-test-XXXXXX",
                    parent == NULL ? "/tmp" : parent);
     ck_assert_ptr_nonnull(mkdtemp(directory));
+}
+
+void engine_fixture_make_env(void)
+{
+    struct error error;
     ck_assert_int_eq(env_uv_create(&env, &error), STATUS_OK);
+}
+
+void engine_fixture_setup(void)
+{
+    engine_fixture_make_directory();
+    engine_fixture_make_env();
 }
 
 static int remove_entry(const char *path, const struct stat *stat, int kind, struct FTW *walk)
@@ -71,6 +81,7 @@ struct waiting {
     struct commit_log_waiter waiter;
     struct engine_flush flush;
     struct engine_load load;
+    struct engine_compact compact;
     enum status status;
     bool done;
 };
@@ -130,6 +141,51 @@ void engine_fixture_load(struct engine *engine, struct read_pins *pins)
     struct waiting waiting = {.done = false};
     engine_load(engine, &waiting.load, pins, load_done);
     run(&waiting);
+}
+
+static void compact_done(struct engine_compact *compact, enum status status)
+{
+    set_done(CONTAINER_OF(compact, struct waiting, compact), status);
+}
+
+void engine_fixture_compact(struct engine *engine, struct uuid table)
+{
+    struct waiting waiting = {.done = false};
+    engine_compact(engine, table, false, &waiting.compact, compact_done);
+    run(&waiting);
+}
+
+struct settling {
+    struct env_timer timer;
+    struct engine *engine;
+    bool done;
+};
+
+static void look_again(struct env_timer *timer)
+{
+    struct settling *settling = CONTAINER_OF(timer, struct settling, timer);
+    settling->done = engine_is_quiet(settling->engine);
+    if (settling->done) {
+        env_uv_stop(env);
+    } else {
+        env_timer_start(env, timer, 1000000, look_again);
+    }
+}
+
+void engine_fixture_settle(struct engine *engine)
+{
+    struct settling settling = {.engine = engine};
+    env_timer_start(env, &settling.timer, 1000000, look_again);
+    while (!settling.done)
+        env_uv_run(env);
+}
+
+void engine_fixture_crash(struct engine *engine)
+{
+    (void)engine_enable_compaction(engine, NULL, false);
+    (void)engine_stop_compactions(engine);
+    engine_fixture_settle(engine);
+    engine_abandon(engine);
 }
 
 static void stopped(void *context)

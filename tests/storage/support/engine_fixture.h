@@ -12,6 +12,9 @@
 struct env *engine_fixture_env(void);
 const char *engine_fixture_directory(void);
 void engine_fixture_setup(void);
+// The two halves of that: a directory, and an env.
+void engine_fixture_make_directory(void);
+void engine_fixture_make_env(void);
 void engine_fixture_teardown(void);
 
 // Runs the loop until `*done` is set.
@@ -27,6 +30,11 @@ void engine_fixture_wait_synced(struct engine *engine, uint64_t position);
 void engine_fixture_flush(struct engine *engine);
 void engine_fixture_truncate(struct engine *engine, struct uuid table);
 void engine_fixture_close(struct engine *engine);
+// Ends it as a crash does, once no thread works for it.
+void engine_fixture_crash(struct engine *engine);
+void engine_fixture_compact(struct engine *engine, struct uuid table);
+// Runs the loop until nothing goes on behind it.
+void engine_fixture_settle(struct engine *engine);
 // Loads what a read missed.
 void engine_fixture_load(struct engine *engine, struct read_pins *pins);
 
