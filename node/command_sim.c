@@ -20,8 +20,10 @@ static const struct option_spec specs[] = {
     {"seeds", OPTION_NUMBER, offsetof(struct sim_command_options, seeds), "COUNT",
      "How many, from there on (1)", 1, 1000000000},
     {"world", OPTION_TEXT, offsetof(struct sim_command_options, world),
-     "storage|node|job|ring|paxos",
-     "The engine alone, a node with its clients, a job, a ring, or its Paxos alone (node)", 0, 0},
+     "storage|node|job|ring|paxos|engine",
+     "The engine under many clients, a node with its clients, a job, a ring, its Paxos alone, or\n"
+     "the engine with all kinds of data (node)",
+     0, 0},
     {"operations", OPTION_NUMBER, offsetof(struct sim_command_options, operations), "N",
      "Operations, or lines of a job's input, of a run (2000)", 1, 1000000000},
     {"trace", OPTION_FLAG, offsetof(struct sim_command_options, trace), NULL, "Print every event",
@@ -182,7 +184,8 @@ int command_sim(int argc, char **argv)
     if (code >= 0) return code;
     enum run_world world;
     if (!parse_world(options.world, &world)) {
-        (void)fprintf(stderr, "helenus sim: no world '%s': storage, node, job, ring or paxos\n",
+        (void)fprintf(stderr,
+                      "helenus sim: no world '%s': storage, node, job, ring, paxos or engine\n",
                       options.world);
         return EXIT_USAGE;
     }

@@ -1,6 +1,7 @@
 #include "node/sim/run.h"
 
 #include "base/assert.h"
+#include "node/sim/engine_world.h"
 #include "node/sim/job_world.h"
 #include "node/sim/node_world.h"
 #include "node/sim/ring_world.h"
@@ -18,7 +19,7 @@
 
 const char *run_world_text(enum run_world world)
 {
-    static const char *const texts[] = {"storage", "node", "job", "ring", "paxos"};
+    static const char *const texts[] = {"storage", "node", "job", "ring", "paxos", "engine"};
     ASSERT(world < RUN_WORLD_COUNT);
     return texts[world];
 }
@@ -162,6 +163,8 @@ void run_seed(const struct run_options *options, struct run_result *result)
                                                 .operations = options->operations};
     if (options->world == RUN_RING || options->world == RUN_PAXOS)
         run_ring(sim, chances, options, workload_options.seed, result);
+    else if (options->world == RUN_ENGINE)
+        engine_world_run(sim, chances, options, workload_options.seed, result);
     else if (options->world == RUN_STORAGE)
         run_storage(sim, chances, &workload_options, options, result);
     else if (options->world == RUN_JOB)

@@ -5,7 +5,7 @@
 #include "base/env_sim.h"
 #include "node/sim/workload.h"
 
-enum run_world { RUN_STORAGE, RUN_NODE, RUN_JOB, RUN_RING, RUN_PAXOS, RUN_WORLD_COUNT };
+enum run_world { RUN_STORAGE, RUN_NODE, RUN_JOB, RUN_RING, RUN_PAXOS, RUN_ENGINE, RUN_WORLD_COUNT };
 
 const char *run_world_text(enum run_world world);
 

@@ -49,7 +49,8 @@ enum workload_table {
     X(INSERT_IF,        "insert if not exists") \
     X(UPDATE_IF,        "update if")            \
     X(READ_SERIAL,      "read serial")          \
-    X(INSERT_TTL,       "insert with ttl")
+    X(INSERT_TTL,       "insert with ttl")      \
+    X(COMPACT,          "compaction")
 // clang-format on
 
 #define X(kind, text) WORKLOAD_##kind,
