@@ -298,32 +298,37 @@ static void row_merge(struct row_change *change, const struct row *added)
 
 // ---- The partition -----------------------------------------------------------------------------
 
-static struct memtable_row *row_make(const struct clustering *clustering, struct arena *arena)
+// A row with room for the first cells, all in one piece: the bytes of its values follow.
+static struct memtable_row *row_make(const struct clustering *clustering, uint32_t cell_count,
+                                     struct arena *arena)
 {
-    struct memtable_row *row = arena_alloc(arena, sizeof *row);
-    struct slice *values = NULL;
-    if (clustering->count > 0) values = arena_alloc(arena, sizeof *values * clustering->count);
+    size_t values_size = clustering->count * sizeof(struct slice);
+    size_t cells_size = cell_count * sizeof(struct cell);
+    struct memtable_row *row = arena_alloc(arena, sizeof *row + values_size + cells_size);
+    struct slice *values = (struct slice *)(row + 1);
     for (uint16_t i = 0; i < clustering->count; i++)
         values[i] = arena_copy(arena, clustering->values[i]);
     *row = (struct memtable_row){
-        .row = {.clustering = {clustering->count, values},
+        .row = {.clustering = {clustering->count, clustering->count == 0 ? NULL : values},
                 .liveness = LIVENESS_NONE,
-                .deletion = DELETION_NONE},
+                .deletion = DELETION_NONE,
+                .cells = (struct cell *)(values + clustering->count)},
+        .cell_capacity = cell_count,
     };
     return row;
 }
 
 static struct memtable_row *find_or_make_row(struct memtable_partition *partition,
-                                             const struct table *table,
-                                             const struct clustering *clustering,
+                                             const struct table *table, const struct row *added,
                                              struct arena *arena)
 {
+    const struct clustering *clustering = &added->clustering;
     struct memtable_order_path path;
     uint64_t prefix = row_prefix(table, clustering);
     struct memtable_row *row = memtable_order_find(&partition->rows, prefix, clustering,
                                                    compare_clusterings, table, &path);
     if (row != NULL) return row;
-    row = row_make(clustering, arena);
+    row = row_make(clustering, added->cell_count, arena);
     memtable_order_insert(&partition->rows, arena, &path, prefix, row);
     return row;
 }
@@ -350,7 +355,8 @@ bool memtable_partition_apply(struct memtable_partition *partition, const struct
     struct row_change change = {.arena = arena};
     if (mutation->static_row != NULL) {
         if (partition->static_row == NULL)
-            partition->static_row = row_make(&mutation->static_row->clustering, arena);
+            partition->static_row = row_make(&mutation->static_row->clustering,
+                                             mutation->static_row->cell_count, arena);
         change.row = partition->static_row;
         change.columns = table->columns[COLUMN_STATIC];
         change.active = partition->deletion;
@@ -359,7 +365,7 @@ bool memtable_partition_apply(struct memtable_partition *partition, const struct
     change.columns = table->columns[COLUMN_REGULAR];
     for (size_t i = 0; i < mutation->row_count; i++) {
         const struct row *row = &mutation->rows[i];
-        change.row = find_or_make_row(partition, table, &row->clustering, arena);
+        change.row = find_or_make_row(partition, table, row, arena);
         change.active = partition_deletion_at(partition, table, &row->clustering);
         row_merge(&change, row);
     }
