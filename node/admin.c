@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "cql/system/system_tables.h"
-#include "node/admin_protocol.h"
+#include "node/admin_internal.h"
 #include "storage/partition_key.h"
 #include "storage/value.h"
 
@@ -11,68 +11,54 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPS_MAX = 32, NAME_SIZE = 256, KEY_COLUMNS_MAX = 64, ANSWER_SIZE_MAX = 8 << 20 };
+enum { KEY_COLUMNS_MAX = 64 };
 
 #define NS_PER_MS      UINT64_C(1000000)
 #define AWAIT_MS_MAX   60000u
 #define MAX_TOKEN_SPAN 18446744073709551616.0 // 2^64
 
-// A request that is answered later.
-struct admin_op {
-    struct admin *admin;
-    enum admin_kind kind; // 0: free.
-    struct message_origin origin;
-    struct env_timer timer;    // AWAIT.
-    struct engine_flush flush; // FLUSH.
-    uint16_t *members;         // AWAIT.
-    uint16_t member_count;
-};
-
-struct admin {
-    struct env *env;
-    struct admin_options options;
-    struct message_handler handler;
-    struct liveness_listener listener;
-    bool listens, left;
-    int64_t started_us;
-    struct admin_op ops[OPS_MAX];
-};
-
 // ---- Answers ------------------------------------------------------------------------------------
 
-static void answer(struct admin *admin, struct message_origin origin, enum status status,
-                   struct slice body)
+void admin_answer(struct admin *admin, struct message_origin origin, enum status status,
+                  struct slice body)
 {
     messaging_answer(admin->options.messaging, origin, status, body);
 }
 
-static void answer_text(struct admin *admin, struct message_origin origin, enum status status,
-                        const char *text)
+void admin_answer_text(struct admin *admin, struct message_origin origin, enum status status,
+                       const char *text)
 {
-    answer(admin, origin, status, slice_of_text(text));
+    admin_answer(admin, origin, status, slice_of_text(text));
 }
 
-static struct admin_op *op_begin(struct admin *admin, enum admin_kind kind,
-                                 struct message_origin origin)
+struct admin_op *admin_op_begin(struct admin *admin, enum admin_kind kind,
+                                struct message_origin origin)
 {
-    for (size_t i = 0; i < OPS_MAX; i++) {
+    for (size_t i = 0; i < ADMIN_OPS_MAX; i++) {
         struct admin_op *op = &admin->ops[i];
         if (op->kind != 0) continue;
         *op = (struct admin_op){.admin = admin, .kind = kind, .origin = origin};
         return op;
     }
-    answer_text(admin, origin, STATUS_OVERLOADED, "too many tools ask this node at once");
+    admin_answer_text(admin, origin, STATUS_OVERLOADED, "too many tools ask this node at once");
     return NULL;
 }
 
-static void op_end(struct admin_op *op, enum status status, const char *text)
+void admin_op_end(struct admin_op *op, enum status status, struct slice body)
 {
     struct admin *admin = op->admin;
     env_timer_stop(admin->env, &op->timer);
+    if (!admin->left) admin_answer(admin, op->origin, status, body);
     free(op->members);
+    free(op->work);
     op->members = NULL;
+    op->work = NULL;
     op->kind = 0;
-    if (!admin->left) answer_text(admin, op->origin, status, text);
+}
+
+void admin_op_end_text(struct admin_op *op, enum status status, const char *text)
+{
+    admin_op_end(op, status, slice_of_text(text));
 }
 
 // ---- info ---------------------------------------------------------------------------------------
@@ -212,15 +198,15 @@ static void info_collect(struct admin *admin, const char *keyspace_name, struct 
 
 static void info_start(struct admin *admin, const struct message *message, struct cursor *body)
 {
-    char name[NAME_SIZE];
+    char name[ADMIN_NAME_SIZE];
     const struct topology *topology = topology_of(admin);
     const struct schema *schema = metadata_schema(admin->options.metadata);
     if (!admin_text_get(body, name, sizeof name)) {
-        answer_text(admin, message->origin, STATUS_MALFORMED, "malformed request");
+        admin_answer_text(admin, message->origin, STATUS_MALFORMED, "malformed request");
         return;
     }
     if (name[0] != '\0' && schema_find_keyspace(schema, slice_of_text(name)) == NULL) {
-        answer_text(admin, message->origin, STATUS_NOT_FOUND, "no such keyspace");
+        admin_answer_text(admin, message->origin, STATUS_NOT_FOUND, "no such keyspace");
         return;
     }
     struct admin_info info = {.self = 0};
@@ -230,17 +216,17 @@ static void info_start(struct admin *admin, const struct message *message, struc
     info.states = calloc(topology->member_count, sizeof *info.states);
     ASSERT(info.owns != NULL && info.states != NULL);
     struct buffer keyspaces, bytes;
-    buffer_init(&keyspaces, ANSWER_SIZE_MAX / 16);
-    buffer_init(&bytes, ANSWER_SIZE_MAX);
+    buffer_init(&keyspaces, ADMIN_ANSWER_SIZE_MAX / 16);
+    buffer_init(&bytes, ADMIN_ANSWER_SIZE_MAX);
     info_collect(admin, name, &info, &keyspaces);
     buffer_put_u8(&keyspaces, 0);
     static char none[] = "";
     info.keyspaces = keyspaces.overflow ? none : (char *)keyspaces.data;
     admin_info_put(&bytes, &info);
     if (bytes.overflow)
-        answer_text(admin, message->origin, STATUS_OVERLOADED, "the answer is too long");
+        admin_answer_text(admin, message->origin, STATUS_OVERLOADED, "the answer is too long");
     else
-        answer(admin, message->origin, STATUS_OK, buffer_slice(&bytes));
+        admin_answer(admin, message->origin, STATUS_OK, buffer_slice(&bytes));
     buffer_deinit(&keyspaces);
     buffer_deinit(&bytes);
     free(info.owns);
@@ -255,13 +241,13 @@ static void await_look(struct admin_op *op)
     if (!admin->options.is_ready(admin->options.context)) return;
     for (uint16_t i = 0; i < op->member_count; i++)
         if (state_of(admin, op->members[i]) != ADMIN_MEMBER_UP) return;
-    op_end(op, STATUS_OK, "");
+    admin_op_end_text(op, STATUS_OK, "");
 }
 
 static void await_too_late(struct env_timer *timer)
 {
-    op_end(CONTAINER_OF(timer, struct admin_op, timer), STATUS_TIMED_OUT,
-           "it is not ready, or does not see all others up");
+    admin_op_end_text(CONTAINER_OF(timer, struct admin_op, timer), STATUS_TIMED_OUT,
+                      "it is not ready, or does not see all others up");
 }
 
 static void await_start(struct admin *admin, const struct message *message, struct cursor *body)
@@ -271,10 +257,10 @@ static void await_start(struct admin *admin, const struct message *message, stru
     const struct topology *topology = topology_of(admin);
     if (body->failed || milliseconds > AWAIT_MS_MAX || count > topology->member_count ||
         cursor_left(body) != count * sizeof(uint16_t)) {
-        answer_text(admin, message->origin, STATUS_MALFORMED, "malformed request");
+        admin_answer_text(admin, message->origin, STATUS_MALFORMED, "malformed request");
         return;
     }
-    struct admin_op *op = op_begin(admin, ADMIN_AWAIT, message->origin);
+    struct admin_op *op = admin_op_begin(admin, ADMIN_AWAIT, message->origin);
     if (op == NULL) return;
     op->members = calloc(count + 1u, sizeof *op->members);
     ASSERT(op->members != NULL);
@@ -288,7 +274,7 @@ static void await_start(struct admin *admin, const struct message *message, stru
 
 void admin_is_ready(struct admin *admin)
 {
-    for (size_t i = 0; i < OPS_MAX; i++)
+    for (size_t i = 0; i < ADMIN_OPS_MAX; i++)
         if (admin->ops[i].kind == ADMIN_AWAIT) await_look(&admin->ops[i]);
 }
 
@@ -353,21 +339,22 @@ static enum status find_endpoints(const struct admin *admin, const char *names[s
 static void endpoints_start(struct admin *admin, const struct message *message, struct cursor *body)
 {
     enum { KEY_TEXT_SIZE = 4096 };
-    char keyspace[NAME_SIZE], table[NAME_SIZE], key[KEY_TEXT_SIZE];
+    char keyspace[ADMIN_NAME_SIZE], table[ADMIN_NAME_SIZE], key[KEY_TEXT_SIZE];
     if (!admin_text_get(body, keyspace, sizeof keyspace) ||
         !admin_text_get(body, table, sizeof table) || !admin_text_get(body, key, sizeof key)) {
-        answer_text(admin, message->origin, STATUS_MALFORMED, "a name or the key is too long");
+        admin_answer_text(admin, message->origin, STATUS_MALFORMED,
+                          "a name or the key is too long");
         return;
     }
     struct buffer bytes;
-    buffer_init(&bytes, ANSWER_SIZE_MAX);
+    buffer_init(&bytes, ADMIN_ANSWER_SIZE_MAX);
     struct error error;
     const char *names[3] = {keyspace, table, key};
     enum status status = find_endpoints(admin, names, &bytes, &error);
     if (status == STATUS_OK)
-        answer(admin, message->origin, STATUS_OK, buffer_slice(&bytes));
+        admin_answer(admin, message->origin, STATUS_OK, buffer_slice(&bytes));
     else
-        answer_text(admin, message->origin, status, error.text);
+        admin_answer_text(admin, message->origin, status, error.text);
     buffer_deinit(&bytes);
 }
 
@@ -375,29 +362,29 @@ static void endpoints_start(struct admin *admin, const struct message *message, 
 
 static void flushed(struct engine_flush *flush, enum status status)
 {
-    op_end(CONTAINER_OF(flush, struct admin_op, flush), status, status_text(status));
+    admin_op_end_text(CONTAINER_OF(flush, struct admin_op, flush), status, status_text(status));
 }
 
 static void flush_start(struct admin *admin, const struct message *message, struct cursor *body)
 {
-    char keyspace[NAME_SIZE], name[NAME_SIZE];
+    char keyspace[ADMIN_NAME_SIZE], name[ADMIN_NAME_SIZE];
     if (!admin_text_get(body, keyspace, sizeof keyspace) ||
         !admin_text_get(body, name, sizeof name)) {
-        answer_text(admin, message->origin, STATUS_MALFORMED, "a name is too long");
+        admin_answer_text(admin, message->origin, STATUS_MALFORMED, "a name is too long");
         return;
     }
     const struct schema *schema = metadata_schema(admin->options.metadata);
     const struct table *table =
         schema_find_table(schema, slice_of_text(keyspace), slice_of_text(name));
     if (keyspace[0] != '\0' && schema_find_keyspace(schema, slice_of_text(keyspace)) == NULL) {
-        answer_text(admin, message->origin, STATUS_NOT_FOUND, "no such keyspace");
+        admin_answer_text(admin, message->origin, STATUS_NOT_FOUND, "no such keyspace");
         return;
     }
     if (name[0] != '\0' && table == NULL) {
-        answer_text(admin, message->origin, STATUS_NOT_FOUND, "no such table");
+        admin_answer_text(admin, message->origin, STATUS_NOT_FOUND, "no such table");
         return;
     }
-    struct admin_op *op = op_begin(admin, ADMIN_FLUSH, message->origin);
+    struct admin_op *op = admin_op_begin(admin, ADMIN_FLUSH, message->origin);
     if (op == NULL) return;
     // A keyspace without a table: all is flushed, which is more, and never wrong.
     engine_flush(admin->options.engine, table == NULL ? NULL : &table->id, &op->flush, flushed);
@@ -405,16 +392,16 @@ static void flush_start(struct admin *admin, const struct message *message, stru
 
 static void drain_start(struct admin *admin, const struct message *message)
 {
-    struct admin_op *op = op_begin(admin, ADMIN_DRAIN, message->origin);
+    struct admin_op *op = admin_op_begin(admin, ADMIN_DRAIN, message->origin);
     if (op == NULL) return;
     if (!admin->options.drain(admin->options.context))
-        op_end(op, STATUS_CONFLICT, "it is drained already, or being stopped");
+        admin_op_end_text(op, STATUS_CONFLICT, "it is drained already, or being stopped");
 }
 
 void admin_drained(struct admin *admin)
 {
-    for (size_t i = 0; i < OPS_MAX; i++)
-        if (admin->ops[i].kind == ADMIN_DRAIN) op_end(&admin->ops[i], STATUS_OK, "");
+    for (size_t i = 0; i < ADMIN_OPS_MAX; i++)
+        if (admin->ops[i].kind == ADMIN_DRAIN) admin_op_end_text(&admin->ops[i], STATUS_OK, "");
 }
 
 // ---- What tests do ------------------------------------------------------------------------------
@@ -443,35 +430,35 @@ static void fault_start(struct admin *admin, const struct message *message, stru
     struct messaging_fault fault;
     admin_fault_get(body, &fault);
     if (body->failed || (member != MEMBER_NONE && member >= count)) {
-        answer_text(admin, message->origin, STATUS_INVALID, "no such member");
+        admin_answer_text(admin, message->origin, STATUS_INVALID, "no such member");
         return;
     }
     for (uint16_t i = 0; i < count; i++)
         if (i != admin->options.self && (member == i || member == MEMBER_NONE))
             set_fault(admin->options.messaging, i, parts, &fault);
-    answer_text(admin, message->origin, STATUS_OK, "");
+    admin_answer_text(admin, message->origin, STATUS_OK, "");
 }
 
 static void skew_start(struct admin *admin, const struct message *message, struct cursor *body)
 {
     int64_t offset_us = (int64_t)cursor_u64(body);
     if (body->failed) {
-        answer_text(admin, message->origin, STATUS_MALFORMED, "malformed request");
+        admin_answer_text(admin, message->origin, STATUS_MALFORMED, "malformed request");
         return;
     }
     env_shift_wall(admin->env, offset_us);
-    answer_text(admin, message->origin, STATUS_OK, "");
+    admin_answer_text(admin, message->origin, STATUS_OK, "");
 }
 
 static void stall_start(struct admin *admin, const struct message *message, struct cursor *body)
 {
     uint32_t duration_ms = cursor_u32(body);
     if (body->failed) {
-        answer_text(admin, message->origin, STATUS_MALFORMED, "malformed request");
+        admin_answer_text(admin, message->origin, STATUS_MALFORMED, "malformed request");
         return;
     }
     env_stall_lanes(admin->env, (uint64_t)duration_ms * 1000000);
-    answer_text(admin, message->origin, STATUS_OK, "");
+    admin_answer_text(admin, message->origin, STATUS_OK, "");
 }
 
 // ---- All ----------------------------------------------------------------------------------------
@@ -482,8 +469,8 @@ static void handle(struct message_handler *handler, const struct message *messag
     struct cursor body = cursor_make(message->body);
     uint8_t kind = cursor_u8(&body);
     if (kind >= ADMIN_FAULT && kind <= ADMIN_STALL && !admin->options.is_loopback) {
-        answer_text(admin, message->origin, STATUS_REFUSED,
-                    "tests may do this only to a node on a loopback address");
+        admin_answer_text(admin, message->origin, STATUS_REFUSED,
+                          "tests may do this only to a node on a loopback address");
         return;
     }
     switch (kind) {
@@ -511,8 +498,23 @@ static void handle(struct message_handler *handler, const struct message *messag
     case ADMIN_STALL:
         stall_start(admin, message, &body);
         break;
+    case ADMIN_SNAPSHOT:
+        admin_snapshot_start(admin, message, &body);
+        break;
+    case ADMIN_SNAPSHOT_LIST:
+        admin_snapshot_list(admin, message);
+        break;
+    case ADMIN_SNAPSHOT_CLEAR:
+        admin_snapshot_clear(admin, message, &body);
+        break;
+    case ADMIN_IMPORT:
+        admin_import_start(admin, message, &body);
+        break;
+    case ADMIN_IMPORT_PROGRESS:
+        admin_import_progress(admin, message);
+        break;
     default:
-        answer_text(admin, message->origin, STATUS_UNSUPPORTED, "no such request");
+        admin_answer_text(admin, message->origin, STATUS_UNSUPPORTED, "no such request");
     }
 }
 
@@ -538,15 +540,16 @@ void admin_leave(struct admin *admin)
     if (admin->listens) liveness_unlisten(admin->options.liveness, &admin->listener);
     admin->listens = false;
     admin->left = true;
-    for (size_t i = 0; i < OPS_MAX; i++)
-        if (admin->ops[i].kind == ADMIN_AWAIT) op_end(&admin->ops[i], STATUS_CLOSED, "");
+    for (size_t i = 0; i < ADMIN_OPS_MAX; i++)
+        if (admin->ops[i].kind == ADMIN_AWAIT) admin_op_end_text(&admin->ops[i], STATUS_CLOSED, "");
 }
 
 void admin_destroy(struct admin *admin)
 {
-    for (size_t i = 0; i < OPS_MAX; i++) {
+    for (size_t i = 0; i < ADMIN_OPS_MAX; i++) {
         env_timer_stop(admin->env, &admin->ops[i].timer);
         free(admin->ops[i].members);
+        free(admin->ops[i].work);
     }
     free(admin);
 }

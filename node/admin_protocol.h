@@ -22,6 +22,23 @@ enum admin_kind {
     ADMIN_FAULT, // member or MEMBER_NONE for all, u8 parts, fault -> nothing
     ADMIN_SKEW,  // i64 us                               -> nothing
     ADMIN_STALL, // u32 ms                               -> nothing
+    // Of any node again. Tables are keyspace and name, of all if the name is empty; none: all.
+    ADMIN_SNAPSHOT = 32,  // text tag, u8 skips flush, u64 ttl s, u16 count, tables -> nothing
+    ADMIN_SNAPSHOT_LIST,  //   -> u64 size of all, u32 count, × { text tag, keyspace, table,
+                          //      u64 true size, size on disk, created ms, expires ms, u8 whole }
+    ADMIN_SNAPSHOT_CLEAR, // text tag, or empty, u16 count, keyspaces -> u32 how many went
+    ADMIN_IMPORT,         // text keyspace, table, directory, u32 flags
+                          //   -> u32 SSTables, imported, faults, × text
+    // Of those under way -> × { u32 SSTables, imported, u64 done, total bytes of the next one }
+    ADMIN_IMPORT_PROGRESS,
+};
+
+enum {
+    ADMIN_IMPORT_COPIES = 1,
+    ADMIN_IMPORT_QUICK = 2,
+    ADMIN_IMPORT_KEEPS_LEVEL = 4,
+    ADMIN_IMPORT_KEEPS_REPAIRED = 8,
+    ADMIN_IMPORT_ANY_TOKENS = 16
 };
 
 // Which part of a fault ADMIN_FAULT sets; the rest stays.

@@ -19,6 +19,11 @@ int command_describecluster(int argc, char **argv);
 int command_getendpoints(int argc, char **argv);
 int command_flush(int argc, char **argv);
 int command_drain(int argc, char **argv);
+// Those of command_snapshot.c.
+int command_snapshot(int argc, char **argv);
+int command_listsnapshots(int argc, char **argv);
+int command_clearsnapshot(int argc, char **argv);
+int command_import(int argc, char **argv);
 
 // Prints "helenus NAME: error" on standard error and returns EXIT_FAULT.
 struct error;

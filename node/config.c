@@ -36,6 +36,8 @@ static const struct config_key keys[] = {
     TEXT(commitlog_archive_command,
          "Run for each complete segment of the commit log: %path is the file, %name its name"),
     TEXT(ignore_replay_errors, "Start without what is damaged in the commit log: true or false"),
+    TEXT(auto_snapshot, "Is a snapshot taken before TRUNCATE and DROP: true or false"),
+    TEXT(incremental_backups, "Are flushed SSTables linked into backups/ too: true or false"),
     NUMBER(memtable_space_mib, 1, 1 << 20, "Memory for data that is not in SSTables yet"),
     NUMBER(file_cache_size_mib, 1, 1 << 20, "Memory for pieces of SSTables that were read"),
     NUMBER(read_request_timeout_in_ms, 1, 3600000, "How long a read of keys waits for replicas"),
@@ -71,6 +73,8 @@ void config_set_defaults(struct config *config)
         .commitlog_sync = "group",
         .commitlog_sync_period_ms = 10000,
         .ignore_replay_errors = "false",
+        .auto_snapshot = "true",
+        .incremental_backups = "false",
         .memtable_space_mib = MEMTABLE_SPACE_MAX / MIB,
         .file_cache_size_mib = CHUNK_CACHE_SIZE_MAX / MIB,
         .read_request_timeout_in_ms = 5000,
@@ -101,6 +105,15 @@ static enum status check_sync(const char *value, struct error *error)
                      value);
 }
 
+static bool is_switch(const char *key)
+{
+    static const char *const switches[] = {"hinted_handoff_enabled", "ignore_replay_errors",
+                                           "auto_snapshot", "incremental_backups"};
+    for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++)
+        if (strcmp(key, switches[i]) == 0) return true;
+    return false;
+}
+
 static enum status check_switch(const char *key, const char *value, struct error *error)
 {
     if (strcmp(value, "true") == 0 || strcmp(value, "false") == 0) return STATUS_OK;
@@ -121,10 +134,7 @@ enum status config_set(struct config *config, const char *key, const char *value
                              CONFIG_TEXT_SIZE - 1);
         if (strcmp(key, "commitlog_sync") == 0 && check_sync(value, error) != STATUS_OK)
             return STATUS_INVALID;
-        if ((strcmp(key, "hinted_handoff_enabled") == 0 ||
-             strcmp(key, "ignore_replay_errors") == 0) &&
-            check_switch(key, value, error) != STATUS_OK)
-            return STATUS_INVALID;
+        if (is_switch(key) && check_switch(key, value, error) != STATUS_OK) return STATUS_INVALID;
         (void)snprintf(target, CONFIG_TEXT_SIZE, "%s", value);
         return STATUS_OK;
     }
@@ -216,6 +226,16 @@ bool config_hints_are_enabled(const struct config *config)
 bool config_ignores_replay_errors(const struct config *config)
 {
     return strcmp(config->ignore_replay_errors, "true") == 0;
+}
+
+bool config_auto_snapshot(const struct config *config)
+{
+    return strcmp(config->auto_snapshot, "true") == 0;
+}
+
+bool config_incremental_backups(const struct config *config)
+{
+    return strcmp(config->incremental_backups, "true") == 0;
 }
 
 enum commit_log_sync config_commit_log_sync(const struct config *config)

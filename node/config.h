@@ -28,6 +28,8 @@ struct config {
     int64_t commitlog_sync_period_ms;
     char commitlog_archive_command[CONFIG_TEXT_SIZE]; // Empty: none.
     char ignore_replay_errors[CONFIG_TEXT_SIZE];      // true, false
+    char auto_snapshot[CONFIG_TEXT_SIZE];             // true, false
+    char incremental_backups[CONFIG_TEXT_SIZE];       // true, false
     int64_t memtable_space_mib;
     int64_t file_cache_size_mib;
     // How long a coordinator waits for replicas.
@@ -61,6 +63,9 @@ MUST_USE enum status config_read_file(struct env *env, struct config *config, co
 // Are hints kept for members that are down?
 bool config_hints_are_enabled(const struct config *config);
 bool config_ignores_replay_errors(const struct config *config);
+// Are snapshots taken before TRUNCATE and DROP? Are flushed files linked into backups/?
+bool config_auto_snapshot(const struct config *config);
+bool config_incremental_backups(const struct config *config);
 // The sync mode that `commitlog_sync` names.
 enum commit_log_sync config_commit_log_sync(const struct config *config);
 

@@ -223,6 +223,8 @@ static enum status open_storage(struct node *node, struct error *error)
         .commit_log_archive_command = node->config.commitlog_archive_command,
         .skips_log_damage = config_ignores_replay_errors(&node->config),
         .log = &node->log,
+        .auto_snapshot = config_auto_snapshot(&node->config),
+        .incremental_backups = config_incremental_backups(&node->config),
         .internal_tables = node->internal_tables.tables,
         .internal_table_count = INTERNAL_TABLE_COUNT,
     };

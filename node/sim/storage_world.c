@@ -6,7 +6,8 @@
 #include "base/limits.h"
 #include "ring/coordinator/coordinator.h"
 #include "storage/counter_context.h"
-#include "storage/engine/engine.h"
+#include "storage/engine/engine_import.h"
+#include "storage/engine/engine_snapshot.h"
 #include "storage/merge/live_rows.h"
 
 #include <stdio.h>
@@ -30,6 +31,12 @@ struct storage_operation {
         struct coordinator_increment increment;
         struct coordinator_read read;
         struct engine_flush flush;
+        struct {
+            struct engine_snapshot snapshot;
+            struct engine_snapshot_clear clear;
+            struct engine_import import;
+            char tag[32];
+        } care;
     };
 };
 
@@ -43,6 +50,7 @@ struct storage_world {
     struct engine *engine; // NULL: not up.
     struct coordinator *coordinator;
     bool stops, is_over;
+    uint64_t flush_count;                 // Flushes that were asked for.
     struct storage_operation *operations; // Under way.
     struct sim_call reply_call;
 };
@@ -158,6 +166,95 @@ static void flush_is_done(struct engine_flush *flush, enum status status)
 {
     end_operation(CONTAINER_OF(flush, struct storage_operation, flush),
                   status == STATUS_OK ? WORKLOAD_DONE : WORKLOAD_UNKNOWN);
+}
+
+// ---- Snapshots and imports ---------------------------------------------------------------------
+
+static void end_care(struct storage_operation *operation, enum status status)
+{
+    end_operation(operation, status == STATUS_OK ? WORKLOAD_DONE : WORKLOAD_UNKNOWN);
+}
+
+static void cleared(struct engine_snapshot_clear *clear, enum status status,
+                    const struct error *error)
+{
+    (void)error;
+    end_care(CONTAINER_OF(clear, struct storage_operation, care.clear), status);
+}
+
+static void imported(struct engine_import *import, enum status status, const struct error *error)
+{
+    (void)error;
+    end_care(CONTAINER_OF(import, struct storage_operation, care.import), status);
+}
+
+static void snapshot_is_taken(struct engine_snapshot *snapshot, enum status status,
+                              const struct error *error)
+{
+    struct storage_operation *operation =
+        CONTAINER_OF(snapshot, struct storage_operation, care.snapshot);
+    (void)error;
+    end_care(operation, status);
+}
+
+// What the table had a moment ago comes once more, which changes nothing. Not of a table that is
+// truncated: it would be back.
+static void import_what_was_taken(struct engine_snapshot *snapshot, enum status status,
+                                  const struct error *error)
+{
+    struct storage_operation *operation =
+        CONTAINER_OF(snapshot, struct storage_operation, care.snapshot);
+    struct storage_world *world = operation->world;
+    const struct table *table = world->tables[operation->operation->table];
+    (void)error;
+    if (status != STATUS_OK || world->engine == NULL || world->stops) {
+        end_care(operation, status);
+        return;
+    }
+    char directory[256], id[40];
+    for (size_t i = 0; i < sizeof table->id.bytes; i++)
+        (void)snprintf(id + 2 * i, 3, "%02x", table->id.bytes[i]);
+    (void)snprintf(directory, sizeof directory, "/store/data/simulated/%.*s-%s/snapshots/%s",
+                   (int)table->name.size, (const char *)table->name.data, id, operation->care.tag);
+    const struct engine_import_options options = {
+        .table = table->id, .directory = directory, .copies = world->flush_count % 2 == 0};
+    engine_import(world->engine, &options, &operation->care.import, imported);
+}
+
+static void take_snapshot(struct storage_operation *operation, bool imports)
+{
+    struct storage_world *world = operation->world;
+    const struct table *table = world->tables[operation->operation->table];
+    (void)snprintf(operation->care.tag, sizeof operation->care.tag, "s%zu-%zu",
+                   (size_t)env_wall_us(world->env), (size_t)world->flush_count);
+    const struct engine_snapshot_options options = {
+        .tag = operation->care.tag, .tables = &table->id, .table_count = 1};
+    bool is_truncated = operation->operation->table == WORKLOAD_TRUNCATED;
+    engine_snapshot_take(world->engine, &options, &operation->care.snapshot,
+                         imports && !is_truncated ? import_what_was_taken : snapshot_is_taken);
+}
+
+// A flush, or what flushes too.
+static void start_flush(struct storage_operation *operation)
+{
+    struct storage_world *world = operation->world;
+    const struct uuid *id = &world->tables[operation->operation->table]->id;
+    operation->what = FLUSH;
+    switch (world->flush_count++ % 8) {
+    case 2:
+        take_snapshot(operation, false);
+        break;
+    case 4:
+    case 7:
+        take_snapshot(operation, true);
+        break;
+    case 5:
+        engine_snapshot_clear(world->engine, "", "", &operation->care.clear, cleared);
+        break;
+    default:
+        engine_flush(world->engine, id, &operation->flush, flush_is_done);
+        break;
+    }
 }
 
 // ---- Writes ------------------------------------------------------------------------------------
@@ -369,8 +466,7 @@ static void submit(void *context, struct workload_operation *wanted)
         start_increment(operation);
         break;
     case WORKLOAD_FLUSH:
-        operation->what = FLUSH;
-        engine_flush(world->engine, &id, &operation->flush, flush_is_done);
+        start_flush(operation);
         break;
     case WORKLOAD_TRUNCATE:
         operation->what = FLUSH;
@@ -435,6 +531,7 @@ static enum status start(void *context, struct error *error)
         .directory = "/store",
         .memtable_space_max = 256 * KIB,
         .chunk_cache_size_max = 128 * KIB,
+        .auto_snapshot = true,
     };
     enum status status = engine_open(world->env, &options, world->schema, &world->engine, error);
     if (status != STATUS_OK) {

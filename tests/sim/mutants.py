@@ -50,7 +50,7 @@ MUTANTS = [
            "position <= table->manifest.flushed_position ||",
            "(table->manifest.flushed_position > 0 && position <= table->manifest.flushed_position + 1) ||"),
     Mutant("flush_removes_what_the_manifest_may_name", "storage", "storage/engine/engine_flush.c",
-           "background->manifest_failed = status != STATUS_OK;\n        return status;",
+           "background->manifest_failed = status != STATUS_OK;\n        if (status == STATUS_OK) back_up(engine);\n        return status;",
            "if (status == STATUS_OK) return status;"),
     Mutant("truncation_is_not_replayed", "storage", "storage/engine/engine_open.c",
            "if (table == NULL || position <= table->truncated_position) return;", "return;"),
