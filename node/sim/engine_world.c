@@ -291,7 +291,7 @@ static void do_rare(struct engine_world *world)
         start_flush(world);
     else if (choice < 500)
         start_compaction(world);
-    else if (choice < 900)
+    else if (choice < 750)
         sim_machine_jump_clock(world->machine, (int64_t)engine_world_below(world, 4000000));
     else if (choice < 960)
         alter_table(world);

@@ -295,4 +295,21 @@ MUTANTS = [
            "ballot_compare(slot->accepted, ballot) == 0)\n        log_learn", "true)\n        log_learn"),
     Mutant("ddl_done_at_a_majority", "ring", "ring/metadata/metadata_log.c",
            "if (m != log->self && !peer->is_down && peer->acknowledged < append->number) return false;", "(void)peer;"),
+    # -- All kinds of data in one engine --------------------------------------------------------------
+    Mutant("purge_forgets_the_memtable", "engine", "storage/compaction/purge.c",
+           "bool is_elsewhere = purge->memory_min_timestamp != INT64_MAX;\n"
+           "    *max_timestamp = purge->memory_min_timestamp;",
+           "bool is_elsewhere = false;\n    *max_timestamp = INT64_MAX;"),
+    Mutant("purge_forgets_other_sstables", "engine", "storage/compaction/purge.c",
+           "for (size_t i = 0; i < purge->other_count; i++) {",
+           "for (size_t i = purge->other_count; i < purge->other_count; i++) {"),
+    Mutant("dropped_cells_come_back", "engine", "storage/sstable/row_decoder.c",
+           "if (column->known && cell.timestamp > column->dropped_time_us)", "if (column->known)"),
+    Mutant("compaction_hides_a_truncation", "engine", "storage/engine/engine_install.c",
+           "table->truncated_position > compaction->truncated_position;", "(compaction == NULL);"),
+    Mutant("merge_forgets_deletions_of_collections", "engine", "storage/merge/merge_row.c",
+           "struct deletion active = has_own ? row->complex_deletions[complex].deletion : row_active;",
+           "struct deletion active = row_active;\n        (void)has_own;"),
+    Mutant("row_is_known_too_soon", "engine", "storage/merge/known_row.c",
+           "if (known->cells[i] <= max_timestamp) return false;", "(void)i;"),
 ]
