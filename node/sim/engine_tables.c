@@ -172,7 +172,9 @@ void engine_world_alter_table(struct engine_world *world, size_t number)
         choose_options(world, builder);
     } else if (column->is_there) {
         column->is_there = false;
+        // All that was written is older: of a newer cell nobody says whether it comes back.
         column->dropped_us = sim_machine_wall_us(world->machine);
+        if (column->dropped_us < world->last_us) column->dropped_us = world->last_us;
         table_builder_drop_column(builder, slice_of_text(column->name), column->dropped_us);
         // What is written from now on is newer than that.
         sim_machine_jump_clock(world->machine, WORLD_JITTER_US + 1000000);
