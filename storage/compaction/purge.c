@@ -17,7 +17,7 @@ struct purged_partition {
     struct partition_iterator base;
     struct partition_iterator *source;
     // As they were at its beginning: the two ends of a range tombstone go or stay together.
-    int32_t now_s, gc_before;
+    int32_t now_s, expired_until_s, gc_before;
     bool has_max_timestamp; // It is asked for when the first old tombstone comes.
     bool is_elsewhere;      // There is one.
     int64_t max_timestamp;
@@ -117,7 +117,7 @@ static bool purge_cell(struct purged_partition *partition, struct cell *cell)
 {
     if (cell_is_live(cell, partition->now_s)) return true;
     if (is_purgeable(partition, cell->timestamp, cell->local_time)) return false;
-    if (!cell_is_expiring(cell)) return true;
+    if (!cell_is_expiring(cell) || cell_is_live(cell, partition->expired_until_s)) return true;
     // As if it had been deleted when it was written: it hides what is older, and takes no space.
     cell->local_time -= cell->ttl;
     cell->ttl = TTL_NONE;
@@ -222,6 +222,7 @@ static void begin_partition(struct purged_scan *scan, struct partition_iterator 
     partition->base = (struct partition_iterator){&partition_ops, source->table, source->key,
                                                   DELETION_NONE, NULL};
     partition->now_s = scan->purge->now_s;
+    partition->expired_until_s = scan->purge->now_s - scan->purge->expiry_margin_s;
     partition->gc_before = scan->purge->gc_before;
     partition->has_max_timestamp = partition->has_first = false;
     partition->base.deletion = purge_deletion(partition, source->deletion);

@@ -15,6 +15,10 @@
 struct sstable_reader;
 
 struct purge {
+    // How long what has expired keeps its form before it becomes a tombstone. A coordinator whose
+    // clock is behind may still show it: with a tombstone in it, of its row the key alone would be
+    // alive.
+    int32_t expiry_margin_s;
     int32_t now_s;     // Wall time: what has expired.
     int32_t gc_before; // Tombstones with an earlier local deletion time are old enough. INT32_MIN:
                        // none.

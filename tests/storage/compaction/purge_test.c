@@ -113,7 +113,7 @@ static void put_text(struct buffer *text, struct scan_iterator *scan)
     scan_iterator_close(scan);
 }
 
-static const struct purge purge = {
+static struct purge purge = {
     .now_s = NOW, .gc_before = GC_BEFORE, .memory_min_timestamp = ELSEWHERE};
 
 static struct memory_partition partition_of(const struct unfiltered *unfiltereds, size_t count)
@@ -261,6 +261,23 @@ static const struct {
 };
 enum { BOUNDARIES = sizeof boundaries / sizeof *boundaries };
 
+// A coordinator whose clock is behind ours must not find half of the row.
+START_TEST(a_cell_that_expired_a_moment_ago_keeps_its_form_as_the_row_does)
+{
+    struct row row = row_with_cell(0, LATE, 10, NOW - 1);
+    row.liveness = (struct liveness){LATE, 10, NOW - 1};
+    struct unfiltered given = row_of(row);
+    purge.expiry_margin_s = 2;
+    ck_purges(partition_of(&given, 1), partition_of(&given, 1), "expired a second ago");
+    struct row deleted = row_with_cell(0, LATE, TTL_NONE, NOW - 11);
+    deleted.liveness = row.liveness;
+    struct unfiltered wanted = row_of(deleted);
+    purge.expiry_margin_s = 1;
+    ck_purges(partition_of(&given, 1), partition_of(&wanted, 1), "a margin of a second");
+    purge.expiry_margin_s = 0;
+}
+END_TEST
+
 START_TEST(a_boundary_of_which_one_side_goes_becomes_a_bound)
 {
     const struct deletion goes = {EARLY, OLD}, stays = {LATE, OLD};
@@ -350,6 +367,7 @@ int main(void)
     tcase_add_test(tcase, what_is_alive_stays);
     tcase_add_loop_test(tcase, an_expired_cell_becomes_a_tombstone_of_the_time_when_it_was_written,
                         0, EXPIRED);
+    tcase_add_test(tcase, a_cell_that_expired_a_moment_ago_keeps_its_form_as_the_row_does);
     tcase_add_loop_test(tcase, a_boundary_of_which_one_side_goes_becomes_a_bound, 0, BOUNDARIES);
     tcase_add_test(tcase, a_source_may_pause_anywhere);
     Suite *suite = suite_create("purge");
