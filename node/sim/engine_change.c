@@ -40,7 +40,10 @@ static void acknowledge(struct engine_world *world, uint64_t position)
     size_t count = 0;
     for (; count < world->pending_count && world->pending[count].position <= position; count++) {
         const struct world_operation *operation = &world->pending[count];
-        apply_changes(world, operation, &world->tables[operation->table].certain);
+        struct world_table *table = &world->tables[operation->table];
+        apply_changes(world, operation, &table->certain);
+        if (operation->changes[0].kind == CHANGE_TRUNCATION)
+            memset(table->is_gone, 0, sizeof table->is_gone);
     }
     drop_first(world, count);
 }
@@ -517,11 +520,10 @@ static void truncated(struct engine_flush *flush, enum status status)
 
 static void truncate_table(struct engine_world *world, size_t number)
 {
-    struct world_table *table = &world->tables[number];
+    const struct world_table *table = &world->tables[number];
     world->change_count = 0;
     note(world, &(struct table_change){.kind = CHANGE_TRUNCATION});
     begin(world, number, UINT64_MAX, slice_make("", 0));
-    memset(table->is_gone, 0, sizeof table->is_gone);
     struct truncation_wait wait = {.done = false};
     engine_truncate(world->engine, table->table->id, &wait.flush, truncated);
     if (!engine_world_await(world, &wait.done)) return;
