@@ -4,6 +4,7 @@
 // leaves to DIR/…, with the rows that are in it (tests/interop/crashed_directories).
 #include "base/container_of.h"
 #include "base/limits.h"
+#include "storage/engine/engine_import.h"
 #include "storage/engine/engine_snapshot.h"
 #include "storage/merge/merge.h"
 #include "storage/sstable/sstable.h"
@@ -18,14 +19,27 @@
 
 #define ROOT "/d"
 
-enum operation { OPEN, CLOSE, WRITE, READ, FLUSH, COMPACT, TRUNCATE, DROP, SNAPSHOT, OPERATIONS };
+enum operation {
+    OPEN,
+    CLOSE,
+    WRITE,
+    READ,
+    FLUSH,
+    COMPACT,
+    TRUNCATE,
+    DROP,
+    SNAPSHOT,
+    IMPORT,
+    OPERATIONS
+};
 
 static const char *const operation_texts[OPERATIONS] = {
-    "open", "close", "write", "read", "flush", "compact", "truncate", "drop", "snapshot"};
+    "open", "close", "write", "read", "flush", "compact", "truncate", "drop", "snapshot", "import"};
 
 enum { NEW_KEY = 50 };
 
 static struct buffer full[SIM_TABLE_COUNT]; // What the tables have before.
+static struct buffer imported;              // What u has after an import of an SSTable of t.
 
 struct outcome {
     bool done;
@@ -34,6 +48,7 @@ struct outcome {
         struct engine_flush flush;
         struct engine_compact compact;
         struct engine_snapshot snapshot;
+        struct engine_import import;
     };
 };
 
@@ -61,6 +76,38 @@ static void taken(struct engine_snapshot *snapshot, enum status status, const st
     set_outcome(CONTAINER_OF(snapshot, struct outcome, snapshot), status);
 }
 
+static void import_done(struct engine_import *import, enum status status, const struct error *error)
+{
+    (void)error;
+    struct outcome *outcome = CONTAINER_OF(import, struct outcome, import);
+    // A faulty file is left where it is and named: then it has not come.
+    set_outcome(outcome, status == STATUS_OK && import->fault_count > 0 ? STATUS_CORRUPT : status);
+}
+
+struct linking {
+    struct env *env;
+    const char *from;
+};
+
+static void link_file(void *context, const char *name, bool is_dir)
+{
+    const struct linking *linking = context;
+    char from[600], to[600];
+    (void)is_dir;
+    if (strncmp(name, "nb-64-", 6) != 0) return;
+    (void)snprintf(from, sizeof from, "%s/%s", linking->from, name);
+    (void)snprintf(to, sizeof to, ROOT "/in/%s", name);
+    ck_assert_int_eq(env_link(linking->env, from, to, NULL), STATUS_OK);
+}
+
+// The first SSTable of t stands in a directory of its own, for u.
+static void link_for_import(struct sim_engine *sim)
+{
+    struct linking linking = {sim->env, sim_engine_table_directory(sim, SIM_TABLE)};
+    ck_assert_int_eq(env_make_dir(sim->env, ROOT "/in", NULL), STATUS_OK);
+    ck_assert_int_eq(env_list_dir(sim->env, linking.from, link_file, &linking, NULL), STATUS_OK);
+}
+
 static void closed(void *context)
 {
     set_outcome(context, STATUS_OK);
@@ -79,6 +126,7 @@ static void prepare(struct sim_engine *sim, enum operation operation)
         if (operation == READ) ck_assert_int_eq(sim_engine_open(sim), STATUS_OK);
         if (operation == OPEN) sim_engine_start(sim);
     }
+    if (operation == IMPORT) link_for_import(sim);
     if (operation == DROP)
         schema_remove_table(sim->schema, slice_of_text("ks"), slice_of_text("t"));
     if (sim->env != NULL) sim_machine_sync(sim->machine);
@@ -119,6 +167,13 @@ static void begin(struct sim_engine *sim, enum operation operation, struct outco
         engine_drop_table(sim->engine, id);
         // It has no answer: a flush of what is left comes behind it.
         engine_flush(sim->engine, NULL, &outcome->flush, flushed);
+        break;
+    case IMPORT:
+        engine_import(sim->engine,
+                      &(struct engine_import_options){.table = sim->tables[SIM_OTHER]->id,
+                                                      .directory = ROOT "/in",
+                                                      .copies = true},
+                      &outcome->import, import_done);
         break;
     default:
         engine_snapshot_take(sim->engine, &snapshot, &outcome->snapshot, taken);
@@ -184,8 +239,13 @@ static void check_table(struct sim_engine *sim, enum sim_engine_table table,
     size_t new_rows = cut_new_rows(&text);
     bool is_full = slice_equals(buffer_slice(&text), buffer_slice(&full[table]));
     bool truncates = table == SIM_TABLE && expected->operation == TRUNCATE;
-    ck_assert_msg(is_full || (truncates && text.size == 0), "%s: table %d has other rows:\n%.*s",
-                  expected->when, (int)table, (int)text.size, (char *)text.data);
+    bool imports = table == SIM_OTHER && expected->operation == IMPORT;
+    bool is_imported = imports && slice_equals(buffer_slice(&text), buffer_slice(&imported));
+    if (imports && expected->was_acknowledged)
+        ck_assert_msg(is_imported, "%s: what was imported is not there", expected->when);
+    ck_assert_msg(is_full || is_imported || (truncates && text.size == 0),
+                  "%s: table %d has other rows:\n%.*s", expected->when, (int)table, (int)text.size,
+                  (char *)text.data);
     if (truncates) {
         ck_assert_msg(!expected->was_acknowledged || text.size == 0,
                       "%s: what was truncated came back", expected->when);
@@ -484,11 +544,19 @@ static void setup(void)
         ck_assert_int_eq(sim_engine_put_rows(&sim, (enum sim_engine_table)i, &full[i]), STATUS_OK);
         ck_assert_uint_gt(full[i].size, 100);
     }
+    buffer_init(&imported, GIB);
+    struct outcome outcome;
+    link_for_import(&sim);
+    ck_assert(run(&sim, IMPORT, &outcome));
+    ck_assert_int_eq(outcome.status, STATUS_OK);
+    ck_assert_int_eq(sim_engine_put_rows(&sim, SIM_OTHER, &imported), STATUS_OK);
+    ck_assert(!slice_equals(buffer_slice(&imported), buffer_slice(&full[SIM_OTHER])));
     sim_engine_deinit(&sim);
 }
 
 static void teardown(void)
 {
+    buffer_deinit(&imported);
     for (int i = 0; i < SIM_TABLE_COUNT; i++)
         buffer_deinit(&full[i]);
 }
