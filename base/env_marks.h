@@ -105,6 +105,7 @@
     X(COMPACTION_STARTED,            "compaction: started")                             \
     X(COMPACTION_THROTTLED,          "compaction: waits between two steps")             \
     X(COMPACTION_WRITTEN,            "compaction: outputs written and opened")          \
+    X(BACKGROUND_SYNCED_AGAIN,       "engine: truncated while work waited for the log") \
     X(COMPACTION_INSTALLING,         "compaction: manifest says adding")                \
     X(COMPACTION_COMMITTED,          "compaction: committed")                           \
     X(COMPACTION_DONE,               "compaction: done")                                \

@@ -350,6 +350,25 @@ static void background_done(struct env_job *job)
     engine_go_on_closing(engine);
 }
 
+// Whose manifest the operation changes; an errand is asked once.
+static struct engine_table *table_of_work(const struct engine_background *background)
+{
+    if (background->table != NULL) return background->table;
+    if (background->flushing != NULL) return background->flushing->table;
+    if (background->installing != NULL) return background->installing->table;
+    if (background->errand != NULL) return background->errand->begin(background->errand);
+    return background->removing->dropped != NULL ? background->removing->dropped
+                                                 : background->removing->table;
+}
+
+// What was imported stands behind the newest change that there was then, there may be none yet; and
+// a dropped table's end is behind all.
+static uint64_t synced_for(const struct engine *engine, uint64_t position)
+{
+    uint64_t last = commit_log_last_position(engine->log);
+    return position < last ? position : last;
+}
+
 static void begin_work(struct commit_log_waiter *waiter, enum status status)
 {
     struct engine *engine = CONTAINER_OF(waiter, struct engine, background.waiter);
@@ -373,14 +392,17 @@ static void begin_work(struct commit_log_waiter *waiter, enum status status)
         engine_go_on_closing(engine);
         return;
     }
-    struct engine_table *table = background->flushing != NULL     ? background->flushing->table
-                                 : background->installing != NULL ? background->installing->table
-                                 : background->errand != NULL
-                                     ? background->errand->begin(background->errand)
-                                 : background->removing->dropped ? background->removing->dropped
-                                                                 : background->removing->table;
-    background->state = ENGINE_BACKGROUND_RUNNING;
+    struct engine_table *table = table_of_work(background);
     background->table = table;
+    // A truncation that came meanwhile is in the manifest already, and its record may not be
+    // synced.
+    uint64_t position = table == NULL ? 0 : synced_for(engine, manifest_position(&table->manifest));
+    if (position > commit_log_synced_position(engine->log)) {
+        env_mark(engine->env, ENV_MARK_BACKGROUND_SYNCED_AGAIN);
+        commit_log_wait_durable(engine->log, waiter, position, begin_work);
+        return;
+    }
+    background->state = ENGINE_BACKGROUND_RUNNING;
     if (table != NULL) manifest_copy(&background->manifest, &table->manifest);
     if (background->flushing != NULL) {
         env_mark(engine->env, ENV_MARK_FLUSH_STARTED);
@@ -433,9 +455,8 @@ void engine_background_start(struct engine *engine)
     } else {
         return;
     }
-    // What was imported stands behind the newest change that there was then; there may be none yet.
-    uint64_t last = commit_log_last_position(engine->log);
-    if (position > last) position = last;
     background->state = ENGINE_BACKGROUND_SYNCING;
-    commit_log_wait_durable(engine->log, &background->waiter, position, begin_work);
+    background->table = NULL;
+    commit_log_wait_durable(engine->log, &background->waiter, synced_for(engine, position),
+                            begin_work);
 }

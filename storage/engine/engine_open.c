@@ -116,9 +116,8 @@ static uint64_t newest_position(const struct engine *engine)
     uint64_t newest = 0;
     for (size_t i = 0; i < ENGINE_TABLE_BUCKETS; i++) {
         for (const struct engine_table *t = engine->buckets[i]; t != NULL; t = t->next) {
-            const struct manifest *manifest = &t->manifest;
-            if (manifest->flushed_position > newest) newest = manifest->flushed_position;
-            if (manifest->truncated_position > newest) newest = manifest->truncated_position;
+            uint64_t position = manifest_position(&t->manifest);
+            if (position > newest) newest = position;
         }
     }
     return newest;

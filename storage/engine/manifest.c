@@ -36,6 +36,12 @@ void manifest_copy(struct manifest *copy, const struct manifest *manifest)
         manifest_add(copy, &manifest->entries[i]);
 }
 
+uint64_t manifest_position(const struct manifest *manifest)
+{
+    return manifest->truncated_position > manifest->flushed_position ? manifest->truncated_position
+                                                                     : manifest->flushed_position;
+}
+
 struct manifest_entry *manifest_find(struct manifest *manifest, uint64_t generation)
 {
     for (size_t i = 0; i < manifest->count; i++) {

@@ -48,6 +48,8 @@ void manifest_init(struct manifest *manifest, const char *directory);
 void manifest_deinit(struct manifest *manifest);
 // A copy that another thread may change and write.
 void manifest_copy(struct manifest *copy, const struct manifest *manifest);
+// The newest position of the log that it speaks of: the log has to be synced up to there before.
+uint64_t manifest_position(const struct manifest *manifest);
 struct manifest_entry *manifest_find(struct manifest *manifest, uint64_t generation);
 void manifest_add(struct manifest *manifest, const struct manifest_entry *entry);
 void manifest_remove(struct manifest *manifest, uint64_t generation);
