@@ -120,6 +120,20 @@ static void bench_close(struct bench *bench)
     env_uv_destroy(bench->env);
 }
 
+// Until flushes and compactions of what was written before are over: half a second in which the
+// process does next to nothing.
+static void settle(struct bench *bench)
+{
+    enum { STEP_NS = 100 * 1000 * 1000, IDLE_NS = 2 * 1000 * 1000, IDLE_STEPS = 5 };
+    struct env_process_usage before = {0}, after;
+    for (int idle = 0; idle < IDLE_STEPS; before = after) {
+        env_timer_start(bench->env, &bench->timer, STEP_NS, passed);
+        wait(bench);
+        check(env_process_usage(bench->env, 0, &after, NULL), NULL);
+        idle = after.cpu_ns - before.cpu_ns < IDLE_NS ? idle + 1 : 0;
+    }
+}
+
 // ---- Operations ---------------------------------------------------------------------------------
 
 static void wait_synced(struct bench *bench)
@@ -255,6 +269,7 @@ static void run(struct bench *bench, const struct workload *w, uint64_t count)
     struct place *places = workload_increments(w, count);
     fill(bench, w);
     increment(bench, places, count / 4, &m); // So that caches have what is counted most.
+    settle(bench);
     measurement_begin(&m, "hashtags", "increment");
     increment(bench, places, count, &m);
     struct engine_table_stats stats;
@@ -263,6 +278,7 @@ static void run(struct bench *bench, const struct workload *w, uint64_t count)
     m.disk_bytes = stats.sstable_bytes;
     m.sum = stats.sstable_count;
     measurement_end(&m);
+    settle(bench);
     measure_reads(bench, places, count, "read", false);
     measure_reads(bench, places, count, "slice", true);
     free(places);
