@@ -257,6 +257,20 @@ static enum status check_removed(const struct recovered_log *log, struct env *en
     return STATUS_OK;
 }
 
+// A COMMIT that was read may not be on the disk: who wrote it may have died before its sync, or met
+// a failed one. Nothing is removed by its word before it is written and synced again.
+static enum status settle_commit(const struct recovered_log *log, struct env *env,
+                                 struct error *error)
+{
+    struct env_file *file;
+    enum status status = env_file_open(env, log->path, ENV_OPEN_WRITE, &file, error);
+    if (status != STATUS_OK) return status;
+    status = env_file_write(file, 0, log->text.data, log->text.size, error);
+    if (status == STATUS_OK) status = env_file_sync(file, error);
+    env_file_close(file);
+    return status;
+}
+
 static enum status remove_recovered(const struct recovered_log *log, struct env *env,
                                     const char *directory, const struct directory_names *names,
                                     struct error *error)
@@ -289,6 +303,7 @@ enum status transaction_log_recover(struct env *env, const char *directory, cons
     log.text = buffer_slice(&text);
     status = read_records(&log, error);
     if (status == STATUS_OK) status = check_removed(&log, env, directory, names, error);
+    if (status == STATUS_OK && log.is_committed) status = settle_commit(&log, env, error);
     if (status == STATUS_OK) status = remove_recovered(&log, env, directory, names, error);
     buffer_deinit(&text);
     return status;
