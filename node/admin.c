@@ -513,6 +513,24 @@ static void handle(struct message_handler *handler, const struct message *messag
     case ADMIN_IMPORT_PROGRESS:
         admin_import_progress(admin, message);
         break;
+    case ADMIN_COMPACT:
+        admin_compact_start(admin, message, &body);
+        break;
+    case ADMIN_COMPACTION_STATS:
+        admin_compaction_stats(admin, message);
+        break;
+    case ADMIN_COMPACTION_SET:
+        admin_compaction_set(admin, message, &body);
+        break;
+    case ADMIN_COMPACTION_STOP:
+        admin_compaction_stop(admin, message);
+        break;
+    case ADMIN_COMPACTION_ENABLE:
+        admin_compaction_enable(admin, message, &body);
+        break;
+    case ADMIN_TABLE_STATS:
+        admin_table_stats(admin, message, &body);
+        break;
     default:
         admin_answer_text(admin, message->origin, STATUS_UNSUPPORTED, "no such request");
     }

@@ -40,7 +40,18 @@ struct admin_op *admin_op_begin(struct admin *admin, enum admin_kind kind,
 void admin_op_end(struct admin_op *op, enum status status, struct slice body);
 void admin_op_end_text(struct admin_op *op, enum status status, const char *text);
 
+// Tables that a request names; `ids` has room for all.
+enum { ADMIN_TABLES_MAX = 4096 };
+struct admin_tables {
+    struct uuid *ids;
+    size_t count;
+};
+
 // admin_snapshot.c
+// u16 count, × { text keyspace, table }; of a keyspace all, if the table is empty; none: all there
+// are. NOT_FOUND, MALFORMED with a text.
+MUST_USE enum status admin_choose_tables(const struct schema *schema, struct cursor *body,
+                                         struct admin_tables *chosen, struct error *error);
 void admin_snapshot_start(struct admin *admin, const struct message *message, struct cursor *body);
 void admin_snapshot_list(struct admin *admin, const struct message *message);
 void admin_snapshot_clear(struct admin *admin, const struct message *message, struct cursor *body);
@@ -48,5 +59,14 @@ void admin_snapshot_clear(struct admin *admin, const struct message *message, st
 // admin_import.c
 void admin_import_start(struct admin *admin, const struct message *message, struct cursor *body);
 void admin_import_progress(struct admin *admin, const struct message *message);
+
+// admin_compaction.c
+void admin_compact_start(struct admin *admin, const struct message *message, struct cursor *body);
+void admin_compaction_stats(struct admin *admin, const struct message *message);
+void admin_compaction_set(struct admin *admin, const struct message *message, struct cursor *body);
+void admin_compaction_stop(struct admin *admin, const struct message *message);
+void admin_compaction_enable(struct admin *admin, const struct message *message,
+                             struct cursor *body);
+void admin_table_stats(struct admin *admin, const struct message *message, struct cursor *body);
 
 #endif

@@ -31,6 +31,17 @@ enum admin_kind {
                           //   -> u32 SSTables, imported, faults, × text
     // Of those under way -> × { u32 SSTables, imported, u64 done, total bytes of the next one }
     ADMIN_IMPORT_PROGRESS,
+    ADMIN_COMPACT = 48, // u8 splits the output, u16 count, tables -> nothing
+    // -> u32 compactors, u64 bytes a second, done, bytes compacted, failed, done in 15 minutes,
+    //    i64 seconds up, text what failed last, u32 count, × { text keyspace, table, u32 pending },
+    //    u32 count, × { 16 id, text kind, keyspace, table, u64 completed, total }
+    ADMIN_COMPACTION_STATS,
+    ADMIN_COMPACTION_SET,    // u8 0: bytes a second, 1: compactors; u64 value -> nothing
+    ADMIN_COMPACTION_STOP,   //                                                -> u32 how many
+    ADMIN_COMPACTION_ENABLE, // u8 0: off, 1: on, 2: ask, u16 count, tables
+                             //   -> u32 count, × { text keyspace, table, u8 is on }
+    // u16 count, tables -> u32 count, × { text keyspace, table, u8 is leveled, 11 + 9 u64 }
+    ADMIN_TABLE_STATS,
 };
 
 enum {

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { KEYSPACES_MAX = 1024, TABLES_MAX = 4096 };
+enum { KEYSPACES_MAX = 1024 };
 
 // ---- Taking one ---------------------------------------------------------------------------------
 
@@ -22,23 +22,18 @@ static void snapshot_taken(struct engine_snapshot *snapshot, enum status status,
     admin_op_end_text(work->op, status, status == STATUS_OK ? "" : error->text);
 }
 
-struct chosen_tables {
-    struct uuid *ids;
-    size_t count;
-};
-
 static void choose_keyspace(const struct schema *schema, struct slice keyspace,
-                            struct chosen_tables *chosen)
+                            struct admin_tables *chosen)
 {
     const struct table *table;
     for (size_t i = 0; (table = schema_table_at(schema, keyspace, i)) != NULL; i++)
-        if (!table->is_virtual && chosen->count < TABLES_MAX)
+        if (!table->is_virtual && chosen->count < ADMIN_TABLES_MAX)
             chosen->ids[chosen->count++] = table->id;
 }
 
 // One keyspace, or one table of it.
 static enum status choose(const struct schema *schema, const char *keyspace, const char *name,
-                          struct chosen_tables *chosen, struct error *error)
+                          struct admin_tables *chosen, struct error *error)
 {
     if (schema_find_keyspace(schema, slice_of_text(keyspace)) == NULL)
         return error_set(error, STATUS_NOT_FOUND, "Keyspace %s does not exist", keyspace);
@@ -51,12 +46,12 @@ static enum status choose(const struct schema *schema, const char *keyspace, con
     if (table == NULL)
         return error_set(error, STATUS_NOT_FOUND, "Unknown keyspace/cf pair (%s.%s)", keyspace,
                          name);
-    if (chosen->count < TABLES_MAX) chosen->ids[chosen->count++] = table->id;
+    if (chosen->count < ADMIN_TABLES_MAX) chosen->ids[chosen->count++] = table->id;
     return STATUS_OK;
 }
 
-static enum status choose_all(const struct schema *schema, struct cursor *body,
-                              struct chosen_tables *chosen, struct error *error)
+enum status admin_choose_tables(const struct schema *schema, struct cursor *body,
+                                struct admin_tables *chosen, struct error *error)
 {
     uint16_t count = cursor_u16(body);
     const struct keyspace *keyspace;
@@ -82,10 +77,10 @@ void admin_snapshot_start(struct admin *admin, const struct message *message, st
     }
     struct engine_snapshot_options options = {.tag = tag, .skips_flush = cursor_u8(body) != 0};
     options.ttl_s = cursor_u64(body);
-    struct chosen_tables chosen = {calloc(TABLES_MAX, sizeof *chosen.ids), 0};
+    struct admin_tables chosen = {calloc(ADMIN_TABLES_MAX, sizeof *chosen.ids), 0};
     ASSERT(chosen.ids != NULL);
     enum status status =
-        choose_all(metadata_schema(admin->options.metadata), body, &chosen, &error);
+        admin_choose_tables(metadata_schema(admin->options.metadata), body, &chosen, &error);
     if (status != STATUS_OK) {
         admin_answer_text(admin, message->origin, status, error.text);
         free(chosen.ids);

@@ -24,6 +24,18 @@ int command_snapshot(int argc, char **argv);
 int command_listsnapshots(int argc, char **argv);
 int command_clearsnapshot(int argc, char **argv);
 int command_import(int argc, char **argv);
+// Those of command_compaction.c.
+int command_compact(int argc, char **argv);
+int command_compactionstats(int argc, char **argv);
+int command_compaction_stop(int argc, char **argv);
+int command_setcompactionthroughput(int argc, char **argv);
+int command_getcompactionthroughput(int argc, char **argv);
+int command_setconcurrentcompactors(int argc, char **argv);
+int command_getconcurrentcompactors(int argc, char **argv);
+int command_enableautocompaction(int argc, char **argv);
+int command_disableautocompaction(int argc, char **argv);
+int command_statusautocompaction(int argc, char **argv);
+int command_tablestats(int argc, char **argv);
 
 // Prints "helenus NAME: error" on standard error and returns EXIT_FAULT.
 struct error;

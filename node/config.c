@@ -38,6 +38,9 @@ static const struct config_key keys[] = {
     TEXT(ignore_replay_errors, "Start without what is damaged in the commit log: true or false"),
     TEXT(auto_snapshot, "Is a snapshot taken before TRUNCATE and DROP: true or false"),
     TEXT(incremental_backups, "Are flushed SSTables linked into backups/ too: true or false"),
+    TEXT(compaction_throughput,
+         "How fast compactions read, such as 64MiB/s; 0MiB/s: as fast as it goes"),
+    NUMBER(concurrent_compactors, 1, 64, "Compactions that go on at once, on one thread"),
     NUMBER(memtable_space_mib, 1, 1 << 20, "Memory for data that is not in SSTables yet"),
     NUMBER(file_cache_size_mib, 1, 1 << 20, "Memory for pieces of SSTables that were read"),
     NUMBER(read_request_timeout_in_ms, 1, 3600000, "How long a read of keys waits for replicas"),
@@ -75,6 +78,8 @@ void config_set_defaults(struct config *config)
         .ignore_replay_errors = "false",
         .auto_snapshot = "true",
         .incremental_backups = "false",
+        .compaction_throughput = "64MiB/s",
+        .concurrent_compactors = 2,
         .memtable_space_mib = MEMTABLE_SPACE_MAX / MIB,
         .file_cache_size_mib = CHUNK_CACHE_SIZE_MAX / MIB,
         .read_request_timeout_in_ms = 5000,
@@ -103,6 +108,35 @@ static enum status check_sync(const char *value, struct error *error)
         return STATUS_OK;
     return error_set(error, STATUS_INVALID, "commitlog_sync is group, batch or periodic, not '%s'",
                      value);
+}
+
+// DataRateSpec: "64MiB/s". False: it is none.
+static bool parse_rate(const char *text, uint64_t *bytes_per_second)
+{
+    static const struct {
+        const char *unit;
+        uint64_t bytes;
+    } units[] = {{"B/s", 1}, {"KiB/s", 1 << 10}, {"MiB/s", 1 << 20}};
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || errno != 0 || number > UINT32_MAX) return false;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(end, units[i].unit) != 0) continue;
+        *bytes_per_second = number * units[i].bytes;
+        return true;
+    }
+    return false;
+}
+
+static enum status check_rate(const char *key, const char *value, struct error *error)
+{
+    uint64_t rate;
+    if (parse_rate(value, &rate)) return STATUS_OK;
+    return error_set(error, STATUS_INVALID,
+                     "%s: Invalid data rate: %s Accepted units: MiB/s, KiB/s, B/s where case "
+                     "matters and only non-negative values are valid",
+                     key, value);
 }
 
 static bool is_switch(const char *key)
@@ -135,6 +169,8 @@ enum status config_set(struct config *config, const char *key, const char *value
         if (strcmp(key, "commitlog_sync") == 0 && check_sync(value, error) != STATUS_OK)
             return STATUS_INVALID;
         if (is_switch(key) && check_switch(key, value, error) != STATUS_OK) return STATUS_INVALID;
+        if (strcmp(key, "compaction_throughput") == 0 && check_rate(key, value, error) != STATUS_OK)
+            return STATUS_INVALID;
         (void)snprintf(target, CONFIG_TEXT_SIZE, "%s", value);
         return STATUS_OK;
     }
@@ -226,6 +262,13 @@ bool config_hints_are_enabled(const struct config *config)
 bool config_ignores_replay_errors(const struct config *config)
 {
     return strcmp(config->ignore_replay_errors, "true") == 0;
+}
+
+uint64_t config_compaction_throughput(const struct config *config)
+{
+    uint64_t rate = 0;
+    (void)parse_rate(config->compaction_throughput, &rate);
+    return rate;
 }
 
 bool config_auto_snapshot(const struct config *config)

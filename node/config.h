@@ -30,6 +30,8 @@ struct config {
     char ignore_replay_errors[CONFIG_TEXT_SIZE];      // true, false
     char auto_snapshot[CONFIG_TEXT_SIZE];             // true, false
     char incremental_backups[CONFIG_TEXT_SIZE];       // true, false
+    char compaction_throughput[CONFIG_TEXT_SIZE];     // 64MiB/s
+    int64_t concurrent_compactors;
     int64_t memtable_space_mib;
     int64_t file_cache_size_mib;
     // How long a coordinator waits for replicas.
@@ -63,6 +65,8 @@ MUST_USE enum status config_read_file(struct env *env, struct config *config, co
 // Are hints kept for members that are down?
 bool config_hints_are_enabled(const struct config *config);
 bool config_ignores_replay_errors(const struct config *config);
+// Bytes a second; 0: no limit.
+uint64_t config_compaction_throughput(const struct config *config);
 // Are snapshots taken before TRUNCATE and DROP? Are flushed files linked into backups/?
 bool config_auto_snapshot(const struct config *config);
 bool config_incremental_backups(const struct config *config);

@@ -225,6 +225,8 @@ static enum status open_storage(struct node *node, struct error *error)
         .log = &node->log,
         .auto_snapshot = config_auto_snapshot(&node->config),
         .incremental_backups = config_incremental_backups(&node->config),
+        .compaction_throughput = config_compaction_throughput(&node->config),
+        .concurrent_compactors = (size_t)node->config.concurrent_compactors,
         .internal_tables = node->internal_tables.tables,
         .internal_table_count = INTERNAL_TABLE_COUNT,
     };

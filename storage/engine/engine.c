@@ -74,6 +74,8 @@ bool engine_table_stats(const struct engine *engine, struct uuid id,
     for (size_t i = 0; i < table->sstable_count; i++) {
         const struct sstable_reader *reader = table->sstables[i].reader;
         stats->sstable_bytes += sstable_size(reader);
+        if (sstable_size(reader) > stats->largest_sstable_bytes)
+            stats->largest_sstable_bytes = sstable_size(reader);
         stats->data_bytes += sstable_data_size(reader);
         stats->uncompressed_bytes += sstable_uncompressed_size(reader);
         stats->partition_count += sstable_partition_count(reader);

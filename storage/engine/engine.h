@@ -207,6 +207,7 @@ const struct engine_compaction_done *engine_compaction_done_at(const struct engi
                                                                size_t index);
 // How many, since the start; how many failed, and why the last of these did ("": none did).
 uint64_t engine_compaction_done_count(const struct engine *engine);
+uint64_t engine_compacted_bytes(const struct engine *engine); // Of all their inputs, on the disk.
 uint64_t engine_compaction_failed_count(const struct engine *engine, const char **error);
 
 // The position of the newest change of all, and that of the table's last truncation (0: none): what
@@ -228,7 +229,7 @@ struct engine_table_stats {
     uint64_t data_bytes, uncompressed_bytes; // Of their Data.db.
     uint64_t partition_count;                // Of all, each counted as often as it lies in one.
     uint64_t reader_bytes;                   // Memory of their readers.
-    uint64_t pending_flushes, compacted_bytes;
+    uint64_t pending_flushes, compacted_bytes, largest_sstable_bytes;
 };
 bool engine_table_stats(const struct engine *engine, struct uuid table,
                         struct engine_table_stats *stats);

@@ -155,7 +155,7 @@ struct engine_compactor {
     struct env_timer tick;
     struct env_task task;
     struct engine_compaction_done history[ENGINE_COMPACTION_HISTORY_MAX];
-    uint64_t done_count, failed_count;
+    uint64_t done_count, failed_count, compacted_bytes;
     struct error error; // Of the last one that failed.
 };
 
@@ -206,9 +206,9 @@ struct engine {
     struct engine_snapshots snapshots;
     struct engine_importing *imports; // On their way.
     struct env_timer period_timer;    // For tables that are flushed now and then.
-    struct engine_table *leaving; // Dropped, but a snapshot of them comes first.
-    struct log *words;            // For whom runs the node; NULL is allowed.
-    bool backs_up;                // incremental_backups
+    struct engine_table *leaving;     // Dropped, but a snapshot of them comes first.
+    struct log *words;                // For whom runs the node; NULL is allowed.
+    bool backs_up;                    // incremental_backups
     uint64_t freeze_sequence;
     uint64_t conflict_count;      // Writes that brought another count for a counter's id and clock.
     struct engine_flush *flushes; // Those who wait for what was frozen.
@@ -291,24 +291,34 @@ void engine_removal_done(struct engine *engine, struct engine_removal *removal, 
 MUST_USE enum status engine_remove_gone(struct env *env, struct manifest *manifest,
                                         struct error *error);
 
-// engine_compaction.c
+// engine_compactor.c
 void engine_compactor_init(struct engine *engine, const struct engine_options *options);
 // The engine is open: from now on strategies are asked.
 void engine_compactor_start(struct engine *engine, uint64_t interval_ns);
 // Something of the table has changed.
 void engine_ask_for_compaction(struct engine_table *table);
-// Those of the table, or all if NULL, are given up, unless they are just becoming true.
-void engine_cancel_compactions(struct engine *engine, const struct engine_table *table);
 // A stop has begun. Until engine_compactor_is_idle(), jobs are under way.
 void engine_compactor_stop(struct engine *engine);
 bool engine_compactor_is_idle(const struct engine *engine);
 // Frees all of it without I/O.
 void engine_compactor_abandon(struct engine *engine);
-// The end of a compaction that is not installed, or not yet: engine_install.c comes back here.
-void engine_compaction_end(struct engine_compaction *compaction, enum status status);
-// An operation of its own: files of the inputs go on the compaction's lane.
+void engine_finish_request(struct engine *engine, struct engine_compact *compact,
+                           enum status status);
+// Of tombstones that are old enough now; and the smallest timestamp in memtables, or INT64_MAX.
+int32_t engine_gc_before(const struct engine_table *table);
+int64_t engine_memory_min_timestamp(const struct engine_table *table);
+
+// engine_compaction.c
+void engine_compaction_start(struct engine_table *table, const struct compaction_pick *pick,
+                             struct engine_compact *request);
+// Those of the table, or all if NULL, are given up, unless they are just becoming true.
+void engine_cancel_compactions(struct engine *engine, const struct engine_table *table);
+// engine_install.c comes back here: it is true, and its inputs' files go; or it is not, and what it
+// wrote goes, unless that is not known.
 void engine_compaction_remove_inputs(struct engine_compaction *compaction);
-void engine_compaction_undo(struct engine_compaction *compaction);
+void engine_compaction_end(struct engine_compaction *compaction, enum status status);
+// Frees it without I/O.
+void engine_compaction_abandon(struct engine_compaction *compaction);
 
 // engine_install.c
 // Waits for the background, which then makes it true.
