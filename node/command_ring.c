@@ -40,6 +40,8 @@ static const struct option_spec start_specs[] = {
      "Port for nodes and stream workers (7000)", 1, 65535},
     {"num-tokens", OPTION_NUMBER, offsetof(struct ring_options, num_tokens), "N",
      "Places of each node on the ring (16)", 1, 1024},
+    {"auto-snapshot", OPTION_FLAG, offsetof(struct ring_options, auto_snapshot), NULL,
+     "Of a new ring: snapshots before TRUNCATE and DROP, as Cassandra takes them", 0, 0},
 };
 
 static const struct command start_command = {
@@ -63,6 +65,9 @@ static enum status form(struct ring_session *session, struct error *error)
     if (options->port != 0) first.native_transport_port = options->port;
     if (options->storage_port != 0) first.storage_port = options->storage_port;
     if (options->num_tokens != 0) first.num_tokens = options->num_tokens;
+    // Rings of tests and demos are emptied all the time: then a snapshot costs more than the rest.
+    (void)snprintf(first.auto_snapshot, sizeof first.auto_snapshot, "%s",
+                   options->auto_snapshot ? "true" : "false");
     size_t count = options->nodes == 0 ? 1 : (size_t)options->nodes;
     return ring_directory_form(session->env, session->ring, count, &first, error);
 }

@@ -307,9 +307,9 @@ static enum status write_configuration(const struct forming *forming, size_t ind
     (void)snprintf(text, sizeof text,
                    "cluster_name: '%s'\nlisten_address: %s\nstorage_port: %" PRId64
                    "\nnative_transport_port: %" PRId64 "\nnum_tokens: %" PRId64
-                   "\ncommitlog_sync: %s\n",
+                   "\ncommitlog_sync: %s\nauto_snapshot: %s\n",
                    first->cluster_name, address, first->storage_port, first->native_transport_port,
-                   first->num_tokens, first->commitlog_sync);
+                   first->num_tokens, first->commitlog_sync, first->auto_snapshot);
     return ring_write_text(forming->env, path, text, error);
 }
 

@@ -39,7 +39,7 @@ def snapshot_directory(r, table, tag, node=1):
 
 
 def test_snapshots_of_a_ring():
-    with ring("127.0.77.50", nodes=3) as r:
+    with ring("127.0.77.50", nodes=3, options=["--auto-snapshot"]) as r:
         with r.session() as session:
             for statement in [KEYSPACE % 2] + TABLES:
                 session.execute(statement)
@@ -66,7 +66,7 @@ def test_snapshots_of_a_ring():
 
 
 def test_what_was_truncated_or_dropped_can_be_had_back():
-    with ring("127.0.77.54") as r, r.session() as session:
+    with ring("127.0.77.54", options=["--auto-snapshot"]) as r, r.session() as session:
         for statement in [KEYSPACE % 1] + TABLES:
             session.execute(statement)
         fill(session)

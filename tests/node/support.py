@@ -109,10 +109,10 @@ class Ring:
 
 
 @contextlib.contextmanager
-def ring(address="127.0.77.1", schema=False, nodes=1):
+def ring(address="127.0.77.1", schema=False, nodes=1, options=()):
     made = Ring(address, nodes)
     try:
-        made.start()
+        made.start(*options)
         if schema:
             keyspace = KEYSPACE.replace("'replication_factor': 1", f"'replication_factor': {min(nodes, 3)}")
             made.cqlsh(f"{keyspace}; {TABLE};")
