@@ -183,8 +183,8 @@ static void put_rows(struct env *env, const uint64_t *generations, size_t count,
 
 static const uint64_t input_generations[INPUTS] = {1, 2};
 
-// The TOC of a real SSTable is its newest file: here by so much that a transaction's log, whose times
-// are compared by the second, tells it from the others.
+// The TOC of a real SSTable is its newest file: here by so much that a transaction's log, whose
+// times are compared by the second, tells it from the others.
 static void write_inputs(struct fixture *fixture)
 {
     for (int i = 0; i < INPUTS; i++) {
