@@ -310,6 +310,22 @@ MUTANTS = [
            "if (column->known && cell.timestamp > column->dropped_time_us)", "if (column->known)"),
     Mutant("compaction_hides_a_truncation", "engine", "storage/engine/engine_install.c",
            "table->truncated_position > compaction->truncated_position;", "(compaction == NULL);"),
+    Mutant("compaction_commits_before_sync", "engine", "storage/sstable/transaction_log.c",
+           "if (status == STATUS_OK) status = env_file_sync(log->file, error);\n    if (status != STATUS_OK || !is_first)",
+           "if (status == STATUS_OK && record->type != TRANSACTION_COMMIT)\n        status = env_file_sync(log->file, error);\n    if (status != STATUS_OK || !is_first)"),
+    Mutant("manifest_forgets_what_is_added", "engine", "storage/engine/engine_install.c",
+           "background->status = store(engine, &compaction->error);\n",
+           "background->status = STATUS_OK;\n"),
+    Mutant("inputs_removed_before_commit", "engine", "storage/compaction/compaction_task.c",
+           "    if (status == STATUS_OK) status = transaction_log_commit(&task->log, error);\n",
+           "    for (size_t i = 0; i < task->options.input_count && status == STATUS_OK; i++)\n"
+           "        status = sstable_remove(task->env, task->options.directory,\n"
+           "                                sstable_generation(task->options.inputs[i]), error);\n"
+           "    if (status == STATUS_OK) status = transaction_log_commit(&task->log, error);\n"),
+    Mutant("gc_grace_ignored", "engine", "storage/engine/engine_compactor.c",
+           "wall_s(table->engine) - table->table->params.gc_grace_seconds;", "wall_s(table->engine) + 1;"),
+    Mutant("expired_sstables_go_whatever_they_hide", "engine", "storage/compaction/compaction_strategy.c",
+           "if (candidate->max_timestamp < min_timestamp) {", "if (true) {"),
     Mutant("merge_forgets_deletions_of_collections", "engine", "storage/merge/merge_row.c",
            "struct deletion active = has_own ? row->complex_deletions[complex].deletion : row_active;",
            "struct deletion active = row_active;\n        (void)has_own;"),
