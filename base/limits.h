@@ -33,8 +33,8 @@
 // Arena bytes of all memtables: at half a flush of the largest begins, at the limit writers get
 // OVERLOADED until it ends.
 #define MEMTABLE_SPACE_MAX (64 * MIB)
-// What has expired becomes a tombstone in compactions only this much later: more than clocks of a ring
-// differ.
+// What has expired becomes a tombstone in compactions only this much later: more than clocks of a
+// ring differ.
 #define COMPACTION_EXPIRY_MARGIN_S (24 * 3600)
 // Decompressed chunks kept for reads; the least recently used leaves.
 #define CHUNK_CACHE_SIZE_MAX (16 * MIB)
