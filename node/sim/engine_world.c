@@ -135,6 +135,8 @@ static void start_engine(struct engine_world *world)
         .memtable_space_max = 256 * KIB,
         .chunk_cache_size_max = 256 * KIB,
         .compaction_step_size = 16 * KIB,
+        .compaction_throughput = world->compaction_throughput,
+        .concurrent_compactors = 2,
     };
     enum status status = engine_open(world->env, &options, world->schema, &world->engine, &error);
     if (status != STATUS_OK) {
@@ -401,6 +403,7 @@ void engine_world_run(struct sim_world *sim, const double chances[SIM_FAULT_COUN
     world->sim = sim;
     world->result = result;
     random_init(&world->random, seed ^ 0x656e67696e65);
+    world->compaction_throughput = seed % 4 == 1 ? 64 * KIB : 0;
     arena_init(&world->arena, 64 * KIB);
     read_pins_init(&world->pins);
     make_world(world);

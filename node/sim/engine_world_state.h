@@ -47,6 +47,7 @@ struct engine_world {
     struct engine *engine;
     struct read_pins pins;
     bool errors_are_likely, is_ending;
+    uint64_t compaction_throughput; // 0: as fast as it goes.
     struct world_table tables[WORLD_TABLES];
     struct arena arena;                                // Of one operation.
     struct world_operation pending[WORLD_PENDING_MAX]; // The oldest first.
