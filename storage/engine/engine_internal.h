@@ -287,6 +287,9 @@ void engine_drop_kept(struct engine *engine, struct engine_table *table, enum st
 void engine_forget_data(struct engine_table *table, uint64_t log_position);
 void engine_add_removal(struct engine *engine, const struct engine_removal *removal);
 void engine_removal_work(struct engine *engine);
+// A dropped table's, durably, unless something else is in it. Blocks.
+MUST_USE enum status engine_remove_directory(struct env *env, const char *directory,
+                                             struct error *error);
 void engine_removal_done(struct engine *engine, struct engine_removal *removal, enum status status);
 MUST_USE enum status engine_remove_gone(struct env *env, struct manifest *manifest,
                                         struct error *error);

@@ -324,8 +324,8 @@ static enum status finish_drop(struct engine *engine, const char *path, struct e
                        last_names(manifest.directory));
         settle_manifest(&manifest, directory);
         status = engine_remove_gone(engine->env, &manifest, error);
-        // Kept if something else is in it: snapshots, files that are not ours.
-        if (status == STATUS_OK) (void)!env_remove_dir(engine->env, manifest.directory, NULL);
+        if (status == STATUS_OK)
+            status = engine_remove_directory(engine->env, manifest.directory, error);
         if (status == STATUS_OK) status = env_remove(engine->env, path, error);
     }
     manifest_deinit(&manifest);

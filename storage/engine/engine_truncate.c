@@ -174,6 +174,20 @@ void engine_drop_kept(struct engine *engine, struct engine_table *table, enum st
 
 // ---- On the thread -----------------------------------------------------------------------------
 
+enum status engine_remove_directory(struct env *env, const char *directory, struct error *error)
+{
+    char parent[ENGINE_PATH_MAX];
+    enum status status = env_remove_dir(env, directory, NULL);
+    // It stays if something else is in it: snapshots, files that are not ours.
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND) return STATUS_OK;
+    const char *end = strrchr(directory, '/');
+    (void)snprintf(parent, sizeof parent, "%.*s", end == NULL ? 0 : (int)(end - directory),
+                   directory);
+    // For good: when the manifest is gone too, nobody knows of it any more.
+    status = env_sync_dir(env, parent, error);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 static enum status remove_files(struct engine *engine, struct engine_background *background)
 {
     struct env *env = engine->env;
@@ -187,10 +201,9 @@ static enum status remove_files(struct engine *engine, struct engine_background 
     if (status == STATUS_OK && !background->table->is_undecided)
         status = engine_remove_gone(env, &background->manifest, &background->error);
     if (status != STATUS_OK || !background->manifest.dropped) return status;
-    // The directory stays if something else is in it: snapshots, files that are not ours.
-    (void)!env_remove_dir(env, background->manifest.directory, NULL);
+    status = engine_remove_directory(env, background->manifest.directory, &background->error);
     // A crash may bring it back: the next start removes it again (engine_finish_drops()).
-    return env_remove(env, path, &background->error);
+    return status == STATUS_OK ? env_remove(env, path, &background->error) : status;
 }
 
 void engine_removal_work(struct engine *engine)
