@@ -81,6 +81,15 @@ static inline bool cell_is_live(const struct cell *cell, int32_t now)
     return cell->local_time == LOCAL_TIME_NONE || (cell->ttl != TTL_NONE && now < cell->local_time);
 }
 
+// An expired cell as if it had been deleted when it was written: it hides what is older, and takes
+// no space (AbstractCell.purge).
+static inline void cell_become_tombstone(struct cell *cell)
+{
+    cell->local_time = (int32_t)((uint32_t)cell->local_time - (uint32_t)cell->ttl);
+    cell->ttl = TTL_NONE;
+    cell->value = slice_make("", 0);
+}
+
 // The deletion of a whole multi-cell column in one row.
 struct complex_deletion {
     uint16_t column;

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "ring/coordinator/read_encoder.h"
 #include "ring/coordinator/read_pool.h"
+#include "storage/compaction/purge.h"
 
 #include <stdlib.h>
 
@@ -87,12 +88,31 @@ void replica_read_give_back(struct replica_read *read)
 
 // ---- Reading ------------------------------------------------------------------------------------
 
+// What compactions leave out is left out, and what they make a tombstone is one, whether this
+// replica compacted or not: so equal replicas have one digest
+// (ReadCommand.withoutPurgeableTombstones).
+static struct purge replica_read_purge(const struct replica_read *read)
+{
+    int64_t gc_before = (int64_t)read->request.now_s - read->table->params.gc_grace_seconds;
+    int64_t margin_s = (int64_t)read->request.now_s - INT32_MIN;
+    return (struct purge){
+        .expiry_margin_s =
+            margin_s < COMPACTION_EXPIRY_MARGIN_S ? (int32_t)margin_s : COMPACTION_EXPIRY_MARGIN_S,
+        .now_s = read->request.now_s,
+        .gc_before = gc_before < INT32_MIN ? INT32_MIN : (int32_t)gc_before,
+        .memory_min_timestamp = INT64_MAX,
+    };
+}
+
 static enum status replica_read_key(struct replica_read *read, struct read_encoder *encoder)
 {
     struct partition_iterator *partition = NULL;
     enum status status =
         engine_read(read->pool->coordinator->engine, read->table, &read->request.key,
                     &read->request.filter, &read->pins, &read->arena, &partition, &read->position);
+    struct purge purge = replica_read_purge(read);
+    if (status == STATUS_OK && partition != NULL)
+        status = purge_partition(&partition, read->request.filter.reversed, &purge, &read->arena);
     if (status != STATUS_OK) return status;
     if (partition != NULL) {
         status = read_encoder_put_partition(encoder, partition);
@@ -110,6 +130,8 @@ static enum status replica_read_scan(struct replica_read *read, struct read_enco
         engine_scan(read->pool->coordinator->engine, read->table, &read->request.range,
                     &read->request.filter, &read->pins, &read->arena, &scan, &read->position);
     if (status != STATUS_OK) return status;
+    struct purge purge = replica_read_purge(read);
+    scan = purge_scan(scan, &purge, &read->arena);
     status = read_encoder_put_scan(encoder, scan, false);
     scan_iterator_close(scan);
     return status;

@@ -18,6 +18,7 @@ struct purged_partition {
     struct partition_iterator *source;
     // As they were at its beginning: the two ends of a range tombstone go or stay together.
     int32_t now_s, expired_until_s, gc_before;
+    bool is_reversed;
     bool has_max_timestamp; // It is asked for when the first old tombstone comes.
     bool is_elsewhere;      // There is one.
     int64_t max_timestamp;
@@ -118,10 +119,7 @@ static bool purge_cell(struct purged_partition *partition, struct cell *cell)
     if (cell_is_live(cell, partition->now_s)) return true;
     if (is_purgeable(partition, cell->timestamp, cell->local_time)) return false;
     if (!cell_is_expiring(cell) || cell_is_live(cell, partition->expired_until_s)) return true;
-    // As if it had been deleted when it was written: it hides what is older, and takes no space.
-    cell->local_time -= cell->ttl;
-    cell->ttl = TTL_NONE;
-    cell->value = slice_make("", 0);
+    cell_become_tombstone(cell);
     return !is_purgeable(partition, cell->timestamp, cell->local_time);
 }
 
@@ -167,7 +165,8 @@ static const struct marker *purge_marker(struct purged_partition *partition,
     if (!bound_is_boundary(marker->bound.kind) || (is_closing && is_opening)) return marker;
     bool before_rows = marker->bound.kind == BOUND_EXCL_END_INCL_START;
     partition->marker = (struct marker){marker->bound, closes, opens};
-    if (is_closing) {
+    // Backwards it is the end of a range that opens it.
+    if (is_closing != partition->is_reversed) {
         partition->marker.bound.kind = before_rows ? BOUND_EXCL_END : BOUND_INCL_END;
     } else {
         partition->marker.bound.kind = before_rows ? BOUND_INCL_START : BOUND_EXCL_START;
@@ -241,6 +240,25 @@ static enum status look_into(struct purged_partition *partition, bool *has_any)
     *has_any = status == STATUS_OK || partition->base.static_row != NULL ||
                !deletion_is_live(partition->base.deletion);
     return STATUS_OK;
+}
+
+enum status purge_partition(struct partition_iterator **partition, bool reversed,
+                            const struct purge *purge, struct arena *arena)
+{
+    struct purged_scan *scan = ARENA_NEW(arena, struct purged_scan);
+    scan->purge = purge;
+    scan->arena = arena;
+    scan->partition.is_reversed = reversed;
+    begin_partition(scan, *partition);
+    *partition = NULL;
+    bool has_any = false;
+    enum status status = look_into(&scan->partition, &has_any);
+    if (status == STATUS_OK && has_any) {
+        *partition = &scan->partition.base;
+    } else {
+        close_partition(&scan->partition.base);
+    }
+    return status;
 }
 
 static enum status next_partition(struct scan_iterator *iterator,

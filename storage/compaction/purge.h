@@ -39,5 +39,9 @@ bool purge_max_timestamp(const struct purge *purge, const struct partition_key *
 // may be changed between two partitions. Closes `source`. In `arena`.
 struct scan_iterator *purge_scan(struct scan_iterator *source, const struct purge *purge,
                                  struct arena *arena);
+// The same of one partition, which may be read backwards: NULL in its place when nothing is left.
+// It is closed, and NULL, on failure: WOULD_BLOCK, CORRUPT, IO.
+MUST_USE enum status purge_partition(struct partition_iterator **partition, bool reversed,
+                                     const struct purge *purge, struct arena *arena);
 
 #endif

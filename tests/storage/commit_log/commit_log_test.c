@@ -491,7 +491,7 @@ static struct slice make_damaged_segment(uint8_t *bytes)
     size_t offset = 0;
     for (uint64_t position = 1; position <= 3; position++) {
         commit_log_format_put(bytes + offset, 1, offset, position, position - 1, COMMIT_LOG_RECORD,
-                              slice_make("abc" + position - 1, 1));
+                              slice_make(&"abc"[position - 1], 1));
         if (position == 2) bytes[offset]++;
         offset += commit_log_format_size(1);
     }
