@@ -48,7 +48,7 @@ static void print_commands(FILE *output)
                   "A store in Cassandra's data model and files, a token ring, a CQL server\n"
                   "for unmodified clients, and a micro-batch engine, in one program.\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        (void)fprintf(output, "  %-15s %s\n", commands[i].name, commands[i].summary);
+        (void)fprintf(output, "  %-24s %s\n", commands[i].name, commands[i].summary);
     (void)fprintf(output, "\n'helenus COMMAND --help' tells more.\n");
 }
 
