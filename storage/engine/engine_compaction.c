@@ -16,13 +16,15 @@
 #include "base/container_of.h"
 #include "base/env_marks.h"
 #include "storage/engine/engine_internal.h"
+#include "storage/sstable/format.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NS_PER_S     1000000000ull
-#define RETRY_MIN_NS (10 * NS_PER_S)
-#define RETRY_MAX_NS (600 * NS_PER_S)
+#define NS_PER_S         1000000000ull
+#define CLOSING_SIZE_MIN (16 * KIB)
+#define RETRY_MIN_NS     (10 * NS_PER_S)
+#define RETRY_MAX_NS     (600 * NS_PER_S)
 
 static void wait_for_step(struct engine_compaction *compaction);
 
@@ -82,6 +84,82 @@ static struct purge look_around(struct engine_compaction *compaction)
                           .other_count = compaction->other_count};
 }
 
+// ---- Large files -------------------------------------------------------------------------------
+
+// A large file that was removed takes its time when the last one closes it. That shall not be the
+// loop with its readers: so it is opened once more, to be closed on the thread.
+struct engine_closing {
+    struct engine_closing *next;
+    struct engine *engine;
+    struct env_job job;
+    size_t count;
+    struct env_file *files[];
+};
+
+static void close_files(struct engine_closing *closing)
+{
+    for (size_t i = 0; i < closing->count; i++)
+        env_file_close(closing->files[i]);
+    closing->count = 0;
+}
+
+static void close_work(struct env_job *job)
+{
+    close_files(CONTAINER_OF(job, struct engine_closing, job));
+}
+
+static void unlink_closing(struct engine_closing *closing)
+{
+    struct engine_closing **place = &closing->engine->compactor.closings;
+    while (*place != closing)
+        place = &(*place)->next;
+    *place = closing->next;
+    free(closing);
+}
+
+static void closed(struct env_job *job)
+{
+    struct engine_closing *closing = CONTAINER_OF(job, struct engine_closing, job);
+    struct engine *engine = closing->engine;
+    unlink_closing(closing);
+    engine_go_on_closing(engine);
+}
+
+static void start_closing(struct engine *engine, struct engine_closing *closing)
+{
+    if (closing == NULL) return;
+    closing->next = engine->compactor.closings;
+    engine->compactor.closings = closing;
+    env_offload(engine->env, &closing->job, ENV_LANE_COMPACTION, close_work, closed);
+}
+
+void engine_compaction_drop_closings(struct engine *engine)
+{
+    while (engine->compactor.closings != NULL) {
+        close_files(engine->compactor.closings);
+        unlink_closing(engine->compactor.closings);
+    }
+}
+
+static void open_large_files(struct engine_compaction *compaction)
+{
+    struct engine_closing *closing =
+        malloc(sizeof *closing + compaction->input_count * sizeof closing->files[0]);
+    ASSERT(closing != NULL);
+    *closing = (struct engine_closing){.engine = compaction->engine};
+    for (size_t i = 0; i < compaction->input_count; i++) {
+        char path[SSTABLE_PATH_SIZE];
+        const struct sstable_reader *input = compaction->inputs[i];
+        if (sstable_data_size(input) < CLOSING_SIZE_MIN) continue;
+        sstable_name_path(path, sstable_directory(input), sstable_reader_name(input), SSTABLE_DATA);
+        // Else the loop closes it.
+        if (env_file_open(compaction->engine->env, path, ENV_OPEN_READ,
+                          &closing->files[closing->count], NULL) == STATUS_OK)
+            closing->count++;
+    }
+    compaction->closing = closing;
+}
+
 // ---- The end -----------------------------------------------------------------------------------
 
 static void unlink_compaction(struct engine_compaction *compaction)
@@ -95,6 +173,8 @@ static void unlink_compaction(struct engine_compaction *compaction)
 
 static void free_compaction(struct engine_compaction *compaction)
 {
+    if (compaction->closing != NULL) close_files(compaction->closing);
+    free(compaction->closing);
     release_others(compaction);
     for (size_t i = 0; i < compaction->output_count; i++)
         sstable_unref(compaction->outputs[i]);
@@ -186,7 +266,10 @@ static void end(struct engine_compaction *compaction)
         for (size_t i = 0; i < table->sstable_count; i++)
             if (table->sstables[i].compaction == compaction) table->sstables[i].compaction = NULL;
         unlink_compaction(compaction);
+        struct engine_closing *closing = compaction->closing;
+        compaction->closing = NULL;
         free_compaction(compaction);
+        start_closing(engine, closing);
     }
     engine_ask_for_compaction(table);
     engine_background_start(engine);
@@ -213,6 +296,7 @@ static void undo(struct engine_compaction *compaction)
 static void remove_work(struct env_job *job)
 {
     struct engine_compaction *compaction = CONTAINER_OF(job, struct engine_compaction, job);
+    open_large_files(compaction);
     compaction_task_remove_inputs(compaction->task);
 }
 

@@ -226,7 +226,7 @@ void engine_compactor_stop(struct engine *engine)
 
 bool engine_compactor_is_idle(const struct engine *engine)
 {
-    return engine->compactor.count == 0;
+    return engine->compactor.count == 0 && engine->compactor.closings == NULL;
 }
 
 void engine_compactor_abandon(struct engine *engine)
@@ -235,6 +235,7 @@ void engine_compactor_abandon(struct engine *engine)
     env_task_cancel(engine->env, &engine->compactor.task);
     while (engine->compactor.first != NULL)
         engine_compaction_abandon(engine->compactor.first);
+    engine_compaction_drop_closings(engine);
 }
 
 // ---- By hand -----------------------------------------------------------------------------------

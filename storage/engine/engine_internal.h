@@ -134,9 +134,10 @@ struct engine_compaction {
     size_t other_count;
     struct sstable_reader **outputs;
     size_t output_count;
-    uint64_t generation_end; // Its outputs' generations are before it.
-    uint64_t input_bytes;    // On the disk.
-    uint64_t read_bytes;     // Uncompressed, when the last step began.
+    struct engine_closing *closing; // Of the inputs' files, once these were removed.
+    uint64_t generation_end;        // Its outputs' generations are before it.
+    uint64_t input_bytes;           // On the disk.
+    uint64_t read_bytes;            // Uncompressed, when the last step began.
     struct env_job job;
     struct env_timer timer;
     enum status status;
@@ -149,6 +150,7 @@ struct engine_compactor {
     size_t count; // Not counting undecided ones.
     struct engine_compaction *queue, **queue_end;
     struct engine_compact *requests; // The oldest first.
+    struct engine_closing *closings; // On their way.
     size_t concurrent_max;
     uint64_t throughput, step_size, interval_ns;
     uint64_t step_at_ns; // When the next step may begin.
@@ -320,6 +322,7 @@ void engine_cancel_compactions(struct engine *engine, const struct engine_table 
 // wrote goes, unless that is not known.
 void engine_compaction_remove_inputs(struct engine_compaction *compaction);
 void engine_compaction_end(struct engine_compaction *compaction, enum status status);
+void engine_compaction_drop_closings(struct engine *engine);
 // Frees it without I/O.
 void engine_compaction_abandon(struct engine_compaction *compaction);
 
