@@ -504,6 +504,8 @@ static void create_task(struct engine_compaction *compaction, const struct compa
         .purge = look_around(compaction),
         .level = pick->level,
         .output_size_max = pick->output_size_max,
+        .level_fanout = pick->level_fanout,
+        .split = pick->split,
         .generation = table->next_generation,
         .generation_step = ENGINE_GENERATION_STEP,
         .with_table_compressor = true,

@@ -229,6 +229,15 @@ START_TEST(an_alter_changes_the_strategy)
 }
 END_TEST
 
+static bool split_done;
+
+static void split_ended(struct engine_compact *compact, enum status status)
+{
+    (void)compact;
+    ck_assert_int_eq(status, STATUS_OK);
+    split_done = true;
+}
+
 START_TEST(a_major_compaction_makes_one_of_all)
 {
     for (int i = 0; i < 3; i++)
@@ -240,6 +249,55 @@ START_TEST(a_major_compaction_makes_one_of_all)
     ck_assert_uint_eq(stats().sstable_count, 1);
     ck_assert_int_eq(count_partitions(), 40);
     ck_assert_uint_eq(engine_compaction_done_count(engine), 2);
+}
+END_TEST
+
+// Outputs of 50, 25, ... per cent, none below 50 MB: of little, all is one.
+START_TEST(little_is_not_split)
+{
+    for (int i = 0; i < 3; i++)
+        flush(i * 10, 20);
+    struct engine_compact compact;
+    split_done = false;
+    engine_compact(engine, table->id, true, &compact, split_ended);
+    engine_fixture_run_until(&split_done);
+    ck_assert_uint_eq(stats().sstable_count, 1);
+    ck_assert_int_eq(count_partitions(), 40);
+}
+END_TEST
+
+// In levels 1 and 2, where none overlaps with another.
+START_TEST(a_major_compaction_fills_levels)
+{
+    static const struct option leveled[] = {
+        {{(const uint8_t *)"class", 5}, {(const uint8_t *)"LeveledCompactionStrategy", 25}},
+        {{(const uint8_t *)"fanout_size", 11}, {(const uint8_t *)"2", 1}},
+        {{(const uint8_t *)"sstable_size_in_mb", 18}, {(const uint8_t *)"1", 1}},
+    };
+    enum { VALUE_SIZE = 200000, KEYS = 40 };
+    static uint8_t value[VALUE_SIZE];
+    uint64_t random = 1;
+    define(leveled, 3, 864000);
+    ck_assert(engine_enable_compaction(engine, NULL, false));
+    for (int i = 0; i < KEYS; i++) {
+        for (size_t j = 0; j < VALUE_SIZE; j++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            value[j] = (uint8_t)(random >> 56);
+        }
+        put_value(i, slice_make(value, VALUE_SIZE), TTL_NONE, 0);
+        if (i % 10 == 9) engine_fixture_flush(engine);
+    }
+    engine_fixture_compact(engine, table->id);
+    struct engine_table_stats levels = stats();
+    ck_assert_uint_eq(levels.level_counts[0], 0);
+    ck_assert_uint_ge(levels.level_counts[1], 2);
+    ck_assert_uint_ge(levels.level_counts[2], 3);
+    ck_assert_int_eq(count_partitions(), KEYS);
+    // What the strategy finds then is in order.
+    ck_assert(engine_enable_compaction(engine, NULL, true));
+    settle();
+    ck_assert_uint_eq(stats().level_counts[0], 0);
+    ck_assert_int_eq(count_partitions(), KEYS);
 }
 END_TEST
 
@@ -410,6 +468,8 @@ int main(void)
     tcase_add_test(tests, a_table_may_be_told_not_to);
     tcase_add_test(tests, an_alter_changes_the_strategy);
     tcase_add_test(tests, a_major_compaction_makes_one_of_all);
+    tcase_add_test(tests, little_is_not_split);
+    tcase_add_test(tests, a_major_compaction_fills_levels);
     tcase_add_test(tests, what_is_not_there_is_not_compacted);
     tcase_add_test(tests, tombstones_go_when_they_are_old_and_hide_nothing);
     tcase_add_test(tests, what_has_expired_is_removed_unread);
