@@ -395,6 +395,7 @@ static void open_admin(struct node *node)
 static enum status open_services(struct node *node, struct error *error)
 {
     node->system_tables = system_tables_create(node->env, node->metadata, &node->self);
+    system_tables_set_engine(node->system_tables, node->engine);
     node->processor = (struct query_processor){
         .env = node->env,
         .metadata = node->metadata,

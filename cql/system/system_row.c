@@ -146,6 +146,14 @@ void system_row_add_element(struct system_row *row, const char *name, struct sli
     add_cell(row, column, slice_make("", 0), arena_copy(row->arena, element));
 }
 
+void system_row_add_entry(struct system_row *row, const char *name, struct slice key,
+                          struct slice value)
+{
+    const struct column *column = find_column(row, name);
+    ASSERT(type_is_multi_cell(column->type));
+    add_cell(row, column, arena_copy(row->arena, value), arena_copy(row->arena, key));
+}
+
 // ---- The end -----------------------------------------------------------------------------------
 
 void system_row_end(struct system_row *row)

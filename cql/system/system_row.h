@@ -44,5 +44,8 @@ void system_row_set_texts(struct system_row *row, const char *column, const stru
                           size_t count);
 // An element of a set that is not frozen.
 void system_row_add_element(struct system_row *row, const char *column, struct slice element);
+// An entry of a map that is not frozen. In the order of its keys.
+void system_row_add_entry(struct system_row *row, const char *column, struct slice key,
+                          struct slice value);
 
 #endif

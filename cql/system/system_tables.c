@@ -1,6 +1,7 @@
 #include "cql/system/system_tables.h"
 
 #include "base/assert.h"
+#include "base/bytes.h"
 #include "cql/system/system_definitions.h"
 #include "cql/system/system_row.h"
 #include "cql/system/system_schema_rows.h"
@@ -13,6 +14,7 @@ struct system_tables {
     struct env *env;
     const struct metadata *metadata;
     const struct node_identity *identity;
+    const struct engine *engine; // NULL: none.
     struct schema *schema;
     int32_t generation; // Seconds since 1970 at the start: Cassandra's gossip generation.
 };
@@ -35,6 +37,11 @@ void system_tables_destroy(struct system_tables *tables)
     if (tables == NULL) return;
     schema_destroy(tables->schema);
     free(tables);
+}
+
+void system_tables_set_engine(struct system_tables *tables, const struct engine *engine)
+{
+    tables->engine = engine;
 }
 
 const struct schema *system_tables_schema(const struct system_tables *tables)
@@ -170,6 +177,61 @@ static void fill_settings(const struct system_tables *tables, const struct syste
     put_number(empty, "storage_port", identity->listen_address.port);
 }
 
+// ---- Compactions -------------------------------------------------------------------------------
+
+static void set_merged_counts(struct system_row *row, const struct engine_compaction_done *done)
+{
+    for (uint32_t i = 0; i < sizeof done->merged_counts / sizeof done->merged_counts[0]; i++) {
+        uint8_t key[4], value[8];
+        if (done->merged_counts[i] == 0) continue;
+        bytes_put_u32(key, i + 1);
+        bytes_put_u64(value, done->merged_counts[i]);
+        system_row_add_entry(row, "rows_merged", slice_make(key, sizeof key),
+                             slice_make(value, sizeof value));
+    }
+}
+
+// The last ones since the start: Cassandra keeps those of a week.
+static void fill_compaction_history(const struct engine *engine, const struct system_row *empty)
+{
+    static const struct option kind = {{(const uint8_t *)"compaction_type", 15},
+                                       {(const uint8_t *)"Compaction", 10}};
+    static const struct options properties = {&kind, 1};
+    const struct engine_compaction_done *done;
+    for (size_t i = 0; (done = engine_compaction_done_at(engine, i)) != NULL; i++) {
+        struct system_row row = *empty;
+        system_row_set_uuid(&row, "id", done->id);
+        system_row_set_long(&row, "bytes_in", (int64_t)done->bytes_in);
+        system_row_set_long(&row, "bytes_out", (int64_t)done->bytes_out);
+        system_row_set_text(&row, "columnfamily_name", done->table);
+        system_row_set_long(&row, "compacted_at", done->done_ms);
+        system_row_set_options(&row, "compaction_properties", &properties);
+        system_row_set_text(&row, "keyspace_name", done->keyspace);
+        set_merged_counts(&row, done);
+        system_row_end(&row);
+    }
+}
+
+static void fill_sstable_tasks(const struct engine *engine, const struct system_row *empty)
+{
+    struct engine_compaction_info info;
+    for (size_t i = 0; engine_compaction_at(engine, i, &info); i++) {
+        struct system_row row = *empty;
+        system_row_set(&row, "keyspace_name", info.table->keyspace);
+        system_row_set(&row, "table_name", info.table->name);
+        system_row_set_uuid(&row, "task_id", info.id);
+        system_row_set_double(
+            &row, "completion_ratio",
+            info.total_bytes == 0 ? 1 : (double)info.read_bytes / (double)info.total_bytes);
+        system_row_set_text(&row, "kind", info.kind);
+        system_row_set_long(&row, "progress", (int64_t)info.read_bytes);
+        system_row_set_int(&row, "sstables", (int32_t)info.input_count);
+        system_row_set_long(&row, "total", (int64_t)info.total_bytes);
+        system_row_set_text(&row, "unit", "bytes");
+        system_row_end(&row);
+    }
+}
+
 // ---- All ---------------------------------------------------------------------------------------
 
 static bool is_table(const struct table *table, const char *keyspace, const char *name)
@@ -192,6 +254,10 @@ void system_tables_fill(const struct system_tables *tables, const struct table *
         fill_peers(tables, is_table(table, "system", "peers_v2"), &row);
     } else if (is_table(table, "system_views", "settings")) {
         fill_settings(tables, &row);
+    } else if (is_table(table, "system", "compaction_history")) {
+        if (tables->engine != NULL) fill_compaction_history(tables->engine, &row);
+    } else if (is_table(table, "system_views", "sstable_tasks")) {
+        if (tables->engine != NULL) fill_sstable_tasks(tables->engine, &row);
     } else if (slice_equals(table->keyspace, slice_of_text("system_schema"))) {
         const struct schema *user_schema = metadata_schema(tables->metadata);
         system_schema_rows_fill(table, SYSTEM_SCHEMA_STORED, tables->schema, memtable, &arena, now);

@@ -8,6 +8,7 @@
 
 #include "base/env.h"
 #include "ring/metadata/metadata.h"
+#include "storage/engine/engine.h"
 #include "storage/memtable/memtable.h"
 #include "storage/schema/schema.h"
 
@@ -30,6 +31,8 @@ struct node_identity {
 struct system_tables *system_tables_create(struct env *env, const struct metadata *metadata,
                                            const struct node_identity *identity);
 void system_tables_destroy(struct system_tables *tables);
+// Whose compactions it shows. NULL, as at the beginning: none.
+void system_tables_set_engine(struct system_tables *tables, const struct engine *engine);
 
 // The definitions, keyspaces and tables, all with is_virtual set on the tables. A keyspace has it
 // only if Cassandra's is virtual too (system_views, system_virtual_schema): DESCRIBE, and what

@@ -186,8 +186,9 @@ size_t engine_pending_compactions(const struct engine *engine, struct uuid table
 struct engine_compaction_info {
     struct uuid id;
     const struct table *table;
-    const char *kind; // "Compaction", as nodetool names it.
-    uint64_t read_bytes, total_bytes, written_bytes;
+    const char *kind;                 // "Compaction", as nodetool names it.
+    uint64_t read_bytes, total_bytes; // Uncompressed, of its inputs.
+    size_t input_count;
 };
 // The `index`th; false behind the last.
 bool engine_compaction_at(const struct engine *engine, size_t index,
@@ -199,7 +200,7 @@ struct engine_compaction_done {
     struct uuid id;
     char keyspace[ENGINE_COMPACTION_NAME_SIZE], table[ENGINE_COMPACTION_NAME_SIZE];
     int64_t done_ms;              // Wall time.
-    uint64_t bytes_in, bytes_out; // Of Data.db on the disk, and of all components.
+    uint64_t bytes_in, bytes_out; // Of Data.db on the disk.
     uint64_t merged_counts[16];   // As in struct compaction_progress.
 };
 // The `index`th, the newest first; NULL behind the last.

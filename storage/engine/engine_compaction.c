@@ -216,7 +216,7 @@ static void note_done(struct engine_compaction *compaction)
     size_t count;
     const struct sstable_summary *outputs = compaction_task_outputs(compaction->task, &count);
     for (size_t i = 0; i < count; i++)
-        done->bytes_out += outputs[i].size;
+        done->bytes_out += outputs[i].check.sizes[SSTABLE_DATA];
     (void)snprintf(done->keyspace, sizeof done->keyspace, "%.*s",
                    (int)compaction->version->keyspace.size,
                    (const char *)compaction->version->keyspace.data);

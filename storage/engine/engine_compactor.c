@@ -349,6 +349,7 @@ bool engine_compaction_at(const struct engine *engine, size_t index,
                                                           : "Compaction",
         .read_bytes = c->read_bytes,
         .total_bytes = progress->total_bytes,
+        .input_count = c->input_count,
     };
     return true;
 }

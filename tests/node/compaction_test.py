@@ -29,7 +29,7 @@ def check(session, rounds):
 
 
 def test_compactions_of_a_ring():
-    with ring("127.0.77.60", nodes=2) as r:
+    with ring("127.0.77.210", nodes=2) as r:
         with r.session() as session:
             for statement in [
                 KEYSPACE,
@@ -42,6 +42,11 @@ def test_compactions_of_a_ring():
             wait_until(lambda: stats(r, "t")["sstable_count"] == 1, 10, "four flushes become one SSTable")
             wait_until(lambda: json.loads(r.tool("compactionstats", "--json").stdout)["pending_tasks"] == 0, 10, "all is done")
             check(session, 4)
+            history = list(session.execute("SELECT * FROM system.compaction_history"))
+            done = [h for h in history if h.keyspace_name == "k" and h.columnfamily_name == "t"]
+            assert len(done) == 1 and sum(done[0].rows_merged.values()) == 40 and done[0].rows_merged[4] == 40, history
+            assert done[0].compaction_properties == {"compaction_type": "Compaction"} and done[0].bytes_in > done[0].bytes_out > 0
+            wait_until(lambda: not list(session.execute("SELECT * FROM system_views.sstable_tasks")), 10, "no task is left")
 
             assert r.tool("statusautocompaction", "k", "t").stdout == "running\n"
             r.tool("disableautocompaction", "k")
@@ -59,7 +64,7 @@ def test_compactions_of_a_ring():
 
 
 def test_its_tools_say_what_nodetool_says():
-    with ring("127.0.77.62", nodes=1) as r:
+    with ring("127.0.77.214", nodes=1) as r:
         assert r.tool("getcompactionthroughput").stdout == "Current compaction throughput: 64 MB/s\n"
         r.stop()
         with open(os.path.join(r.directory, "node1", "helenus.yaml"), "a") as f:
