@@ -231,6 +231,17 @@ static bool is_behind_limit(const struct ring_slot *slot, const struct model_vie
     return is_descending ? row < last : row > last;
 }
 
+// Until a change of the schema is answered one member may know it and another may not: who saw it
+// at one may miss it at the other.
+static bool is_changing(const struct ring_slot *slot, const struct model_view *view)
+{
+    const struct ring_workload *workload = slot->workload;
+    size_t partition, row;
+    if (slot->operation.table != WORKLOAD_SCHEMA || workload->phase == PHASE_CHECK) return false;
+    model_cell_place(workload->model, view->cell, &partition, &row);
+    return workload->name_is_busy[partition];
+}
+
 static void end_read(struct ring_slot *slot, enum workload_outcome outcome)
 {
     struct ring_workload *workload = slot->workload;
@@ -242,7 +253,7 @@ static void end_read(struct ring_slot *slot, enum workload_outcome outcome)
         end_expiring_read(slot);
     for (size_t i = 0; i < slot->views.count; i++) {
         struct model_view *view = &slot->views.items[i];
-        bool is_checked = outcome == WORKLOAD_DONE && is_strong;
+        bool is_checked = outcome == WORKLOAD_DONE && is_strong && !is_changing(slot, view);
         if (is_checked && (slot->operation.limit == 0 || !is_behind_limit(slot, view)))
             check_view(slot, view);
         else
