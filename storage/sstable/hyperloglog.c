@@ -177,7 +177,7 @@ void hyperloglog_encode(struct hyperloglog *log, struct buffer *bytes)
 
 // ---- Union --------------------------------------------------------------------------------------
 
-static uint32_t take_varint(struct cursor *cursor)
+uint32_t hyperloglog_take_varint(struct cursor *cursor)
 {
     uint32_t value = 0;
     for (unsigned shift = 0; shift < 35; shift += 7) {
@@ -198,7 +198,7 @@ static void become_registers(struct hyperloglog *log)
 
 static bool add_encoded_registers(struct hyperloglog *log, struct cursor *cursor)
 {
-    struct slice ints = cursor_take(cursor, take_varint(cursor));
+    struct slice ints = cursor_take(cursor, hyperloglog_take_varint(cursor));
     if (cursor->failed ||
         ints.size < 4 * (HYPERLOGLOG_REGISTERS + REGISTERS_PER_INT - 1) / REGISTERS_PER_INT)
         return false;
@@ -213,13 +213,13 @@ static bool add_encoded_registers(struct hyperloglog *log, struct cursor *cursor
 bool hyperloglog_add_encoded(struct hyperloglog *log, struct slice bytes)
 {
     struct cursor cursor = cursor_make(bytes);
-    if (cursor_u32(&cursor) != (uint32_t)-2 || take_varint(&cursor) != P ||
-        take_varint(&cursor) != SP || cursor.failed)
+    if (cursor_u32(&cursor) != (uint32_t)-2 || hyperloglog_take_varint(&cursor) != P ||
+        hyperloglog_take_varint(&cursor) != SP || cursor.failed)
         return false;
-    if (take_varint(&cursor) == 0) return add_encoded_registers(log, &cursor);
-    uint32_t count = take_varint(&cursor), value = 0;
+    if (hyperloglog_take_varint(&cursor) == 0) return add_encoded_registers(log, &cursor);
+    uint32_t count = hyperloglog_take_varint(&cursor), value = 0;
     for (uint32_t i = 0; i < count; i++) {
-        value += take_varint(&cursor);
+        value += hyperloglog_take_varint(&cursor);
         if (cursor.failed || index_of(value) >> SP != 0) return false;
         // An even value has a one among these bits; all zero would be a run without an end.
         if ((value & 1) == 0 && (value >> 1 & ((1u << (SP - P)) - 1)) == 0) return false;
@@ -232,9 +232,9 @@ bool hyperloglog_add_encoded(struct hyperloglog *log, struct slice bytes)
     return !cursor.failed;
 }
 
-static double linear_count(double places, double taken)
+double hyperloglog_linear_count(double places, double empty)
 {
-    return places * log(places / (places - taken));
+    return places * log(places / empty);
 }
 
 // What registers that are full, and those that are still zero, contribute: Ertl's algorithms 5, 6.
@@ -264,21 +264,27 @@ static double ertl_sigma(double x)
     return z;
 }
 
+double hyperloglog_estimate(const double *counts, unsigned longest, double registers,
+                            double linear_max)
+{
+    if (counts[0] > 0) {
+        double linear = hyperloglog_linear_count(registers, counts[0]);
+        if (linear < linear_max) return linear;
+    }
+    double z = registers * ertl_tau(1 - counts[longest] / registers);
+    for (unsigned k = longest - 1; k >= 1; k--)
+        z = 0.5 * (z + counts[k]);
+    z += registers * ertl_sigma(counts[0] / registers);
+    return registers * registers / (2 * log(2)) / z;
+}
+
 static double count_by_registers(const struct hyperloglog *counted)
 {
-    // Below this stream-lib counts the registers that are zero.
-    enum { LINEAR_MAX = 6500, LONGEST = 31 };
+    enum { LONGEST = 31 };
     double counts[LONGEST + 1] = {0};
     for (size_t i = 0; i < HYPERLOGLOG_REGISTERS; i++)
         counts[counted->registers[i] < LONGEST ? counted->registers[i] : LONGEST]++;
-    const double m = HYPERLOGLOG_REGISTERS;
-    if (counts[0] > 0 && linear_count(m, m - counts[0]) < LINEAR_MAX)
-        return linear_count(m, m - counts[0]);
-    double z = m * ertl_tau(1 - counts[LONGEST] / m);
-    for (unsigned k = LONGEST - 1; k >= 1; k--)
-        z = 0.5 * (z + counts[k]);
-    z += m * ertl_sigma(counts[0] / m);
-    return m * m / (2 * log(2)) / z;
+    return hyperloglog_estimate(counts, LONGEST, HYPERLOGLOG_REGISTERS, HYPERLOGLOG_LINEAR_MAX);
 }
 
 // Of different ones: as stream-lib's, the set may have some twice.
@@ -294,7 +300,9 @@ static size_t count_indexes(struct hyperloglog *log)
 uint64_t hyperloglog_count(struct hyperloglog *log)
 {
     if (log->sparse) merge_buffer(log);
-    double count = log->sparse ? linear_count((double)(1u << SP), (double)count_indexes(log))
-                               : count_by_registers(log);
+    double count = log->sparse
+                       ? hyperloglog_linear_count((double)(1u << SP),
+                                                  (double)(1u << SP) - (double)count_indexes(log))
+                       : count_by_registers(log);
     return (uint64_t)llround(count);
 }

@@ -6,6 +6,7 @@
 #define STORAGE_SSTABLE_HYPERLOGLOG_H
 
 #include "base/buffer.h"
+#include "base/cursor.h"
 #include "base/slice.h"
 
 #include <stdbool.h>
@@ -14,7 +15,8 @@
 enum {
     HYPERLOGLOG_BUFFER_MAX = 1536, // New hashes gathered before they are merged into the set …
     HYPERLOGLOG_SPARSE_MAX = 6144, // … which turns into registers when it is larger than this.
-    HYPERLOGLOG_REGISTERS = 8192
+    HYPERLOGLOG_REGISTERS = 8192,
+    HYPERLOGLOG_LINEAR_MAX = 6500 // Below this stream-lib counts the registers that are zero.
 };
 
 struct hyperloglog {
@@ -36,5 +38,16 @@ bool hyperloglog_add_encoded(struct hyperloglog *log, struct slice bytes);
 // one as good, by another formula (Ertl, "New cardinality estimation algorithms for HyperLogLog
 // sketches"), which needs no table of corrections. It is for reading only from then on.
 uint64_t hyperloglog_count(struct hyperloglog *log);
+
+// ---- Parts, also for those of other precisions --------------------------------------------------
+
+// Little-endian base 128, as stream-lib writes numbers.
+uint32_t hyperloglog_take_varint(struct cursor *cursor);
+// How many different things fell into `places` of which `empty` are left.
+double hyperloglog_linear_count(double places, double empty);
+// The estimate from `counts[v]`, how many of `registers` have the value v, up to and with
+// `longest`. Where stream-lib counts the empty ones, up to `linear_max`, so is done here.
+double hyperloglog_estimate(const double *counts, unsigned longest, double registers,
+                            double linear_max);
 
 #endif

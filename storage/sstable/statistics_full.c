@@ -2,6 +2,7 @@
 
 #include "base/checksum.h"
 #include "base/cursor.h"
+#include "storage/sstable/hyperloglog.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -344,55 +345,9 @@ double statistics_full_droppable_ratio(const struct statistics_full *statistics,
     return estimated > 0 ? drop_times_before(statistics, gc_before) / estimated : 0;
 }
 
-// Little-endian base 128, as stream-lib writes numbers.
-static uint32_t read_varint7(struct cursor *cursor)
-{
-    uint32_t value = 0;
-    for (unsigned shift = 0; shift < 35; shift += 7) {
-        uint8_t byte = cursor_u8(cursor);
-        if (shift < 32) value |= (uint32_t)(byte & 0x7f) << shift;
-        if ((byte & 0x80) == 0) return value;
-    }
-    cursor->failed = true;
-    return 0;
-}
-
-static double linear_count(double places, double empty)
-{
-    return places * log(places / empty);
-}
-
-// Ertl, "New cardinality estimation algorithms for HyperLogLog sketches", algorithms 5 and 6: the
-// contributions of registers that are full, and of those that are still zero.
-static double ertl_tau(double x)
-{
-    if (x <= 0 || x >= 1) return 0;
-    double y = 1, z = 1 - x, before;
-    do {
-        x = sqrt(x);
-        before = z;
-        y /= 2;
-        z -= (1 - x) * (1 - x) * y;
-    } while (before != z);
-    return z / 3;
-}
-
-static double ertl_sigma(double x)
-{
-    if (x >= 1) return INFINITY;
-    double y = 1, z = x, before;
-    do {
-        x *= x;
-        before = z;
-        z += x * y;
-        y += y;
-    } while (before != z && isfinite(z));
-    return z;
-}
-
 static bool count_registers(struct cursor *cursor, unsigned precision, uint64_t *count)
 {
-    uint32_t size = read_varint7(cursor);
+    uint32_t size = hyperloglog_take_varint(cursor);
     struct slice ints = cursor_take(cursor, size);
     size_t registers = (size_t)1 << precision;
     if (cursor->failed || ints.size < (registers + 5) / 6 * 4) return false;
@@ -402,18 +357,8 @@ static bool count_registers(struct cursor *cursor, unsigned precision, uint64_t 
         unsigned value = bytes_get_u32(ints.data + i / 6 * 4) >> (5 * (i % 6)) & 31;
         histogram[value < longest ? value : longest]++;
     }
-    double m = (double)registers;
-    double z = m * ertl_tau(1 - histogram[longest] / m);
-    for (unsigned k = longest - 1; k >= 1; k--)
-        z = 0.5 * (z + histogram[k]);
-    z += m * ertl_sigma(histogram[0] / m);
-    double estimate = m * m / (2 * log(2)) / z;
-    // Where Cassandra counts the empty registers, so do we: then it is the same figure.
-    if (histogram[0] > 0) {
-        double linear = linear_count(m, histogram[0]);
-        if (precision == 13 && linear < 6500) estimate = linear;
-    }
-    *count = (uint64_t)llround(estimate);
+    *count = (uint64_t)llround(hyperloglog_estimate(histogram, longest, (double)registers,
+                                                    precision == 13 ? HYPERLOGLOG_LINEAR_MAX : 0));
     return true;
 }
 
@@ -421,13 +366,14 @@ bool statistics_full_cardinality(const struct statistics_full *statistics, uint6
 {
     struct cursor cursor = cursor_make(statistics->cardinality);
     if (!statistics->has_cardinality || cursor_u32(&cursor) != (uint32_t)-2) return false;
-    uint32_t precision = read_varint7(&cursor), sparse_precision = read_varint7(&cursor);
-    uint32_t form = read_varint7(&cursor);
+    uint32_t precision = hyperloglog_take_varint(&cursor),
+             sparse_precision = hyperloglog_take_varint(&cursor);
+    uint32_t form = hyperloglog_take_varint(&cursor);
     if (cursor.failed || precision < 4 || precision > 18 || sparse_precision > 31) return false;
     if (form == 0) return count_registers(&cursor, precision, count);
-    uint32_t set_size = read_varint7(&cursor);
+    uint32_t set_size = hyperloglog_take_varint(&cursor);
     double places = (double)((uint64_t)1 << sparse_precision);
     if (cursor.failed || set_size >= places) return false;
-    *count = (uint64_t)llround(linear_count(places, places - set_size));
+    *count = (uint64_t)llround(hyperloglog_linear_count(places, places - set_size));
     return true;
 }
