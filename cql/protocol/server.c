@@ -35,7 +35,7 @@ static void accepted(void *context, struct env_stream *stream)
 static void announce_schema(struct cql_server *server, const struct metadata_change *change)
 {
     static const char *const changes[] = {"CREATED", "UPDATED", "DROPPED"};
-    static const char *const targets[] = {"KEYSPACE", "TABLE"};
+    static const char *const targets[] = {"KEYSPACE", "TABLE", "TYPE"};
     prepared_cache_drop_stale(server->shared.prepared, server->shared.processor);
     for (struct connection *c = server->shared.first; c != NULL; c = c->next) {
         struct buffer *body = connection_begin_event(c, MESSAGE_SCHEMA_CHANGE);

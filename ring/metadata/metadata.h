@@ -18,8 +18,8 @@ struct liveness;
 // What a listener hears, after the state has changed.
 struct metadata_change {
     enum { METADATA_CREATED, METADATA_UPDATED, METADATA_DROPPED } change;
-    enum { METADATA_KEYSPACE, METADATA_TABLE, METADATA_MEMBER } target;
-    struct slice keyspace, table; // Valid during the call.
+    enum { METADATA_KEYSPACE, METADATA_TABLE, METADATA_TYPE, METADATA_MEMBER } target;
+    struct slice keyspace, table; // Valid during the call. Of a type: its name in `table`.
     uint16_t member;
 };
 struct metadata_listener {
@@ -82,6 +82,7 @@ struct metadata_schema_change {
     struct metadata_log_append append; // The rest is metadata's.
     struct buffer record;
 };
+// Also its user-defined types: the tables that hold what is another type now change with it.
 void metadata_put_keyspace(struct metadata *metadata, struct metadata_schema_change *change,
                            const struct keyspace *keyspace,
                            void (*done)(struct metadata_schema_change *, enum status));

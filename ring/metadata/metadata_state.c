@@ -46,18 +46,76 @@ static bool replication_may_change(const struct metadata *metadata, const struct
     return true;
 }
 
+static void tell_of_types(struct metadata *metadata, const struct keyspace *keyspace,
+                          const struct user_types *old, const struct user_types *new)
+{
+    for (size_t i = 0; i < old->count; i++)
+        if (user_types_find(new, old->items[i]->name) == NULL)
+            tell(metadata, METADATA_DROPPED, METADATA_TYPE, keyspace->name, old->items[i]->name);
+    for (size_t i = 0; i < new->count; i++) {
+        const struct type *before = user_types_find(old, new->items[i]->name);
+        if (before != NULL && type_equals(before, new->items[i])) continue;
+        tell(metadata, before == NULL ? METADATA_CREATED : METADATA_UPDATED, METADATA_TYPE,
+             keyspace->name, new->items[i]->name);
+    }
+}
+
+static void tell_of_keyspace(struct metadata *metadata, const struct keyspace *old,
+                             const struct keyspace *new)
+{
+    const struct user_types none = {NULL, 0};
+    if (old == NULL || old->durable_writes != new->durable_writes ||
+        !options_equal(&old->replication, &new->replication))
+        tell(metadata, old == NULL ? METADATA_CREATED : METADATA_UPDATED, METADATA_KEYSPACE,
+             new->name, slice_null());
+    tell_of_types(metadata, new, old == NULL ? &none : &old->types, &new->types);
+}
+
+// The engine's part, and everybody's, of a table that is new in the schema.
+static void follow_table(struct metadata *metadata, int change, const struct table *table)
+{
+    // A directory that can not be made now is made at the next start; until then writes to the
+    // table get the engine's error. The schema itself must not depend on this node's disk.
+    if (metadata->engine != NULL) (void)!engine_put_table(metadata->engine, table, NULL);
+    tell(metadata, change, METADATA_TABLE, table->keyspace, table->name);
+}
+
+// Puts a keyspace where it was or was not, and all that comes with that: tables have other versions
+// when their types have.
+static enum status put_keyspace(struct metadata *metadata, const struct keyspace *keyspace)
+{
+    const struct keyspace *old = schema_find_keyspace(metadata->schema, keyspace->name);
+    size_t count = 0;
+    struct arena arena;
+    while (schema_table_at(metadata->schema, keyspace->name, count) != NULL)
+        count++;
+    arena_init(&arena, RESTORE_ARENA_BLOCK_SIZE);
+    const struct table **tables = ARENA_NEW_ARRAY(&arena, const struct table *, count);
+    for (size_t i = 0; i < count; i++) {
+        tables[i] = schema_table_at(metadata->schema, keyspace->name, i);
+        table_ref(tables[i]);
+    }
+    if (old != NULL) keyspace_ref(old);
+    enum status status = schema_put_keyspace(metadata->schema, keyspace);
+    if (status == STATUS_OK) tell_of_keyspace(metadata, old, keyspace);
+    for (size_t i = 0; i < count; i++) {
+        const struct table *table = schema_table_at(metadata->schema, keyspace->name, i);
+        if (table != tables[i]) follow_table(metadata, METADATA_UPDATED, table);
+        table_unref(tables[i]);
+    }
+    keyspace_unref(old);
+    arena_deinit(&arena);
+    return status;
+}
+
 static enum status apply_put_keyspace(struct metadata *metadata, struct cursor *record)
 {
     const struct keyspace *keyspace;
     if (schema_codec_get_keyspace(record, &keyspace, NULL) != STATUS_OK) return STATUS_CONFLICT;
     const struct keyspace *old = schema_find_keyspace(metadata->schema, keyspace->name);
-    bool known = old != NULL;
     enum status status = STATUS_CONFLICT;
-    if (!known || replication_may_change(metadata, old, keyspace))
-        status = schema_put_keyspace(metadata->schema, keyspace);
-    if (status == STATUS_OK)
-        tell(metadata, known ? METADATA_UPDATED : METADATA_CREATED, METADATA_KEYSPACE,
-             keyspace->name, slice_null());
+    if (old == NULL || replication_may_change(metadata, old, keyspace))
+        status = put_keyspace(metadata, keyspace);
     keyspace_unref(keyspace);
     return status == STATUS_OK ? STATUS_OK : STATUS_CONFLICT;
 }
@@ -100,13 +158,8 @@ static enum status apply_put_table(struct metadata *metadata, struct cursor *rec
     if (schema_find_keyspace(metadata->schema, table->keyspace) != NULL &&
         (!known || columns_may_change(metadata, old, table)))
         status = schema_put_table(metadata->schema, table);
-    // A directory that can not be made now is made at the next start; until then writes to the
-    // table get the engine's error. The schema itself must not depend on this node's disk.
-    if (status == STATUS_OK && metadata->engine != NULL)
-        (void)!engine_put_table(metadata->engine, table, NULL);
     if (status == STATUS_OK)
-        tell(metadata, known ? METADATA_UPDATED : METADATA_CREATED, METADATA_TABLE, table->keyspace,
-             table->name);
+        follow_table(metadata, known ? METADATA_UPDATED : METADATA_CREATED, table);
     table_unref(table);
     return status == STATUS_OK ? STATUS_OK : STATUS_CONFLICT;
 }
@@ -364,20 +417,16 @@ static void take_table(struct metadata *metadata, const struct table *table)
     if (old != NULL && tables_equal(old, table)) return;
     int change = old == NULL ? METADATA_CREATED : METADATA_UPDATED;
     // There is room: the state that it comes from has no more than there may be.
-    if (schema_put_table(metadata->schema, table) != STATUS_OK) return;
-    if (metadata->engine != NULL) (void)!engine_put_table(metadata->engine, table, NULL);
-    tell(metadata, change, METADATA_TABLE, table->keyspace, table->name);
+    if (schema_put_table(metadata->schema, table) == STATUS_OK)
+        follow_table(metadata, change, table);
 }
 
 static void take_keyspace(struct metadata *metadata, const struct schema *schema,
                           const struct keyspace *keyspace)
 {
     const struct keyspace *old = schema_find_keyspace(metadata->schema, keyspace->name);
-    int change = old == NULL ? METADATA_CREATED : METADATA_UPDATED;
-    if (old == NULL || !keyspaces_equal(old, keyspace)) {
-        if (schema_put_keyspace(metadata->schema, keyspace) != STATUS_OK) return;
-        tell(metadata, change, METADATA_KEYSPACE, keyspace->name, slice_null());
-    }
+    if (old == NULL || !keyspaces_equal(old, keyspace))
+        if (put_keyspace(metadata, keyspace) != STATUS_OK) return;
     const struct table *table;
     for (size_t t = 0; (table = schema_table_at(schema, keyspace->name, t)) != NULL; t++)
         take_table(metadata, table);

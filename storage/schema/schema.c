@@ -16,6 +16,15 @@ enum { DEFINITION_SIZE_MAX = 64 * 1024 * 1024 };
 const struct keyspace *keyspace_make(struct slice name, const struct options *replication,
                                      bool durable_writes, bool is_virtual)
 {
+    const struct user_types none = {NULL, 0};
+    return keyspace_make_with_types(name, replication, durable_writes, is_virtual, &none);
+}
+
+const struct keyspace *keyspace_make_with_types(struct slice name,
+                                                const struct options *replication,
+                                                bool durable_writes, bool is_virtual,
+                                                const struct user_types *types)
+{
     struct keyspace *keyspace = calloc(1, sizeof *keyspace);
     ASSERT(keyspace != NULL);
     arena_init(&keyspace->arena, 512);
@@ -24,6 +33,7 @@ const struct keyspace *keyspace_make(struct slice name, const struct options *re
     keyspace->replication = options_copy(&keyspace->arena, replication);
     keyspace->durable_writes = durable_writes;
     keyspace->is_virtual = is_virtual;
+    keyspace->types = user_types_copy(&keyspace->arena, types);
     return keyspace;
 }
 
@@ -230,29 +240,6 @@ static struct fingerprint fingerprint_table(const struct table *table)
     return fingerprint_of(&bytes);
 }
 
-enum status schema_put_keyspace(struct schema *schema, const struct keyspace *keyspace)
-{
-    bool found;
-    size_t index = search_keyspace(schema, keyspace->name, &found);
-    struct fingerprint fingerprint = fingerprint_keyspace(keyspace);
-    size_t size = schema->size + fingerprint.size;
-    if (found) size -= schema->keyspaces[index].fingerprint.size;
-    if (size > SCHEMA_SIZE_MAX) return STATUS_OVERLOADED;
-    if (!found) {
-        if (schema->keyspace_count == SCHEMA_KEYSPACES_MAX) return STATUS_OVERLOADED;
-        schema->keyspaces = open_gap(schema->keyspaces, &schema->keyspace_count,
-                                     &schema->keyspace_capacity, index, sizeof *schema->keyspaces);
-        schema->keyspaces[index] = (struct keyspace_entry){.keyspace = NULL};
-    }
-    struct keyspace_entry *entry = &schema->keyspaces[index];
-    keyspace_ref(keyspace);
-    keyspace_unref(entry->keyspace);
-    entry->keyspace = keyspace;
-    entry->fingerprint = fingerprint;
-    schema->size = size;
-    return STATUS_OK;
-}
-
 static void forget_id(struct schema *schema, struct uuid id)
 {
     bool found;
@@ -268,6 +255,81 @@ static void remember_id(struct schema *schema, const struct table *table)
         schema->by_id = open_gap(schema->by_id, &schema->table_count, &schema->table_capacity,
                                  index, sizeof *schema->by_id);
     schema->by_id[index] = table;
+}
+
+// The table with the keyspace's types; NULL when it has them.
+static const struct table *table_with_types(const struct table *table,
+                                            const struct user_types *types)
+{
+    struct table_builder *builder = table_builder_copy(table);
+    if (table_builder_resolve_types(builder, types)) return table_builder_finish(builder);
+    table_builder_destroy(builder);
+    return NULL;
+}
+
+// For each table of `entry` what it is to be replaced by, or NULL; `size` as it would be then.
+static struct table_entry *make_tables_with_types(const struct keyspace_entry *entry,
+                                                  const struct user_types *types, size_t *size)
+{
+    struct table_entry *made = calloc(entry->table_count + 1, sizeof *made);
+    ASSERT(made != NULL);
+    for (size_t i = 0; i < entry->table_count; i++) {
+        made[i].table = table_with_types(entry->tables[i].table, types);
+        if (made[i].table == NULL) continue;
+        made[i].fingerprint = fingerprint_table(made[i].table);
+        *size += made[i].fingerprint.size - entry->tables[i].fingerprint.size;
+    }
+    return made;
+}
+
+static void free_made_tables(struct table_entry *made, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        table_unref(made[i].table);
+    free(made);
+}
+
+static void take_made_tables(struct schema *schema, struct keyspace_entry *entry,
+                             struct table_entry *made)
+{
+    for (size_t i = 0; i < entry->table_count; i++) {
+        if (made[i].table == NULL) continue;
+        remember_id(schema, made[i].table);
+        table_unref(entry->tables[i].table);
+        entry->tables[i] = made[i];
+    }
+    free(made);
+}
+
+enum status schema_put_keyspace(struct schema *schema, const struct keyspace *keyspace)
+{
+    bool found;
+    size_t index = search_keyspace(schema, keyspace->name, &found);
+    struct fingerprint fingerprint = fingerprint_keyspace(keyspace);
+    size_t size = schema->size + fingerprint.size;
+    struct keyspace_entry *old = found ? &schema->keyspaces[index] : NULL;
+    struct table_entry *made = NULL;
+    if (found) size -= old->fingerprint.size;
+    if (found && !user_types_equal(&old->keyspace->types, &keyspace->types))
+        made = make_tables_with_types(old, &keyspace->types, &size);
+    if (size > SCHEMA_SIZE_MAX) {
+        if (made != NULL) free_made_tables(made, old->table_count);
+        return STATUS_OVERLOADED;
+    }
+    if (made != NULL) take_made_tables(schema, old, made);
+    if (!found) {
+        if (schema->keyspace_count == SCHEMA_KEYSPACES_MAX) return STATUS_OVERLOADED;
+        schema->keyspaces = open_gap(schema->keyspaces, &schema->keyspace_count,
+                                     &schema->keyspace_capacity, index, sizeof *schema->keyspaces);
+        schema->keyspaces[index] = (struct keyspace_entry){.keyspace = NULL};
+    }
+    struct keyspace_entry *entry = &schema->keyspaces[index];
+    keyspace_ref(keyspace);
+    keyspace_unref(entry->keyspace);
+    entry->keyspace = keyspace;
+    entry->fingerprint = fingerprint;
+    schema->size = size;
+    return STATUS_OK;
 }
 
 enum status schema_put_table(struct schema *schema, const struct table *table)

@@ -10,10 +10,12 @@
 #define STORAGE_SCHEMA_H
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/slice.h"
 #include "base/status.h"
 #include "storage/schema/speculative_retry.h"
 #include "storage/schema/type.h"
+#include "storage/schema/user_types.h"
 #include "storage/uuid.h"
 
 #include <stdbool.h>
@@ -62,6 +64,26 @@ struct dropped_column {
     int64_t dropped_time_us; // Cells written up to then are ignored.
 };
 
+// What of a column an index is about, as it is written: (c), values(c), keys(m), entries(m),
+// full(f).
+enum index_target {
+    INDEX_TARGET_SIMPLE,
+    INDEX_TARGET_VALUES,
+    INDEX_TARGET_KEYS,
+    INDEX_TARGET_ENTRIES,
+    INDEX_TARGET_FULL,
+    INDEX_TARGET_COUNT
+};
+
+// A secondary index (org.apache.cassandra.schema.IndexMetadata).
+struct index_definition {
+    struct uuid id; // Of the hidden table that has its entries.
+    struct slice name, column;
+    enum index_target target;
+    struct slice class_name; // CREATE CUSTOM INDEX … USING, as it was written; else null.
+    struct options options;  // WITH OPTIONS: neither `target` nor `class_name`.
+};
+
 struct table {
     uint32_t references; // table_ref(), table_unref(): any thread.
     struct arena arena;  // Holds all that this struct points to.
@@ -76,6 +98,8 @@ struct table {
     bool is_virtual; // Not stored: rows are made for each read (system tables).
     const struct dropped_column *dropped_columns;
     size_t dropped_column_count;
+    const struct index_definition *indexes; // By name.
+    size_t index_count;
     struct table_params params;
     struct speculative_retry speculative_retry; // As `params` has it in text.
 };
@@ -85,6 +109,10 @@ void table_unref(const struct table *table); // NULL is allowed.
 
 // NULL when there is none.
 const struct column *table_find_column(const struct table *table, struct slice name);
+// NULL when there is none.
+const struct index_definition *table_find_index(const struct table *table, struct slice name);
+// Its `target` option: "c", "values(c)", "\"C d\"".
+void index_definition_put_target(const struct index_definition *index, struct buffer *text);
 // Any column type is multi-cell.
 bool table_has_multi_cell(const struct table *table);
 
@@ -110,6 +138,11 @@ void table_builder_add_dropped(struct table_builder *builder, struct slice name,
                                const struct type *type, enum column_kind kind,
                                int64_t dropped_time_us);
 void table_builder_rename_column(struct table_builder *builder, struct slice from, struct slice to);
+// Types of columns as the catalogue has them. False: they are so already.
+bool table_builder_resolve_types(struct table_builder *builder, const struct user_types *types);
+void table_builder_add_index(struct table_builder *builder, const struct index_definition *index);
+bool table_builder_has_column(struct table_builder *builder, struct slice name);
+void table_builder_drop_index(struct table_builder *builder, struct slice name);
 // One reference, the caller's. Ends the builder.
 const struct table *table_builder_finish(struct table_builder *builder);
 
@@ -122,10 +155,16 @@ struct keyspace {
     struct options replication; // 'class' is the full Java name.
     bool durable_writes;
     bool is_virtual;
+    struct user_types types;
 };
 
+// Without types.
 const struct keyspace *keyspace_make(struct slice name, const struct options *replication,
                                      bool durable_writes, bool is_virtual);
+const struct keyspace *keyspace_make_with_types(struct slice name,
+                                                const struct options *replication,
+                                                bool durable_writes, bool is_virtual,
+                                                const struct user_types *types);
 void keyspace_ref(const struct keyspace *keyspace);
 void keyspace_unref(const struct keyspace *keyspace);
 
@@ -137,7 +176,8 @@ const struct keyspace *schema_find_keyspace(const struct schema *schema, struct 
 const struct table *schema_find_table(const struct schema *schema, struct slice keyspace,
                                       struct slice name);
 const struct table *schema_find_table_by_id(const struct schema *schema, struct uuid id);
-// Adds or replaces, taking a reference of its own. OVERLOADED at the limits.
+// Adds or replaces, taking a reference of its own. OVERLOADED at the limits: nothing has changed.
+// Tables of the keyspace that hold types that are others now are replaced, too.
 MUST_USE enum status schema_put_keyspace(struct schema *schema, const struct keyspace *keyspace);
 MUST_USE enum status schema_put_table(struct schema *schema, const struct table *table);
 // A keyspace goes with its tables. Nothing happens when there is none.

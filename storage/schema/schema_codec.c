@@ -2,8 +2,15 @@
 
 #include "base/limits.h"
 
-enum { VERSION = 1, FLAG_COUNTER = 1, FLAG_VIRTUAL = 2, TEXT_SIZE_MAX = 1 << 20 };
+enum {
+    VERSION = 1,
+    VERSION_TYPES = 2,
+    FLAG_COUNTER = 1,
+    FLAG_VIRTUAL = 2,
+    TEXT_SIZE_MAX = 1 << 20
+};
 enum { PARAM_AUTO_SNAPSHOT = 1, PARAM_CDC = 2, PARAM_INCREMENTAL_BACKUPS = 4 };
+enum { VERSION_INDEXED = 2 }; // Of a table.
 
 // ---- Writing ------------------------------------------------------------------------------------
 
@@ -49,16 +56,33 @@ static void put_params(struct buffer *bytes, const struct table_params *params)
 
 void schema_codec_put_keyspace(struct buffer *bytes, const struct keyspace *keyspace)
 {
-    buffer_put_u8(bytes, VERSION);
+    const struct user_types *types = &keyspace->types;
+    buffer_put_u8(bytes, types->count == 0 ? VERSION : VERSION_TYPES);
     buffer_put_vint_bytes(bytes, keyspace->name);
     put_options(bytes, &keyspace->replication);
     buffer_put_u8(bytes, keyspace->durable_writes);
     buffer_put_u8(bytes, keyspace->is_virtual);
+    if (types->count == 0) return;
+    buffer_put_vint(bytes, types->count);
+    for (size_t i = 0; i < types->count; i++)
+        put_type(bytes, types->items[i]);
+}
+
+static void put_index(struct buffer *bytes, const struct index_definition *index)
+{
+    bool is_custom = !slice_is_null(index->class_name);
+    uuid_put(bytes, index->id);
+    buffer_put_vint_bytes(bytes, index->name);
+    buffer_put_vint_bytes(bytes, index->column);
+    buffer_put_u8(bytes, (uint8_t)index->target);
+    buffer_put_u8(bytes, is_custom);
+    if (is_custom) buffer_put_vint_bytes(bytes, index->class_name);
+    put_options(bytes, &index->options);
 }
 
 void schema_codec_put_table(struct buffer *bytes, const struct table *table)
 {
-    buffer_put_u8(bytes, VERSION);
+    buffer_put_u8(bytes, table->index_count > 0 ? VERSION_INDEXED : VERSION);
     uuid_put(bytes, table->id);
     buffer_put_vint_bytes(bytes, table->keyspace);
     buffer_put_vint_bytes(bytes, table->name);
@@ -82,6 +106,10 @@ void schema_codec_put_table(struct buffer *bytes, const struct table *table)
         buffer_put_u8(bytes, (uint8_t)dropped->kind);
         buffer_put_signed_vint(bytes, dropped->dropped_time_us);
     }
+    if (table->index_count == 0) return;
+    buffer_put_vint(bytes, table->index_count);
+    for (size_t i = 0; i < table->index_count; i++)
+        put_index(bytes, &table->indexes[i]);
 }
 
 // ---- Reading ------------------------------------------------------------------------------------
@@ -126,21 +154,6 @@ static void take_params(struct cursor *cursor, struct arena *arena, struct table
     params->incremental_backups = flags & PARAM_INCREMENTAL_BACKUPS;
 }
 
-enum status schema_codec_get_keyspace(struct cursor *cursor, const struct keyspace **keyspace,
-                                      struct error *error)
-{
-    if (cursor_u8(cursor) != VERSION) return corrupt(error, "unknown version of a keyspace");
-    struct arena arena;
-    arena_init(&arena, 1024);
-    struct slice name = cursor_vint_bytes(cursor);
-    struct options replication = take_options(cursor, &arena);
-    bool durable_writes = cursor_u8(cursor) != 0, is_virtual = cursor_u8(cursor) != 0;
-    bool whole = !cursor->failed && name.size > 0;
-    if (whole) *keyspace = keyspace_make(name, &replication, durable_writes, is_virtual);
-    arena_deinit(&arena);
-    return whole ? STATUS_OK : corrupt(error, "a keyspace is cut short");
-}
-
 static enum status take_type(struct cursor *cursor, struct arena *arena, const struct type **type,
                              struct error *error)
 {
@@ -149,6 +162,52 @@ static enum status take_type(struct cursor *cursor, struct arena *arena, const s
     if (cursor->failed) return corrupt(error, "a column is cut short");
     enum status status = type_parse_java(arena, text, type, &reversed, error);
     return status == STATUS_OK ? STATUS_OK : STATUS_CORRUPT;
+}
+
+static enum status take_user_types(struct cursor *cursor, struct arena *arena,
+                                   struct slice keyspace, struct user_types *types,
+                                   struct error *error)
+{
+    size_t count = cursor_count(cursor, 2);
+    const struct type **items = ARENA_NEW_ARRAY(arena, const struct type *, count);
+    for (size_t i = 0; i < count; i++) {
+        enum status status = take_type(cursor, arena, &items[i], error);
+        if (status != STATUS_OK) return status;
+        bool fits = items[i]->kind == TYPE_UDT && !items[i]->frozen &&
+                    slice_equals(items[i]->keyspace, keyspace);
+        if (!fits || (i > 0 && slice_compare(items[i - 1]->name, items[i]->name) >= 0))
+            return corrupt(error, "bad user type");
+    }
+    *types = (struct user_types){items, count};
+    return STATUS_OK;
+}
+
+static enum status take_keyspace(struct cursor *cursor, struct arena *arena, bool has_types,
+                                 const struct keyspace **keyspace, struct error *error)
+{
+    struct slice name = cursor_vint_bytes(cursor);
+    struct options replication = take_options(cursor, arena);
+    bool durable_writes = cursor_u8(cursor) != 0, is_virtual = cursor_u8(cursor) != 0;
+    struct user_types types = {NULL, 0};
+    enum status status = STATUS_OK;
+    if (has_types) status = take_user_types(cursor, arena, name, &types, error);
+    if (status != STATUS_OK) return status;
+    if (cursor->failed || name.size == 0) return corrupt(error, "a keyspace is cut short");
+    *keyspace = keyspace_make_with_types(name, &replication, durable_writes, is_virtual, &types);
+    return STATUS_OK;
+}
+
+enum status schema_codec_get_keyspace(struct cursor *cursor, const struct keyspace **keyspace,
+                                      struct error *error)
+{
+    uint8_t version = cursor_u8(cursor);
+    if (version != VERSION && version != VERSION_TYPES)
+        return corrupt(error, "unknown version of a keyspace");
+    struct arena arena;
+    arena_init(&arena, 1024);
+    enum status status = take_keyspace(cursor, &arena, version == VERSION_TYPES, keyspace, error);
+    arena_deinit(&arena);
+    return status;
 }
 
 static enum status take_columns(struct cursor *cursor, struct table_builder *builder,
@@ -187,8 +246,28 @@ static enum status take_dropped(struct cursor *cursor, struct table_builder *bui
     return STATUS_OK;
 }
 
+static enum status take_indexes(struct cursor *cursor, struct table_builder *builder,
+                                struct error *error)
+{
+    size_t count = cursor_count(cursor, 21);
+    if (count > TABLE_INDEXES_MAX) return corrupt(error, "too many indexes");
+    for (size_t i = 0; i < count; i++) {
+        struct index_definition index = {.id = uuid_take(cursor)};
+        index.name = cursor_vint_bytes(cursor);
+        index.column = cursor_vint_bytes(cursor);
+        index.target = (enum index_target)cursor_u8(cursor);
+        if (cursor_u8(cursor) != 0) index.class_name = cursor_vint_bytes(cursor);
+        index.options = take_options(cursor, table_builder_arena(builder));
+        if (cursor->failed || index.target >= INDEX_TARGET_COUNT ||
+            !table_builder_has_column(builder, index.column))
+            return corrupt(error, "bad index");
+        table_builder_add_index(builder, &index);
+    }
+    return STATUS_OK;
+}
+
 static enum status take_table_body(struct cursor *cursor, struct table_builder *builder,
-                                   struct error *error)
+                                   uint8_t version, struct error *error)
 {
     uint8_t flags = cursor_u8(cursor);
     table_builder_set_counter(builder, flags & FLAG_COUNTER);
@@ -200,6 +279,8 @@ static enum status take_table_body(struct cursor *cursor, struct table_builder *
         if (status != STATUS_OK) return status;
     }
     enum status status = take_dropped(cursor, builder, error);
+    if (status == STATUS_OK && version == VERSION_INDEXED)
+        status = take_indexes(cursor, builder, error);
     if (status != STATUS_OK) return status;
     return cursor->failed ? corrupt(error, "a table is cut short") : STATUS_OK;
 }
@@ -207,12 +288,14 @@ static enum status take_table_body(struct cursor *cursor, struct table_builder *
 enum status schema_codec_get_table(struct cursor *cursor, const struct table **table,
                                    struct error *error)
 {
-    if (cursor_u8(cursor) != VERSION) return corrupt(error, "unknown version of a table");
+    uint8_t version = cursor_u8(cursor);
+    if (version != VERSION && version != VERSION_INDEXED)
+        return corrupt(error, "unknown version of a table");
     struct uuid id = uuid_take(cursor);
     struct slice keyspace = cursor_vint_bytes(cursor), name = cursor_vint_bytes(cursor);
     if (cursor->failed || name.size == 0) return corrupt(error, "a table is cut short");
     struct table_builder *builder = table_builder_create(keyspace, name, id);
-    enum status status = take_table_body(cursor, builder, error);
+    enum status status = take_table_body(cursor, builder, version, error);
     if (status == STATUS_OK)
         *table = table_builder_finish(builder);
     else

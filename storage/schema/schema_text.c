@@ -74,6 +74,29 @@ void schema_text_put_keyspace(const struct keyspace *keyspace, struct buffer *te
                       keyspace->durable_writes ? "true" : "false");
 }
 
+// ---- Types --------------------------------------------------------------------------------------
+
+static void put_type(const struct type *type, bool if_not_exists, struct buffer *text)
+{
+    put(text, if_not_exists ? "CREATE TYPE IF NOT EXISTS " : "CREATE TYPE ");
+    cql_name_put(type->keyspace, text);
+    put(text, ".");
+    cql_name_put(type->name, text);
+    put(text, " (");
+    for (uint16_t i = 0; i < type->parameter_count; i++) {
+        put(text, i == 0 ? "\n    " : ",\n    ");
+        cql_name_put(type->field_names[i], text);
+        put(text, " ");
+        type_put_cql(type->parameters[i], text);
+    }
+    put(text, "\n);");
+}
+
+void schema_text_put_type(const struct type *type, struct buffer *text)
+{
+    put_type(type, false, text);
+}
+
 // ---- Columns ------------------------------------------------------------------------------------
 
 static void put_table_name(const struct table *table, struct buffer *text)
@@ -316,22 +339,6 @@ static void note_put(struct put_types *types, struct slice name)
     types->names[types->count++] = name;
 }
 
-static void put_udt(const struct type *type, struct buffer *text)
-{
-    put(text, "CREATE TYPE IF NOT EXISTS ");
-    cql_name_put(type->keyspace, text);
-    put(text, ".");
-    cql_name_put(type->name, text);
-    put(text, " (");
-    for (uint16_t i = 0; i < type->parameter_count; i++) {
-        put(text, i == 0 ? "\n    " : ",\n    ");
-        cql_name_put(type->field_names[i], text);
-        put(text, " ");
-        type_put_cql(type->parameters[i], text);
-    }
-    put(text, "\n);\n");
-}
-
 // What it is made of first.
 static void put_types_of(const struct type *type, struct put_types *types, struct buffer *text)
 {
@@ -339,7 +346,8 @@ static void put_types_of(const struct type *type, struct put_types *types, struc
         put_types_of(type->parameters[i], types, text);
     if (type->kind != TYPE_UDT || was_put(types, type->name)) return;
     note_put(types, type->name);
-    put_udt(type, text);
+    put_type(type, true, text);
+    put(text, "\n");
 }
 
 void schema_text_put_file(const struct table *table, struct buffer *text)

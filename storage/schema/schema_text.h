@@ -8,6 +8,8 @@
 
 // "CREATE KEYSPACE … ;", or a comment for a virtual one.
 void schema_text_put_keyspace(const struct keyspace *keyspace, struct buffer *text);
+// "CREATE TYPE … ;" of a user-defined one.
+void schema_text_put_type(const struct type *type, struct buffer *text);
 // "CREATE TABLE … ;", or a comment for a virtual one. `with_internals` adds its id, and the columns
 // that were dropped with an ALTER TABLE … DROP for each.
 void schema_text_put_table(const struct table *table, bool with_internals, struct buffer *text);

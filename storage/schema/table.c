@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/buffer.h"
 #include "base/checksum.h"
+#include "storage/schema/cql_name.h"
 #include "storage/schema/options.h"
 
 #include <stdlib.h>
@@ -89,6 +90,35 @@ bool table_has_multi_cell(const struct table *table)
     return false;
 }
 
+// ---- Indexes ------------------------------------------------------------------------------------
+
+const struct index_definition *table_find_index(const struct table *table, struct slice name)
+{
+    for (size_t i = 0; i < table->index_count; i++)
+        if (slice_equals(table->indexes[i].name, name)) return &table->indexes[i];
+    return NULL;
+}
+
+void index_definition_put_target(const struct index_definition *index, struct buffer *text)
+{
+    static const char *const functions[INDEX_TARGET_COUNT] = {
+        [INDEX_TARGET_VALUES] = "values",
+        [INDEX_TARGET_KEYS] = "keys",
+        [INDEX_TARGET_ENTRIES] = "entries",
+        [INDEX_TARGET_FULL] = "full",
+    };
+    const char *function = functions[index->target];
+    if (function != NULL) buffer_put_format(text, "%s(", function);
+    cql_name_put(index->column, text);
+    if (function != NULL) buffer_put_u8(text, ')');
+}
+
+static int compare_indexes(const void *left, const void *right)
+{
+    const struct index_definition *a = left, *b = right;
+    return slice_compare(a->name, b->name);
+}
+
 // ---- The builder --------------------------------------------------------------------------------
 
 struct table_builder {
@@ -97,6 +127,8 @@ struct table_builder {
     size_t capacities[COLUMN_KIND_COUNT];
     struct dropped_column *dropped; // malloc
     size_t dropped_count, dropped_capacity;
+    struct index_definition *indexes; // malloc
+    size_t index_count;
 };
 
 static void *checked_realloc(void *memory, size_t size)
@@ -154,6 +186,8 @@ struct table_builder *table_builder_copy(const struct table *table)
         table_builder_add_dropped(builder, dropped->name, dropped->type, dropped->kind,
                                   dropped->dropped_time_us);
     }
+    for (size_t i = 0; i < table->index_count; i++)
+        table_builder_add_index(builder, &table->indexes[i]);
     return builder;
 }
 
@@ -162,6 +196,7 @@ static void free_lists(struct table_builder *builder)
     for (int kind = 0; kind < COLUMN_KIND_COUNT; kind++)
         free(builder->columns[kind]);
     free(builder->dropped);
+    free(builder->indexes);
     free(builder);
 }
 
@@ -250,17 +285,68 @@ void table_builder_drop_column(struct table_builder *builder, struct slice name,
     ASSERT(column != NULL);
     enum column_kind kind = column->kind;
     ASSERT(kind == COLUMN_STATIC || kind == COLUMN_REGULAR);
-    table_builder_add_dropped(builder, column->name, column->type, kind, dropped_time_us);
+    // What was dropped holds no type of the catalogue, so that it may be dropped too.
+    const struct type *type = user_types_expand(&builder->table->arena, column->type);
+    table_builder_add_dropped(builder, column->name, type, kind, dropped_time_us);
     struct column *end = builder->columns[kind] + builder->table->column_counts[kind];
     memmove(column, column + 1, (size_t)(end - (column + 1)) * sizeof *column);
     builder->table->column_counts[kind]--;
+}
+
+bool table_builder_has_column(struct table_builder *builder, struct slice name)
+{
+    return find_building(builder, name) != NULL;
 }
 
 void table_builder_rename_column(struct table_builder *builder, struct slice from, struct slice to)
 {
     struct column *column = find_building(builder, from);
     ASSERT(column != NULL);
+    for (size_t i = 0; i < builder->index_count; i++)
+        if (slice_equals(builder->indexes[i].column, from))
+            builder->indexes[i].column = arena_copy(&builder->table->arena, to);
     column->name = arena_copy(&builder->table->arena, to);
+}
+
+void table_builder_add_index(struct table_builder *builder, const struct index_definition *index)
+{
+    struct arena *arena = &builder->table->arena;
+    builder->indexes =
+        checked_realloc(builder->indexes, (builder->index_count + 1) * sizeof *builder->indexes);
+    builder->indexes[builder->index_count++] = (struct index_definition){
+        .id = index->id,
+        .name = arena_copy(arena, index->name),
+        .column = arena_copy(arena, index->column),
+        .target = index->target,
+        .class_name =
+            slice_is_null(index->class_name) ? slice_null() : arena_copy(arena, index->class_name),
+        .options = options_copy(arena, &index->options),
+    };
+}
+
+void table_builder_drop_index(struct table_builder *builder, struct slice name)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < builder->index_count; i++)
+        if (!slice_equals(builder->indexes[i].name, name))
+            builder->indexes[kept++] = builder->indexes[i];
+    builder->index_count = kept;
+}
+
+bool table_builder_resolve_types(struct table_builder *builder, const struct user_types *types)
+{
+    struct arena *arena = &builder->table->arena;
+    bool changed = false;
+    for (int kind = 0; kind < COLUMN_KIND_COUNT; kind++)
+        for (uint16_t i = 0; i < builder->table->column_counts[kind]; i++) {
+            const struct type **type = &builder->columns[kind][i].type;
+            const struct type *resolved = user_types_resolve(arena, types, *type);
+            if (resolved == *type) continue;
+            // The catalogue's own live no longer than it.
+            *type = type_copy(arena, resolved);
+            changed = true;
+        }
+    return changed;
 }
 
 static void finish_columns(struct table_builder *builder, enum column_kind kind)
@@ -317,6 +403,14 @@ const struct table *table_builder_finish(struct table_builder *builder)
     }
     table->dropped_columns = dropped;
     table->dropped_column_count = builder->dropped_count;
+    struct index_definition *indexes =
+        ARENA_NEW_ARRAY(&table->arena, struct index_definition, builder->index_count);
+    if (builder->index_count > 0) {
+        qsort(builder->indexes, builder->index_count, sizeof *indexes, compare_indexes);
+        memcpy(indexes, builder->indexes, builder->index_count * sizeof *indexes);
+    }
+    table->indexes = indexes;
+    table->index_count = builder->index_count;
     table->layout_hash = hash_layout(table);
     free_lists(builder);
     return table;
