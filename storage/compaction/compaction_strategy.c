@@ -73,37 +73,100 @@ static int compare_max_timestamp(const void *left, const void *right)
     return (a->max_timestamp < b->max_timestamp) - (a->max_timestamp > b->max_timestamp);
 }
 
-// Of all SSTables that have only what is dead and old: those that hide nothing in the others. The
+static bool has_expired(const struct compaction_view *view,
+                        const struct compaction_candidate *candidate)
+{
+    return candidate->max_local_time < view->gc_before && may_purge(view, candidate);
+}
+
+static bool ignores_overlaps(const struct compaction_view *view)
+{
+    return view->options->strategy == COMPACTION_TIME_WINDOW &&
+           view->options->unsafe_aggressive_expiration;
+}
+
+// Leaves those that are older than all that stays, which has nothing before `min_timestamp`. The
 // newest first, since one that stays may have what another hides.
+static void keep_what_hides_nothing(struct candidate_list *found, int64_t min_timestamp)
+{
+    if (found->count > 1)
+        qsort(found->items, found->count, sizeof found->items[0], compare_max_timestamp);
+    size_t kept = 0;
+    for (size_t i = 0; i < found->count; i++) {
+        const struct compaction_candidate *candidate = found->items[i];
+        if (candidate->max_timestamp < min_timestamp) {
+            found->items[kept++] = candidate;
+        } else if (candidate->min_timestamp < min_timestamp) {
+            min_timestamp = candidate->min_timestamp;
+        }
+    }
+    found->count = kept;
+}
+
+// Of all SSTables that have only what is dead and old: those that hide nothing in the others.
 static struct candidate_list find_expired(const struct compaction_view *view, struct arena *arena)
 {
     struct candidate_list found = candidate_list_make(arena, view->count);
     int64_t min_timestamp = view->memory_min_timestamp;
-    bool ignores_overlaps = view->options->strategy == COMPACTION_TIME_WINDOW &&
-                            view->options->unsafe_aggressive_expiration;
     for (size_t i = 0; i < view->count; i++) {
         const struct compaction_candidate *candidate = &view->candidates[i];
-        if (!candidate->is_busy && candidate->max_local_time < view->gc_before &&
-            may_purge(view, candidate)) {
+        if (!candidate->is_busy && has_expired(view, candidate)) {
             candidate_list_add(&found, candidate);
         } else if (candidate->min_timestamp < min_timestamp) {
             min_timestamp = candidate->min_timestamp;
         }
     }
-    if (ignores_overlaps) return found;
-    if (found.count > 1)
-        qsort(found.items, found.count, sizeof found.items[0], compare_max_timestamp);
-    size_t kept = 0;
-    for (size_t i = 0; i < found.count; i++) {
-        const struct compaction_candidate *candidate = found.items[i];
-        if (candidate->max_timestamp < min_timestamp) {
-            found.items[kept++] = candidate;
-        } else if (candidate->min_timestamp < min_timestamp) {
-            min_timestamp = candidate->min_timestamp;
+    if (!ignores_overlaps(view)) keep_what_hides_nothing(&found, min_timestamp);
+    return found;
+}
+
+static bool list_has(const struct candidate_list *list, uint64_t generation)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i]->generation == generation) return true;
+    return false;
+}
+
+// The smallest timestamp in other SSTables that overlap with one of these.
+static int64_t min_timestamp_beside(const struct compaction_view *view,
+                                    const struct candidate_list *chosen,
+                                    const struct candidate_list *found)
+{
+    int64_t min_timestamp = INT64_MAX;
+    for (size_t i = 0; i < view->count; i++) {
+        const struct compaction_candidate *other = &view->candidates[i];
+        if (other->min_timestamp >= min_timestamp || list_has(chosen, other->generation)) continue;
+        for (size_t f = 0; f < found->count; f++)
+            if (candidate_overlap(other, found->items[f])) min_timestamp = other->min_timestamp;
+    }
+    return min_timestamp;
+}
+
+void compaction_strategy_leave_unread(const struct compaction_view *view, struct arena *arena,
+                                      struct compaction_pick *pick)
+{
+    const struct candidate_list chosen = {pick->items, pick->count};
+    struct candidate_list found = candidate_list_make(arena, pick->count);
+    struct candidate_list sorted = candidate_list_make(arena, pick->count);
+    int64_t min_timestamp = view->memory_min_timestamp;
+    for (size_t i = 0; i < pick->count; i++) {
+        if (has_expired(view, pick->items[i])) {
+            candidate_list_add(&found, pick->items[i]);
+        } else if (pick->items[i]->min_timestamp < min_timestamp) {
+            min_timestamp = pick->items[i]->min_timestamp;
         }
     }
-    found.count = kept;
-    return found;
+    if (found.count > 0 && !ignores_overlaps(view)) {
+        int64_t beside = min_timestamp_beside(view, &chosen, &found);
+        keep_what_hides_nothing(&found, beside < min_timestamp ? beside : min_timestamp);
+    }
+    for (size_t i = 0; i < pick->count; i++)
+        if (!list_has(&found, pick->items[i]->generation))
+            candidate_list_add(&sorted, pick->items[i]);
+    for (size_t i = 0; i < found.count; i++)
+        candidate_list_add(&sorted, found.items[i]);
+    pick->items = sorted.items;
+    pick->unread_count = found.count;
 }
 
 // ---- One SSTable for its tombstones (AbstractCompactionStrategy.worthDroppingTombstones) -------

@@ -56,6 +56,7 @@ struct compaction_pick {
     enum compaction_reason reason;
     const struct compaction_candidate **items; // In the arena; the view's.
     size_t count;
+    size_t unread_count;      // The last of them have expired: compaction_strategy_leave_unread().
     uint16_t level;           // Of the outputs.
     uint64_t output_size_max; // Bytes of each output's Data.db; 0: one output.
     // Major ones only. Leveled: when the outputs of a level are fanout^level × output_size_max
@@ -72,6 +73,12 @@ bool compaction_strategy_pick(const struct compaction_view *view, struct arena *
 // (repaired or not; time windows, which Cassandra makes one). What is busy is left out.
 size_t compaction_strategy_pick_major(const struct compaction_view *view, bool split,
                                       struct arena *arena, struct compaction_pick **picks);
+
+// Of what was chosen, that which has expired and hides nothing: neither in the rest of it, nor in
+// memory, nor in another SSTable that it overlaps with. It goes behind the rest, to be removed
+// unread. The view has all SSTables of the table (CompactionController.getFullyExpiredSSTables).
+void compaction_strategy_leave_unread(const struct compaction_view *view, struct arena *arena,
+                                      struct compaction_pick *pick);
 
 // An estimate of the compactions that are left to do (nodetool compactionstats, "pending tasks").
 size_t compaction_strategy_pending(const struct compaction_view *view, struct arena *arena);

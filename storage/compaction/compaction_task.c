@@ -21,6 +21,7 @@ enum task_state {
 struct compaction_task {
     struct env *env;
     struct compaction_task_options options; // Its inputs are the task's copy.
+    size_t read_count;                      // Of the inputs; the others are only removed.
     struct uuid host_id;
     enum task_state state;
     struct arena arena;
@@ -43,11 +44,12 @@ struct compaction_task {
 struct compaction_task *compaction_task_create(struct env *env,
                                                const struct compaction_task_options *options)
 {
-    ASSERT(options->input_count > 0);
+    ASSERT(options->input_count > 0 && options->unread_count <= options->input_count);
     struct compaction_task *task = calloc(1, sizeof *task);
     ASSERT(task != NULL);
     task->env = env;
     task->options = *options;
+    task->read_count = options->input_count - options->unread_count;
     arena_init(&task->arena, TASK_BLOCK_SIZE);
     table_ref(options->table);
     struct sstable_reader **inputs =
@@ -55,6 +57,7 @@ struct compaction_task *compaction_task_create(struct env *env,
     for (size_t i = 0; i < options->input_count; i++) {
         inputs[i] = options->inputs[i];
         sstable_ref(inputs[i]);
+        if (i >= task->read_count) continue;
         task->progress.total_bytes += sstable_uncompressed_size(inputs[i]);
         task->sizes.input_size += sstable_data_size(inputs[i]);
     }
@@ -83,11 +86,11 @@ const struct compaction_progress *compaction_task_progress(const struct compacti
 
 // ---- Outputs ------------------------------------------------------------------------------------
 
-// An output is repaired if all inputs are, and as of the first of their repairs.
+// An output is repaired if all that was read is, and as of the first of their repairs.
 static int64_t repaired_at(const struct compaction_task *task)
 {
     int64_t earliest = INT64_MAX;
-    for (size_t i = 0; i < task->options.input_count; i++) {
+    for (size_t i = 0; i < task->read_count; i++) {
         int64_t at = sstable_repaired_at(task->options.inputs[i]);
         if (at < earliest) earliest = at;
     }
@@ -176,10 +179,10 @@ uint16_t compaction_task_output_level(const struct compaction_task *task, size_t
 static enum status begin(struct compaction_task *task, struct error *error)
 {
     const struct compaction_task_options *options = &task->options;
-    enum status status = sstable_content_unite(options->inputs, options->input_count,
-                                               options->table, &task->content, error);
+    enum status status = sstable_content_unite(options->inputs, task->read_count, options->table,
+                                               &task->content, error);
     if (status != STATUS_OK) return status;
-    compaction_input_init(&task->input, options->table, options->inputs, options->input_count,
+    compaction_input_init(&task->input, options->table, options->inputs, task->read_count,
                           &task->progress, &task->arena, &task->input_error);
     task->scan = purge_scan(&task->input.base, &task->options.purge, &task->arena);
     task->state = TASK_RUNNING;
@@ -251,6 +254,7 @@ static void close_scan(struct compaction_task *task)
     task->scan = NULL;
 }
 
+// Nothing is to be read at all.
 static enum status discard(struct compaction_task *task, struct error *error)
 {
     ASSERT(task->state == TASK_CREATED);
@@ -263,7 +267,7 @@ static enum status discard(struct compaction_task *task, struct error *error)
 static enum status step(struct compaction_task *task, uint64_t bytes_max, struct error *error)
 {
     enum status status = STATUS_OK;
-    if (task->options.discard) return discard(task, error);
+    if (task->read_count == 0) return discard(task, error);
     if (task->state == TASK_CREATED) status = begin(task, error);
     if (status != STATUS_OK) return status;
     ASSERT(task->state == TASK_RUNNING);

@@ -30,12 +30,12 @@ struct compaction_task_options {
     uint64_t generation, generation_step; // Of the first output, and from one to the next.
     size_t column_index_size;             // 0: 65536
     const struct uuid *host_id;
-    bool discard;               // Nothing in the inputs is alive: they go unread.
+    size_t unread_count;        // The last inputs have nothing that matters: they go unread.
     bool with_table_compressor; // Cassandra compacts with the table's own, flushes with a fast one.
 };
 
 struct compaction_progress {
-    uint64_t read_bytes, total_bytes; // Of the inputs' Data.db, uncompressed.
+    uint64_t read_bytes, total_bytes; // Of the Data.db of what is read, uncompressed.
     uint64_t written_bytes;           // Of the outputs' files so far.
     uint64_t partitions_read, partitions_written, rows_read, rows_written;
     uint64_t merged_counts[16]; // Partitions that were merged of i + 1 inputs (the last: or more).

@@ -487,7 +487,8 @@ static void take_inputs(struct engine_compaction *compaction, const struct compa
         ASSERT(sstable != NULL && sstable->compaction == NULL);
         sstable->compaction = compaction;
         compaction->inputs[compaction->input_count++] = sstable->reader;
-        compaction->input_bytes += sstable_data_size(sstable->reader);
+        if (i < pick->count - pick->unread_count)
+            compaction->input_bytes += sstable_data_size(sstable->reader);
         if (sstable->log_position > compaction->log_position)
             compaction->log_position = sstable->log_position;
     }
@@ -501,6 +502,7 @@ static void create_task(struct engine_compaction *compaction, const struct compa
         .table = compaction->version,
         .inputs = compaction->inputs,
         .input_count = compaction->input_count,
+        .unread_count = pick->unread_count,
         .purge = look_around(compaction),
         .level = pick->level,
         .output_size_max = pick->output_size_max,
@@ -543,6 +545,7 @@ void engine_compaction_start(struct engine_table *table, const struct compaction
     take_inputs(compaction, pick);
     create_task(compaction, pick);
     env_mark(engine->env, ENV_MARK_COMPACTION_STARTED);
+    if (pick->unread_count > 0) env_mark(engine->env, ENV_MARK_COMPACTION_UNREAD);
     wait_for_step(compaction);
 }
 

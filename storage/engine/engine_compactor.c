@@ -100,6 +100,16 @@ static bool has_slot(const struct engine *engine)
     return engine->compactor.count < engine->compactor.concurrent_max;
 }
 
+// What of it has expired is not read: all SSTables count there, also those that came later than
+// what a request takes.
+static void start(struct engine_table *table, struct compaction_pick *pick, struct arena *arena,
+                  struct engine_compact *request)
+{
+    struct compaction_view view = view_of(table, UINT64_MAX, arena);
+    compaction_strategy_leave_unread(&view, arena, pick);
+    engine_compaction_start(table, pick, request);
+}
+
 // Those that were asked for go first: their table's other ones are given up.
 static void go_on_with_request(struct engine *engine, struct engine_compact *compact)
 {
@@ -123,7 +133,7 @@ static void go_on_with_request(struct engine *engine, struct engine_compact *com
     struct compaction_pick *picks;
     size_t count = compaction_strategy_pick_major(&view, compact->split, &arena, &picks);
     for (size_t i = 0; i < count && has_slot(engine); i++)
-        engine_compaction_start(table, &picks[i], compact);
+        start(table, &picks[i], &arena, compact);
     arena_deinit(&arena);
     if (count == 0 && compact->running == 0) engine_finish_request(engine, compact, STATUS_OK);
 }
@@ -150,7 +160,7 @@ static void ask_strategy(struct engine_table *table)
         if (pick.reason == COMPACTION_REASON_EXPIRED) {
             engine_remove_expired(table, &pick);
         } else {
-            engine_compaction_start(table, &pick, NULL);
+            start(table, &pick, &arena, NULL);
         }
         arena_reset(&arena);
     }

@@ -136,7 +136,7 @@ struct engine_compaction {
     size_t output_count;
     struct engine_closing *closing; // Of the inputs' files, once these were removed.
     uint64_t generation_end;        // Its outputs' generations are before it.
-    uint64_t input_bytes;           // On the disk.
+    uint64_t input_bytes;           // On the disk, of the inputs that are read.
     uint64_t read_bytes;            // Uncompressed, when the last step began.
     struct env_job job;
     struct env_timer timer;

@@ -229,6 +229,67 @@ START_TEST(what_has_expired_goes_unless_it_hides_something)
 }
 END_TEST
 
+// How many of the first two a compaction of both leaves unread; the third is beside them.
+static size_t unread_of(const struct compaction_view *view)
+{
+    struct arena arena;
+    arena_init(&arena, 4096);
+    const struct compaction_candidate *items[2] = {&view->candidates[0], &view->candidates[1]};
+    struct compaction_pick pick = {.items = items, .count = 2};
+    compaction_strategy_leave_unread(view, &arena, &pick);
+    ck_assert_uint_eq(pick.count, 2);
+    ck_assert_ptr_ne(pick.items[0], pick.items[1]);
+    // Those that are left unread are the last.
+    for (size_t i = pick.count - pick.unread_count; i < pick.count; i++)
+        ck_assert_int_lt(pick.items[i]->max_local_time, view->gc_before);
+    size_t count = pick.unread_count;
+    arena_deinit(&arena);
+    return count;
+}
+
+START_TEST(what_has_expired_is_not_compacted_unless_it_hides_something)
+{
+    struct compaction_options options = compaction_options_default();
+    struct compaction_candidate c[3] = {candidate(1, 0, 100, 10, 20), candidate(2, 0, 100, 30, 40),
+                                        candidate(3, 101, 200, 5, 60)};
+    struct compaction_view view = {.options = &options,
+                                   .candidates = c,
+                                   .count = 3,
+                                   .gc_before = 1000,
+                                   .memory_min_timestamp = INT64_MAX};
+    ck_assert_uint_eq(unread_of(&view), 0);
+    c[0].max_local_time = 999;
+    ck_assert_uint_eq(unread_of(&view), 1);
+    c[1].min_timestamp = 20; // That which is read may have what 1 hides.
+    ck_assert_uint_eq(unread_of(&view), 0);
+    c[1].max_local_time = 999; // Not if it is dead itself.
+    ck_assert_uint_eq(unread_of(&view), 2);
+    view.memory_min_timestamp = 21;
+    ck_assert_uint_eq(unread_of(&view), 0);
+    c[1].min_timestamp = 30;
+    ck_assert_uint_eq(unread_of(&view), 1);
+    view.memory_min_timestamp = 20;
+    ck_assert_uint_eq(unread_of(&view), 0);
+    view.memory_min_timestamp = INT64_MAX;
+    c[2].first.token.value = 100; // The third overlaps and is older: one that is busy counts, too.
+    c[2].is_busy = true;
+    ck_assert_uint_eq(unread_of(&view), 0);
+    c[2].min_timestamp = 21;
+    ck_assert_uint_eq(unread_of(&view), 1);
+    view.gc_before = 999;
+    ck_assert_uint_eq(unread_of(&view), 0);
+    view.gc_before = 1000;
+    c[2].min_timestamp = 5;
+    options.strategy = COMPACTION_TIME_WINDOW;
+    options.unsafe_aggressive_expiration = true;
+    ck_assert_uint_eq(unread_of(&view), 2);
+    options.only_purge_repaired_tombstones = true;
+    ck_assert_uint_eq(unread_of(&view), 0);
+    c[0].is_repaired = c[1].is_repaired = true;
+    ck_assert_uint_eq(unread_of(&view), 2);
+}
+END_TEST
+
 START_TEST(one_sstable_is_rewritten_for_its_tombstones)
 {
     struct compaction_options options = compaction_options_default();
@@ -447,6 +508,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, decisions_are_cassandras);
     tcase_add_test(tests, what_has_expired_goes_unless_it_hides_something);
+    tcase_add_test(tests, what_has_expired_is_not_compacted_unless_it_hides_something);
     tcase_add_test(tests, one_sstable_is_rewritten_for_its_tombstones);
     tcase_add_test(tests, repaired_ones_stay_apart);
     tcase_add_test(tests, levels_never_overlap_and_little_is_written_again);

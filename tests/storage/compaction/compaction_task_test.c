@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { INPUTS_MAX = 4, OUTPUTS_MAX = 4096, STEP_WHOLE = 1 << 30 };
 
@@ -406,7 +407,7 @@ START_TEST(what_is_all_dead_goes_unread)
     add_golden("tables/hashtags", 1);
     add_golden("tables/hashtags", 2);
     struct compaction_task_options options = default_options();
-    options.discard = true;
+    options.unread_count = input_count;
     struct compaction_task *task = compaction_task_create(env, &options);
     struct error error = {0};
     ck_assert_int_eq(compaction_task_step(task, 1, &error), STATUS_END);
@@ -415,6 +416,33 @@ START_TEST(what_is_all_dead_goes_unread)
     compaction_task_remove_inputs(task);
     compaction_task_destroy(task);
     ck_assert_uint_eq(count_files(""), 0);
+}
+END_TEST
+
+START_TEST(what_is_dead_beside_others_goes_unread)
+{
+    table = NULL;
+    add_golden("tables/hashtags", 1);
+    struct buffer expected, text;
+    buffer_init(&expected, GIB);
+    buffer_init(&text, GIB);
+    put_readers(&expected, inputs, 1);
+    uint64_t size = sstable_uncompressed_size(inputs[0]);
+    add_golden("tables/hashtags", 2);
+    // Damaged, so that whoever read it would say so.
+    char path[SSTABLE_PATH_SIZE];
+    sstable_path(path, directory, 2, SSTABLE_DATA);
+    ck_assert_int_eq(truncate(path, 100), 0);
+    struct compaction_task_options options = default_options();
+    options.unread_count = 1;
+    struct compaction_task *task = compaction_task_create(env, &options);
+    ck_assert_uint_eq(compaction_task_progress(task)->total_bytes, size);
+    compaction_task_destroy(task);
+    ck_assert_uint_eq(compact(&options, 1000, &text), 1);
+    ck_same_text(&expected, &text);
+    ck_assert_uint_eq(count_files("nb-2-"), 0);
+    buffer_deinit(&expected);
+    buffer_deinit(&text);
 }
 END_TEST
 
@@ -570,6 +598,7 @@ int main(void)
     tcase_add_test(tcase, outputs_are_split_between_partitions);
     tcase_add_test(tcase, outputs_of_a_major_leveled_compaction_fill_one_level_after_another);
     tcase_add_test(tcase, what_is_all_dead_goes_unread);
+    tcase_add_test(tcase, what_is_dead_beside_others_goes_unread);
     tcase_add_loop_test(tcase, a_random_table_compacts_to_its_merge, 0, 2 * RANDOM_SHAPE_COUNT);
     tcase_add_test(tcase, a_step_ends_after_its_bytes_also_inside_of_a_partition);
     tcase_add_test(tcase, a_compaction_that_is_given_up_leaves_nothing);

@@ -368,6 +368,27 @@ START_TEST(what_has_expired_is_removed_unread)
 }
 END_TEST
 
+START_TEST(what_has_expired_is_not_read_by_a_compaction_either)
+{
+    define(NULL, 0, 0);
+    ck_assert(engine_enable_compaction(engine, NULL, false));
+    for (int i = 0; i < 300; i++)
+        put_value(i, slice_of_text("dead for a long time"), 10, 1000);
+    engine_fixture_flush(engine);
+    uint64_t dead_bytes = stats().data_bytes;
+    flush(0, 10);
+    uint64_t read_bytes = stats().data_bytes - dead_bytes;
+    engine_fixture_compact(engine, table->id);
+    ck_assert_uint_eq(stats().sstable_count, 1);
+    ck_assert_uint_eq(engine_compaction_done_at(engine, 0)->bytes_in, read_bytes);
+    ck_assert_int_eq(count_partitions(), 10);
+    engine_fixture_crash(engine);
+    open_engine();
+    ck_assert_uint_eq(stats().sstable_count, 1);
+    ck_assert_int_eq(count_partitions(), 10);
+}
+END_TEST
+
 // ---- What ends them ----------------------------------------------------------------------------
 
 // A compaction that will not end by itself.
@@ -473,6 +494,7 @@ int main(void)
     tcase_add_test(tests, what_is_not_there_is_not_compacted);
     tcase_add_test(tests, tombstones_go_when_they_are_old_and_hide_nothing);
     tcase_add_test(tests, what_has_expired_is_removed_unread);
+    tcase_add_test(tests, what_has_expired_is_not_read_by_a_compaction_either);
     tcase_add_test(tests, it_is_stopped_and_nothing_has_changed);
     tcase_add_test(tests, a_truncation_ends_it);
     tcase_add_test(tests, a_drop_ends_it);
