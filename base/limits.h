@@ -26,10 +26,16 @@
 #define COMMIT_LOG_PENDING_MAX (64 * MIB)
 // Between the beginnings of two commit-log writes while more records are expected than have come.
 #define COMMIT_LOG_GROUP_GAP_NS UINT64_C(1000000)
-// Commit-log segments kept: at the limit the oldest dirty tables are flushed.
-#define COMMIT_LOG_SEGMENTS_MAX 8u
-// So many, and writers get OVERLOADED until flushes have freed some.
-#define COMMIT_LOG_SEGMENTS_FULL (4 * COMMIT_LOG_SEGMENTS_MAX)
+// Commit-log segments kept: at the limit the oldest dirty tables are flushed. As many bytes as
+// memtables may have, so that their space and not the log says when a table is flushed; but not
+// fewer than the least, and not more than are read back in some eight seconds.
+#define COMMIT_LOG_SEGMENTS_MIN 8u
+#define COMMIT_LOG_SEGMENTS_MAX 512u
+// So many times the limit, and writers get OVERLOADED until flushes have freed some.
+#define COMMIT_LOG_FULL_FACTOR 4u
+// Segments that nobody needs, kept to be used again: a file that is there is not made and grown
+// anew. More are removed, one with each write, which waits for it.
+#define COMMIT_LOG_CLEAN_MAX 8u
 // Arena bytes of all memtables: at half a flush of the largest begins, at the limit writers get
 // OVERLOADED until it ends.
 #define MEMTABLE_SPACE_MAX (64 * MIB)
@@ -43,12 +49,18 @@
 #define COUNTER_SHARDS_MAX 4096u
 // The node's own counter shards kept over a flush; the less recently used leave.
 #define COUNTER_CACHE_SIZE_MAX (64 * MIB)
-// Columns of a table, tables and keyspaces of a node: CREATE and ALTER are refused above.
+// Columns and indexes of a table, tables and keyspaces of a node: CREATE and ALTER are refused
+// above.
 #define TABLE_COLUMNS_MAX    4096u
+#define TABLE_INDEXES_MAX    64u
+#define INDEX_NAME_SIZE_MAX  200u
 #define SCHEMA_TABLES_MAX    4096u
 #define SCHEMA_KEYSPACES_MAX 1024u
 // Bytes of all definitions together, likewise: a snapshot of the metadata log has them all.
 #define SCHEMA_SIZE_MAX (24 * MIB)
+// One table's, or one keyspace's with its types; and the text of one type.
+#define SCHEMA_DEFINITION_SIZE_MAX (2 * MIB)
+#define SCHEMA_TYPE_SIZE_MAX       (64 * KIB)
 // Partitions' rows looked at by one engine read before it gives way to others.
 #define READ_STEP_ROWS_MAX 1000u
 #define READ_STEP_SIZE_MAX (256 * KIB)

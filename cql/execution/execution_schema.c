@@ -47,7 +47,7 @@ static void schema_done(struct metadata_schema_change *change, enum status statu
     }
     struct result *result = &execution->result;
     result->change = work->made.what;
-    result->target = work->made.is_of_table ? "TABLE" : "KEYSPACE";
+    result->target = work->made.is_of_table ? "TABLE" : work->made.is_of_type ? "TYPE" : "KEYSPACE";
     result->keyspace = work->made.keyspace_name;
     result->name = work->made.table_name;
     execution_succeed(execution, RESULT_SCHEMA_CHANGE);

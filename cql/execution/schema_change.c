@@ -5,6 +5,7 @@
 #include "cql/execution/schema_properties.h"
 #include "cql/system/system_tables.h"
 #include "storage/schema/options.h"
+#include "storage/schema/schema_codec.h"
 
 enum { KEYSPACE_NAME_SIZE_MAX = 48 };
 
@@ -127,7 +128,8 @@ static bool schema_change_alter_keyspace(struct analysis *analysis,
     change->kind = SCHEMA_CHANGE_PUT_KEYSPACE;
     change->what = "UPDATED";
     change->keyspace_name = name;
-    change->keyspace = keyspace_make(name, &replication, durable_writes, false);
+    change->keyspace =
+        keyspace_make_with_types(name, &replication, durable_writes, false, &present->types);
     schema_change_warn_factor(analysis, change);
     if (is_new_factor && change->warning_count > 0)
         change->warnings[change->warning_count++] =
@@ -196,36 +198,14 @@ static bool schema_change_refuse(struct analysis *analysis, const char *text)
     return cql_error_set(analysis->error, CQL_ERROR_INVALID, "%s", text);
 }
 
-static bool schema_change_create_index(struct analysis *analysis,
-                                       const struct cql_create_index *create)
-{
-    struct slice keyspace;
-    if (!analysis_keyspace_of(analysis, &create->table, &keyspace)) return false;
-    const struct table *table =
-        analysis_lookup_table(analysis->processor, keyspace, create->table.name);
-    if (table == NULL)
-        return cql_error_set(analysis->error, CQL_ERROR_INVALID, "Table '%.*s' doesn't exist",
-                             SLICE_TEXT(create->table.name));
-    if (table->is_counter)
-        return schema_change_refuse(analysis,
-                                    "Secondary indexes on counter tables aren't supported");
-    analysis->table = table;
-    for (size_t i = 0; i < create->target_count; i++)
-        if (analysis_find_column(analysis, create->targets[i].column) == NULL) return false;
-    return schema_change_refuse(analysis, "CREATE INDEX is not supported by Helenus yet");
-}
-
-static bool schema_change_other(struct analysis *analysis, const struct cql_statement_ast *ast)
+static bool schema_change_other(struct analysis *analysis, const struct cql_statement_ast *ast,
+                                struct schema_change *change)
 {
     switch (ast->kind) {
     case CQL_AST_CREATE_INDEX:
-        return schema_change_create_index(analysis, &ast->create_index);
-    case CQL_AST_DROP_TYPE:
-        return schema_change_drop_missing(analysis, "Type", "", &ast->drop.name,
-                                          ast->drop.if_exists);
+        return schema_change_create_index(analysis, &ast->create_index, change);
     case CQL_AST_DROP_INDEX:
-        return schema_change_drop_missing(analysis, "Index", "'", &ast->drop.name,
-                                          ast->drop.if_exists);
+        return schema_change_drop_index(analysis, &ast->drop, change);
     case CQL_AST_DROP_VIEW:
         return schema_change_drop_missing(analysis, "Materialized view", "", &ast->drop.name,
                                           ast->drop.if_exists);
@@ -239,21 +219,20 @@ static bool schema_change_other(struct analysis *analysis, const struct cql_stat
         return schema_change_refuse(analysis,
                                     "User-defined functions are disabled in cassandra.yaml - set "
                                     "user_defined_functions_enabled=true to enable");
-    case CQL_AST_CREATE_TYPE:
-    case CQL_AST_ALTER_TYPE:
-        return schema_change_refuse(analysis, "User types are not supported by Helenus yet");
     case CQL_AST_CREATE_VIEW:
+        return schema_change_refuse(
+            analysis, "Materialized views are disabled. Enable in cassandra.yaml to use.");
     case CQL_AST_ALTER_VIEW:
-        return schema_change_refuse(analysis,
-                                    "Materialized views are not supported by Helenus yet");
+        return schema_change_drop_missing(analysis, "Materialized view", "",
+                                          &ast->alter_view.name, ast->alter_view.if_exists);
     default:
         return schema_change_refuse(analysis,
                                     "Aggregates and triggers are not supported by Helenus yet");
     }
 }
 
-bool schema_change_make(struct analysis *analysis, const struct cql_statement_ast *ast,
-                        int64_t now_us, struct schema_change *change)
+static bool schema_change_of(struct analysis *analysis, const struct cql_statement_ast *ast,
+                             int64_t now_us, struct schema_change *change)
 {
     switch (ast->kind) {
     case CQL_AST_CREATE_KEYSPACE:
@@ -268,7 +247,31 @@ bool schema_change_make(struct analysis *analysis, const struct cql_statement_as
         return schema_change_alter_table(analysis, &ast->alter_table, now_us, change);
     case CQL_AST_DROP_TABLE:
         return schema_change_drop_table(analysis, &ast->drop, change);
+    case CQL_AST_CREATE_TYPE:
+        return schema_change_create_type(analysis, &ast->create_type, change);
+    case CQL_AST_ALTER_TYPE:
+        return schema_change_alter_type(analysis, &ast->alter_type, change);
+    case CQL_AST_DROP_TYPE:
+        return schema_change_drop_type(analysis, &ast->drop, change);
     default:
-        return schema_change_other(analysis, ast);
+        return schema_change_other(analysis, ast, change);
     }
+}
+
+// What is put into the log is one record, which has a size.
+static bool schema_change_fits(struct analysis *analysis, const struct schema_change *change)
+{
+    struct buffer bytes;
+    buffer_init(&bytes, SCHEMA_DEFINITION_SIZE_MAX);
+    if (change->keyspace != NULL) schema_codec_put_keyspace(&bytes, change->keyspace);
+    if (change->table != NULL) schema_codec_put_table(&bytes, change->table);
+    bool fits = !bytes.overflow;
+    buffer_deinit(&bytes);
+    return fits || schema_change_refuse(analysis, "The definition is too large");
+}
+
+bool schema_change_make(struct analysis *analysis, const struct cql_statement_ast *ast,
+                        int64_t now_us, struct schema_change *change)
+{
+    return schema_change_of(analysis, ast, now_us, change) && schema_change_fits(analysis, change);
 }

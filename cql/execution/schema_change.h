@@ -14,9 +14,10 @@ enum schema_change_kind {
 
 struct schema_change {
     enum schema_change_kind kind;
-    const char *what; // "CREATED", "UPDATED", "DROPPED"
-    bool is_of_table;
-    struct slice keyspace_name, table_name;
+    const char *what;             // "CREATED", "UPDATED", "DROPPED"
+    bool is_of_table, is_of_type; // Else it is of a keyspace.
+    struct slice keyspace_name;
+    struct slice table_name;         // Or a type's.
     const struct keyspace *keyspace; // The new one; the caller's reference. NULL: none.
     const struct table *table;
     const char *warnings[4];
@@ -27,11 +28,27 @@ struct schema_change {
 bool schema_change_make(struct analysis *analysis, const struct cql_statement_ast *ast,
                         int64_t now_us, struct schema_change *change);
 
-// The parts: keyspaces in schema_change.c, tables in schema_change_table.c.
+// The parts: keyspaces in schema_change.c, tables in schema_change_table.c, types in
+// schema_change_type.c.
 bool schema_change_create_table(struct analysis *analysis, const struct cql_create_table *create,
                                 struct schema_change *change);
 bool schema_change_alter_table(struct analysis *analysis, const struct cql_alter_table *alter,
                                int64_t now_us, struct schema_change *change);
+bool schema_change_create_type(struct analysis *analysis, const struct cql_create_type *create,
+                               struct schema_change *change);
+bool schema_change_alter_type(struct analysis *analysis, const struct cql_alter_type *alter,
+                              struct schema_change *change);
+bool schema_change_drop_type(struct analysis *analysis, const struct cql_drop *drop,
+                             struct schema_change *change);
+// False, with the error set: too large, or nested too deeply, to be part of a definition.
+bool schema_change_check_type(struct analysis *analysis, const struct type *type);
+bool schema_change_create_index(struct analysis *analysis, const struct cql_create_index *create,
+                                struct schema_change *change);
+bool schema_change_drop_index(struct analysis *analysis, const struct cql_drop *drop,
+                              struct schema_change *change);
+// `what` ("Cannot drop", "Can't rename") a column that has indexes.
+bool schema_change_check_indexed(struct analysis *analysis, const struct table *table,
+                                 struct slice column, const char *what);
 // "system keyspace is not user-modifiable."
 bool schema_change_check_keyspace(struct analysis *analysis, struct slice keyspace);
 // [A-Za-z0-9_]+

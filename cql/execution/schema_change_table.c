@@ -43,6 +43,15 @@ static struct new_column *creating_find(const struct creating *creating, struct 
     return NULL;
 }
 
+// A user type of many cells whose fields would be of many cells, too.
+static bool schema_change_is_loose_type(const struct type *type)
+{
+    for (uint16_t i = 0; i < type->parameter_count; i++)
+        if (type->kind == TYPE_UDT && !type->frozen && type_is_multi_cell(type->parameters[i]))
+            return true;
+    return false;
+}
+
 static bool creating_prepare_columns(struct creating *creating)
 {
     struct analysis *analysis = creating->analysis;
@@ -59,9 +68,14 @@ static bool creating_prepare_columns(struct creating *creating)
                                  "You can enable it with the dynamic_data_masking_enabled property "
                                  "on cassandra.yaml");
         creating->columns[i].raw = raw;
-        if (!analysis_make_type(analysis, raw->type, creating->keyspace,
-                                &creating->columns[i].type))
+        const struct type **type = &creating->columns[i].type;
+        if (!analysis_make_type(analysis, raw->type, creating->keyspace, type) ||
+            !schema_change_check_type(analysis, *type))
             return false;
+        if (schema_change_is_loose_type(*type))
+            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                                 "Non-frozen UDTs with nested non-frozen collections are not "
+                                 "supported");
     }
     return true;
 }
@@ -88,6 +102,12 @@ static bool creating_check_key_column(struct creating *creating, struct slice na
         return schema_change_invalid(
             analysis, "duration type is not supported for PRIMARY KEY column '%.*s'%.*s", name,
             slice_make("", 0));
+    if (type_is_multi_cell(column->type) && column->type->kind == TYPE_UDT)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Invalid non-frozen user-defined type \"%.*s.%.*s\" for PRIMARY KEY "
+                             "column '%.*s'",
+                             SLICE_TEXT(creating->keyspace), SLICE_TEXT(column->type->name),
+                             SLICE_TEXT(name));
     if (type_is_multi_cell(column->type))
         return schema_change_invalid(
             analysis, "Invalid non-frozen collection type %.*s for PRIMARY KEY column '%.*s'",
@@ -324,7 +344,9 @@ static bool altering_add(struct altering *altering, size_t index)
     const struct table *table = altering->table;
     struct analysis *analysis = altering->analysis;
     const struct type *type;
-    if (!analysis_make_type(analysis, raw->type, table->keyspace, &type)) return false;
+    if (!analysis_make_type(analysis, raw->type, table->keyspace, &type) ||
+        !schema_change_check_type(analysis, type))
+        return false;
     bool exists = table_find_column(table, raw->name) != NULL;
     for (size_t i = 0; i < index; i++)
         if (slice_equals(altering->raw->columns[i].name, raw->name)) exists = true;
@@ -337,6 +359,11 @@ static bool altering_add(struct altering *altering, size_t index)
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "Static columns are only useful (and thus allowed) if the table has "
                              "at least one clustering column");
+    if (schema_change_is_loose_type(type))
+        return schema_change_invalid(analysis,
+                                     "Non-frozen UDTs with nested non-frozen collections are not "
+                                     "supported for column %.*s%.*s",
+                                     raw->name, slice_make("", 0));
     if (!altering_check_dropped(altering, raw, type)) return false;
     bool is_counter = type->kind == TYPE_COUNTER;
     if (is_counter != table->is_counter)
@@ -367,6 +394,11 @@ static bool altering_drop(struct altering *altering, struct slice name)
     if (column->kind < COLUMN_STATIC)
         return schema_change_invalid(analysis, "Cannot drop PRIMARY KEY column %.*s%.*s", name,
                                      slice_make("", 0));
+    if (type_is_multi_cell(column->type) && column->type->kind == TYPE_UDT)
+        return schema_change_invalid(analysis,
+                                     "Cannot drop non-frozen column %.*s of user type %.*s", name,
+                                     slice_of_text(analysis_type_text(analysis, column->type)));
+    if (!schema_change_check_indexed(analysis, table, name, "Cannot drop")) return false;
     if (!job_guard_check_column(analysis->processor, table, name, analysis->error)) return false;
     int64_t timestamp = altering->now_us;
     if (!slice_is_null(altering->raw->drop_timestamp))
@@ -398,6 +430,7 @@ static bool altering_rename(struct altering *altering, const struct cql_rename *
                              "column with that name already exists",
                              SLICE_TEXT(rename->from), SLICE_TEXT(rename->to),
                              SLICE_TEXT(table->keyspace), SLICE_TEXT(table->name));
+    if (!schema_change_check_indexed(analysis, table, rename->from, "Can't rename")) return false;
     table_builder_rename_column(altering->builder, rename->from, rename->to);
     altering->changed = true;
     return true;

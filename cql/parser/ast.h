@@ -1,5 +1,6 @@
 // What a CQL statement says, before it is bound to a schema (Cassandra: the `Raw` classes made by
-// Parser.g). The parser makes it, statements read it; it never changes.
+// Parser.g). The parser makes it, statements read it; it never changes, but for the names of user
+// types (struct cql_type).
 //
 // All nodes live in the arena given to cql_parse(). Slices point into the statement's text or into
 // the arena, so both must outlive the tree. A slice that is absent is null (data == NULL).
@@ -56,7 +57,7 @@ struct cql_type {
     const struct cql_type *const *parameters;
     size_t parameter_count;
     int64_t dimension;              // May be no valid one: 0, negative, or INT64_MAX if too large.
-    struct cql_qualified_name name; // UDT
+    struct cql_qualified_name name; // UDT. When its type is found, `keyspace` is set.
     struct slice java;              // CUSTOM: the Java class text.
 };
 

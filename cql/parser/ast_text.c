@@ -281,6 +281,10 @@ void ast_text_put_type(const struct cql_type *type, struct buffer *text)
         ast_text_put_parameters("vector", type, text);
         break;
     case CQL_TYPE_UDT:
+        if (!slice_is_null(type->name.keyspace)) {
+            ast_text_put_slice(type->name.keyspace, text);
+            ast_text_put(".", text);
+        }
         ast_text_put_slice(type->name.name, text);
         break;
     case CQL_TYPE_CUSTOM:

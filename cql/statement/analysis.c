@@ -203,16 +203,44 @@ static bool analysis_make_vector(struct analysis *analysis, const struct cql_typ
     return true;
 }
 
-static bool analysis_refuse_user_type(struct analysis *analysis, const struct cql_type *raw,
-                                      struct slice keyspace)
+// A user type that was found, by its name: each is copied once for a statement.
+struct known_user_type {
+    struct known_user_type *next;
+    const struct type *type;
+};
+
+static const struct type *analysis_find_user_type(struct analysis *analysis, struct slice keyspace,
+                                                  struct slice name)
 {
-    if (slice_is_null(raw->name.keyspace) || slice_equals(raw->name.keyspace, keyspace))
+    for (struct known_user_type *known = analysis->user_types; known != NULL; known = known->next)
+        if (slice_equals(known->type->name, name) && slice_equals(known->type->keyspace, keyspace))
+            return known->type;
+    const struct keyspace *place = analysis_lookup_keyspace(analysis->processor, keyspace);
+    const struct type *type = place == NULL ? NULL : user_types_find(&place->types, name);
+    if (type == NULL) return NULL;
+    struct known_user_type *known = ARENA_NEW(analysis->arena, struct known_user_type);
+    *known = (struct known_user_type){analysis->user_types, type_copy(analysis->arena, type)};
+    analysis->user_types = known;
+    return known->type;
+}
+
+static bool analysis_make_user_type(struct analysis *analysis, const struct cql_type *raw,
+                                    struct slice keyspace, const struct type **type)
+{
+    if (!slice_is_null(raw->name.keyspace) && !slice_equals(raw->name.keyspace, keyspace))
+        return cql_error_set(
+            analysis->error, CQL_ERROR_INVALID,
+            "Statement on keyspace %.*s cannot refer to a user type in keyspace %.*s; user types "
+            "can only be used in the keyspace they are defined in",
+            SLICE_TEXT(keyspace), SLICE_TEXT(raw->name.keyspace));
+    // Texts that are made from now on have the name with its keyspace, as Cassandra's have.
+    ((struct cql_type *)(uintptr_t)raw)->name.keyspace = keyspace;
+    const struct type *found = analysis_find_user_type(analysis, keyspace, raw->name.name);
+    if (found == NULL)
         return cql_error_set(analysis->error, CQL_ERROR_INVALID, "Unknown type %.*s.%.*s",
                              SLICE_TEXT(keyspace), SLICE_TEXT(raw->name.name));
-    return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                         "Statement on keyspace %.*s cannot refer to a user type in keyspace "
-                         "%.*s; user types can only be used in the keyspace they are defined in",
-                         SLICE_TEXT(keyspace), SLICE_TEXT(raw->name.keyspace));
+    *type = raw->frozen ? type_freeze(analysis->arena, found) : found;
+    return true;
 }
 
 bool analysis_make_type(struct analysis *analysis, const struct cql_type *raw,
@@ -227,7 +255,7 @@ bool analysis_make_type(struct analysis *analysis, const struct cql_type *raw,
         *type = type_of_kind(raw->native);
         return true;
     }
-    if (raw->kind == CQL_TYPE_UDT) return analysis_refuse_user_type(analysis, raw, keyspace);
+    if (raw->kind == CQL_TYPE_UDT) return analysis_make_user_type(analysis, raw, keyspace, type);
     if (raw->kind == CQL_TYPE_CUSTOM) {
         struct error error;
         bool reversed;

@@ -8,6 +8,8 @@
 #include "cql/parser/ast.h"
 #include "cql/statement/statement.h"
 
+struct json_insert; // json_insert.h
+
 struct analysis {
     struct query_processor *processor;
     struct arena *arena;
@@ -16,10 +18,13 @@ struct analysis {
     struct column_spec *markers;  // Filled as terms are bound.
     struct slice *marker_columns; // What each marker is for, also when it has a name of its own.
     bool has_unqualified_names;   // Some table was written without its keyspace.
+    size_t value_count;           // Of the markers, and of the columns of JSON texts behind them.
+    const struct json_insert *json_inserts; // The newest first.
     struct cql_error *error;
     int depth;                      // Of the term being looked at.
     struct known_type *known_types; // By their terms: open addressing, a power of two.
     size_t known_type_count, known_type_capacity;
+    struct known_user_type *user_types; // Those that have been found.
 };
 
 // All of these return false (or NULL) with the error set.
@@ -31,7 +36,7 @@ const struct table *analysis_find_table(struct analysis *analysis,
 bool analysis_keyspace_of(struct analysis *analysis, const struct cql_qualified_name *name,
                           struct slice *keyspace);
 const struct column *analysis_find_column(struct analysis *analysis, struct slice name);
-// A type, in `arena`. User types must be of `keyspace`; there are none yet.
+// A type, in `arena`. User types must be of `keyspace`.
 bool analysis_make_type(struct analysis *analysis, const struct cql_type *raw,
                         struct slice keyspace, const struct type **type);
 
