@@ -75,7 +75,19 @@ static void describing_put_keyspace(struct describing *describing, const struct 
     buffer_deinit(&text);
 }
 
-static void describing_put_table(struct describing *describing, const struct table *table)
+static void describing_put_index(struct describing *describing, const struct table *table,
+                                 const struct index_definition *index)
+{
+    if (!describing_takes_row(describing)) return;
+    struct buffer text;
+    buffer_init(&text, CQL_RESPONSE_SIZE_MAX);
+    schema_text_put_index(table, index, &text);
+    describing_put_names(describing, table->keyspace, "index", index->name);
+    execution_put_value(describing->execution, buffer_slice(&text));
+    buffer_deinit(&text);
+}
+
+static void describing_put_table_alone(struct describing *describing, const struct table *table)
 {
     if (!describing_takes_row(describing)) return;
     struct buffer text;
@@ -96,6 +108,14 @@ static void describing_put_table(struct describing *describing, const struct tab
     describing_put_names(describing, table->keyspace, "table", table->name);
     execution_put_value(describing->execution, buffer_slice(&text));
     buffer_deinit(&text);
+}
+
+// With its indexes, by name.
+static void describing_put_table(struct describing *describing, const struct table *table)
+{
+    describing_put_table_alone(describing, table);
+    for (size_t i = 0; i < table->index_count; i++)
+        describing_put_index(describing, table, &table->indexes[i]);
 }
 
 // ---- All keyspaces ------------------------------------------------------------------------------
@@ -238,6 +258,29 @@ static bool describing_missing(struct describing *describing, const char *format
     return describing_refuse(describing, format, describing->raw->name.name, keyspace);
 }
 
+// False: there is none.
+static bool describing_put_found_index(struct describing *describing, struct slice keyspace)
+{
+    const struct schema *schema = describing_schema(describing, 0);
+    const struct table *table;
+    for (size_t i = 0; (table = schema_table_at(schema, keyspace, i)) != NULL; i++) {
+        const struct index_definition *index =
+            table_find_index(table, describing->raw->name.name);
+        if (index == NULL) continue;
+        describing_put_index(describing, table, index);
+        return true;
+    }
+    return false;
+}
+
+static bool describing_index(struct describing *describing)
+{
+    struct slice keyspace;
+    if (!describing_place(describing, &keyspace)) return false;
+    return describing_put_found_index(describing, keyspace) ||
+           describing_missing(describing, "Table for existing index '%.*s' not found in '%.*s'");
+}
+
 static bool describing_any(struct describing *describing)
 {
     struct slice name = describing->raw->name.name;
@@ -256,9 +299,10 @@ static bool describing_any(struct describing *describing)
     if (!describing_place(describing, &keyspace)) return false;
     const struct table *table =
         analysis_lookup_table(describing->execution->processor, keyspace, name);
-    if (table == NULL)
+    if (table != NULL)
+        describing_put_table(describing, table);
+    else if (!describing_put_found_index(describing, keyspace))
         return describing_refuse(describing, "'%.*s' not found in keyspace '%.*s'", name, keyspace);
-    describing_put_table(describing, table);
     return true;
 }
 
@@ -349,8 +393,7 @@ static bool describing_run(struct describing *describing)
     case CQL_DESCRIBE_AGGREGATE:
         return describing_missing(describing, "User defined aggregate '%.*s' not found in '%.*s'");
     case CQL_DESCRIBE_INDEX:
-        return describing_missing(describing,
-                                  "Table for existing index '%.*s' not found in '%.*s'");
+        return describing_index(describing);
     case CQL_DESCRIBE_VIEW:
         return describing_missing(describing, "Materialized view '%.*s' not found in '%.*s'");
     case CQL_DESCRIBE_ANY:

@@ -1,6 +1,7 @@
 #include "cql/system/system_schema_rows.h"
 
 #include "base/assert.h"
+#include "storage/schema/options.h"
 
 struct filling {
     const struct table *table; // Whose rows are made.
@@ -145,6 +146,41 @@ static void put_dropped_columns(const struct filling *filling, const struct tabl
     }
 }
 
+// ---- indexes -----------------------------------------------------------------------------------
+
+// What WITH OPTIONS says, and the target; of a custom one the class, too.
+static void set_index_options(struct system_row *row, const struct filling *filling,
+                              const struct index_definition *index)
+{
+    size_t count = index->options.count;
+    struct option *items = ARENA_NEW_ARRAY(filling->arena, struct option, count + 2);
+    struct buffer target;
+    buffer_init(&target, 64 * 1024);
+    index_definition_put_target(index, &target);
+    if (count > 0) memcpy(items, index->options.items, count * sizeof *items);
+    items[count++] = (struct option){slice_of_text("target"), buffer_slice(&target)};
+    if (!slice_is_null(index->class_name))
+        items[count++] = (struct option){slice_of_text("class_name"), index->class_name};
+    struct options unsorted = {items, count};
+    struct options options = options_copy(filling->arena, &unsorted);
+    system_row_set_options(row, "options", &options);
+    buffer_deinit(&target);
+}
+
+static void put_indexes(const struct filling *filling, const struct table *table)
+{
+    for (size_t i = 0; i < table->index_count; i++) {
+        const struct index_definition *index = &table->indexes[i];
+        struct system_row row;
+        begin_of_table(filling, &row, table);
+        system_row_set(&row, "index_name", index->name);
+        system_row_set_text(&row, "kind",
+                            slice_is_null(index->class_name) ? "COMPOSITES" : "CUSTOM");
+        set_index_options(&row, filling, index);
+        system_row_end(&row);
+    }
+}
+
 // ---- All ---------------------------------------------------------------------------------------
 
 // What one table of a keyspace puts into the table that is filled; NULL if nothing does.
@@ -153,6 +189,7 @@ static void (*table_filler(struct slice name))(const struct filling *, const str
     if (slice_equals(name, slice_of_text("tables"))) return put_table;
     if (slice_equals(name, slice_of_text("columns"))) return put_columns;
     if (slice_equals(name, slice_of_text("dropped_columns"))) return put_dropped_columns;
+    if (slice_equals(name, slice_of_text("indexes"))) return put_indexes;
     return NULL;
 }
 

@@ -314,6 +314,28 @@ void schema_text_put_table(const struct table *table, bool with_internals, struc
     put_table(table, with_internals, false, text);
 }
 
+void schema_text_put_index(const struct table *table, const struct index_definition *index,
+                           struct buffer *text)
+{
+    bool is_custom = !slice_is_null(index->class_name);
+    put(text, is_custom ? "CREATE CUSTOM INDEX " : "CREATE INDEX ");
+    cql_name_put(index->name, text);
+    put(text, " ON ");
+    put_table_name(table, text);
+    put(text, " (");
+    index_definition_put_target(index, text);
+    put(text, ")");
+    if (is_custom) {
+        put(text, " USING ");
+        cql_name_put_string(index->class_name, text);
+    }
+    if (index->options.count > 0) {
+        put(text, " WITH OPTIONS = ");
+        put_options(&index->options, text);
+    }
+    put(text, ";");
+}
+
 // ---- A file of it -------------------------------------------------------------------------------
 
 // Types that were put already, by name: all are of the table's keyspace.
