@@ -180,11 +180,17 @@ static bool execution_match_names(struct execution *execution)
 static bool execution_check_values(struct execution *execution)
 {
     const struct query_options *options = execution->options;
-    if (options->value_names != NULL) return execution_match_names(execution);
-    if (options->value_count == execution->statement->marker_count) return true;
-    return cql_error_set(&execution->error, CQL_ERROR_INVALID,
-                         "there were %d markers(?) in CQL but %zu bound variables",
-                         execution->statement->marker_count, options->value_count);
+    const struct statement *statement = execution->statement;
+    if (options->value_names != NULL) {
+        if (!execution_match_names(execution)) return false;
+    } else if (options->value_count != statement->marker_count) {
+        return cql_error_set(&execution->error, CQL_ERROR_INVALID,
+                             "there were %d markers(?) in CQL but %zu bound variables",
+                             statement->marker_count, options->value_count);
+    }
+    const struct json_insert *inserts = statement->plan->json_inserts;
+    return inserts == NULL ||
+           json_insert_bind(inserts, statement->marker_count, &execution->state->binding);
 }
 
 static void execution_use(struct execution *execution)

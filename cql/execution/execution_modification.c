@@ -393,6 +393,17 @@ static bool modification_check_entry(struct execution *execution, const struct b
                          entry->statement->marker_count, entry->value_count);
 }
 
+static bool modification_bind_entry(struct execution *execution, const struct batch_entry *entry,
+                                    struct binding *binding)
+{
+    const struct statement *statement = entry->statement;
+    if (!modification_check_entry(execution, entry)) return false;
+    *binding = execution->state->binding;
+    binding->values = entry->values;
+    const struct json_insert *inserts = statement->plan->json_inserts;
+    return inserts == NULL || json_insert_bind(inserts, statement->marker_count, binding);
+}
+
 static void modification_conditional_entries(struct execution *execution,
                                              const struct batch_entry *entries,
                                              const struct modification_plan *const *plans,
@@ -400,9 +411,7 @@ static void modification_conditional_entries(struct execution *execution,
 {
     struct binding *bindings = ARENA_NEW_ARRAY(&execution->arena, struct binding, count);
     for (size_t i = 0; i < count; i++) {
-        bindings[i] = execution->state->binding;
-        bindings[i].values = entries[i].values;
-        if (modification_check_entry(execution, &entries[i])) continue;
+        if (modification_bind_entry(execution, &entries[i], &bindings[i])) continue;
         execution_fail(execution);
         return;
     }
@@ -414,11 +423,10 @@ static bool modification_add_entry(struct execution *execution, struct modificat
                                    const struct change_options *options)
 {
     const struct modification_plan *plan = &entry->statement->plan->modification;
-    if (!modification_check_entry(execution, entry)) return false;
+    struct binding binding;
+    if (!modification_bind_entry(execution, entry, &binding)) return false;
     if (plan->reads_lists) return modification_refuse_lists(execution);
     if (!modification_check_job(execution, plan)) return false;
-    struct binding binding = execution->state->binding;
-    binding.values = entry->values;
     return change_list_add(&work->list, plan, &binding, options);
 }
 

@@ -172,7 +172,7 @@ void select_finish(struct select_work *work)
     }
     if (plan->needs_sort) select_sort(work);
     execution->result.columns = plan->selection.columns;
-    execution->result.column_count = plan->selection.count;
+    execution->result.column_count = plan->selection.column_count;
     execution->result.row_count = progress->rows;
     uint32_t left = work->limit_left == UINT32_MAX ? UINT32_MAX : work->limit_left - progress->rows;
     if (work->has_page && progress->is_full && left > 0 && !plan->needs_sort) {

@@ -1,6 +1,8 @@
 // The executing half of selection.h: values of rows and groups.
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "cql/statement/selection.h"
+#include "storage/value.h"
 
 // Where values come from: a row, or a group whose rows have all been added.
 struct source {
@@ -158,6 +160,50 @@ static void selection_put_value(struct slice value, struct buffer *rows)
     if (value.size > 0) memcpy(at + 4, value.data, value.size);
 }
 
+// SELECT JSON: the value of one column, behind its name.
+static void selection_put_json(const struct selection *selection, uint16_t at, struct slice value,
+                               struct buffer *text)
+{
+    struct slice name = selection->json_names[at];
+    buffer_put(text, at == 0 ? "{" : ", ", at == 0 ? 1 : 2);
+    buffer_put(text, name.data, name.size);
+    buffer_put(text, ": ", 2);
+    if (value.size == 0 && !slice_is_null(value))
+        buffer_put(text, "\"\"", 2);
+    else
+        value_put_json(selection->selectors[at]->type, value, text);
+}
+
+static bool selection_put_object(const struct selection *selection, const struct source *source,
+                                 struct buffer *rows)
+{
+    struct buffer text;
+    buffer_init(&text, CQL_RESPONSE_SIZE_MAX);
+    bool is_ok = true;
+    for (uint16_t i = 0; i < selection->count && is_ok; i++) {
+        struct slice value;
+        is_ok = selection_value(selection->selectors[i], source, &value);
+        if (is_ok) selection_put_json(selection, i, value, &text);
+    }
+    buffer_put_u8(&text, '}');
+    if (is_ok) selection_put_value(buffer_slice(&text), rows);
+    if (text.overflow) rows->overflow = true;
+    buffer_deinit(&text);
+    return is_ok;
+}
+
+static bool selection_put_values(const struct selection *selection, const struct source *source,
+                                 struct buffer *rows)
+{
+    if (selection->json_names != NULL) return selection_put_object(selection, source, rows);
+    for (uint16_t i = 0; i < selection->count; i++) {
+        struct slice value;
+        if (!selection_value(selection->selectors[i], source, &value)) return false;
+        selection_put_value(value, rows);
+    }
+    return true;
+}
+
 bool selection_put_row(const struct selection *selection, const struct selection_context *context,
                        const struct row_view *view, struct buffer *rows)
 {
@@ -168,12 +214,7 @@ bool selection_put_row(const struct selection *selection, const struct selection
         return true;
     }
     struct source source = {context, view, NULL};
-    for (uint16_t i = 0; i < selection->count; i++) {
-        struct slice value;
-        if (!selection_value(selection->selectors[i], &source, &value)) return false;
-        selection_put_value(value, rows);
-    }
-    return true;
+    return selection_put_values(selection, &source, rows);
 }
 
 void selection_init_group(const struct selection *selection, struct arena *arena,
@@ -211,10 +252,5 @@ bool selection_put_group(const struct selection *selection, const struct selecti
                          const struct selection_group *group, struct buffer *rows)
 {
     struct source source = {context, NULL, group};
-    for (uint16_t i = 0; i < selection->count; i++) {
-        struct slice value;
-        if (!selection_value(selection->selectors[i], &source, &value)) return false;
-        selection_put_value(value, rows);
-    }
-    return true;
+    return selection_put_values(selection, &source, rows);
 }

@@ -341,16 +341,24 @@ static bool modification_refuse_missing(struct analysis *analysis, const char *w
 }
 
 // An EQ restriction, as if WHERE had said it.
+static struct restriction *modification_equals(struct analysis *analysis,
+                                               const struct column *column,
+                                               const struct term *value)
+{
+    const struct column **columns = ARENA_NEW(analysis->arena, const struct column *);
+    struct restriction *restriction = ARENA_NEW(analysis->arena, struct restriction);
+    columns[0] = column;
+    *restriction = (struct restriction){
+        .kind = RESTRICTION_EQ, .columns = columns, .column_count = 1, .value = value};
+    return restriction;
+}
+
 static bool modification_bind_key_column(struct analysis *analysis, const struct column *column,
                                          const struct cql_term *raw,
                                          const struct restriction **made)
 {
     struct column_spec spec = analysis_spec_of_column(analysis->table, column);
-    const struct column **columns = ARENA_NEW(analysis->arena, const struct column *);
-    struct restriction *restriction = ARENA_NEW(analysis->arena, struct restriction);
-    columns[0] = column;
-    *restriction =
-        (struct restriction){.kind = RESTRICTION_EQ, .columns = columns, .column_count = 1};
+    struct restriction *restriction = modification_equals(analysis, column, NULL);
     *made = restriction;
     return term_prepare(analysis, raw, &spec, &restriction->value);
 }
@@ -383,23 +391,11 @@ static bool modification_finish_insert(struct analysis *analysis, struct modific
     return true;
 }
 
-bool modification_analysis_insert(struct analysis *analysis, const struct cql_insert *insert,
-                                  struct modification_plan *plan)
+// The columns that INSERT names, with their values.
+static bool modification_prepare_values(struct analysis *analysis, const struct cql_insert *insert,
+                                        struct modification_plan *plan)
 {
-    *plan = (struct modification_plan){.kind = MODIFICATION_INSERT};
-    if (!modification_find_table(analysis, &insert->table, plan)) return false;
-    const struct table *table = plan->table;
-    if (table->is_counter)
-        return modification_refuse(
-            analysis, "INSERT statements are not allowed on counter tables, use UPDATE instead");
-    if (insert->json != NULL)
-        return modification_refuse(analysis, "INSERT JSON is not supported by Helenus yet");
     if (!modification_check_names(analysis, insert)) return false;
-    plan->restrictions.keys = ARENA_NEW_ARRAY(analysis->arena, const struct restriction *,
-                                              table->column_counts[COLUMN_PARTITION_KEY]);
-    plan->restrictions.clustering =
-        ARENA_NEW_ARRAY(analysis->arena, const struct restriction *,
-                        (size_t)table->column_counts[COLUMN_CLUSTERING] + 1);
     struct operation *operations =
         ARENA_NEW_ARRAY(analysis->arena, struct operation, insert->columns.count);
     size_t count = 0;
@@ -421,6 +417,56 @@ bool modification_analysis_insert(struct analysis *analysis, const struct cql_in
         if (!is_ok) return false;
     }
     modification_finish_operations(plan, operations, count);
+    return true;
+}
+
+// All columns of the table, but those that INSERT JSON leaves as they are.
+static bool modification_prepare_json(struct analysis *analysis, const struct cql_insert *insert,
+                                      struct modification_plan *plan)
+{
+    const struct table *table = plan->table;
+    size_t total = json_insert_column_count(table);
+    const struct term **terms = ARENA_NEW_ARRAY(analysis->arena, const struct term *, total);
+    struct operation *operations = ARENA_NEW_ARRAY(analysis->arena, struct operation, total);
+    if (!json_insert_prepare(analysis, insert, terms)) return false;
+    size_t at = 0, count = 0;
+    for (int kind = 0; kind < COLUMN_KIND_COUNT; kind++)
+        for (uint16_t i = 0; i < table->column_counts[kind]; i++, at++) {
+            const struct column *column = &table->columns[kind][i];
+            if (terms[at] == NULL) continue;
+            if (kind == COLUMN_PARTITION_KEY)
+                plan->restrictions.keys[i] = modification_equals(analysis, column, terms[at]);
+            else if (kind == COLUMN_CLUSTERING)
+                plan->restrictions.clustering[i] = modification_equals(analysis, column, terms[at]);
+            else
+                operations[count++] = (struct operation){
+                    .kind =
+                        type_is_multi_cell(column->type) ? OPERATION_SET_COLLECTION : OPERATION_SET,
+                    .column = column,
+                    .value = terms[at],
+                };
+        }
+    modification_finish_operations(plan, operations, count);
+    return true;
+}
+
+bool modification_analysis_insert(struct analysis *analysis, const struct cql_insert *insert,
+                                  struct modification_plan *plan)
+{
+    *plan = (struct modification_plan){.kind = MODIFICATION_INSERT};
+    if (!modification_find_table(analysis, &insert->table, plan)) return false;
+    const struct table *table = plan->table;
+    if (table->is_counter)
+        return modification_refuse(
+            analysis, "INSERT statements are not allowed on counter tables, use UPDATE instead");
+    plan->restrictions.keys = ARENA_NEW_ARRAY(analysis->arena, const struct restriction *,
+                                              table->column_counts[COLUMN_PARTITION_KEY]);
+    plan->restrictions.clustering =
+        ARENA_NEW_ARRAY(analysis->arena, const struct restriction *,
+                        (size_t)table->column_counts[COLUMN_CLUSTERING] + 1);
+    if (insert->json != NULL ? !modification_prepare_json(analysis, insert, plan)
+                             : !modification_prepare_values(analysis, insert, plan))
+        return false;
     if (!modification_prepare_using(analysis, &insert->using, plan)) return false;
     if (!modification_finish_insert(analysis, plan)) return false;
     return modification_prepare_conditions(analysis, &insert->conditions, plan) &&

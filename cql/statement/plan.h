@@ -5,6 +5,7 @@
 
 #include "cql/parser/ast.h"
 #include "cql/statement/condition.h"
+#include "cql/statement/json_insert.h"
 #include "cql/statement/restrictions.h"
 #include "cql/statement/selection.h"
 #include "cql/statement/statement.h"
@@ -101,8 +102,9 @@ bool batch_analysis_check(enum cql_batch_type type, bool has_timestamp,
 // ---- The rest works from the syntax tree --------------------------------------------------------
 
 struct statement_plan {
-    const struct cql_statement_ast *ast; // In the statement's arena.
-    struct slice keyspace;               // The current one when it was prepared.
+    const struct cql_statement_ast *ast;    // In the statement's arena.
+    struct slice keyspace;                  // The current one when it was prepared.
+    const struct json_insert *json_inserts; // INSERT JSON of what is bound; NULL: none.
     union {
         struct select_plan select;
         struct modification_plan modification;

@@ -207,8 +207,6 @@ bool select_analysis_prepare(struct analysis *analysis, const struct cql_select 
                              struct select_plan *plan)
 {
     *plan = (struct select_plan){0};
-    if (select->is_json)
-        return select_analysis_refuse(analysis, "SELECT JSON is not supported by Helenus yet");
     plan->table = analysis_find_table(analysis, &select->table);
     if (plan->table == NULL) return false;
     analysis->table = plan->table;

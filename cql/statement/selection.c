@@ -1,6 +1,7 @@
 #include "cql/statement/selection.h"
 
 #include "cql/parser/ast_text.h"
+#include "storage/value.h"
 
 struct preparing {
     struct analysis *analysis;
@@ -467,6 +468,32 @@ static bool selection_prepare_list(struct preparing *preparing, const struct cql
     return true;
 }
 
+// SELECT JSON: the columns become one, in which each has its name.
+static void selection_make_json(struct analysis *analysis, struct selection *selection)
+{
+    struct slice *names = ARENA_NEW_ARRAY(analysis->arena, struct slice, selection->count);
+    for (uint16_t i = 0; i < selection->count; i++) {
+        struct slice name = selection->columns[i].name;
+        bool has_case = false;
+        for (size_t k = 0; k < name.size; k++)
+            if (name.data[k] >= 'A' && name.data[k] <= 'Z') has_case = true;
+        if (has_case)
+            name = slice_of_text(arena_format(analysis->arena, "\"%.*s\"", SLICE_TEXT(name)));
+        struct buffer text;
+        buffer_init(&text, UINT16_MAX * 8);
+        value_put_json(type_of_kind(TYPE_TEXT), name, &text);
+        names[i] = arena_copy(analysis->arena, buffer_slice(&text));
+        buffer_deinit(&text);
+    }
+    struct column_spec *column = ARENA_NEW(analysis->arena, struct column_spec);
+    *column = (struct column_spec){analysis->table->keyspace, analysis->table->name,
+                                   slice_of_text("[json]"), type_of_kind(TYPE_TEXT)};
+    selection->columns = column;
+    selection->column_count = 1;
+    selection->json_names = names;
+    selection->is_simple = false;
+}
+
 bool selection_prepare(struct analysis *analysis, const struct cql_select *select,
                        struct selection *selection)
 {
@@ -486,6 +513,8 @@ bool selection_prepare(struct analysis *analysis, const struct cql_select *selec
         selection_prepare_all(&preparing, selection);
     else if (!selection_prepare_list(&preparing, select, selection))
         return false;
+    selection->column_count = selection->count;
+    if (select->is_json) selection_make_json(analysis, selection);
     if (preparing.too_many) return selection_invalid(&preparing, "Too many selectors in SELECT");
     selection->aggregates = preparing.aggregates;
     selection->aggregate_count = preparing.aggregate_count;

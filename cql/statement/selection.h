@@ -39,9 +39,11 @@ struct selector {
 
 struct selection {
     const struct selector *const *selectors;
-    const struct column_spec *columns;
     uint16_t count;
-    bool is_simple; // Nothing but columns.
+    const struct column_spec *columns; // Of the result: as many, or one of SELECT JSON.
+    uint16_t column_count;
+    const struct slice *json_names; // SELECT JSON: what stands before each value; else NULL.
+    bool is_simple;                 // Nothing but columns.
     bool is_aggregate;
     bool only_static_columns; // Some columns are named, all static or of the partition key, and one
                               // of them static.

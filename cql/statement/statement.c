@@ -218,12 +218,14 @@ static bool statement_analyse(struct query_processor *processor, struct statemen
         .keyspace = arena_copy(arena, keyspace),
         .markers = markers,
         .marker_columns = ARENA_NEW_ARRAY(arena, struct slice, (size_t)ast->marker_count + 1),
+        .value_count = ast->marker_count,
         .error = error,
     };
     statement->plan = ARENA_NEW(arena, struct statement_plan);
     statement->plan->ast = ast;
     statement->plan->keyspace = analysis.keyspace;
     if (!statement_prepare_kind(&analysis, statement, ast)) return false;
+    statement->plan->json_inserts = analysis.json_inserts;
     statement->markers = markers;
     statement->marker_count = ast->marker_count;
     statement->names_keyspaces = !analysis.has_unqualified_names;
@@ -235,7 +237,7 @@ static bool statement_analyse(struct query_processor *processor, struct statemen
     statement_find_key_markers(statement, &analysis);
     if (statement->kind == STATEMENT_SELECT) {
         statement->result_columns = statement->plan->select.selection.columns;
-        statement->result_column_count = statement->plan->select.selection.count;
+        statement->result_column_count = statement->plan->select.selection.column_count;
     }
     return true;
 }

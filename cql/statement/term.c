@@ -279,7 +279,7 @@ const struct slice *term_decode_tuple(struct arena *arena, struct slice bytes, s
     return items;
 }
 
-static struct slice term_encode_tuple(struct arena *arena, const struct slice *items, size_t count)
+struct slice term_encode_tuple(struct arena *arena, const struct slice *items, size_t count)
 {
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
@@ -295,8 +295,8 @@ static struct slice term_encode_tuple(struct arena *arena, const struct slice *i
     return slice_make(bytes, size);
 }
 
-static struct slice term_encode_vector(struct arena *arena, const struct type *type,
-                                       const struct slice *items, size_t count)
+struct slice term_encode_vector(struct arena *arena, const struct type *type,
+                                const struct slice *items, size_t count)
 {
     struct buffer buffer;
     buffer_init(&buffer, SIZE_MAX / 2);

@@ -60,6 +60,11 @@ const struct term *term_make_constant(struct arena *arena, const struct type *ty
 // a map alternate. Sets and maps must be sorted already.
 struct slice term_encode_collection(struct arena *arena, const struct slice *items, size_t count,
                                     bool is_map);
+// Fields of a tuple or user type; null ones too.
+struct slice term_encode_tuple(struct arena *arena, const struct slice *items, size_t count);
+// Elements of a vector, none null.
+struct slice term_encode_vector(struct arena *arena, const struct type *type,
+                                const struct slice *items, size_t count);
 // A valid value with the elements of a set, or the entries of a map, in order, each once; any other
 // as it is.
 struct slice term_sort_collection(struct arena *arena, const struct type *type, struct slice bytes);
