@@ -16,8 +16,8 @@
 
 #include <stdlib.h>
 
-// Clean segments kept for use again; what a buffer may keep of its memory after a large write.
-enum { CLEAN_SEGMENTS_MAX = 2, BUFFER_KEPT_MAX = 1 << 20, PERIODIC_SIZE_MAX = 8 << 20 };
+// What a buffer may keep of its memory after a large write.
+enum { BUFFER_KEPT_MAX = 1 << 20, PERIODIC_SIZE_MAX = 8 << 20 };
 // Fewer records in a write are of few writers: it is not waited for more of them.
 enum { GROUP_COUNT_MIN = 16 };
 
@@ -186,12 +186,15 @@ static void write_done(struct env_job *job)
     commit_log_wake(log);
 }
 
-// Gives the files that are no longer needed to the batch: some stay for use again.
+// Gives files that are no longer needed to the batch: some stay for use again. One, and one for
+// each segment that the batch begins: each is a sync more for those who wait for this write, and
+// what a large flush has freed goes all the same.
 static void collect_removals(struct commit_log *log, struct commit_log_batch *batch)
 {
     struct commit_log_segment **end = &batch->removals;
     bool is_on = commit_log_archive_is_on(&log->archive);
-    while (log->clean_count > (is_on ? 0 : CLEAN_SEGMENTS_MAX)) {
+    for (size_t i = 0;
+         i < batch->part_count && log->clean_count > (is_on ? 0 : COMMIT_LOG_CLEAN_MAX); i++) {
         struct commit_log_segment *segment = log->clean;
         if (is_on && !segment->is_archived) return;
         log->clean = segment->next;
@@ -358,7 +361,7 @@ void commit_log_mark_dirty(struct commit_log *log, struct uuid table, uint64_t f
 
 bool commit_log_is_long(const struct commit_log *log, struct uuid *table)
 {
-    if (log->segment_count <= COMMIT_LOG_SEGMENTS_MAX || log->segments->dirt_count == 0)
+    if (log->segment_count <= log->segment_count_max || log->segments->dirt_count == 0)
         return false;
     *table = commit_log_segment_any_table(log->segments);
     return true;
@@ -367,10 +370,18 @@ bool commit_log_is_long(const struct commit_log *log, struct uuid *table)
 bool commit_log_is_full(const struct commit_log *log)
 {
     // Not for those that wait for the archive command alone.
-    return log->segment_count >= COMMIT_LOG_SEGMENTS_FULL && log->segments->dirt_count > 0;
+    return log->segment_count >= COMMIT_LOG_FULL_FACTOR * log->segment_count_max &&
+           log->segments->dirt_count > 0;
 }
 
 // ---- Opening and closing -----------------------------------------------------------------------
+
+static size_t segment_count_of(uint64_t size)
+{
+    uint64_t count = size / COMMIT_LOG_SEGMENT_SIZE;
+    if (count < COMMIT_LOG_SEGMENTS_MIN) return COMMIT_LOG_SEGMENTS_MIN;
+    return count > COMMIT_LOG_SEGMENTS_MAX ? COMMIT_LOG_SEGMENTS_MAX : (size_t)count;
+}
 
 enum status commit_log_open(struct env *env, const struct commit_log_options *options,
                             commit_log_replayer *replay, void *replay_context,
@@ -389,6 +400,7 @@ enum status commit_log_open(struct env *env, const struct commit_log_options *op
     ASSERT(opened->directory != NULL);
     opened->sync = options->sync;
     opened->period_ns = options->period_ns;
+    opened->segment_count_max = segment_count_of(options->size_max);
     opened->loss = replayed.loss;
     opened->last_segment_id = replayed.last_segment_id;
     opened->last_position = opened->synced_position = replayed.last_position;

@@ -23,6 +23,8 @@ struct commit_log_options {
     const char *directory; // Made if missing; its name is durable when its parent is synced.
     enum commit_log_sync sync;
     uint64_t period_ns;    // PERIODIC only.
+    uint64_t size_max;     // Of what is kept until tables are to be flushed; between the least and
+                           // the most of limits.h, 0: the least.
     uint64_t position_min; // Positions given before that the log may have forgotten: the first new
                            // one is larger. A log that ends before it is CORRUPT.
     bool skips_damage;     // Goes on without what is CORRUPT, also by the replayer's word.
@@ -88,7 +90,7 @@ void commit_log_mark_flushed(struct commit_log *log, struct uuid table, uint64_t
 // The same by position, for what was replayed: the table has records in [first, last].
 void commit_log_mark_dirty(struct commit_log *log, struct uuid table, uint64_t first,
                            uint64_t last);
-// More segments than COMMIT_LOG_SEGMENTS_MAX are kept: `*table` has to be flushed to free the
+// More than `size_max` of segments are kept: `*table` has to be flushed to free the
 // oldest.
 bool commit_log_is_long(const struct commit_log *log, struct uuid *table);
 // Far more than that: whoever flushes does not keep up, or cannot. Writers wait.

@@ -144,6 +144,7 @@ static enum status open_log(struct engine *engine, const struct engine_options *
         .directory = directory,
         .sync = options->commit_log_sync,
         .period_ns = options->commit_log_period_ns,
+        .size_max = engine->memtable_space_max,
         .position_min = newest_position(engine),
         .skips_damage = options->skips_log_damage,
         .archive_command = options->commit_log_archive_command,
