@@ -220,11 +220,17 @@ void env_listener_close(struct env_listener *listener)
     listener->env->ops->listener_close(listener);
 }
 
-void env_connect(struct env *env, const struct env_address *address, uint64_t timeout_ns,
-                 void (*connected)(void *context, enum status status, struct env_stream *stream),
-                 void *context)
+struct env_connect *
+env_connect(struct env *env, const struct env_address *address, uint64_t timeout_ns,
+            void (*connected)(void *context, enum status status, struct env_stream *stream),
+            void *context)
 {
-    env->ops->connect(env, address, timeout_ns, connected, context);
+    return env->ops->connect(env, address, timeout_ns, connected, context);
+}
+
+void env_connect_cancel(struct env_connect *connect)
+{
+    connect->env->ops->connect_cancel(connect);
 }
 
 void env_stream_start(struct env_stream *stream, const struct env_stream_events *events,

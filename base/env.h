@@ -192,10 +192,15 @@ MUST_USE enum status env_listen(struct env *env, const struct env_address *addre
 struct env_address env_listener_address(const struct env_listener *listener);
 void env_listener_close(struct env_listener *listener);
 
-// `connected` is called once, with the stream or a status (REFUSED, TIMED_OUT, IO) and NULL.
-void env_connect(struct env *env, const struct env_address *address, uint64_t timeout_ns,
-                 void (*connected)(void *context, enum status status, struct env_stream *stream),
-                 void *context);
+struct env_connect; // An attempt to connect. It is gone when `connected` is called.
+// `connected` is called once, later, with the stream or a status (REFUSED, TIMED_OUT, IO) and NULL.
+// NULL in a process that is dead.
+struct env_connect *
+env_connect(struct env *env, const struct env_address *address, uint64_t timeout_ns,
+            void (*connected)(void *context, enum status status, struct env_stream *stream),
+            void *context);
+// Gives it up: `connected` is not called any more.
+void env_connect_cancel(struct env_connect *connect);
 
 // Begins to read. Once for each stream.
 void env_stream_start(struct env_stream *stream, const struct env_stream_events *events,

@@ -18,6 +18,10 @@ struct env_stream {
     struct env *env;
 };
 
+struct env_connect {
+    struct env *env;
+};
+
 struct env_listener {
     struct env *env;
 };
@@ -79,9 +83,12 @@ struct env_ops {
                           struct env_listener **listener, struct error *error);
     struct env_address (*listener_address)(const struct env_listener *listener);
     void (*listener_close)(struct env_listener *listener);
-    void (*connect)(struct env *env, const struct env_address *address, uint64_t timeout_ns,
-                    void (*connected)(void *context, enum status status, struct env_stream *stream),
-                    void *context);
+    struct env_connect *(*connect)(struct env *env, const struct env_address *address,
+                                   uint64_t timeout_ns,
+                                   void (*connected)(void *context, enum status status,
+                                                     struct env_stream *stream),
+                                   void *context);
+    void (*connect_cancel)(struct env_connect *connect);
     void (*stream_start)(struct env_stream *stream, const struct env_stream_events *events,
                          void *context);
     void (*stream_write)(struct env_stream *stream, struct slice bytes);

@@ -198,6 +198,7 @@ static const struct env_ops env_uv_ops = {
     .listener_address = env_uv_listener_address,
     .listener_close = env_uv_listener_close,
     .connect = env_uv_connect,
+    .connect_cancel = env_uv_connect_cancel,
     .stream_start = env_uv_stream_start,
     .stream_write = env_uv_stream_write,
     .stream_queued = env_uv_stream_queued,

@@ -24,6 +24,7 @@ struct sim_listener {
 };
 
 struct sim_connect {
+    struct env_connect base;
     struct sim_event event;
     struct sim_connect *next, **place; // In the process's list.
     struct sim_process *process;
@@ -187,14 +188,16 @@ static void connect_arrives(struct sim_event *event)
     sim_stream_accept(connect->stream);
 }
 
-void sim_connect(struct env *env, const struct env_address *address, uint64_t timeout_ns,
-                 void (*connected)(void *context, enum status status, struct env_stream *stream),
-                 void *context)
+struct env_connect *
+sim_connect(struct env *env, const struct env_address *address, uint64_t timeout_ns,
+            void (*connected)(void *context, enum status status, struct env_stream *stream),
+            void *context)
 {
     struct sim_process *process = sim_process_of(env);
-    if (process->state == SIM_PROCESS_DEAD) return;
+    if (process->state == SIM_PROCESS_DEAD) return NULL;
     struct sim_connect *connect = calloc(1, sizeof *connect);
     ASSERT(connect != NULL);
+    connect->base.env = env;
     connect->process = process;
     connect->address = *address;
     connect->deadline_ns =
@@ -208,6 +211,15 @@ void sim_connect(struct env *env, const struct env_address *address, uint64_t ti
     sim_event_start(process->world, &connect->event,
                     sim_world_between(process->world, SIM_LATENCY_MIN_NS, SIM_LATENCY_MAX_NS),
                     connect_arrives);
+    return &connect->base;
+}
+
+void sim_connect_cancel(struct env_connect *base)
+{
+    struct sim_connect *connect = CONTAINER_OF(base, struct sim_connect, base);
+    struct sim_stream *stream = connect->stream;
+    free_connect(connect);
+    if (stream != NULL) sim_stream_close(sim_stream_base(stream), false);
 }
 
 void sim_connects_drop(struct sim_process *process)

@@ -266,9 +266,11 @@ enum status sim_listen(struct env *env, const struct env_address *address,
                        struct env_listener **listener, struct error *error);
 struct env_address sim_listener_address(const struct env_listener *listener);
 void sim_listener_close(struct env_listener *listener);
-void sim_connect(struct env *env, const struct env_address *address, uint64_t timeout_ns,
-                 void (*connected)(void *context, enum status status, struct env_stream *stream),
-                 void *context);
+struct env_connect *
+sim_connect(struct env *env, const struct env_address *address, uint64_t timeout_ns,
+            void (*connected)(void *context, enum status status, struct env_stream *stream),
+            void *context);
+void sim_connect_cancel(struct env_connect *connect);
 void sim_stream_start(struct env_stream *stream, const struct env_stream_events *events,
                       void *context);
 void sim_stream_write(struct env_stream *stream, struct slice bytes);

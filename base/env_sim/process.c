@@ -390,6 +390,7 @@ static const struct env_ops sim_ops = {
     .listener_address = sim_listener_address,
     .listener_close = sim_listener_close,
     .connect = sim_connect,
+    .connect_cancel = sim_connect_cancel,
     .stream_start = sim_stream_start,
     .stream_write = sim_stream_write,
     .stream_queued = sim_stream_queued,

@@ -114,9 +114,11 @@ enum status env_uv_listen(struct env *env, const struct env_address *address,
                           struct env_listener **listener, struct error *error);
 struct env_address env_uv_listener_address(const struct env_listener *listener);
 void env_uv_listener_close(struct env_listener *listener);
-void env_uv_connect(struct env *env, const struct env_address *address, uint64_t timeout_ns,
-                    void (*connected)(void *context, enum status status, struct env_stream *stream),
-                    void *context);
+struct env_connect *
+env_uv_connect(struct env *env, const struct env_address *address, uint64_t timeout_ns,
+               void (*connected)(void *context, enum status status, struct env_stream *stream),
+               void *context);
+void env_uv_connect_cancel(struct env_connect *connect);
 void env_uv_stream_start(struct env_stream *stream, const struct env_stream_events *events,
                          void *context);
 void env_uv_stream_write(struct env_stream *stream, struct slice bytes);

@@ -42,6 +42,7 @@ struct env_uv_stream {
     const struct env_stream_events *events; // NULL before env_stream_start().
     void *context;
 
+    struct env_connect connect;
     uv_connect_t connect_request;
     int connect_code; // Of a connect that failed at once.
     void (*connected)(void *context, enum status status, struct env_stream *stream);
@@ -351,7 +352,7 @@ static void env_uv_stream_connect_timed_out(struct env_timer *timer)
 static void env_uv_stream_connect_done(uv_connect_t *request, int code)
 {
     struct env_uv_stream *stream = CONTAINER_OF(request, struct env_uv_stream, connect_request);
-    if (stream->state != STREAM_CONNECTING) return; // Timed out before.
+    if (stream->state != STREAM_CONNECTING) return; // Timed out, or given up, before.
     if (code != 0) {
         env_uv_stream_connect_failed(stream, env_uv_status(code));
         return;
@@ -367,12 +368,14 @@ static void env_uv_stream_connect_refused(struct env_task *task)
     env_uv_stream_connect_failed(stream, env_uv_status(stream->connect_code));
 }
 
-void env_uv_connect(struct env *env, const struct env_address *address, uint64_t timeout_ns,
-                    void (*connected)(void *context, enum status status, struct env_stream *stream),
-                    void *context)
+struct env_connect *
+env_uv_connect(struct env *env, const struct env_address *address, uint64_t timeout_ns,
+               void (*connected)(void *context, enum status status, struct env_stream *stream),
+               void *context)
 {
     struct env_uv_stream *stream = env_uv_stream_create(env, STREAM_CONNECTING);
     stream->peer = *address;
+    stream->connect.env = env;
     stream->connected = connected;
     stream->connected_context = context;
     struct sockaddr_storage storage = env_uv_address_to_system(address);
@@ -382,11 +385,17 @@ void env_uv_connect(struct env *env, const struct env_address *address, uint64_t
     if (stream->connect_code != 0) {
         // Not inside the call of the owner.
         env_task_post(env, &stream->ended_task, env_uv_stream_connect_refused);
-        return;
+        return &stream->connect;
     }
     // Only a lost optimization if it fails, as on a socket that is broken already.
     (void)uv_tcp_nodelay(&stream->tcp, 1);
     env_timer_start(env, &stream->timer, timeout_ns, env_uv_stream_connect_timed_out);
+    return &stream->connect;
+}
+
+void env_uv_connect_cancel(struct env_connect *connect)
+{
+    env_uv_stream_close_now(CONTAINER_OF(connect, struct env_uv_stream, connect));
 }
 
 // ---- Listening ---------------------------------------------------------------------------------

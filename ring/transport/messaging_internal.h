@@ -39,8 +39,8 @@ struct messaging_member {
     struct messaging *messaging;
     uint16_t number;
     enum messaging_member_state state;
-    struct messaging_connecting *connecting; // CONNECTING.
-    struct transport_link link;              // OPEN.
+    struct env_connect *connecting; // CONNECTING; NULL in a process that is dead.
+    struct transport_link link;     // OPEN.
     struct buffer pending;
     struct request_table waiting;
     struct env_timer retry;

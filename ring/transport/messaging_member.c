@@ -15,11 +15,6 @@
 // liveness sends one now and then.
 enum { MESSAGING_RETRIES = 8 };
 
-// An attempt to connect. It outlives the member when that goes meanwhile.
-struct messaging_connecting {
-    struct messaging_member *member; // NULL: nobody wants the connection any more.
-};
-
 static void messaging_member_retry(struct env_timer *timer)
 {
     messaging_member_connect(CONTAINER_OF(timer, struct messaging_member, retry));
@@ -104,13 +99,7 @@ static void messaging_member_connected(void *context, enum status status, struct
 {
     static const struct transport_link_events events = {
         messaging_member_link_opened, messaging_member_link_frame, messaging_member_link_ended};
-    struct messaging_connecting *connecting = context;
-    struct messaging_member *member = connecting->member;
-    free(connecting);
-    if (member == NULL) {
-        if (stream != NULL) env_stream_close(stream, false);
-        return;
-    }
+    struct messaging_member *member = context;
     member->connecting = NULL;
     if (status != STATUS_OK) {
         messaging_member_lost(member, status);
@@ -130,14 +119,10 @@ static void messaging_member_begin(struct messaging_member *member,
                                    const struct env_address *address)
 {
     struct messaging *messaging = member->messaging;
-    struct messaging_connecting *connecting = malloc(sizeof *connecting);
-    ASSERT(connecting != NULL);
-    connecting->member = member;
-    member->connecting = connecting;
     member->state = MESSAGING_MEMBER_CONNECTING;
     env_timer_stop(messaging->env, &member->retry);
-    env_connect(messaging->env, address, MESSAGING_CONNECT_TIMEOUT_NS, messaging_member_connected,
-                connecting);
+    member->connecting = env_connect(messaging->env, address, MESSAGING_CONNECT_TIMEOUT_NS,
+                                     messaging_member_connected, member);
 }
 
 void messaging_member_connect(struct messaging_member *member)
@@ -209,10 +194,8 @@ size_t messaging_member_queued(const struct messaging_member *member)
 void messaging_member_destroy(struct messaging_member *member, bool is_dead)
 {
     env_timer_stop(member->messaging->env, &member->retry);
-    if (member->connecting != NULL) {
-        member->connecting->member = NULL;
-        if (is_dead) free(member->connecting);
-    }
+    // A process that is dead has forgotten its attempts.
+    if (member->connecting != NULL && !is_dead) env_connect_cancel(member->connecting);
     if (member->state == MESSAGING_MEMBER_OPEN) {
         transport_link_close(&member->link, false);
         transport_link_deinit(&member->link);

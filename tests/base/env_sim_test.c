@@ -604,6 +604,35 @@ START_TEST(a_reset_is_heard_of_through_a_cut_and_new_connections_time_out)
 }
 END_TEST
 
+// At any time: before the other side hears of it, and when the answer is on its way back.
+START_TEST(who_gives_up_connecting_is_not_called)
+{
+    uint64_t accepted_count = 0;
+    for (int steps = 0; steps < 4; steps++) {
+        struct net net = {0};
+        net_begin(&net, 8, false);
+        run(&net.fixture);
+        net.connected = STATUS_WOULD_BLOCK;
+        net.server_side = (struct peer){.ended = STATUS_WOULD_BLOCK};
+        struct env_address address;
+        ck_assert_int_eq(env_address_parse("10.0.0.1", 9042, &address), STATUS_OK);
+        struct env_connect *connect =
+            env_connect(net.client, &address, 1000000000, connected, &net);
+        for (int i = 0; i < steps && net.connected == STATUS_WOULD_BLOCK; i++)
+            ck_assert(sim_world_step(net.fixture.world));
+        if (net.connected == STATUS_WOULD_BLOCK) {
+            env_connect_cancel(connect);
+            run(&net.fixture);
+            ck_assert_int_eq(net.connected, STATUS_WOULD_BLOCK);
+        }
+        if (net.server_side.stream != NULL || net.server_side.ended != STATUS_WOULD_BLOCK)
+            accepted_count++;
+        net_end(&net);
+    }
+    ck_assert_uint_gt(accepted_count, 0);
+}
+END_TEST
+
 START_TEST(a_paused_process_takes_connections_and_does_nothing)
 {
     struct net net = {0};
@@ -681,6 +710,7 @@ int main(void)
     tcase_add_test(tests, the_other_side_of_a_killed_process_hears_of_it);
     tcase_add_test(tests, a_cut_holds_bytes_back_until_it_heals);
     tcase_add_test(tests, a_reset_is_heard_of_through_a_cut_and_new_connections_time_out);
+    tcase_add_test(tests, who_gives_up_connecting_is_not_called);
     tcase_add_test(tests, a_paused_process_takes_connections_and_does_nothing);
     tcase_add_test(tests, a_slow_link_takes_its_time);
     tcase_add_test(tests, the_same_seed_gives_the_same_run);

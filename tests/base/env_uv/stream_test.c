@@ -322,6 +322,25 @@ START_TEST(an_address_that_cannot_be_reached_fails_once)
 }
 END_TEST
 
+START_TEST(who_gives_up_connecting_is_not_called)
+{
+    struct pair pair;
+    pair_setup(&pair);
+    struct env_address address = env_listener_address(pair.listener), nowhere;
+    env_listener_close(pair.listener);
+    run_for(pair.env, NS_PER_S / 1000);
+    ck_assert_int_eq(env_address_parse("224.0.0.1", 1, &nowhere), STATUS_OK);
+    struct end others[2];
+    end_init(&others[0], pair.env);
+    end_init(&others[1], pair.env);
+    env_connect_cancel(env_connect(pair.env, &address, NS_PER_S, end_connected, &others[0]));
+    env_connect_cancel(env_connect(pair.env, &nowhere, NS_PER_S, end_connected, &others[1]));
+    run_for(pair.env, NS_PER_S / 100);
+    ck_assert_int_eq(others[0].connected_count + others[1].connected_count, 0);
+    pair_teardown(&pair);
+}
+END_TEST
+
 START_TEST(a_connect_without_answer_times_out)
 {
     // A listener whose queue is full answers nothing.
@@ -511,6 +530,7 @@ int main(void)
     tcase_add_test(stream, a_write_to_a_reset_connection_ends_it_in_a_later_turn);
     tcase_add_test(stream, a_port_nobody_listens_on_refuses);
     tcase_add_test(stream, an_address_that_cannot_be_reached_fails_once);
+    tcase_add_test(stream, who_gives_up_connecting_is_not_called);
     tcase_add_test(stream, a_connect_without_answer_times_out);
     tcase_add_test(stream, a_taken_port_is_told_in_words);
     tcase_add_test(stream, thousands_of_connections_leave_no_descriptor);

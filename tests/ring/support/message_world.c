@@ -27,7 +27,7 @@ static void world_died(void *context, struct env *env)
 {
     struct message_node *node = context;
     if (node->abandon != NULL) node->abandon(node);
-    messaging_abandon(node->messaging);
+    if (node->messaging != NULL) messaging_abandon(node->messaging);
     node->messaging = NULL;
     node->env = NULL;
     sim_process_destroy(env);

@@ -636,6 +636,18 @@ START_TEST(closing_leaves_nothing_behind)
 }
 END_TEST
 
+START_TEST(a_process_may_die_right_after_closing)
+{
+    struct ask ask;
+    ask_send(&ask, 0, 1, VERB_READ, "x", S); // Still connecting.
+    messaging_close(world.nodes[0].messaging);
+    world.nodes[0].messaging = NULL;
+    message_world_kill(&world, 0); // Nothing of it is left: the leak sanitizer looks.
+    message_world_run(&world, 2, NULL);
+    ck_assert(!ask.is_done);
+}
+END_TEST
+
 int main(void)
 {
     TCase *messaging = tcase_create("messaging");
@@ -662,6 +674,7 @@ int main(void)
     tcase_add_test(messaging, messages_are_lost_and_doubled);
     tcase_add_test(messaging, a_process_may_die_with_messages_held_back);
     tcase_add_test(messaging, closing_leaves_nothing_behind);
+    tcase_add_test(messaging, a_process_may_die_right_after_closing);
     Suite *suite = suite_create("messaging");
     suite_add_tcase(suite, messaging);
     SRunner *runner = srunner_create(suite);
