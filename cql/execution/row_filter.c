@@ -1,5 +1,6 @@
 // Whether a row passes what WHERE leaves to filter (org.apache.cassandra.db.filter.RowFilter).
 #include "cql/statement/restrictions.h"
+#include "cql/statement/text_analyzer.h"
 
 static int row_filter_compare(const struct restriction *restriction, const struct slice *values,
                               const struct slice *wanted, uint16_t count)
@@ -58,6 +59,15 @@ static bool row_filter_entries_pass(const struct row_filter *filter, const struc
     return true;
 }
 
+// A storage-attached index of text may know no case, or no accents: what it takes for equal.
+static bool row_filter_is_analyzed(const struct row_filter *filter, struct slice value,
+                                   struct arena *arena)
+{
+    const struct options *options = &filter->restriction->analyzer->options;
+    struct slice wanted = text_analyzer_apply(options, filter->values[0], arena);
+    return slice_equals(text_analyzer_apply(options, value, arena), wanted);
+}
+
 bool row_filter_passes(const struct row_filter *filter, const struct row_view *view,
                        struct arena *arena)
 {
@@ -74,6 +84,7 @@ bool row_filter_passes(const struct row_filter *filter, const struct row_view *v
     if (restriction->kind == RESTRICTION_SLICE)
         return row_filter_side_passes(restriction, &restriction->start, filter->start, values, 1) &&
                row_filter_side_passes(restriction, &restriction->end, filter->end, values, -1);
+    if (restriction->analyzer != NULL) return row_filter_is_analyzed(filter, values[0], arena);
     for (size_t i = 0; i < filter->alternative_count; i++)
         if (row_filter_compare(restriction, values, filter->values + i * width, width) == 0)
             return true;

@@ -332,13 +332,13 @@ static bool index_check_sai(const struct indexing *indexing)
                              "A storage-attached index cannot be created over multiple columns: %s",
                              names);
     }
-    if (!index_check_known_options(indexing)) return false;
     for (size_t i = 0; i < table->index_count; i++)
         if (!slice_is_null(table->indexes[i].class_name) &&
             table->indexes[i].target == indexing->index.target &&
             slice_equals(table->indexes[i].column, indexing->index.column))
             return index_refuse_column(indexing, "Cannot create more than one storage-attached "
                                                  "index on the same column: %.*s");
+    if (!index_check_known_options(indexing)) return false;
     const struct type *type = index_term_type(indexing);
     if (!index_check_sai_options(indexing, type)) return false;
     if (type->kind == TYPE_BLOB || type->kind == TYPE_COUNTER)

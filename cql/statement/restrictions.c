@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "cql/parser/ast_text.h"
+#include "cql/statement/index_choice.h"
 
 #include <stdlib.h>
 
@@ -83,6 +84,11 @@ static bool restrictions_check_column(struct gathering *gathering,
                              SLICE_TEXT(column->name));
     if (relation->kind == CQL_RELATION_ELEMENT)
         return restrictions_check_element(gathering, relation, column);
+    if (is_multi_cell && column->type->kind == TYPE_UDT)
+        return cql_error_set(
+            analysis->error, CQL_ERROR_INVALID,
+            "Non-frozen UDT column '%.*s' (%s) cannot be restricted by any relation",
+            SLICE_TEXT(column->name), analysis_type_text(analysis, column->type));
     if (is_multi_cell && !contains && !contains_key)
         return cql_error_set(
             analysis->error, CQL_ERROR_INVALID,
@@ -507,6 +513,28 @@ static bool restrictions_check_after_slice(struct gathering *gathering,
     return true;
 }
 
+// expr(index, value): for custom classes that neither we nor a plain Cassandra have.
+static bool restrictions_refuse_expression(struct gathering *gathering,
+                                           const struct cql_relation *relation)
+{
+    const struct table *table = gathering->analysis->table;
+    struct slice name = relation->index.name;
+    struct cql_error *error = gathering->analysis->error;
+    const struct index_definition *index = table_find_index(table, name);
+    if (index == NULL)
+        return cql_error_set(error, CQL_ERROR_INVALID,
+                             "Invalid index expression, index %.*s not found for %.*s.%.*s",
+                             SLICE_TEXT(name), SLICE_TEXT(table->keyspace),
+                             SLICE_TEXT(table->name));
+    if (slice_is_null(index->class_name))
+        return cql_error_set(error, CQL_ERROR_INVALID,
+                             "Only CUSTOM indexes may be used in custom index expressions, %.*s is "
+                             "not valid",
+                             SLICE_TEXT(name));
+    return cql_error_set(error, CQL_ERROR_INVALID, "Index %.*s does not support custom expressions",
+                         SLICE_TEXT(name));
+}
+
 static bool restrictions_gather(struct gathering *gathering, const struct cql_relation *relation)
 {
     struct restriction made;
@@ -523,8 +551,7 @@ static bool restrictions_gather(struct gathering *gathering, const struct cql_re
         is_ok = restrictions_prepare_single(gathering, relation, &made);
         break;
     default:
-        return gathering_refuse(gathering,
-                                "Custom index expressions are not supported by Helenus yet");
+        return restrictions_refuse_expression(gathering, relation);
     }
     if (!is_ok) return false;
     for (size_t i = 0; i < gathering->count; i++)
@@ -541,6 +568,12 @@ static void restrictions_add_filter(struct restrictions *restrictions,
                                     const struct restriction *restriction)
 {
     restrictions->filters[restrictions->filter_count++] = restriction;
+}
+
+static void restrictions_add_indexed(struct restrictions *restrictions,
+                                     const struct restriction *restriction)
+{
+    restrictions->indexed[restrictions->indexed_count++] = restriction;
 }
 
 static bool restrictions_refuse_missing(struct gathering *gathering, const char *what,
@@ -594,13 +627,17 @@ static bool restrictions_sort_keys(struct gathering *gathering, struct restricti
                              "you use the token() function) for %s statements",
                              name);
     restrictions->keys_are_complete = has_all && !has_slice && restrictions->token == NULL;
+    if (!has_any && restrictions->token == NULL) restrictions->uses_index = restrictions->has_index;
     if (restrictions->keys_are_complete || !has_any) return true;
-    if (!gathering->options->allow_filtering &&
-        !(has_all && !has_slice && restrictions->token != NULL))
+    bool needs_filtering = !(has_all && !has_slice && restrictions->token != NULL);
+    if (!gathering->options->allow_filtering && !restrictions->has_index && needs_filtering)
         return gathering_refuse(gathering, ALLOW_FILTERING_TEXT);
-    for (uint16_t i = 0; i < count; i++)
-        if (restrictions->keys[i] != NULL)
-            restrictions_add_filter(restrictions, restrictions->keys[i]);
+    if (needs_filtering) restrictions->uses_index = restrictions->has_index;
+    for (uint16_t i = 0; i < count; i++) {
+        if (restrictions->keys[i] == NULL) continue;
+        restrictions_add_filter(restrictions, restrictions->keys[i]);
+        if (needs_filtering) restrictions_add_indexed(restrictions, restrictions->keys[i]);
+    }
     return true;
 }
 
@@ -681,6 +718,27 @@ static bool restrictions_has_contains(const struct gathering *gathering)
     return false;
 }
 
+// Whether an index is asked for clustering columns, as Cassandra decides it.
+static void restrictions_index_clustering(const struct gathering *gathering,
+                                          struct restrictions *restrictions, bool needs_filtering)
+{
+    bool has_index = false;
+    for (size_t i = 0; i < gathering->count; i++) {
+        const struct restriction *item = &gathering->items[i];
+        if (!item->is_token && item->columns[0]->kind == COLUMN_CLUSTERING)
+            has_index |= index_choice_has(restrictions->table, item);
+    }
+    if (needs_filtering && restrictions->has_index) restrictions->uses_index = true;
+    if (!restrictions->keys_are_complete && has_index && restrictions->has_index)
+        restrictions->uses_index = true;
+    if (!restrictions->uses_index && !needs_filtering) return;
+    for (size_t i = 0; i < gathering->count; i++) {
+        const struct restriction *item = &gathering->items[i];
+        if (!item->is_token && item->columns[0]->kind == COLUMN_CLUSTERING)
+            restrictions_add_indexed(restrictions, item);
+    }
+}
+
 static bool restrictions_sort_clustering(struct gathering *gathering,
                                          struct restrictions *restrictions)
 {
@@ -716,17 +774,21 @@ static bool restrictions_sort_clustering(struct gathering *gathering,
     if (options->use == RESTRICTIONS_UPDATE && !has_all && !options->only_static_columns)
         return restrictions_refuse_missing(gathering, "clustering keys",
                                            table->columns[COLUMN_CLUSTERING], count, is_bound);
-    bool may_filter = options->allow_filtering;
+    bool may_filter = options->allow_filtering || restrictions->has_index;
     if (restrictions_has_contains(gathering) && !may_filter)
         return gathering_refuse(gathering, "Clustering columns can only be restricted with "
                                            "CONTAINS with a secondary index or filtering");
     if (!may_filter && !restrictions_check_order(gathering, restrictions)) return false;
     uint16_t rest;
     restrictions_take_ranges(gathering, restrictions, &rest);
+    bool needs_filtering = false;
     for (uint16_t i = rest; i < count; i++) {
         const struct restriction *item = restrictions_at(gathering, i);
-        if (item != NULL) restrictions_add_filter(restrictions, item);
+        if (item == NULL) continue;
+        restrictions_add_filter(restrictions, item);
+        needs_filtering = true;
     }
+    restrictions_index_clustering(gathering, restrictions, needs_filtering);
     return true;
 }
 
@@ -739,6 +801,7 @@ static bool restrictions_sort_others(struct gathering *gathering, struct restric
         const struct restriction *item = &gathering->items[i];
         if (item->is_token || item->columns[0]->kind < COLUMN_STATIC) continue;
         restrictions_add_filter(restrictions, item);
+        restrictions_add_indexed(restrictions, item);
         buffer_put_format(&names, "%s%.*s", names.size == 0 ? "" : ", ",
                           SLICE_TEXT(item->columns[0]->name));
     }
@@ -747,10 +810,58 @@ static bool restrictions_sort_others(struct gathering *gathering, struct restric
         is_ok = cql_error_set(analysis->error, CQL_ERROR_INVALID,
                               "Non PRIMARY KEY columns found in where clause: %.*s ",
                               (int)names.size, (const char *)names.data);
+    else if (names.size > 0 && restrictions->has_index)
+        restrictions->uses_index = true;
     else if (names.size > 0 && !gathering->options->allow_filtering)
         is_ok = gathering_refuse(gathering, ALLOW_FILTERING_TEXT);
     buffer_deinit(&names);
     return is_ok;
+}
+
+static bool restrictions_check_vectors(struct gathering *gathering)
+{
+    const struct table *table = gathering->analysis->table;
+    for (size_t i = 0; i < gathering->count; i++) {
+        const struct restriction *item = &gathering->items[i];
+        if (!item->is_token && item->columns[0]->type->kind == TYPE_VECTOR &&
+            index_choice_has(table, item))
+            return gathering_refuse(gathering, "Vector indexes only support ANN queries");
+    }
+    return true;
+}
+
+// Rows of what is regular are mostly the fewest; of a static or a key column they are whole
+// partitions.
+static int restrictions_rank(const struct restriction *restriction)
+{
+    static const int ranks[COLUMN_KIND_COUNT] = {[COLUMN_PARTITION_KEY] = 3,
+                                                 [COLUMN_STATIC] = 2,
+                                                 [COLUMN_CLUSTERING] = 1,
+                                                 [COLUMN_REGULAR] = 0};
+    return ranks[restriction->columns[0]->kind];
+}
+
+static void restrictions_choose_index(struct gathering *gathering,
+                                      struct restrictions *restrictions)
+{
+    const struct table *table = restrictions->table;
+    for (size_t i = 0; i < gathering->count; i++) {
+        struct restriction *item = &gathering->items[i];
+        bool is_plain = item->kind == RESTRICTION_EQ && !item->is_token && !item->is_multi;
+        if (is_plain && item->columns[0]->kind >= COLUMN_STATIC)
+            item->analyzer = index_choice_analyzer(table, item->columns[0]);
+    }
+    for (size_t i = 0; i < restrictions->indexed_count; i++) {
+        const struct restriction *item = restrictions->indexed[i];
+        size_t entry;
+        const struct index_definition *index = index_choice_find(table, item, &entry);
+        if (index == NULL || (restrictions->index != NULL &&
+                              restrictions_rank(item) >= restrictions_rank(restrictions->found_by)))
+            continue;
+        restrictions->index = index;
+        restrictions->found_by = item;
+        restrictions->found_by_entry = entry;
+    }
 }
 
 bool restrictions_prepare(struct analysis *analysis, const struct cql_relations *relations,
@@ -766,9 +877,22 @@ bool restrictions_prepare(struct analysis *analysis, const struct cql_relations 
         ARENA_NEW_ARRAY(analysis->arena, const struct restriction *, gathering.count + 1);
     restrictions->filters =
         ARENA_NEW_ARRAY(analysis->arena, const struct restriction *, gathering.count * 2 + 1);
+    restrictions->indexed =
+        ARENA_NEW_ARRAY(analysis->arena, const struct restriction *, gathering.count * 2 + 1);
+    if (options->use == RESTRICTIONS_SELECT && analysis->table->index_count > 0) {
+        if (!restrictions_check_vectors(&gathering)) return false;
+        for (size_t i = 0; i < gathering.count; i++)
+            restrictions->has_index |= !gathering.items[i].is_token &&
+                                       index_choice_has(analysis->table, &gathering.items[i]);
+    }
     if (!restrictions_sort_keys(&gathering, restrictions)) return false;
     if (!restrictions_sort_clustering(&gathering, restrictions)) return false;
     if (!restrictions_sort_others(&gathering, restrictions)) return false;
+    if (!restrictions->uses_index) return true;
+    if (restrictions->keys_have_in)
+        return gathering_refuse(&gathering, "Select on indexed columns and with IN clause for the "
+                                            "PRIMARY KEY are not supported");
+    restrictions_choose_index(&gathering, restrictions);
     return true;
 }
 
@@ -776,6 +900,13 @@ bool restrictions_check_scan(const struct restrictions *restrictions, bool allow
                              struct cql_error *error)
 {
     bool is_scan = !restrictions->keys_are_complete;
-    if (!is_scan || !restrictions->has_clustering || allow_filtering) return true;
+    if (allow_filtering || (!is_scan && !restrictions->uses_index)) return true;
+    if (restrictions->uses_index && restrictions->indexed_count > 0) {
+        if (index_choice_serves(restrictions->table, restrictions->indexed,
+                                restrictions->indexed_count))
+            return true;
+    } else if (!restrictions->has_clustering) {
+        return true;
+    }
     return cql_error_set(error, CQL_ERROR_INVALID, ALLOW_FILTERING_TEXT);
 }

@@ -44,6 +44,7 @@ struct restriction {
     struct restriction_bound start, end; // SLICE, in the order of the values (DESC is no matter).
     const struct restriction_entry *entries; // CONTAINS: all must hold.
     size_t entry_count;
+    const struct index_definition *analyzer; // EQ of what an index makes of the text; NULL: as is.
 };
 
 struct restrictions {
@@ -59,6 +60,15 @@ struct restrictions {
     uint16_t clustering_bound_count; // Columns bound by EQ or IN from the first on.
     const struct restriction **filters;
     size_t filter_count;
+    bool has_index;  // Some restriction is one that an index knows.
+    bool uses_index; // As Cassandra decides it; what the checks go by.
+    // What must be served by an index, or filtered.
+    const struct restriction **indexed;
+    size_t indexed_count;
+    // The index by which rows are found; NULL: there is none, or it knows no single value.
+    const struct index_definition *index;
+    const struct restriction *found_by; // One of `indexed`.
+    size_t found_by_entry;              // Of CONTAINS: the one of its entries.
 };
 
 enum restrictions_use { RESTRICTIONS_SELECT, RESTRICTIONS_UPDATE, RESTRICTIONS_DELETE };

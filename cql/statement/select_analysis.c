@@ -61,6 +61,9 @@ static bool select_analysis_order(struct analysis *analysis, const struct cql_se
     for (size_t i = 0; i < select->order_by_count; i++)
         if (select->order_by[i].ann_of != NULL)
             return select_analysis_refuse(analysis, "ANN ordering is not supported by Helenus yet");
+    if (plan->restrictions.uses_index)
+        return select_analysis_refuse(
+            analysis, "ORDER BY with 2ndary indexes is not supported, except for ANN queries.");
     if (!plan->restrictions.keys_are_complete)
         return select_analysis_refuse(
             analysis,
