@@ -11,6 +11,12 @@ int64_t env_wall_us(struct env *env)
     return env->ops->wall_us(env);
 }
 
+void env_set_lane_threads(struct env *env, enum env_lane lane, size_t count)
+{
+    ASSERT(lane < ENV_LANE_COUNT && count > 0 && count <= ENV_LANE_THREADS_MAX);
+    env->ops->set_lane_threads(env, lane, count);
+}
+
 void env_stall_lanes(struct env *env, uint64_t duration_ns)
 {
     if (env->ops->stall_lanes != NULL) env->ops->stall_lanes(env, duration_ns);

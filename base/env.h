@@ -68,9 +68,11 @@ enum env_lane {
     ENV_LANE_LOG,        // One thread: commit-log writes and syncs, in order.
     ENV_LANE_READ,       // A few threads: reads that missed the cache.
     ENV_LANE_BACKGROUND, // One thread of low priority: flush, removal of files.
-    ENV_LANE_COMPACTION, // One thread of low priority: compaction, which no flush waits for.
+    ENV_LANE_COMPACTION, // Threads of low priority, at first one: compactions; no flush waits for
+                         // it.
     ENV_LANE_COUNT
 };
+enum { ENV_LANE_THREADS_MAX = 64 };
 
 // `work` runs on a thread of the lane and touches only what is immutable or handed over with the
 // job; then `done` runs on the loop. The job lives in its owner's memory until `done`.
@@ -84,6 +86,10 @@ struct env_job {
 
 void env_offload(struct env *env, struct env_job *job, enum env_lane lane,
                  void (*work)(struct env_job *job), void (*done)(struct env_job *job));
+
+// So many jobs of the lane may go on at once from now on (1 … ENV_LANE_THREADS_MAX): those of one
+// that has only one thread come in order.
+void env_set_lane_threads(struct env *env, enum env_lane lane, size_t count);
 
 // For tests of a ring: no job begins for so long, as with a disk that stands still. The simulator
 // has slow disks of its own and does nothing.

@@ -32,7 +32,8 @@ struct env_lock {
 
 struct env_ops {
     int64_t (*wall_us)(struct env *env);
-    void (*shift_wall)(struct env *env, int64_t offset_us);     // May be NULL.
+    void (*shift_wall)(struct env *env, int64_t offset_us); // May be NULL.
+    void (*set_lane_threads)(struct env *env, enum env_lane lane, size_t count);
     void (*stall_lanes)(struct env *env, uint64_t duration_ns); // May be NULL.
     uint64_t (*monotonic_ns)(struct env *env);
     void (*random_bytes)(struct env *env, void *bytes, size_t size);

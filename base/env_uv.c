@@ -166,6 +166,7 @@ static void env_uv_after_wait(uv_check_t *handle)
 static const struct env_ops env_uv_ops = {
     .wall_us = env_uv_wall_us,
     .shift_wall = env_uv_shift_wall,
+    .set_lane_threads = env_uv_set_lane_threads,
     .stall_lanes = env_uv_stall_lanes,
     .monotonic_ns = env_uv_monotonic_ns,
     .random_bytes = env_uv_random_bytes,

@@ -40,7 +40,7 @@ static const struct config_key keys[] = {
     TEXT(incremental_backups, "Are flushed SSTables linked into backups/ too: true or false"),
     TEXT(compaction_throughput,
          "How fast compactions read, such as 64MiB/s; 0MiB/s: as fast as it goes"),
-    NUMBER(concurrent_compactors, 1, 64, "Compactions that go on at once, on one thread"),
+    NUMBER(concurrent_compactors, 1, 64, "Compactions that go on at once, each on a thread of low priority"),
     NUMBER(memtable_space_mib, 1, 1 << 20, "Memory for data that is not in SSTables yet"),
     NUMBER(file_cache_size_mib, 1, 1 << 20, "Memory for pieces of SSTables that were read"),
     NUMBER(read_request_timeout_in_ms, 1, 3600000, "How long a read of keys waits for replicas"),

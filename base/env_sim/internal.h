@@ -152,7 +152,7 @@ struct sim_lane {
     struct sim_process *process;
     struct env_job *first, *last;  // Waiting.
     struct sim_lane_slot *running; // Slots in use.
-    size_t running_count;
+    size_t running_count, threads;
     uint64_t done_ns; // When the last `done` comes: they stay in order.
 };
 
@@ -226,6 +226,7 @@ struct sim_process *sim_listener_process(const struct sim_listener *listener);
 void sim_files_free(struct sim_process *process);
 
 void sim_offload(struct env *env, struct env_job *job);
+void sim_set_lane_threads(struct env *env, enum env_lane lane, size_t count);
 
 enum status sim_file_open(struct env *env, const char *path, unsigned flags, struct env_file **file,
                           struct error *error);

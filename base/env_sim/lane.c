@@ -32,8 +32,10 @@ static const struct {
 
 void sim_lanes_init(struct sim_process *process)
 {
-    for (size_t i = 0; i < ENV_LANE_COUNT; i++)
+    for (size_t i = 0; i < ENV_LANE_COUNT; i++) {
         process->lanes[i].process = process;
+        process->lanes[i].threads = lane_traits[i].threads;
+    }
 }
 
 static void remove_slot(struct sim_lane_slot *slot)
@@ -96,7 +98,7 @@ static void start_jobs(struct sim_lane *lane)
     struct sim_world *world = lane->process->world;
     while (lane->first != NULL) {
         struct env_job *job = lane->first;
-        if (lane->running_count == lane_traits[job->lane].threads) return;
+        if (lane->running_count >= lane->threads) return;
         lane->first = job->next;
         if (lane->first == NULL) lane->last = NULL;
         struct sim_lane_slot *slot = calloc(1, sizeof *slot);
@@ -127,4 +129,12 @@ void sim_offload(struct env *env, struct env_job *job)
         lane->last->next = job;
     lane->last = job;
     start_jobs(lane);
+}
+
+void sim_set_lane_threads(struct env *env, enum env_lane which, size_t count)
+{
+    struct sim_process *process = sim_process_of(env);
+    if (process->state == SIM_PROCESS_DEAD) return;
+    process->lanes[which].threads = count;
+    start_jobs(&process->lanes[which]);
 }

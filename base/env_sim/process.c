@@ -366,6 +366,7 @@ static const struct env_ops sim_ops = {
     .task_post = sim_task_post,
     .task_cancel = sim_task_cancel,
     .offload = sim_offload,
+    .set_lane_threads = sim_set_lane_threads,
     .file_open = sim_file_open,
     .file_close = sim_file_close,
     .file_read = sim_file_read,

@@ -28,12 +28,13 @@ struct env_uv_lane {
     struct env_job *first, **last; // Waiting jobs. Guarded by `mutex`, as is all up to `stopping`.
     size_t waiting_count;
     size_t idle_count;         // Threads that wait for a job.
+    size_t busy_count;         // Threads that have one: no more than threads_max.
+    size_t threads_max;        // Written by the loop's thread only.
     uint64_t stalled_until_ns; // uv_hrtime(); no job begins before it.
     bool stopping;
     bool low_priority;    // Set at the start, then constant.
-    size_t threads_max;   // Likewise.
     size_t threads_count; // For the loop's thread only.
-    uv_thread_t threads[2];
+    uv_thread_t threads[ENV_LANE_THREADS_MAX];
 };
 
 enum { ENV_UV_READ_SIZE = 64 * 1024 };
@@ -70,6 +71,7 @@ void env_uv_lanes_init(struct env_uv *env);
 // Waits for the running jobs.
 void env_uv_lanes_deinit(struct env_uv *env);
 void env_uv_offload(struct env *env, struct env_job *job);
+void env_uv_set_lane_threads(struct env *env, enum env_lane lane, size_t count);
 void env_uv_stall_lanes(struct env *env, uint64_t duration_ns);
 // On the loop: calls `done` of the jobs that are.
 void env_uv_jobs_done(struct env_uv *env);

@@ -61,7 +61,9 @@ static void env_uv_lane_done(struct env_uv *env, struct env_job *job)
 static struct env_job *env_uv_lane_take(struct env_uv_lane *lane)
 {
     uv_mutex_lock(&lane->mutex);
-    while (lane->first == NULL && !lane->stopping) {
+    // There may be more threads than are to work now. Those that have just ended a job take the
+    // next.
+    while ((lane->first == NULL || lane->busy_count >= lane->threads_max) && !lane->stopping) {
         lane->idle_count++;
         uv_cond_wait(&lane->wake, &lane->mutex);
         lane->idle_count--;
@@ -73,6 +75,7 @@ static struct env_job *env_uv_lane_take(struct env_uv_lane *lane)
         lane->first = job->next;
         if (lane->first == NULL) lane->last = &lane->first;
         lane->waiting_count--;
+        lane->busy_count++;
     }
     uv_mutex_unlock(&lane->mutex);
     return job;
@@ -89,6 +92,9 @@ static void env_uv_lane_run(void *argument)
         if (job == NULL) return;
         job->work(job);
         env_uv_lane_done(lane->env, job);
+        uv_mutex_lock(&lane->mutex);
+        lane->busy_count--;
+        uv_mutex_unlock(&lane->mutex);
     }
 }
 
@@ -120,6 +126,15 @@ void env_uv_offload(struct env *base, struct env_job *job)
     // Woken while we held the mutex, the thread would at once wait for it again.
     uv_cond_signal(&lane->wake);
     if (!idle && lane->threads_count < lane->threads_max) env_uv_lane_start_thread(lane);
+}
+
+void env_uv_set_lane_threads(struct env *base, enum env_lane which, size_t count)
+{
+    struct env_uv_lane *lane = &env_uv_of(base)->lanes[which];
+    uv_mutex_lock(&lane->mutex);
+    lane->threads_max = count;
+    uv_cond_broadcast(&lane->wake);
+    uv_mutex_unlock(&lane->mutex);
 }
 
 void env_uv_stall_lanes(struct env *base, uint64_t duration_ns)

@@ -209,13 +209,20 @@ static void fire_tick(struct env_timer *timer)
     env_timer_start(engine->env, timer, engine->compactor.interval_ns, fire_tick);
 }
 
+// Each has a thread. What is on its way goes on, if they become fewer.
+static void set_concurrent(struct engine *engine, size_t count)
+{
+    if (count == 0) count = 1;
+    engine->compactor.concurrent_max = count < ENV_LANE_THREADS_MAX ? count : ENV_LANE_THREADS_MAX;
+    env_set_lane_threads(engine->env, ENV_LANE_COMPACTION, engine->compactor.concurrent_max);
+}
+
 void engine_compactor_init(struct engine *engine, const struct engine_options *options)
 {
     struct engine_compactor *compactor = &engine->compactor;
     compactor->queue_end = &compactor->queue;
     compactor->throughput = options->compaction_throughput;
-    compactor->concurrent_max =
-        options->concurrent_compactors == 0 ? 1 : options->concurrent_compactors;
+    set_concurrent(engine, options->concurrent_compactors);
     compactor->step_size =
         options->compaction_step_size == 0 ? STEP_SIZE_DEFAULT : options->compaction_step_size;
 }
@@ -320,7 +327,7 @@ uint64_t engine_compaction_throughput(const struct engine *engine)
 
 void engine_set_concurrent_compactors(struct engine *engine, size_t count)
 {
-    engine->compactor.concurrent_max = count == 0 ? 1 : count;
+    set_concurrent(engine, count);
     post(engine);
 }
 

@@ -211,27 +211,67 @@ END_TEST
 
 static atomic_int meeting_count;
 
-// Comes back only when two are here at once.
+static atomic_int present_count, present_max;
+static int meeting_size;
+
+// Comes back only when so many are here at once.
 static void meeting_work(struct env_job *job)
 {
     (void)job;
     atomic_fetch_add(&meeting_count, 1);
-    while (atomic_load(&meeting_count) < 2)
+    while (atomic_load(&meeting_count) < meeting_size)
         (void)sched_yield();
 }
 
 static void meeting_done(struct env_job *job)
 {
     (void)job;
-    if (++done_count == 2) env_uv_stop(env);
+    if (++done_count == meeting_size) env_uv_stop(env);
 }
 
 START_TEST(two_reads_go_on_at_once)
 {
+    meeting_size = 2;
     for (int i = 0; i < 2; i++)
         env_offload(env, &works[i].job, ENV_LANE_READ, meeting_work, meeting_done);
     env_uv_run(env);
     ck_assert_int_eq(done_count, 2);
+}
+END_TEST
+
+static void present_work(struct env_job *job)
+{
+    (void)job;
+    int count = atomic_fetch_add(&present_count, 1) + 1, max = atomic_load(&present_max);
+    while (count > max && !atomic_compare_exchange_weak(&present_max, &max, count)) {
+    }
+    for (int i = 0; i < 100; i++)
+        (void)sched_yield();
+    atomic_fetch_sub(&present_count, 1);
+}
+
+static void present_done(struct env_job *job)
+{
+    (void)job;
+    if (++done_count == JOB_COUNT) env_uv_stop(env);
+}
+
+START_TEST(a_lane_has_as_many_threads_as_it_is_told)
+{
+    env_set_lane_threads(env, ENV_LANE_COMPACTION, 3);
+    meeting_size = 3;
+    for (int i = 0; i < 3; i++)
+        env_offload(env, &works[i].job, ENV_LANE_COMPACTION, meeting_work, meeting_done);
+    env_uv_run(env);
+    ck_assert_int_eq(done_count, 3);
+    // There are three threads now, of which two may work.
+    env_set_lane_threads(env, ENV_LANE_COMPACTION, 2);
+    done_count = 0;
+    for (int i = 0; i < JOB_COUNT; i++)
+        env_offload(env, &works[i].job, ENV_LANE_COMPACTION, present_work, present_done);
+    env_uv_run(env);
+    ck_assert_int_eq(done_count, JOB_COUNT);
+    ck_assert_int_le(atomic_load(&present_max), 2);
 }
 END_TEST
 
@@ -287,6 +327,7 @@ int main(void)
     tcase_add_test(loop, tasks_run_without_waiting_for_anything_else);
     tcase_add_loop_test(loop, jobs_are_done_on_threads_and_reported_on_the_loop, 0, ENV_LANE_COUNT);
     tcase_add_test(loop, two_reads_go_on_at_once);
+    tcase_add_test(loop, a_lane_has_as_many_threads_as_it_is_told);
     tcase_add_test(loop, destroying_waits_for_running_jobs_and_calls_nobody);
     tcase_add_test(loop, signals_come_as_callbacks_of_the_loop);
 

@@ -427,6 +427,46 @@ START_TEST(it_is_stopped_and_nothing_has_changed)
 }
 END_TEST
 
+// Two of different sets of SSTables, each on a thread, with steps of one partition or so.
+START_TEST(several_go_on_at_once)
+{
+    const struct option compaction = {slice_of_text("class"),
+                                      slice_of_text("TimeWindowCompactionStrategy")};
+    define(&compaction, 1, 864000);
+    options.compaction_step_size = 1;
+    options.concurrent_compactors = 3;
+    engine_fixture_close(engine);
+    open_engine();
+    ck_assert(engine_enable_compaction(engine, NULL, false));
+    // In windows of a day.
+    for (int window = 0; window < 3; window++) {
+        timestamp = window * INT64_C(100000000000);
+        flush(window * 200, 200);
+        flush(window * 200 + 100, 200);
+    }
+    struct asked asked = {.done = false};
+    engine_compact(engine, table->id, false, &asked.compact, compact_ended);
+    struct engine_compaction_info info[3];
+    size_t most = 0;
+    while (!asked.done) {
+        size_t count = 0;
+        while (count < 3 && engine_compaction_at(engine, count, &info[count]))
+            count++;
+        size_t begun = 0;
+        for (size_t i = 0; i < count; i++)
+            begun += info[i].read_bytes > 0;
+        if (begun > most) most = begun;
+        put_value(5000, slice_of_text("meanwhile"), TTL_NONE, 0);
+        engine_fixture_flush(engine);
+    }
+    ck_assert_int_eq(asked.status, STATUS_OK);
+    ck_assert_uint_gt(most, 1);
+    engine_fixture_settle(engine);
+    ck_assert_int_eq(count_partitions(), 701);
+    engine_check(engine);
+}
+END_TEST
+
 START_TEST(a_truncation_ends_it)
 {
     struct asked asked;
@@ -496,6 +536,7 @@ int main(void)
     tcase_add_test(tests, what_has_expired_is_removed_unread);
     tcase_add_test(tests, what_has_expired_is_not_read_by_a_compaction_either);
     tcase_add_test(tests, it_is_stopped_and_nothing_has_changed);
+    tcase_add_test(tests, several_go_on_at_once);
     tcase_add_test(tests, a_truncation_ends_it);
     tcase_add_test(tests, a_drop_ends_it);
     tcase_add_test(tests, a_stop_of_the_engine_ends_it);

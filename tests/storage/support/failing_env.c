@@ -69,6 +69,11 @@ static void task_cancel(struct env *env, struct env_task *task)
     env_task_cancel(of(env)->below, task);
 }
 
+static void set_lane_threads(struct env *env, enum env_lane lane, size_t count)
+{
+    env_set_lane_threads(of(env)->below, lane, count);
+}
+
 static void offload(struct env *env, struct env_job *job)
 {
     env_offload(of(env)->below, job, job->lane, job->work, job->done);
@@ -231,6 +236,7 @@ void failing_env_init(struct failing_env *env, struct env *below)
         .task_post = task_post,
         .task_cancel = task_cancel,
         .offload = offload,
+        .set_lane_threads = set_lane_threads,
         .file_open = file_open,
         .file_close = file_close,
         .file_read = file_read,
