@@ -122,6 +122,7 @@
     X(TRUNCATED,                     "truncate: done")                                  \
     X(TRUNCATION_REPLAYED,           "truncate: ended by a replay")                     \
     X(DROPPED,                       "drop table: files removed")                       \
+    X(DROPPED_AGAIN,                 "drop table: found unfinished at the start")       \
     X(METADATA_WRITE,                "metadata log: write started")                     \
     X(METADATA_GROUP,                "metadata log: several records in one write")      \
     X(METADATA_ROTATED,              "metadata log: new file")                          \

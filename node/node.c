@@ -214,6 +214,8 @@ static enum status open_network(struct node *node, struct error *error)
 static enum status open_storage(struct node *node, struct error *error)
 {
     internal_tables_init(&node->internal_tables);
+    size_t dropped_count;
+    const struct table *const *dropped = metadata_dropped_tables(node->metadata, &dropped_count);
     const struct engine_options options = {
         .directory = node->directory,
         .memtable_space_max = (size_t)node->config.memtable_space_mib << MIB_SHIFT,
@@ -229,6 +231,8 @@ static enum status open_storage(struct node *node, struct error *error)
         .concurrent_compactors = (size_t)node->config.concurrent_compactors,
         .internal_tables = node->internal_tables.tables,
         .internal_table_count = INTERNAL_TABLE_COUNT,
+        .dropped_tables = dropped,
+        .dropped_table_count = dropped_count,
     };
     enum status status =
         engine_open(node->env, &options, metadata_schema(node->metadata), &node->engine, error);

@@ -14,6 +14,7 @@ enum { RECORD_SIZE_MAX = 4 * MIB };
 
 static void metadata_free(struct metadata *metadata)
 {
+    metadata_state_forget_dropped(metadata);
     schema_destroy(metadata->schema);
     jobs_destroy(metadata->jobs);
     topology_destroy(metadata->topology);
@@ -137,6 +138,13 @@ void metadata_unlisten(struct metadata *metadata, struct metadata_listener *list
 void metadata_set_engine(struct metadata *metadata, struct engine *engine)
 {
     metadata->engine = engine;
+    metadata_state_forget_dropped(metadata);
+}
+
+const struct table *const *metadata_dropped_tables(const struct metadata *metadata, size_t *count)
+{
+    *count = metadata->dropped_count;
+    return metadata->dropped;
 }
 
 const struct schema *metadata_schema(const struct metadata *metadata)

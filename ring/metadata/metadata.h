@@ -72,6 +72,9 @@ void metadata_unlisten(struct metadata *metadata, struct metadata_listener *list
 // From now on tables that come and go do so in the engine too. NULL ends that.
 void metadata_set_engine(struct metadata *metadata, struct engine *engine);
 
+// Tables that the log's replay has dropped, for engine_open(). Until metadata_set_engine().
+const struct table *const *metadata_dropped_tables(const struct metadata *metadata, size_t *count);
+
 // Users' keyspaces and tables, without the system's own (cql/system/system_tables.h).
 const struct schema *metadata_schema(const struct metadata *metadata);
 

@@ -5,7 +5,9 @@
 #include "storage/schema/options.h"
 #include "storage/schema/schema_codec.h"
 
-enum { RESTORE_ARENA_BLOCK_SIZE = 1024 };
+#include <stdlib.h>
+
+enum { RESTORE_ARENA_BLOCK_SIZE = 1024, DROPPED_MAX = 1000 };
 
 static void tell_of(struct metadata *metadata, const struct metadata_change *heard)
 {
@@ -120,6 +122,40 @@ static enum status apply_put_keyspace(struct metadata *metadata, struct cursor *
     return status == STATUS_OK ? STATUS_OK : STATUS_CONFLICT;
 }
 
+// Before there is an engine the table is noted: a crash may have come before the engine was done
+// with it, or heard of it. The newest are enough: between the record and the end of the drop there
+// are few others.
+static void drop_in_engine(struct metadata *metadata, const struct table *table)
+{
+    if (metadata->engine != NULL) {
+        engine_drop_table(metadata->engine, table->id);
+        return;
+    }
+    if (metadata->dropped_count == DROPPED_MAX) {
+        table_unref(metadata->dropped[0]);
+        metadata->dropped_count--;
+        memmove(metadata->dropped, metadata->dropped + 1,
+                metadata->dropped_count * sizeof *metadata->dropped);
+    }
+    if (metadata->dropped_count == metadata->dropped_capacity) {
+        metadata->dropped_capacity = metadata->dropped_capacity * 2 + 8;
+        metadata->dropped =
+            realloc(metadata->dropped, metadata->dropped_capacity * sizeof *metadata->dropped);
+        ASSERT(metadata->dropped != NULL);
+    }
+    table_ref(table);
+    metadata->dropped[metadata->dropped_count++] = table;
+}
+
+void metadata_state_forget_dropped(struct metadata *metadata)
+{
+    for (size_t i = 0; i < metadata->dropped_count; i++)
+        table_unref(metadata->dropped[i]);
+    free(metadata->dropped);
+    metadata->dropped = NULL;
+    metadata->dropped_count = metadata->dropped_capacity = 0;
+}
+
 static enum status apply_drop_keyspace(struct metadata *metadata, struct cursor *record)
 {
     struct slice name = cursor_vint_bytes(record);
@@ -127,7 +163,7 @@ static enum status apply_drop_keyspace(struct metadata *metadata, struct cursor 
         return STATUS_CONFLICT;
     const struct table *table;
     for (size_t i = 0; (table = schema_table_at(metadata->schema, name, i)) != NULL; i++)
-        if (metadata->engine != NULL) engine_drop_table(metadata->engine, table->id);
+        drop_in_engine(metadata, table);
     schema_remove_keyspace(metadata->schema, name);
     tell(metadata, METADATA_DROPPED, METADATA_KEYSPACE, name, slice_null());
     return STATUS_OK;
@@ -171,7 +207,7 @@ static enum status apply_drop_table(struct metadata *metadata, struct cursor *re
     const struct table *table =
         record->failed ? NULL : schema_find_table(metadata->schema, keyspace, name);
     if (table == NULL) return STATUS_CONFLICT;
-    if (metadata->engine != NULL) engine_drop_table(metadata->engine, table->id);
+    drop_in_engine(metadata, table);
     schema_remove_table(metadata->schema, keyspace, name);
     tell(metadata, METADATA_DROPPED, METADATA_TABLE, keyspace, name);
     return STATUS_OK;
@@ -349,7 +385,7 @@ static enum status restored_read(struct restored *restored, struct slice bytes, 
 static void remove_table(struct metadata *metadata, const struct table *table)
 {
     table_ref(table);
-    if (metadata->engine != NULL) engine_drop_table(metadata->engine, table->id);
+    drop_in_engine(metadata, table);
     schema_remove_table(metadata->schema, table->keyspace, table->name);
     tell(metadata, METADATA_DROPPED, METADATA_TABLE, table->keyspace, table->name);
     table_unref(table);

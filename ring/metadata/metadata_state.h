@@ -26,9 +26,15 @@ struct metadata {
     // was made from: it holds only if nothing came between.
     uint64_t schema_number;
     struct engine *engine;
+    // While the log is replayed, before there is an engine: what it dropped, the oldest first.
+    const struct table **dropped;
+    size_t dropped_count, dropped_capacity;
     struct metadata_listener *listeners;
     struct metadata_log *log;
 };
+
+// Forgets what the replay dropped.
+void metadata_state_forget_dropped(struct metadata *metadata);
 
 extern const struct metadata_log_events metadata_state_events;
 

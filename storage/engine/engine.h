@@ -30,8 +30,14 @@ struct engine_options {
     // client sees them there (ring/paxos/internal_tables.h). Borrowed during engine_open() only.
     const struct table *const *internal_tables;
     size_t internal_table_count;
-    // Compaction. Bytes a second that are read, 0: as fast as it goes; how many go on at once (0:
-    // 1); bytes of a step and how often strategies are asked anyway (0: the defaults).
+    // Tables that the schema has lost to a DROP of late: what of one is still there, since its end
+    // came before the drop's, is dropped now, after a snapshot if there is to be one. Borrowed
+    // during engine_open() only.
+    const struct table *const *dropped_tables;
+    size_t dropped_table_count;
+    // Compaction. Bytes a second that are read by all of them, 0: as fast as it goes; how many go
+    // on at once, each on a thread (0: 1); bytes of a step and how often strategies are asked
+    // anyway (0: the defaults).
     uint64_t compaction_throughput;
     size_t concurrent_compactors;
     uint64_t compaction_step_size, compaction_interval_ns;

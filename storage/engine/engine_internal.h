@@ -71,6 +71,7 @@ struct engine_table {
     } compactor;
     bool is_undecided; // Nobody knows which files of a compaction hold, until the next start.
     bool is_internal;  // Of the node's own.
+    bool is_dropped;   // Opened at the start only to be dropped again.
 };
 
 // Work of another file on the background (engine_errand.c).
@@ -233,6 +234,9 @@ void engine_go_on_closing(struct engine *engine);
 // engine_table.c
 MUST_USE enum status engine_open_table(struct engine *engine, const struct table *table,
                                        struct error *error);
+// Something of it is there besides snapshots and backups: SSTables, a manifest that does not say
+// "dropped", or the empty directory of a table that was never flushed. Blocks.
+bool engine_table_has_remains(struct engine *engine, const struct table *table);
 void engine_link_table(struct engine *engine, struct engine_table *table);
 void engine_unlink_table(struct engine *engine, struct engine_table *table);
 void engine_add_sstable(struct engine_table *table, struct sstable_reader *reader,

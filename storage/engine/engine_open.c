@@ -44,6 +44,37 @@ static enum status open_tables(struct engine *engine, const struct engine_option
     return STATUS_OK;
 }
 
+// A DROP that the schema's own log knows of, and the engine never heard of, or did not get through
+// with. Its table is a table once more until drop_again(), with all that the log has of it. One
+// that can not be opened stays as it is, for somebody to look at.
+static void open_dropped(struct engine *engine, const struct engine_options *options)
+{
+    for (size_t i = 0; i < options->dropped_table_count; i++) {
+        const struct table *table = options->dropped_tables[i];
+        struct error error = {0};
+        // One that was made anew under its id is the schema's.
+        if (engine_find_table(engine, table->id) != NULL ||
+            !engine_table_has_remains(engine, table))
+            continue;
+        enum status status = engine_open_table(engine, table, &error);
+        if (status == STATUS_OK)
+            engine_find_table(engine, table->id)->is_dropped = true;
+        else if (engine->words != NULL)
+            LOG_ERROR(engine->words, "a table was dropped, but its files stay: %s", error.text);
+    }
+}
+
+static void drop_again(struct engine *engine, const struct engine_options *options)
+{
+    for (size_t i = 0; i < options->dropped_table_count; i++) {
+        struct uuid id = options->dropped_tables[i]->id;
+        const struct engine_table *table = engine_find_table(engine, id);
+        if (table == NULL || !table->is_dropped) continue;
+        env_mark(engine->env, ENV_MARK_DROPPED_AGAIN);
+        engine_drop_table(engine, id);
+    }
+}
+
 // ---- Replay ------------------------------------------------------------------------------------
 
 static enum status replay_mutation(struct engine *engine, uint64_t position, struct slice bytes,
@@ -192,6 +223,7 @@ static enum status open_all(struct engine *engine, const struct engine_options *
     status = env_lock(engine->env, path, &engine->lock, error);
     if (status == STATUS_OK) status = engine_finish_drops(engine, error);
     if (status == STATUS_OK) status = open_tables(engine, options, schema, error);
+    if (status == STATUS_OK) open_dropped(engine, options);
     if (status == STATUS_OK) status = open_log(engine, options, error);
     if (status == STATUS_OK) status = settle_tables(engine, error);
     if (status == STATUS_OK) status = take_counter_id(engine, error);
@@ -224,6 +256,7 @@ enum status engine_open(struct env *env, const struct engine_options *options,
     }
     engine_compactor_start(opened, options->compaction_interval_ns);
     engine_snapshots_start(opened, options->auto_snapshot);
+    drop_again(opened, options);
     engine_period_start(opened);
     *engine = opened;
     return STATUS_OK;

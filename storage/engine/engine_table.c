@@ -24,29 +24,42 @@ static char *copy_text(const char *text)
     return copy;
 }
 
-// Makes DIR/data/<keyspace>/<table>-<id> if it is missing; its name is durable then.
-static enum status make_directories(struct engine *engine, const struct table *table, char *path,
+struct table_paths {
+    char keyspace[ENGINE_PATH_MAX - 128]; // DIR/data/<keyspace>
+    char directory[ENGINE_PATH_MAX];      // DIR/data/<keyspace>/<table>-<id>
+    char manifest[ENGINE_PATH_MAX];       // DIR/manifest/<id>
+};
+
+static enum status make_paths(const struct engine *engine, const struct table *table,
+                              struct table_paths *paths, struct error *error)
+{
+    char hex[HEX_SIZE];
+    put_hex(table->id, hex);
+    int length =
+        snprintf(paths->keyspace, sizeof paths->keyspace, "%s/data/%.*s", engine->directory,
+                 (int)table->keyspace.size, (const char *)table->keyspace.data);
+    if (length < 0 || (size_t)length >= sizeof paths->keyspace)
+        return error_set(error, STATUS_INVALID, "%s: too long a path", engine->directory);
+    length = snprintf(paths->directory, sizeof paths->directory, "%s/%.*s-%s", paths->keyspace,
+                      (int)table->name.size, (const char *)table->name.data, hex);
+    if (length < 0 || (size_t)length >= sizeof paths->directory)
+        return error_set(error, STATUS_INVALID, "%s: too long a path", paths->keyspace);
+    (void)snprintf(paths->manifest, sizeof paths->manifest, "%s/manifest/%s", engine->directory,
+                   hex);
+    return STATUS_OK;
+}
+
+// Makes the table's directory if it is missing; its name is durable then.
+static enum status make_directories(struct engine *engine, const struct table_paths *paths,
                                     struct error *error)
 {
-    char data[ENGINE_PATH_MAX - 256], keyspace[ENGINE_PATH_MAX - 128], hex[HEX_SIZE];
-    put_hex(table->id, hex);
-    (void)snprintf(data, sizeof data, "%s/data", engine->directory);
-    int length = snprintf(keyspace, sizeof keyspace, "%s/%.*s", data, (int)table->keyspace.size,
-                          (const char *)table->keyspace.data);
-    if (length < 0 || (size_t)length >= sizeof keyspace)
-        return error_set(error, STATUS_INVALID, "%s: too long a path", data);
-    length = snprintf(path, ENGINE_PATH_MAX, "%s/%.*s-%s", keyspace, (int)table->name.size,
-                      (const char *)table->name.data, hex);
-    if (length < 0 || length >= ENGINE_PATH_MAX)
-        return error_set(error, STATUS_INVALID, "%s: too long a path", keyspace);
-
     // EXISTS may mean: made by a run that died before it synced. So the parent is synced all the
     // same, unless the table's directory was there, which is made after that sync.
-    enum status status = env_make_dir(engine->env, path, NULL);
-    if (status == STATUS_EXISTS) return new_directory_keep(engine->env, path, error);
-    status = new_directory_make_durable(engine->env, keyspace, error);
+    enum status status = env_make_dir(engine->env, paths->directory, NULL);
+    if (status == STATUS_EXISTS) return new_directory_keep(engine->env, paths->directory, error);
+    status = new_directory_make_durable(engine->env, paths->keyspace, error);
     if (status != STATUS_OK) return status;
-    return new_directory_make_durable(engine->env, path, error);
+    return new_directory_make_durable(engine->env, paths->directory, error);
 }
 
 // ---- SSTables ----------------------------------------------------------------------------------
@@ -220,25 +233,24 @@ static enum status load_table(struct engine_table *table, const char *directory,
 
 enum status engine_open_table(struct engine *engine, const struct table *table, struct error *error)
 {
-    char directory[ENGINE_PATH_MAX], manifest_path[ENGINE_PATH_MAX], hex[HEX_SIZE];
-    enum status status = make_directories(engine, table, directory, error);
+    struct table_paths paths;
+    enum status status = make_paths(engine, table, &paths, error);
+    if (status == STATUS_OK) status = make_directories(engine, &paths, error);
     if (status != STATUS_OK) return status;
-    put_hex(table->id, hex);
-    (void)snprintf(manifest_path, sizeof manifest_path, "%s/manifest/%s", engine->directory, hex);
 
     struct engine_table *opened = calloc(1, sizeof *opened);
     ASSERT(opened != NULL);
     opened->engine = engine;
     opened->table = table;
     table_ref(table);
-    opened->manifest_path = copy_text(manifest_path);
+    opened->manifest_path = copy_text(paths.manifest);
     opened->active = memtable_create(table);
     opened->next_generation = ENGINE_GENERATION_STEP;
     opened->counter_life.id = table->id;
     read_compaction_options(opened);
     opened->compactor.is_enabled = opened->compactor.options.enabled;
     opened->compactor.is_asked_for = true;
-    status = load_table(opened, directory, error);
+    status = load_table(opened, paths.directory, error);
     if (status != STATUS_OK) {
         engine_free_table(opened);
         return status;
@@ -284,6 +296,33 @@ enum status engine_put_table(struct engine *engine, const struct table *table, s
 }
 
 // ---- Drops that a crash interrupted ------------------------------------------------------------
+
+struct entry_counts {
+    size_t files, directories;
+};
+
+static void count_entry(void *context, const char *name, bool is_dir)
+{
+    struct entry_counts *counts = context;
+    (void)name;
+    if (is_dir)
+        counts->directories++;
+    else
+        counts->files++;
+}
+
+bool engine_table_has_remains(struct engine *engine, const struct table *table)
+{
+    struct table_paths paths;
+    bool has_manifest, is_dir;
+    if (make_paths(engine, table, &paths, NULL) != STATUS_OK) return false;
+    enum status status = env_path_exists(engine->env, paths.manifest, &has_manifest, &is_dir, NULL);
+    if (status == STATUS_OK && has_manifest) return true;
+    struct entry_counts counts = {0};
+    if (env_list_dir(engine->env, paths.directory, count_entry, &counts, NULL) != STATUS_OK)
+        return false;
+    return counts.files > 0 || counts.directories == 0;
+}
 
 struct name_list {
     char **names;

@@ -354,6 +354,8 @@ static enum status remove_files(struct env *env, const char *directory, struct e
 {
     struct directory_names names;
     enum status status = directory_remove_name(env, directory, manifest_name, error);
+    // For good, before any other goes: else a crash could leave a part that says it is whole.
+    if (status == STATUS_OK) status = env_sync_dir(env, directory, error);
     if (status == STATUS_OK) status = directory_names_list(&names, env, directory, error);
     if (status != STATUS_OK) return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     for (const char *name = NULL;

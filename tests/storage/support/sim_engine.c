@@ -135,7 +135,14 @@ bool sim_engine_await(struct sim_engine *sim, const bool *done)
 enum status sim_engine_open(struct sim_engine *sim)
 {
     sim_engine_start(sim);
+    const struct table *dropped[SIM_TABLE_COUNT];
+    size_t dropped_count = 0;
+    for (int i = 0; i < SIM_TABLE_COUNT; i++)
+        if (schema_find_table(sim->schema, slice_of_text("ks"), slice_of_text(names[i])) == NULL)
+            dropped[dropped_count++] = sim->tables[i];
     const struct engine_options options = {.directory = sim->root,
+                                           .dropped_tables = dropped,
+                                           .dropped_table_count = dropped_count,
                                            .auto_snapshot = sim->auto_snapshot,
                                            .memtable_space_max = 4 * MIB,
                                            .chunk_cache_size_max = 256 * KIB};

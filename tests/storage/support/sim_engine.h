@@ -34,7 +34,7 @@ void sim_engine_init(struct sim_engine *sim, uint64_t seed, const char *root);
 void sim_engine_deinit(struct sim_engine *sim);
 // A process, if there is none.
 void sim_engine_start(struct sim_engine *sim);
-// With a new process if there is none.
+// With a new process if there is none. A table that is not in the schema any more was dropped.
 enum status sim_engine_open(struct sim_engine *sim);
 // Kills the process, or all the machine.
 void sim_engine_kill(struct sim_engine *sim, bool power);
