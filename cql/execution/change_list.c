@@ -137,6 +137,35 @@ static struct slice cell_list_path(struct cell_list *list, struct uuid uuid)
     return arena_copy(list->binding->arena, slice_make(uuid.bytes, sizeof uuid.bytes));
 }
 
+// Where in a user type's column a field is.
+static struct slice cell_list_field_path(struct cell_list *list, uint16_t field)
+{
+    uint8_t *path = arena_alloc(list->binding->arena, 2);
+    bytes_put_u16(path, field);
+    return slice_make(path, 2);
+}
+
+// The fields of a user type's value that are not null.
+static void cell_list_add_fields(struct cell_list *list, const struct column *column,
+                                 struct slice value)
+{
+    uint16_t count = column->type->parameter_count;
+    const struct slice *fields = term_decode_tuple(list->binding->arena, value, count);
+    for (uint16_t i = 0; i < count; i++)
+        if (!slice_is_null(fields[i]))
+            cell_list_add_live(list, column, cell_list_field_path(list, i), fields[i]);
+}
+
+static void cell_list_put_field(struct cell_list *list, const struct operation *operation,
+                                struct slice value)
+{
+    struct slice path = cell_list_field_path(list, operation->field);
+    if (slice_is_null(value))
+        cell_list_add_tombstone(list, operation->column, path);
+    else
+        cell_list_add_live(list, operation->column, path, value);
+}
+
 // The elements of a collection value. Of a map, keys and values in turn.
 static bool cell_list_add_elements(struct cell_list *list, const struct column *column,
                                    struct slice value, bool prepend)
@@ -284,7 +313,14 @@ static bool cell_list_apply(struct cell_list *list, const struct operation *oper
     case OPERATION_SET_COLLECTION:
         // What was there goes; what this statement adds, with the same timestamp, stays.
         cell_list_delete_column(list, column, list->timestamp - (is_null ? 0 : 1));
+        if (!is_null && column->type->kind == TYPE_UDT) {
+            cell_list_add_fields(list, column, value.bytes);
+            return true;
+        }
         return is_null || cell_list_add_elements(list, column, value.bytes, false);
+    case OPERATION_PUT_FIELD:
+        cell_list_put_field(list, operation, value.bytes);
+        return true;
     case OPERATION_APPEND:
         return is_null || cell_list_add_elements(list, column, value.bytes, false);
     case OPERATION_PREPEND:

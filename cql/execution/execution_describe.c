@@ -118,6 +118,25 @@ static void describing_put_table(struct describing *describing, const struct tab
         describing_put_index(describing, table, &table->indexes[i]);
 }
 
+static void describing_put_type(struct describing *describing, const struct type *type)
+{
+    if (!describing_takes_row(describing)) return;
+    struct buffer text;
+    buffer_init(&text, CQL_RESPONSE_SIZE_MAX);
+    schema_text_put_type(type, &text);
+    describing_put_names(describing, type->keyspace, "type", type->name);
+    execution_put_value(describing->execution, buffer_slice(&text));
+    buffer_deinit(&text);
+}
+
+// Each after those that it needs.
+static void describing_put_types(struct describing *describing, const struct keyspace *keyspace)
+{
+    const size_t *order = user_types_order(&describing->execution->arena, &keyspace->types);
+    for (size_t i = 0; i < keyspace->types.count; i++)
+        describing_put_type(describing, keyspace->types.items[order[i]]);
+}
+
 // ---- All keyspaces ------------------------------------------------------------------------------
 
 // Users' and the system's own.
@@ -165,11 +184,21 @@ static void describing_list_tables(struct describing *describing, const struct s
         describing_list(describing, keyspace->name, "table", table->name);
 }
 
+static void describing_list_types(struct describing *describing, const struct schema *schema,
+                                  const struct keyspace *keyspace)
+{
+    (void)schema;
+    if (describing->current.size > 0 && !slice_equals(describing->current, keyspace->name)) return;
+    for (size_t i = 0; i < keyspace->types.count; i++)
+        describing_list(describing, keyspace->name, "type", keyspace->types.items[i]->name);
+}
+
 static void describing_whole_keyspace(struct describing *describing, const struct schema *schema,
                                       const struct keyspace *keyspace)
 {
     describing_put_keyspace(describing, keyspace);
     if (describing->raw->is_only) return;
+    describing_put_types(describing, keyspace);
     const struct table *table;
     for (size_t i = 0; (table = schema_table_at(schema, keyspace->name, i)) != NULL; i++)
         describing_put_table(describing, table);
@@ -251,6 +280,26 @@ static bool describing_table(struct describing *describing)
     return true;
 }
 
+static const struct type *describing_find_type(struct describing *describing,
+                                               struct slice keyspace_name, struct slice name)
+{
+    const struct keyspace *keyspace =
+        analysis_lookup_keyspace(describing->execution->processor, keyspace_name);
+    return keyspace == NULL ? NULL : user_types_find(&keyspace->types, name);
+}
+
+static bool describing_type(struct describing *describing)
+{
+    struct slice keyspace, name = describing->raw->name.name;
+    if (!describing_place(describing, &keyspace)) return false;
+    const struct type *type = describing_find_type(describing, keyspace, name);
+    if (type == NULL)
+        return describing_refuse(describing, "User defined type '%.*s' not found in '%.*s'", name,
+                                 keyspace);
+    describing_put_type(describing, type);
+    return true;
+}
+
 static bool describing_missing(struct describing *describing, const char *format)
 {
     struct slice keyspace;
@@ -264,8 +313,7 @@ static bool describing_put_found_index(struct describing *describing, struct sli
     const struct schema *schema = describing_schema(describing, 0);
     const struct table *table;
     for (size_t i = 0; (table = schema_table_at(schema, keyspace, i)) != NULL; i++) {
-        const struct index_definition *index =
-            table_find_index(table, describing->raw->name.name);
+        const struct index_definition *index = table_find_index(table, describing->raw->name.name);
         if (index == NULL) continue;
         describing_put_index(describing, table, index);
         return true;
@@ -383,11 +431,13 @@ static bool describing_run(struct describing *describing)
     case CQL_DESCRIBE_TABLE:
         return describing_table(describing);
     case CQL_DESCRIBE_TYPES:
+        describing_each_keyspace(describing, describing_list_types);
+        return true;
     case CQL_DESCRIBE_FUNCTIONS:
     case CQL_DESCRIBE_AGGREGATES:
         return true;
     case CQL_DESCRIBE_TYPE:
-        return describing_missing(describing, "User defined type '%.*s' not found in '%.*s'");
+        return describing_type(describing);
     case CQL_DESCRIBE_FUNCTION:
         return describing_missing(describing, "User defined function '%.*s' not found in '%.*s'");
     case CQL_DESCRIBE_AGGREGATE:

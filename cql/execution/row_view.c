@@ -1,6 +1,7 @@
 #include "cql/execution/row_view.h"
 
 #include "base/bytes.h"
+#include "cql/statement/term.h"
 #include "storage/counter_context.h"
 
 uint32_t row_view_cells(const struct row_view *view, const struct column *column,
@@ -35,6 +36,20 @@ static struct slice row_view_collection(const struct type *type, const struct ce
     return slice_make(bytes, size);
 }
 
+// A multi-cell user type as one value: all of its fields.
+static struct slice row_view_fields(const struct type *type, const struct cell *cells,
+                                    uint32_t count, struct arena *arena)
+{
+    struct slice *fields = ARENA_NEW_ARRAY(arena, struct slice, type->parameter_count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint16_t field = cells[i].path.size == 2 ? bytes_get_u16(cells[i].path.data) : UINT16_MAX;
+        // Empty is a value too.
+        if (field < type->parameter_count)
+            fields[field] = slice_is_null(cells[i].value) ? slice_make("", 0) : cells[i].value;
+    }
+    return term_encode_tuple(arena, fields, type->parameter_count);
+}
+
 struct slice row_view_value(const struct row_view *view, const struct column *column,
                             struct arena *arena)
 {
@@ -51,6 +66,8 @@ struct slice row_view_value(const struct row_view *view, const struct column *co
         bytes_put_u64(bytes, (uint64_t)counter_context_total(cells->value));
         return slice_make(bytes, 8);
     }
+    if (column->type->kind == TYPE_UDT && !column->type->frozen)
+        return row_view_fields(column->type, cells, count, arena);
     if (type_is_multi_cell(column->type))
         return row_view_collection(column->type, cells, count, arena);
     return slice_is_null(cells->value) ? slice_make("", 0) : cells->value;

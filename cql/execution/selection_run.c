@@ -27,38 +27,105 @@ static struct slice selection_put_ttl(const struct cell *cell, int32_t now, stru
     return slice_make(bytes, 4);
 }
 
-static struct slice selection_cell_info(const struct selector *selector,
+static bool selection_value(const struct selector *selector, const struct source *source,
+                            struct slice *value);
+
+// One cell's time; null when there is none.
+static struct slice selection_cell_time(const struct selector *selector, const struct cell *cell,
                                         const struct row_view *view, struct arena *arena)
 {
-    const struct cell *cells;
-    uint32_t count = row_view_cells(view, selector->column, &cells);
-    if (count == 0) return slice_null();
-    if (selector->kind == SELECTOR_MAXWRITETIME) {
-        int64_t latest = cells[0].timestamp;
-        for (uint32_t i = 1; i < count; i++)
-            if (cells[i].timestamp > latest) latest = cells[i].timestamp;
-        return selection_put64(arena, latest);
-    }
-    bool is_ttl = selector->kind == SELECTOR_TTL;
-    if (!type_is_multi_cell(selector->column->type))
-        return is_ttl ? selection_put_ttl(cells, view->now_s, arena)
-                      : selection_put64(arena, cells->timestamp);
-    size_t width = is_ttl ? 4 : 8;
-    uint8_t *bytes = arena_alloc(arena, 4 + count * (4 + width));
-    bytes_put_u32(bytes, count);
-    uint8_t *at = bytes + 4;
+    if (selector->kind == SELECTOR_TTL) return selection_put_ttl(cell, view->now_s, arena);
+    return selection_put64(arena, cell->timestamp);
+}
+
+// Of a user type each field's, of a collection each element's.
+static struct slice selection_cell_times(const struct selector *selector,
+                                         const struct row_view *view, const struct cell *cells,
+                                         uint32_t count, struct arena *arena)
+{
+    bool is_udt = selector->column->type->kind == TYPE_UDT;
+    uint32_t places = is_udt ? selector->column->type->parameter_count : count;
+    struct slice *times = ARENA_NEW_ARRAY(arena, struct slice, places);
     for (uint32_t i = 0; i < count; i++) {
-        struct slice one = is_ttl ? selection_put_ttl(&cells[i], view->now_s, arena)
-                                  : selection_put64(arena, cells[i].timestamp);
-        bytes_put_u32(at, slice_is_null(one) ? UINT32_MAX : (uint32_t)one.size);
-        if (one.size > 0) memcpy(at + 4, one.data, one.size);
-        at += 4 + one.size;
+        uint32_t place = i;
+        if (is_udt) place = cells[i].path.size == 2 ? bytes_get_u16(cells[i].path.data) : places;
+        if (place < places) times[place] = selection_cell_time(selector, &cells[i], view, arena);
+    }
+    size_t width = selector->kind == SELECTOR_TTL ? 4 : 8;
+    uint8_t *bytes = arena_alloc(arena, 4 + places * (4 + width));
+    bytes_put_u32(bytes, places);
+    uint8_t *at = bytes + 4;
+    for (uint32_t i = 0; i < places; i++) {
+        bytes_put_u32(at, slice_is_null(times[i]) ? UINT32_MAX : (uint32_t)times[i].size);
+        if (times[i].size > 0) memcpy(at + 4, times[i].data, times[i].size);
+        at += 4 + times[i].size;
     }
     return slice_make(bytes, (size_t)(at - bytes));
 }
 
-static bool selection_value(const struct selector *selector, const struct source *source,
-                            struct slice *value);
+// Leaves of a multi-cell column's cells those that `access` is about.
+static bool selection_narrow_cells(const struct selector *access, const struct source *source,
+                                   const struct cell **cells, uint32_t *count)
+{
+    struct slice parts[3] = {{0}};
+    for (size_t i = 1; i < access->item_count; i++)
+        if (access->items[i] != NULL && !selection_value(access->items[i], source, &parts[i]))
+            return false;
+    bool is_slice = access->kind == SELECTOR_SLICE;
+    const struct type *type = access->items[0]->type;
+    uint32_t first = 0, kept = 0;
+    for (uint32_t i = 0; i < *count; i++) {
+        struct slice path = (*cells)[i].path;
+        bool is_in;
+        if (access->kind == SELECTOR_FIELD)
+            is_in = path.size == 2 && bytes_get_u16(path.data) == access->field;
+        else if (is_slice)
+            is_in =
+                (slice_is_null(parts[1]) ||
+                 type_compare(type->parameters[0], path, parts[1]) >= 0) &&
+                (slice_is_null(parts[2]) || type_compare(type->parameters[0], path, parts[2]) <= 0);
+        else
+            is_in =
+                !slice_is_null(parts[1]) && type_compare(type->parameters[0], path, parts[1]) == 0;
+        if (is_in && kept++ == 0) first = i; // They stand in order: what is in is together.
+    }
+    *cells += first;
+    *count = kept;
+    return true;
+}
+
+// WRITETIME, MAXWRITETIME and TTL of a column, or of a part of it.
+static bool selection_cell_info(const struct selector *selector, const struct source *source,
+                                struct slice *value)
+{
+    struct arena *arena = source->context->row_arena;
+    const struct selector *access = selector->access;
+    bool is_multi_cell = type_is_multi_cell(selector->column->type);
+    const struct cell *cells;
+    uint32_t count = row_view_cells(source->view, selector->column, &cells);
+    *value = slice_null();
+    if (count > 0 && access != NULL && is_multi_cell &&
+        !selection_narrow_cells(access, source, &cells, &count))
+        return false;
+    if (count > 0 && access != NULL && !is_multi_cell && access->kind == SELECTOR_ELEMENT) {
+        // An element that is not there has no time, though it would be in the one cell.
+        struct slice element;
+        if (!selection_value(access, source, &element)) return false;
+        if (slice_is_null(element)) return true;
+    }
+    if (count == 0) return true;
+    if (selector->kind == SELECTOR_MAXWRITETIME) {
+        int64_t latest = cells[0].timestamp;
+        for (uint32_t i = 1; i < count; i++)
+            if (cells[i].timestamp > latest) latest = cells[i].timestamp;
+        *value = selection_put64(arena, latest);
+    } else if (is_multi_cell && (access == NULL || access->kind == SELECTOR_SLICE)) {
+        *value = selection_cell_times(selector, source->view, cells, count, arena);
+    } else {
+        *value = selection_cell_time(selector, cells, source->view, arena);
+    }
+    return true;
+}
 
 static bool selection_call(const struct selector *selector, const struct source *source,
                            struct slice *value)
@@ -126,8 +193,7 @@ static bool selection_value(const struct selector *selector, const struct source
     case SELECTOR_TTL:
     case SELECTOR_WRITETIME:
     case SELECTOR_MAXWRITETIME:
-        *value = selection_cell_info(selector, source->view, arena);
-        return true;
+        return selection_cell_info(selector, source, value);
     case SELECTOR_TERM: {
         struct bound_value bound;
         struct binding of_row = *binding;
@@ -148,6 +214,13 @@ static bool selection_value(const struct selector *selector, const struct source
     case SELECTOR_ELEMENT:
     case SELECTOR_SLICE:
         return selection_element(selector, source, value);
+    case SELECTOR_FIELD: {
+        const struct selector *of = selector->items[0];
+        if (!selection_value(of, source, value)) return false;
+        if (!slice_is_null(*value))
+            *value = term_decode_tuple(arena, *value, of->type->parameter_count)[selector->field];
+        return true;
+    }
     }
     return false;
 }

@@ -60,6 +60,24 @@ static bool condition_prepare_element(struct analysis *analysis,
     return term_prepare(analysis, relation->element, &element, &condition->element);
 }
 
+// column.field: of what type the rest is then.
+static bool condition_prepare_field(struct analysis *analysis, const struct cql_relation *relation,
+                                    struct condition *condition, struct column_spec *spec)
+{
+    const struct column *column = condition->column;
+    if (column->type->kind != TYPE_UDT) // Cassandra does not look before it leaps.
+        return cql_error_set(analysis->error, CQL_ERROR_SERVER, "java.lang.ClassCastException");
+    int field = user_types_field(column->type, relation->field);
+    if (field < 0)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Unknown field %.*s for column %.*s", SLICE_TEXT(relation->field),
+                             SLICE_TEXT(column->name));
+    *spec = term_field_spec(analysis, spec, field);
+    condition->is_of_field = true;
+    condition->field = (uint16_t)field;
+    return true;
+}
+
 // CONTAINS and CONTAINS KEY: the value is an element.
 static bool condition_prepare_contains(struct analysis *analysis, const struct condition *condition,
                                        struct column_spec *spec)
@@ -114,11 +132,9 @@ bool condition_prepare(struct analysis *analysis, const struct cql_relation *rel
                              "Conditions on counters are not supported");
     *condition = (struct condition){.column = column, .operator= relation->operator};
     struct column_spec spec = analysis_spec_of_column(analysis->table, column);
-    // There are no user types yet.
-    if (relation->kind == CQL_RELATION_FIELD)
-        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                             "Invalid field access syntax for non-UDT column %.*s",
-                             SLICE_TEXT(column->name));
+    if (relation->kind == CQL_RELATION_FIELD &&
+        !condition_prepare_field(analysis, relation, condition, &spec))
+        return false;
     if (relation->kind == CQL_RELATION_ELEMENT &&
         !condition_prepare_element(analysis, relation, condition, &spec))
         return false;
@@ -164,8 +180,9 @@ static bool condition_bind_element(const struct condition *condition, const stru
 static bool condition_means_nothing(const struct condition *condition, struct slice value)
 {
     if (slice_is_null(value)) return true;
-    return condition->element == NULL && type_is_multi_cell(condition->column->type) &&
-           type_is_collection(condition->type) && value.size == 4 && bytes_get_u32(value.data) == 0;
+    return condition->element == NULL && !condition->is_of_field &&
+           type_is_multi_cell(condition->column->type) && type_is_collection(condition->type) &&
+           value.size == 4 && bytes_get_u32(value.data) == 0;
 }
 
 static bool condition_bind_value(const struct condition *condition, const struct term *term,
@@ -269,6 +286,11 @@ static struct slice condition_actual(const struct bound_condition *bound,
 {
     const struct condition *condition = bound->condition;
     const struct column *column = condition->column;
+    if (condition->is_of_field) {
+        struct slice value = row_view_value(view, column, arena);
+        if (slice_is_null(value)) return value;
+        return term_decode_tuple(arena, value, column->type->parameter_count)[condition->field];
+    }
     if (condition->element == NULL) return row_view_value(view, column, arena);
     if (bound->is_element_unset) return slice_null();
     size_t count;

@@ -1,5 +1,5 @@
 // What IF asks of a row (org.apache.cassandra.cql3.conditions.ColumnCondition): a column, an
-// element of a collection, compared with a value.
+// element of a collection, a field of a user type, compared with a value.
 //
 //     cql_relation (ast.h) --condition_prepare--> condition --condition_bind--> values
 //     values, the row as it is --condition_passes--> true or false
@@ -15,8 +15,11 @@
 struct condition {
     const struct column *column;
     enum cql_operator operator;
-    const struct type *type;             // Of what is compared: the column's, or its element's.
-    const struct term *element;          // Index of a list, key of a map; NULL: the whole column.
+    const struct type *type;    // Of what is compared: the column's, or its element's.
+    const struct term *element; // Index of a list, key of a map; NULL: the whole column,
+                                // or a field of it.
+    bool is_of_field;           // Of a user type's column.
+    uint16_t field;
     const struct term *value;            // IN: one marker for the whole list.
     const struct term *const *in_values; // IN ( … ), when `value` is NULL.
     size_t in_count;

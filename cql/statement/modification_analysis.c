@@ -124,6 +124,9 @@ static bool modification_prepare_set(struct analysis *analysis, const struct col
                                      const struct cql_term *raw, struct operation *operation)
 {
     if (!modification_prepare_value(analysis, column, raw, operation)) return false;
+    // Elsewhere a tuple may stand for a user type; here Cassandra stumbles over it.
+    if (column->type->kind == TYPE_UDT && raw->kind == CQL_TERM_TUPLE)
+        return cql_error_set(analysis->error, CQL_ERROR_SERVER, "java.lang.ClassCastException");
     if (column->type->kind == TYPE_COUNTER)
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "Cannot set the value of counter column %.*s (counters can only be "
@@ -170,6 +173,8 @@ static bool modification_prepare_addition(struct analysis *analysis,
         operation->negative = subtract;
         return modification_prepare_value(analysis, column, assignment->value, operation);
     }
+    if (column->type->kind == TYPE_UDT || column->type->kind == TYPE_TUPLE)
+        return modification_invalid_operation(analysis, assignment, "tuple column");
     if (!type_is_collection(column->type))
         return modification_invalid_operation(analysis, assignment, "non counter column");
     if (column->type->frozen)
@@ -222,6 +227,34 @@ static bool modification_prepare_element(struct analysis *analysis,
     return term_prepare(analysis, assignment->value, &spec, &operation->value);
 }
 
+// Puts where in the column the field is.
+static bool modification_find_field(struct analysis *analysis, const struct column *column,
+                                    struct slice field, struct operation *operation)
+{
+    int index = user_types_field(column->type, field);
+    if (index < 0)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "UDT column %.*s does not have a field named %.*s",
+                             SLICE_TEXT(column->name), SLICE_TEXT(field));
+    operation->kind = OPERATION_PUT_FIELD;
+    operation->field = (uint16_t)index;
+    return true;
+}
+
+static bool modification_prepare_field(struct analysis *analysis,
+                                       const struct cql_assignment *assignment,
+                                       const struct column *column, struct operation *operation)
+{
+    if (column->type->kind != TYPE_UDT)
+        return modification_invalid_operation(analysis, assignment, "non-UDT column");
+    if (column->type->frozen)
+        return modification_invalid_operation(analysis, assignment, "frozen UDT column");
+    if (!modification_find_field(analysis, column, assignment->field, operation)) return false;
+    struct column_spec spec = analysis_spec_of_column(analysis->table, column);
+    spec = term_field_spec(analysis, &spec, operation->field);
+    return term_prepare(analysis, assignment->value, &spec, &operation->value);
+}
+
 static bool modification_prepare_assignment(struct analysis *analysis,
                                             const struct cql_assignment *assignment,
                                             struct operation *operation)
@@ -243,9 +276,24 @@ static bool modification_prepare_assignment(struct analysis *analysis,
     case CQL_ASSIGN_ELEMENT:
         return modification_prepare_element(analysis, assignment, column, operation);
     case CQL_ASSIGN_FIELD:
-        return modification_invalid_operation(analysis, assignment, "non-UDT column");
+        return modification_prepare_field(analysis, assignment, column, operation);
     }
     return false;
+}
+
+static bool modification_prepare_field_deletion(struct analysis *analysis, struct slice field,
+                                                struct operation *operation)
+{
+    const struct column *column = operation->column;
+    if (column->type->kind != TYPE_UDT)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Invalid field deletion operation for non-UDT column %.*s",
+                             SLICE_TEXT(column->name));
+    if (column->type->frozen)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Frozen UDT column %.*s does not support field deletions",
+                             SLICE_TEXT(column->name));
+    return modification_find_field(analysis, column, field, operation);
 }
 
 static bool modification_prepare_deletion(struct analysis *analysis,
@@ -262,9 +310,7 @@ static bool modification_prepare_deletion(struct analysis *analysis,
                              SLICE_TEXT(column->name));
     *operation = (struct operation){.kind = OPERATION_DELETE, .column = column};
     if (!slice_is_null(deletion->field))
-        return cql_error_set(error, CQL_ERROR_INVALID,
-                             "Invalid field deletion operation for non-UDT column %.*s",
-                             SLICE_TEXT(column->name));
+        return modification_prepare_field_deletion(analysis, deletion->field, operation);
     if (deletion->element == NULL) return true;
     if (!type_is_collection(column->type))
         return cql_error_set(error, CQL_ERROR_INVALID,

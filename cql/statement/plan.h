@@ -40,19 +40,21 @@ enum operation_kind {
     OPERATION_SET,            // The whole column, one cell; null deletes it.
     OPERATION_INCREMENT,      // A counter.
     OPERATION_DELETE,         // The whole column.
-    OPERATION_SET_COLLECTION, // The whole multi-cell column.
+    OPERATION_SET_COLLECTION, // The whole multi-cell column, also a user type's.
     OPERATION_APPEND,         // Elements of a list, set or map.
     OPERATION_PREPEND,        // Of a list.
     OPERATION_REMOVE,         // Elements of a set, keys of a map, values of a list.
     OPERATION_PUT_ELEMENT,    // m[key] = value, l[index] = value
     OPERATION_DELETE_ELEMENT, // m[key], s[value], l[index]
+    OPERATION_PUT_FIELD,      // u.field = value; deletes it without a value.
 };
 
 struct operation {
     enum operation_kind kind;
     const struct column *column;
     const struct term *value, *key;
-    bool negative; // INCREMENT: by minus the value.
+    bool negative;  // INCREMENT: by minus the value.
+    uint16_t field; // PUT_FIELD: its index.
 };
 
 enum modification_kind { MODIFICATION_INSERT, MODIFICATION_UPDATE, MODIFICATION_DELETE };

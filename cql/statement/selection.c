@@ -99,14 +99,32 @@ static bool selection_prepare_column(struct preparing *preparing, const struct c
     return true;
 }
 
+// The column that an element, a slice or a field is of, at any depth.
+static const struct cql_term *selection_root_of(const struct cql_term *raw)
+{
+    while (raw->kind == CQL_TERM_ELEMENT || raw->kind == CQL_TERM_SLICE ||
+           raw->kind == CQL_TERM_FIELD)
+        raw = raw->items[0];
+    return raw;
+}
+
+// What is taken of the column itself; NULL: all of it. What is taken of that has no cells of its
+// own.
+static const struct selector *selection_access_of(const struct selector *selector)
+{
+    if (selector->kind == SELECTOR_COLUMN) return NULL;
+    while (selector->items[0]->kind != SELECTOR_COLUMN)
+        selector = selector->items[0];
+    return selector;
+}
+
 static bool selection_prepare_cell_info(struct preparing *preparing, const struct cql_term *raw,
                                         const struct selector **selector)
 {
     struct analysis *analysis = preparing->analysis;
-    if (raw->items[0]->kind != CQL_TERM_COLUMN)
-        return selection_invalid(preparing,
-                                 "TTL and WRITETIME of elements are not supported by Helenus yet");
-    const struct column *column = analysis_find_column(analysis, raw->items[0]->value);
+    const struct cql_term *root = selection_root_of(raw->items[0]);
+    if (root->kind != CQL_TERM_COLUMN) return selection_refuse_untyped(analysis, raw->items[0]);
+    const struct column *column = analysis_find_column(analysis, root->value);
     if (column == NULL) return false;
     const char *name = raw->kind == CQL_TERM_TTL         ? "ttl"
                        : raw->kind == CQL_TERM_WRITETIME ? "writetime"
@@ -115,14 +133,20 @@ static bool selection_prepare_cell_info(struct preparing *preparing, const struc
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "Cannot use selection function %s on PRIMARY KEY part %.*s", name,
                              SLICE_TEXT(column->name));
+    const struct selector *of;
+    if (!selection_prepare_term(preparing, raw->items[0], &of)) return false;
+    const struct selector *access = selection_access_of(of);
     const struct type *type = type_of_kind(raw->kind == CQL_TERM_TTL ? TYPE_INT : TYPE_BIGINT);
-    if (type_is_multi_cell(column->type) && raw->kind != CQL_TERM_MAXWRITETIME)
+    bool is_of_many =
+        type_is_multi_cell(column->type) && (access == NULL || access->kind == SELECTOR_SLICE);
+    if (is_of_many && raw->kind != CQL_TERM_MAXWRITETIME)
         type = type_make_list(analysis->arena, type, true);
     enum selector_kind kind = raw->kind == CQL_TERM_TTL         ? SELECTOR_TTL
                               : raw->kind == CQL_TERM_WRITETIME ? SELECTOR_WRITETIME
                                                                 : SELECTOR_MAXWRITETIME;
     struct selector *made = selection_new(preparing, kind, type);
     made->column = column;
+    made->access = access;
     selection_give_slot(preparing, made);
     *selector = made;
     return true;
@@ -270,6 +294,22 @@ static bool selection_prepare_element(struct preparing *preparing, const struct 
     return true;
 }
 
+static bool selection_prepare_field(struct preparing *preparing, const struct cql_term *raw,
+                                    const struct selector **selector)
+{
+    struct analysis *analysis = preparing->analysis;
+    const struct selector **items = ARENA_NEW_ARRAY(analysis->arena, const struct selector *, 1);
+    if (!selection_prepare_term(preparing, raw->items[0], &items[0])) return false;
+    const struct type *type = term_field_type(analysis, raw, items[0]->type);
+    if (type == NULL) return false;
+    struct selector *made = selection_new(preparing, SELECTOR_FIELD, type);
+    made->items = items;
+    made->item_count = 1;
+    made->field = (uint16_t)user_types_field(items[0]->type, raw->value);
+    *selector = made;
+    return true;
+}
+
 static bool selection_prepare_kind(struct preparing *preparing, const struct cql_term *raw,
                                    const struct selector **selector)
 {
@@ -292,14 +332,8 @@ static bool selection_prepare_kind(struct preparing *preparing, const struct cql
     case CQL_TERM_ELEMENT:
     case CQL_TERM_SLICE:
         return selection_prepare_element(preparing, raw, selector);
-    case CQL_TERM_FIELD: {
-        const struct type *type = selection_type_of(analysis, raw->items[0]);
-        if (type == NULL) return false;
-        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                             "Invalid field selection: %s of type %s is not a user type",
-                             analysis_term_text(analysis, raw->items[0]),
-                             analysis_type_text(analysis, type));
-    }
+    case CQL_TERM_FIELD:
+        return selection_prepare_field(preparing, raw, selector);
     default:
         if (raw->kind == CQL_TERM_TUPLE && raw->item_count == 1)
             return selection_prepare_term(preparing, raw->items[0], selector);

@@ -23,6 +23,7 @@ enum selector_kind {
     SELECTOR_TTL,
     SELECTOR_ELEMENT,
     SELECTOR_SLICE,
+    SELECTOR_FIELD,
 };
 
 struct selector {
@@ -32,8 +33,11 @@ struct selector {
     const struct term *term;     // TERM
     const struct function *function;
     const struct selector *const *items; // Arguments; ELEMENT: of what, key; SLICE: of what, from,
-                                         // to (NULL: open).
+                                         // to (NULL: open); FIELD: of what.
     size_t item_count;
+    uint16_t field;                // FIELD: its index.
+    const struct selector *access; // WRITETIME, MAXWRITETIME, TTL: the ELEMENT, SLICE or FIELD of
+                                   // the column that it is about; NULL: of all.
     uint16_t slot; // Of AGGREGATE: its state. Of what depends on the row: the first row's value.
 };
 

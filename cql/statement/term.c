@@ -27,7 +27,8 @@ enum term_fit term_type_fits(const struct type *from, const struct type *to)
 {
     if (type_equals(from, to)) return TERM_FIT_EXACT;
     if (from->kind == to->kind && from->kind >= TYPE_LIST) {
-        // Frozen or not is no matter for a value.
+        // Frozen or not is no matter for a value; but Cassandra wants user types to be alike.
+        if (from->kind == TYPE_UDT && from->frozen != to->frozen) return TERM_FIT_NOT;
         if (from->parameter_count != to->parameter_count) return TERM_FIT_NOT;
         for (size_t i = 0; i < from->parameter_count; i++)
             if (term_type_fits(from->parameters[i], to->parameters[i]) == TERM_FIT_NOT)
@@ -82,6 +83,34 @@ static enum term_fit term_items_fit(struct analysis *analysis, const struct cql_
     return TERM_FIT_WEAK;
 }
 
+// What a literal in round brackets may be.
+static bool term_is_tuple_type(const struct type *type)
+{
+    return type->kind == TYPE_TUPLE || type->kind == TYPE_UDT;
+}
+
+// The literal's value of a field of the type; NULL when it has none.
+static const struct cql_term *term_field_value(const struct cql_term *raw, struct slice field)
+{
+    for (size_t i = 0; i < raw->item_count; i++)
+        if (slice_equals(raw->field_names[i], field)) return raw->items[i];
+    return NULL;
+}
+
+// The first field of the user type that a literal does not fit; -1: none. Of what is no user type
+// it is 0. Fields that the type does not have are refused later.
+static int term_find_misfit(struct analysis *analysis, const struct cql_term *raw,
+                            const struct type *type)
+{
+    if (type->kind != TYPE_UDT) return 0;
+    for (uint16_t i = 0; i < type->parameter_count; i++) {
+        const struct cql_term *value = term_field_value(raw, type->field_names[i]);
+        if (value != NULL && term_fits(analysis, value, type->parameters[i]) == TERM_FIT_NOT)
+            return i;
+    }
+    return -1;
+}
+
 static const struct function *term_resolve_call(struct analysis *analysis,
                                                 const struct cql_term *raw);
 
@@ -117,11 +146,11 @@ enum term_fit term_fits(struct analysis *analysis, const struct cql_term *raw,
         if (type->kind != TYPE_MAP) return TERM_FIT_NOT;
         return term_items_fit(analysis, raw, type);
     case CQL_TERM_TUPLE:
-        if (type->kind == TYPE_TUPLE) return term_items_fit(analysis, raw, type);
+        if (term_is_tuple_type(type)) return term_items_fit(analysis, raw, type);
         if (raw->item_count == 1) return term_fits(analysis, raw->items[0], type);
         return TERM_FIT_NOT;
     case CQL_TERM_UDT:
-        return TERM_FIT_NOT;
+        return term_find_misfit(analysis, raw, type) < 0 ? TERM_FIT_WEAK : TERM_FIT_NOT;
     default:
         known = term_quiet_type(analysis, raw);
         return known == NULL ? TERM_FIT_NOT : term_type_fits(known, type);
@@ -169,6 +198,28 @@ static const struct type *term_constant_type(const struct cql_term *raw)
     return NULL;
 }
 
+// Where the user types of a statement are.
+static struct slice term_keyspace(const struct analysis *analysis)
+{
+    return analysis->table != NULL ? analysis->table->keyspace : analysis->keyspace;
+}
+
+const struct type *term_field_type(struct analysis *analysis, const struct cql_term *raw,
+                                   const struct type *type)
+{
+    int field = type->kind == TYPE_UDT ? user_types_field(type, raw->value) : -1;
+    if (field >= 0) return type->parameters[field];
+    const char *of = analysis_term_text(analysis, raw->items[0]);
+    const char *text = analysis_type_text(analysis, type);
+    if (type->kind != TYPE_UDT)
+        cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                      "Invalid field selection: %s of type %s is not a user type", of, text);
+    else
+        cql_error_set(analysis->error, CQL_ERROR_INVALID, "%s of type %s has no field %.*s", of,
+                      text, SLICE_TEXT(raw->value));
+    return NULL;
+}
+
 static const struct type *term_find_type(struct analysis *analysis, const struct cql_term *raw)
 {
     const struct function *function = NULL;
@@ -181,6 +232,14 @@ static const struct type *term_find_type(struct analysis *analysis, const struct
         const struct column *column = analysis_find_column(analysis, raw->value);
         return column == NULL ? NULL : column->type;
     }
+    case CQL_TERM_FIELD:
+        type = term_natural_type(analysis, raw->items[0]);
+        return type == NULL ? NULL : term_field_type(analysis, raw, type);
+    case CQL_TERM_ELEMENT:
+    case CQL_TERM_SLICE:
+        type = term_natural_type(analysis, raw->items[0]);
+        if (type == NULL || !type_is_collection(type) || raw->kind == CQL_TERM_SLICE) return type;
+        return type->parameters[type->kind == TYPE_MAP ? 1 : 0];
     case CQL_TERM_TTL:
         return type_of_kind(TYPE_INT);
     case CQL_TERM_WRITETIME:
@@ -188,7 +247,8 @@ static const struct type *term_find_type(struct analysis *analysis, const struct
         return type_of_kind(TYPE_BIGINT);
     case CQL_TERM_TYPE_CAST:
     case CQL_TERM_CAST:
-        return analysis_make_type(analysis, raw->type, analysis->keyspace, &type) ? type : NULL;
+        return analysis_make_type(analysis, raw->type, term_keyspace(analysis), &type) ? type
+                                                                                       : NULL;
     case CQL_TERM_FUNCTION:
         if (raw->is_count_rows) return type_of_kind(TYPE_BIGINT);
         function = term_resolve_call(analysis, raw);
@@ -213,7 +273,8 @@ const struct type *term_natural_type(struct analysis *analysis, const struct cql
 {
     bool is_deep = raw->kind == CQL_TERM_OPERATION || raw->kind == CQL_TERM_FUNCTION ||
                    raw->kind == CQL_TERM_NEGATE || raw->kind == CQL_TERM_CAST ||
-                   raw->kind == CQL_TERM_TUPLE;
+                   raw->kind == CQL_TERM_TUPLE || raw->kind == CQL_TERM_FIELD ||
+                   raw->kind == CQL_TERM_ELEMENT || raw->kind == CQL_TERM_SLICE;
     if (!is_deep) return term_find_type(analysis, raw);
     const struct type *type = analysis_recall_type(analysis, raw);
     if (type != NULL || !analysis_go_deeper(analysis)) return type;
@@ -378,6 +439,11 @@ static bool term_bind_items(const struct term *term, const struct binding *bindi
     for (size_t i = 0; i < term->item_count; i++) {
         struct bound_value item;
         if (!term_bind(term->items[i], binding, &item)) return false;
+        if (item.unset && term->type->kind == TYPE_UDT)
+            return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                                 "Invalid unset value for field '%.*s' of user defined type %.*s",
+                                 SLICE_TEXT(term->type->field_names[i]),
+                                 SLICE_TEXT(term->type->name));
         if (item.unset)
             return cql_error_set(binding->error, CQL_ERROR_INVALID,
                                  "Invalid unset value for tuple field number %zu", i);
@@ -578,9 +644,10 @@ static bool term_prepare_tuple(struct analysis *analysis, const struct cql_term 
                                const struct column_spec *receiver, const struct term **term)
 {
     const struct type *type = receiver->type;
-    if (type->kind != TYPE_TUPLE && raw->item_count == 1)
+    if (!term_is_tuple_type(type) && raw->item_count == 1)
         return term_prepare(analysis, raw->items[0], receiver, term);
-    if (type->kind != TYPE_TUPLE) return term_refuse_literal(analysis, raw, receiver, "tuple type");
+    if (!term_is_tuple_type(type))
+        return term_refuse_literal(analysis, raw, receiver, "tuple type");
     if (raw->item_count > type->parameter_count)
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "Invalid tuple literal for %.*s: too many elements. Type %s expects "
@@ -606,13 +673,61 @@ static bool term_prepare_tuple(struct analysis *analysis, const struct cql_term 
     return term_finish_items(analysis, made, items, term);
 }
 
+struct column_spec term_field_spec(struct analysis *analysis, const struct column_spec *receiver,
+                                   int field)
+{
+    const struct type *type = receiver->type;
+    struct column_spec spec = *receiver;
+    spec.type = type->parameters[field];
+    spec.name = slice_of_text(arena_format(analysis->arena, "%.*s.%.*s", SLICE_TEXT(receiver->name),
+                                           SLICE_TEXT(type->field_names[field])));
+    return spec;
+}
+
+static bool term_check_field_names(struct analysis *analysis, const struct cql_term *raw,
+                                   const struct type *type)
+{
+    for (size_t i = 0; i < raw->item_count; i++)
+        if (user_types_field(type, raw->field_names[i]) < 0)
+            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                                 "Unknown field '%.*s' in value of user defined type %.*s",
+                                 SLICE_TEXT(raw->field_names[i]), SLICE_TEXT(type->name));
+    return true;
+}
+
+// Fields that are not there are null.
+static bool term_prepare_user_type(struct analysis *analysis, const struct cql_term *raw,
+                                   const struct column_spec *receiver, const struct term **term)
+{
+    const struct type *type = receiver->type;
+    if (type->kind != TYPE_UDT) return term_refuse_literal(analysis, raw, receiver, "user type");
+    int misfit = term_find_misfit(analysis, raw, type);
+    if (misfit >= 0)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Invalid user type literal for %.*s: field %.*s is not of type %s",
+                             SLICE_TEXT(receiver->name), SLICE_TEXT(type->field_names[misfit]),
+                             analysis_type_text(analysis, type->parameters[misfit]));
+    const struct term **items =
+        ARENA_NEW_ARRAY(analysis->arena, const struct term *, type->parameter_count + 1u);
+    for (uint16_t i = 0; i < type->parameter_count; i++) {
+        const struct cql_term *value = term_field_value(raw, type->field_names[i]);
+        struct column_spec field = term_field_spec(analysis, receiver, i);
+        if (value == NULL)
+            items[i] = term_make_constant(analysis->arena, field.type, slice_null());
+        else if (!term_prepare(analysis, value, &field, &items[i]))
+            return false;
+    }
+    if (!term_check_field_names(analysis, raw, type)) return false;
+    struct term *made = ARENA_NEW(analysis->arena, struct term);
+    *made = (struct term){.kind = TERM_TUPLE, .type = type, .item_count = type->parameter_count};
+    return term_finish_items(analysis, made, items, term);
+}
+
 static bool term_prepare_type_cast(struct analysis *analysis, const struct cql_term *raw,
                                    const struct column_spec *receiver, const struct term **term)
 {
     const struct type *type;
-    struct slice keyspace =
-        analysis->table != NULL ? analysis->table->keyspace : analysis->keyspace;
-    if (!analysis_make_type(analysis, raw->type, keyspace, &type)) return false;
+    if (!analysis_make_type(analysis, raw->type, term_keyspace(analysis), &type)) return false;
     if (term_fits(analysis, raw->items[0], type) == TERM_FIT_NOT)
         return cql_error_set(analysis->error, CQL_ERROR_INVALID, "Cannot cast value %s to type %s",
                              analysis_term_text(analysis, raw->items[0]),
@@ -761,7 +876,7 @@ static bool term_prepare_kind(struct analysis *analysis, const struct cql_term *
             return term_refuse_literal(analysis, raw, receiver, "map");
         return term_prepare_elements(analysis, raw, receiver, "map", TERM_MAP, term);
     case CQL_TERM_UDT:
-        return term_refuse_literal(analysis, raw, receiver, "user type");
+        return term_prepare_user_type(analysis, raw, receiver, term);
     case CQL_TERM_TUPLE:
         return term_prepare_tuple(analysis, raw, receiver, term);
     case CQL_TERM_TYPE_CAST:

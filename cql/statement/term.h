@@ -47,6 +47,13 @@ enum term_fit term_type_fits(const struct type *from, const struct type *to);
 // none.
 const struct type *term_natural_type(struct analysis *analysis, const struct cql_term *raw);
 
+// Of what is `raw`, a field of something of this type. NULL, with the error set: it has none such.
+const struct type *term_field_type(struct analysis *analysis, const struct cql_term *raw,
+                                   const struct type *type);
+// A field of a user type as a receiver: "c.field".
+struct column_spec term_field_spec(struct analysis *analysis, const struct column_spec *receiver,
+                                   int field);
+
 // The function of left operator right, NULL with the error set. A literal takes the type of the
 // other side, or the receiver's (if not NULL), or the one it looks like.
 const struct function *term_resolve_operation(struct analysis *analysis, const struct cql_term *raw,

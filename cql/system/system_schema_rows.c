@@ -1,6 +1,7 @@
 #include "cql/system/system_schema_rows.h"
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "storage/schema/options.h"
 
 struct filling {
@@ -37,6 +38,33 @@ static void put_keyspace(const struct filling *filling, const struct keyspace *k
         system_row_set_options(&row, "replication", &keyspace->replication);
     }
     system_row_end(&row);
+}
+
+// ---- types -------------------------------------------------------------------------------------
+
+static void put_type(const struct filling *filling, const struct type *type)
+{
+    struct system_row row;
+    begin(filling, &row);
+    system_row_set(&row, "keyspace_name", type->keyspace);
+    system_row_set(&row, "type_name", type->name);
+    system_row_set_texts(&row, "field_names", type->field_names, type->parameter_count);
+    struct slice *texts = ARENA_NEW_ARRAY(filling->arena, struct slice, type->parameter_count);
+    for (uint16_t i = 0; i < type->parameter_count; i++) {
+        struct buffer text;
+        buffer_init(&text, SCHEMA_TYPE_SIZE_MAX);
+        type_put_cql(type->parameters[i], &text);
+        texts[i] = arena_copy(filling->arena, buffer_slice(&text));
+        buffer_deinit(&text);
+    }
+    system_row_set_texts(&row, "field_types", texts, type->parameter_count);
+    system_row_end(&row);
+}
+
+static void put_types(const struct filling *filling, const struct keyspace *keyspace)
+{
+    for (size_t i = 0; i < keyspace->types.count; i++)
+        put_type(filling, keyspace->types.items[i]);
 }
 
 // ---- tables ------------------------------------------------------------------------------------
@@ -199,13 +227,15 @@ void system_schema_rows_fill(const struct table *table, enum system_schema_part 
 {
     struct filling filling = {table, part, memtable, arena, timestamp};
     bool is_keyspaces = slice_equals(table->name, slice_of_text("keyspaces"));
+    bool is_types = slice_equals(table->name, slice_of_text("types"));
     void (*put)(const struct filling *, const struct table *) = table_filler(table->name);
-    if (!is_keyspaces && put == NULL) return;
+    if (!is_keyspaces && !is_types && put == NULL) return;
 
     const struct keyspace *keyspace;
     for (size_t i = 0; (keyspace = schema_keyspace_at(schema, i)) != NULL; i++) {
         if (keyspace->is_virtual != (part == SYSTEM_SCHEMA_VIRTUAL)) continue;
         if (is_keyspaces) put_keyspace(&filling, keyspace);
+        if (is_types) put_types(&filling, keyspace);
         const struct table *described;
         for (size_t j = 0;
              put != NULL && (described = schema_table_at(schema, keyspace->name, j)) != NULL; j++)
