@@ -172,10 +172,22 @@ static uint64_t written_bytes(void)
     return bytes;
 }
 
+// The system counts it for each thread; 0 where it does not.
+static double queued_s(void)
+{
+    uint64_t ran_ns = 0, queued_ns = 0;
+    FILE *file = fopen("/proc/thread-self/schedstat", "r");
+    if (file == NULL) return 0;
+    if (fscanf(file, "%" SCNu64 " %" SCNu64, &ran_ns, &queued_ns) != 2) queued_ns = 0;
+    (void)fclose(file);
+    return (double)queued_ns / 1e9;
+}
+
 void measurement_begin(struct measurement *measurement, const char *table, const char *work)
 {
     *measurement = (struct measurement){.table = table, .work = work};
     measurement->written_bytes = written_bytes();
+    measurement->queued_s = queued_s();
     measurement->wall_s = clock_s(CLOCK_MONOTONIC);
     measurement->cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
 }
@@ -184,13 +196,15 @@ void measurement_end(struct measurement *measurement)
 {
     measurement->cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID) - measurement->cpu_s;
     measurement->wall_s = clock_s(CLOCK_MONOTONIC) - measurement->wall_s;
+    measurement->queued_s = queued_s() - measurement->queued_s;
     measurement->written_bytes = written_bytes() - measurement->written_bytes;
     printf("{\"table\": \"%s\", \"work\": \"%s\", \"operations\": %" PRIu64
-           ", \"data_bytes\": %" PRIu64 ", \"cpu_s\": %.6f, \"wall_s\": %.6f, \"disk_bytes\": "
+           ", \"data_bytes\": %" PRIu64 ", \"cpu_s\": %.6f, \"wall_s\": %.6f, "
+           "\"queued_s\": %.6f, \"disk_bytes\": "
            "%" PRIu64 ", \"written_bytes\": %" PRIu64 ", \"memory_bytes\": %" PRIu64
            ", \"sum\": %" PRIu64 "}\n",
            measurement->table, measurement->work, measurement->operations, measurement->data_bytes,
-           measurement->cpu_s, measurement->wall_s, measurement->disk_bytes,
+           measurement->cpu_s, measurement->wall_s, measurement->queued_s, measurement->disk_bytes,
            measurement->written_bytes, measurement->memory_bytes, measurement->sum);
     (void)fflush(stdout);
 }

@@ -77,6 +77,7 @@ struct measurement {
     uint64_t disk_bytes, memory_bytes;
     uint64_t sum;
     double cpu_s, wall_s;
+    double queued_s; // When the calling thread could have run, but other programs had the cores.
     uint64_t written_bytes;
 };
 

@@ -113,8 +113,12 @@ struct memtable_partition *memtable_find_partition(const struct memtable *memtab
 static struct memtable_partition *find_or_make_partition(struct memtable *memtable,
                                                          const struct partition_key *key)
 {
+    struct memtable_partition *partition = memtable->found_partition;
+    if (partition != NULL && partition->key.token.value == key->token.value &&
+        slice_equals(partition->key.bytes, key->bytes))
+        return partition;
     uint64_t hash = memtable_index_hash(key->bytes);
-    struct memtable_partition *partition = memtable_index_find(&memtable->index, hash, key->bytes);
+    partition = memtable_index_find(&memtable->index, hash, key->bytes);
     if (partition != NULL) return partition;
     partition = ARENA_NEW(&memtable->arena, struct memtable_partition);
     partition->key.token = key->token;
@@ -139,7 +143,8 @@ bool memtable_apply(struct memtable *memtable, const struct mutation *mutation,
     memtable->min_timestamp = mutation_min_timestamp(mutation, memtable->min_timestamp);
     struct memtable_partition *partition = find_or_make_partition(memtable, &mutation->key);
     if (log_position > partition->log_position) partition->log_position = log_position;
-    bool is_clean = memtable_partition_apply(partition, mutation, &memtable->arena);
+    struct memtable_row *hint = partition == memtable->found_partition ? memtable->found_row : NULL;
+    bool is_clean = memtable_partition_apply(partition, mutation, hint, &memtable->arena);
     if (memtable->arena.block_size < BLOCK_SIZE_MAX &&
         memtable->arena.size > memtable->arena.block_size * BLOCKS_PER_SIZE)
         memtable->arena.block_size *= 2;
@@ -151,12 +156,17 @@ const struct cell *memtable_find_cell(const struct memtable *memtable,
                                       const struct partition_key *key,
                                       const struct clustering *clustering, uint16_t column)
 {
-    const struct memtable_partition *partition = memtable_find_partition(memtable, key);
+    struct memtable *notes = (struct memtable *)(uintptr_t)memtable;
+    struct memtable_partition *partition = memtable_find_partition(memtable, key);
     if (partition == NULL) return NULL;
-    const struct row *row = memtable_partition_find_row(partition, memtable->table, clustering);
+    struct memtable_row *row = memtable_partition_find_row(partition, memtable->table, clustering);
+    notes->found_partition = partition;
+    notes->found_row = clustering == NULL ? NULL : row;
     if (row == NULL) return NULL;
     for (uint32_t i = 0; i < row->cell_count; i++) {
-        if (row->cells[i].column == column) return &row->cells[i];
+        if (row->cells[i].column != column) continue;
+        notes->found_cell = memtable_row_cell(&row->cells[i]);
+        return &notes->found_cell;
     }
     return NULL;
 }

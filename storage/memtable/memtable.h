@@ -48,7 +48,8 @@ struct scan_iterator *memtable_scan(struct memtable *memtable, const struct tabl
                                     uint64_t *log_position);
 
 // The cell of one row as it is now, for the counter path: NULL if there is none. The row's and the
-// partition's deletion are not applied. Valid until the next memtable_apply().
+// partition's deletion are not applied. Valid until the next memtable_apply() or
+// memtable_find_cell(). The loop's, as it notes what it found.
 const struct cell *memtable_find_cell(const struct memtable *memtable,
                                       const struct partition_key *key,
                                       const struct clustering *clustering, uint16_t column);

@@ -4,7 +4,7 @@
 
 enum { LEAF_CAPACITY_MAX = 64, BRANCH_CAPACITY = 32 };
 // What is fetched ahead of a walk: most rows and partitions have not more lines.
-enum { CACHE_LINE = 64, ITEM_LINES = 5, ITEMS_AHEAD = 8 };
+enum { CACHE_LINE = 64, ITEM_LINES = 3, ITEMS_AHEAD = 8 };
 
 // Prefixes, then items, `capacity` of each: a search looks at prefixes that lie close together.
 struct memtable_order_leaf {

@@ -9,13 +9,8 @@
 #define STORAGE_MEMTABLE_PARTITION_H
 
 #include "storage/memtable/memtable_order.h"
+#include "storage/memtable/memtable_row.h"
 #include "storage/memtable/range_deletions.h"
-
-// `row` is always ready to be read; `cell_capacity` is the room behind row.cells.
-struct memtable_row {
-    struct row row;
-    uint32_t cell_capacity;
-};
 
 struct memtable_partition {
     struct partition_key key;
@@ -26,14 +21,15 @@ struct memtable_partition {
     uint64_t log_position;           // Of its newest change.
 };
 
-// Copies all it keeps into the arena, always the same one. False: a counter's shard had one clock
-// and two counts; the higher one stays.
+// Copies all it keeps into the arena, always the same one. `hint`, if not NULL, is a row of the
+// partition that is looked at first. False: a counter's shard had one clock and two counts; the
+// higher one stays.
 bool memtable_partition_apply(struct memtable_partition *partition, const struct mutation *mutation,
-                              struct arena *arena);
+                              struct memtable_row *hint, struct arena *arena);
 // The row of this clustering (NULL: the static row), or NULL.
-const struct row *memtable_partition_find_row(const struct memtable_partition *partition,
-                                              const struct table *table,
-                                              const struct clustering *clustering);
+struct memtable_row *memtable_partition_find_row(const struct memtable_partition *partition,
+                                                 const struct table *table,
+                                                 const struct clustering *clustering);
 // Where a wanted range begins and ends among the rows.
 struct memtable_order_cursor memtable_partition_seek(const struct memtable_partition *partition,
                                                      const struct table *table,

@@ -13,15 +13,18 @@ struct memtable_partition_iterator {
     struct arena *arena;
     size_t ranges_done;                    // Of the filter's.
     bool in_range;                         // Inside of one of them.
-    struct memtable_order_cursor rows;     // The next row of this range, ...
-    const struct row *row;                 // ... looked at already; NULL: none is left.
+    struct memtable_order_cursor rows;     // Behind the next row of this range, ...
+    const struct memtable_row *row;        // ... which is this one; NULL: none is left.
+    struct clustering clustering;          // Its, in `values`.
+    struct slice *values;                  // Room for those of one row.
+    bool row_given;                        // The row is not the next any more, but the last given.
     const struct range_deletion *deletion; // The next range deletion; NULL: none is left.
     struct range_place deletion_place;     // Its place.
     bool open;                             // A range deletion's start was given, its end not yet.
     struct clustering_range clipped;       // That deletion, inside of the range.
     struct deletion clipped_deletion;      //
-    struct row scratch, static_scratch;    // A row under another version of the table.
-    struct cell *cells;
+    struct row scratch, static_scratch;    // What is given.
+    struct cell *cells;                    // Of `scratch`.
     uint32_t cell_capacity;
     struct marker marker;
 };
@@ -60,27 +63,38 @@ static void translate_complex_deletions(struct memtable_partition_iterator *iter
     row->complex_deletion_count = count;
 }
 
-// Names do not change their order when columns come or go, so what was sorted stays sorted. False:
-// nothing is left of the row.
-static bool translate_row(struct memtable_partition_iterator *iterator, const struct row *source,
-                          enum column_kind kind, struct row *row)
+// Names do not change their order when columns come or go, so what was sorted stays sorted.
+static void translate_row(struct memtable_partition_iterator *iterator, struct row *row,
+                          struct cell *cells, enum column_kind kind)
 {
-    if (source->cell_count > iterator->cell_capacity) {
-        iterator->cells = ARENA_NEW_ARRAY(iterator->arena, struct cell, source->cell_count);
-        iterator->cell_capacity = source->cell_count;
-    }
-    *row = *source;
-    row->cell_count = 0;
-    row->cells = iterator->cells;
-    for (uint32_t i = 0; i < source->cell_count; i++) {
-        struct cell cell = source->cells[i];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < row->cell_count; i++) {
+        struct cell cell = cells[i];
         int64_t dropped_us;
         cell.column = find_column(iterator, cell.column, kind, &dropped_us);
-        if (cell.column != UINT16_MAX && cell.timestamp > dropped_us)
-            iterator->cells[row->cell_count++] = cell;
+        if (cell.column != UINT16_MAX && cell.timestamp > dropped_us) cells[count++] = cell;
     }
+    row->cell_count = count;
     translate_complex_deletions(iterator, row, kind);
+}
+
+// The row as the reader sees it. False: nothing is left of it.
+static bool unpack_row(struct memtable_partition_iterator *iterator,
+                       const struct memtable_row *packed, struct clustering clustering,
+                       enum column_kind kind, struct cell *cells, struct row *row)
+{
+    memtable_row_unpack(packed, clustering, cells, row);
+    if (iterator->base.table != iterator->source_table) translate_row(iterator, row, cells, kind);
     return !row_is_empty(row);
+}
+
+static void need_cells(struct memtable_partition_iterator *iterator, uint32_t count)
+{
+    if (count <= iterator->cell_capacity) return;
+    uint32_t twice = 2 * iterator->cell_capacity;
+    iterator->cell_capacity = count > twice ? count : twice;
+    iterator->cells =
+        arena_alloc(iterator->arena, iterator->cell_capacity * sizeof *iterator->cells);
 }
 
 // ---- The sequence ------------------------------------------------------------------------------
@@ -92,15 +106,17 @@ static void advance_row(struct memtable_partition_iterator *iterator,
     struct memtable_row *row = iterator->filter->reversed ? memtable_order_previous(&iterator->rows)
                                                           : memtable_order_next(&iterator->rows);
     iterator->row = NULL;
+    iterator->row_given = false;
     if (row == NULL) return;
-    struct bound place = {BOUND_CLUSTERING, row->row.clustering};
+    iterator->clustering = memtable_row_clustering(row, iterator->values);
+    struct bound place = {BOUND_CLUSTERING, iterator->clustering};
     bool inside;
     if (iterator->filter->reversed) {
         inside = range->start.prefix.count == 0 || bound_compare(table, &range->start, &place) < 0;
     } else {
         inside = range->end.prefix.count == 0 || bound_compare(table, &place, &range->end) < 0;
     }
-    if (inside) iterator->row = &row->row;
+    if (inside) iterator->row = row;
 }
 
 static struct bound later_bound(const struct table *table, struct bound a, struct bound b)
@@ -236,7 +252,7 @@ static bool marker_is_next(const struct memtable_partition_iterator *iterator)
     bool reversed = iterator->filter->reversed;
     const struct bound *edge =
         iterator->open != reversed ? &iterator->clipped.end : &iterator->clipped.start;
-    struct bound place = {BOUND_CLUSTERING, iterator->row->clustering};
+    struct bound place = {BOUND_CLUSTERING, iterator->clustering};
     int order = bound_compare(iterator->source_table, edge, &place);
     return reversed ? order > 0 : order < 0;
 }
@@ -246,6 +262,7 @@ static enum status iterator_next(struct partition_iterator *base, struct unfilte
     struct memtable_partition_iterator *iterator = (struct memtable_partition_iterator *)base;
     for (;;) {
         if (!iterator->in_range && !begin_range(iterator)) return STATUS_END;
+        if (iterator->row_given) advance_row(iterator, current_range(iterator));
         if (marker_is_next(iterator)) {
             if (iterator->open) {
                 leave_deletion(iterator);
@@ -259,15 +276,12 @@ static enum status iterator_next(struct partition_iterator *base, struct unfilte
             iterator->in_range = false;
             continue;
         }
-        const struct row *row = iterator->row;
-        advance_row(iterator, current_range(iterator));
-        if (base->table != iterator->source_table) {
-            if (!translate_row(iterator, row, COLUMN_REGULAR, &iterator->scratch)) continue;
-            row = &iterator->scratch;
-        } else if (row_is_empty(row)) {
+        need_cells(iterator, iterator->row->cell_count);
+        iterator->row_given = true;
+        if (!unpack_row(iterator, iterator->row, iterator->clustering, COLUMN_REGULAR,
+                        iterator->cells, &iterator->scratch))
             continue;
-        }
-        *unfiltered = (struct unfiltered){.is_marker = false, .row = row};
+        *unfiltered = (struct unfiltered){.is_marker = false, .row = &iterator->scratch};
         return STATUS_OK;
     }
 }
@@ -279,14 +293,24 @@ static void iterator_close(struct partition_iterator *base)
 
 static const struct partition_iterator_ops iterator_ops = {iterator_next, iterator_close};
 
+// The static row keeps its cells until the iterator is closed; other rows have theirs.
+static void open_static_row(struct memtable_partition_iterator *iterator)
+{
+    const struct memtable_row *row = iterator->partition->static_row;
+    if (!iterator->filter->with_static || row == NULL) return;
+    struct cell *cells = arena_alloc(iterator->arena, row->cell_count * sizeof *cells);
+    if (unpack_row(iterator, row, (struct clustering){0, NULL}, COLUMN_STATIC, cells,
+                   &iterator->static_scratch))
+        iterator->base.static_row = &iterator->static_scratch;
+}
+
+// What the iterator had as room for values and cells it keeps.
 static void open_partition(struct memtable_partition_iterator *iterator,
                            const struct memtable *memtable, const struct table *table,
                            const struct memtable_partition *partition,
                            const struct partition_filter *filter, struct arena *arena,
                            uint64_t *log_position)
 {
-    struct cell *cells = iterator->cells;
-    uint32_t cell_capacity = iterator->cell_capacity;
     *iterator = (struct memtable_partition_iterator){
         .base = {.ops = &iterator_ops,
                  .table = table,
@@ -296,20 +320,20 @@ static void open_partition(struct memtable_partition_iterator *iterator,
         .source_table = memtable->table,
         .filter = filter,
         .arena = arena,
-        .cells = cells,
-        .cell_capacity = cell_capacity,
+        .values = iterator->values,
+        .cells = iterator->cells,
+        .cell_capacity = iterator->cell_capacity,
     };
     if (log_position != NULL && partition->log_position > *log_position)
         *log_position = partition->log_position;
-    if (!filter->with_static || partition->static_row == NULL) return;
-    const struct row *row = &partition->static_row->row;
-    if (table == memtable->table) {
-        if (!row_is_empty(row)) iterator->base.static_row = row;
-        return;
-    }
-    if (translate_row(iterator, row, COLUMN_STATIC, &iterator->static_scratch))
-        iterator->base.static_row = &iterator->static_scratch;
-    // The static row keeps its cells; other rows get their own.
+    open_static_row(iterator);
+}
+
+static void make_room(struct memtable_partition_iterator *iterator, const struct table *source,
+                      struct arena *arena)
+{
+    iterator->values =
+        arena_alloc(arena, source->column_counts[COLUMN_CLUSTERING] * sizeof *iterator->values);
     iterator->cells = NULL;
     iterator->cell_capacity = 0;
 }
@@ -322,8 +346,7 @@ struct partition_iterator *memtable_read(struct memtable *memtable, const struct
     const struct memtable_partition *partition = memtable_find_partition(memtable, key);
     if (partition == NULL) return NULL;
     struct memtable_partition_iterator *iterator = arena_alloc(arena, sizeof *iterator);
-    iterator->cells = NULL;
-    iterator->cell_capacity = 0;
+    make_room(iterator, memtable->table, arena);
     open_partition(iterator, memtable, table, partition, filter, arena, log_position);
     return &iterator->base;
 }
@@ -385,6 +408,7 @@ struct scan_iterator *memtable_scan(struct memtable *memtable, const struct tabl
         .arena = arena,
         .log_position = log_position,
     };
+    make_room(&scan->partition, memtable->table, arena);
     struct memtable_order_path path;
     (void)memtable_order_find(&memtable->partitions, memtable_token_prefix(range->start.token),
                               &range->start, compare_bound_to_partition, NULL, &path);
