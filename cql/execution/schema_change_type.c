@@ -153,7 +153,7 @@ bool schema_change_create_type(struct analysis *analysis, const struct cql_creat
         return create->if_not_exists || cql_error_set(analysis->error, CQL_ERROR_INVALID,
                                                       "A user type with name '%.*s' already exists",
                                                       SLICE_TEXT(typing.name));
-    const struct type *made;
+    const struct type *made = NULL;
     if (!typing_make(&typing, create, &made) || !schema_change_check_type(analysis, made))
         return false;
     struct user_types types = user_types_put(analysis->arena, &typing.keyspace->types, made);

@@ -65,8 +65,6 @@ static bool condition_prepare_field(struct analysis *analysis, const struct cql_
                                     struct condition *condition, struct column_spec *spec)
 {
     const struct column *column = condition->column;
-    if (column->type->kind != TYPE_UDT) // Cassandra does not look before it leaps.
-        return cql_error_set(analysis->error, CQL_ERROR_SERVER, "java.lang.ClassCastException");
     int field = user_types_field(column->type, relation->field);
     if (field < 0)
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
@@ -123,6 +121,9 @@ bool condition_prepare(struct analysis *analysis, const struct cql_relation *rel
 {
     const struct column *column = analysis_find_column(analysis, relation->columns.items[0]);
     if (column == NULL) return false;
+    if (relation->kind == CQL_RELATION_FIELD && column->type->kind != TYPE_UDT)
+        // Cassandra does not look before it leaps.
+        return cql_error_set(analysis->error, CQL_ERROR_SERVER, "java.lang.ClassCastException");
     if (column->kind < COLUMN_STATIC)
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "PRIMARY KEY column '%.*s' cannot have IF conditions",

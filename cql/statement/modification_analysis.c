@@ -531,15 +531,16 @@ bool modification_analysis_update(struct analysis *analysis, const struct cql_up
 {
     *plan = (struct modification_plan){.kind = MODIFICATION_UPDATE};
     if (!modification_find_table(analysis, &update->table, plan)) return false;
+    if (!modification_prepare_using(analysis, &update->using, plan) ||
+        !modification_prepare_conditions(analysis, &update->conditions, plan))
+        return false;
     struct operation *operations =
         ARENA_NEW_ARRAY(analysis->arena, struct operation, update->assignment_count);
     for (size_t i = 0; i < update->assignment_count; i++)
         if (!modification_prepare_assignment(analysis, &update->assignments[i], &operations[i]))
             return false;
     modification_finish_operations(plan, operations, update->assignment_count);
-    if (!modification_prepare_using(analysis, &update->using, plan)) return false;
     bool only_static = modification_only_static(plan);
-    if (!modification_prepare_conditions(analysis, &update->conditions, plan)) return false;
     struct restrictions_options options = {RESTRICTIONS_UPDATE, false,
                                            only_static && !modification_asks_row(plan)};
     if (!restrictions_prepare(analysis, &update->where, &options, &plan->restrictions))
@@ -554,15 +555,16 @@ bool modification_analysis_delete(struct analysis *analysis, const struct cql_de
 {
     *plan = (struct modification_plan){.kind = MODIFICATION_DELETE};
     if (!modification_find_table(analysis, &deletion->table, plan)) return false;
+    if (!modification_prepare_using(analysis, &deletion->using, plan) ||
+        !modification_prepare_conditions(analysis, &deletion->conditions, plan))
+        return false;
     struct operation *operations =
         ARENA_NEW_ARRAY(analysis->arena, struct operation, deletion->deletion_count + 1);
     for (size_t i = 0; i < deletion->deletion_count; i++)
         if (!modification_prepare_deletion(analysis, &deletion->deletions[i], &operations[i]))
             return false;
     modification_finish_operations(plan, operations, deletion->deletion_count);
-    if (!modification_prepare_using(analysis, &deletion->using, plan)) return false;
     bool only_static = modification_only_static(plan);
-    if (!modification_prepare_conditions(analysis, &deletion->conditions, plan)) return false;
     struct restrictions_options options = {RESTRICTIONS_DELETE, false,
                                            only_static && !modification_asks_row(plan)};
     if (!restrictions_prepare(analysis, &deletion->where, &options, &plan->restrictions))

@@ -111,6 +111,35 @@ static int term_find_misfit(struct analysis *analysis, const struct cql_term *ra
     return -1;
 }
 
+// In a selector the names of fields were taken for columns that are keys of a map.
+static bool term_is_user_type(const struct cql_term *raw, const struct type *type)
+{
+    if (type->kind != TYPE_UDT) return false;
+    for (size_t i = 0; i < raw->item_count; i += 2)
+        if (raw->items[i]->kind != CQL_TERM_COLUMN) return false;
+    return true;
+}
+
+static const struct cql_term *term_as_user_type(struct analysis *analysis,
+                                                const struct cql_term *raw)
+{
+    size_t count = raw->item_count / 2;
+    struct slice *names = ARENA_NEW_ARRAY(analysis->arena, struct slice, count);
+    const struct cql_term **items =
+        ARENA_NEW_ARRAY(analysis->arena, const struct cql_term *, count);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = raw->items[2 * i]->value;
+        items[i] = raw->items[2 * i + 1];
+    }
+    struct cql_term *made = ARENA_NEW(analysis->arena, struct cql_term);
+    *made = *raw;
+    made->kind = CQL_TERM_UDT;
+    made->field_names = names;
+    made->items = items;
+    made->item_count = count;
+    return made;
+}
+
 static const struct function *term_resolve_call(struct analysis *analysis,
                                                 const struct cql_term *raw);
 
@@ -143,6 +172,8 @@ enum term_fit term_fits(struct analysis *analysis, const struct cql_term *raw,
         if (type->kind != TYPE_SET) return TERM_FIT_NOT;
         return term_items_fit(analysis, raw, type);
     case CQL_TERM_MAP:
+        if (term_is_user_type(raw, type))
+            return term_fits(analysis, term_as_user_type(analysis, raw), type);
         if (type->kind != TYPE_MAP) return TERM_FIT_NOT;
         return term_items_fit(analysis, raw, type);
     case CQL_TERM_TUPLE:
@@ -872,6 +903,9 @@ static bool term_prepare_kind(struct analysis *analysis, const struct cql_term *
     case CQL_TERM_SET:
         return term_prepare_set(analysis, raw, receiver, term);
     case CQL_TERM_MAP:
+        if (term_is_user_type(raw, receiver->type))
+            return term_prepare_user_type(analysis, term_as_user_type(analysis, raw), receiver,
+                                          term);
         if (receiver->type->kind != TYPE_MAP)
             return term_refuse_literal(analysis, raw, receiver, "map");
         return term_prepare_elements(analysis, raw, receiver, "map", TERM_MAP, term);

@@ -193,6 +193,26 @@ static void put_collection(const struct type *type, struct slice value, enum for
     buffer_put_u8(text, braces ? '}' : ']');
 }
 
+// In JSON a name has quotes of CQL's if it has a capital letter, and only then.
+static void put_field_name(struct slice name, enum form form, struct buffer *text)
+{
+    struct type string = {.kind = TYPE_TEXT};
+    struct buffer quoted;
+    buffer_init(&quoted, text->limit);
+    bool has_capital = false;
+    for (size_t i = 0; i < name.size; i++)
+        if (name.data[i] >= 'A' && name.data[i] <= 'Z') has_capital = true;
+    if (form == FORM_JSON) {
+        buffer_put_format(&quoted, has_capital ? "\"%.*s\"" : "%.*s", (int)name.size,
+                          (const char *)name.data);
+        put_value(&string, buffer_slice(&quoted), form, text);
+    } else {
+        cql_name_put(name, text);
+    }
+    buffer_deinit(&quoted);
+    put_text(text, ": ");
+}
+
 // JSON has all fields, CQL those that are there.
 static void put_tuple(const struct type *type, struct slice value, enum form form,
                       struct buffer *text)
@@ -204,19 +224,7 @@ static void put_tuple(const struct type *type, struct slice value, enum form for
         if (cursor_left(&cursor) == 0 && form == FORM_CQL) break;
         struct slice field = cursor_left(&cursor) == 0 ? slice_null() : take_element(&cursor);
         if (i > 0) put_text(text, ", ");
-        if (is_udt) {
-            struct slice name = type->field_names[i];
-            struct type string = {.kind = TYPE_TEXT};
-            struct buffer quoted;
-            buffer_init(&quoted, text->limit);
-            cql_name_put(name, &quoted);
-            if (form == FORM_JSON)
-                put_value(&string, buffer_slice(&quoted), form, text);
-            else
-                buffer_put(text, quoted.data, quoted.size);
-            buffer_deinit(&quoted);
-            put_text(text, ": ");
-        }
+        if (is_udt) put_field_name(type->field_names[i], form, text);
         put_value(type->parameters[i], field, form, text);
     }
     buffer_put_u8(text, is_udt ? '}' : form == FORM_JSON ? ']' : ')');
