@@ -5,9 +5,11 @@
 
 // Files whose statements are all within what we do; of the others only single ones are.
 static const char *const files[] = {
-    "01_keyspaces",       "03_static_columns",   "04_counters_basic",
-    "06_counter_deletes", "07_counters_refused", "13_frozen_nested",
-    "15_writes",          "16_deletes",          "17_ttl",
+    "01_keyspaces",        "03_static_columns",
+    "04_counters_basic",   "06_counter_deletes",
+    "07_counters_refused", "13_frozen_nested",
+    "14_udt_tuple",        "15_writes",
+    "16_deletes",          "17_ttl",
     "18_select_where",
 };
 

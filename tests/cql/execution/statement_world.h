@@ -78,6 +78,7 @@ static inline void world_open(void)
 static inline void world_stopped(void *context)
 {
     (void)context;
+    world.is_done = true;
     env_uv_stop(world.env);
 }
 
@@ -87,8 +88,10 @@ static inline void world_close(void)
     coordinator_destroy(world.coordinator);
     paxos_destroy(world.paxos);
     metadata_set_engine(world.metadata, NULL);
+    world.is_done = false;
     engine_close(world.engine, world_stopped, NULL);
-    env_uv_run(world.env);
+    while (!world.is_done) // A stop may be left over from a statement that had not to wait.
+        env_uv_run(world.env);
     system_tables_destroy(world.tables);
     internal_tables_deinit(&world.internal_tables);
     metadata_close(world.metadata);
