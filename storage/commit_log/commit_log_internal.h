@@ -37,7 +37,7 @@ struct commit_log {
     struct commit_log_segment *clean; // To be used again, the oldest first.
     size_t segment_count, clean_count;
     size_t segment_count_max; // More, and it is long.
-    bool last_is_old; // The last segment is of an earlier run: nothing is added to it.
+    bool last_is_old;         // The last segment is of an earlier run: nothing is added to it.
     uint64_t last_segment_id, last_position, synced_position;
     enum status failed; // OK, or why nothing is taken any more.
     struct commit_log_batch batches[2];

@@ -20,7 +20,8 @@ struct engine_options {
     // DIR/data/<keyspace>/<table>-<id>/…, DIR/commitlog, DIR/manifest, … DIR's own name is durable
     // when its maker has synced the directory above it.
     const char *directory;
-    size_t memtable_space_max, chunk_cache_size_max; // 0: the defaults of limits.h
+    // 0: the defaults of limits.h
+    size_t memtable_space_max, chunk_cache_size_max, counter_cache_size_max;
     enum commit_log_sync commit_log_sync;
     uint64_t commit_log_period_ns;
     const char *commit_log_archive_command; // See commit_log.h; NULL: none.

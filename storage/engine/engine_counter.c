@@ -1,11 +1,11 @@
 // Increments at the leader (org.apache.cassandra.db.CounterMutation): find the node's own shard of
 // each cell, add, and write the result. All in one turn of the loop (invariant 8).
 //
-// The own shard is the newest of all that are found: in the memtables, in the cache, and, when that
-// does not have it, in all SSTables. A newer memtable may hold an older shard: others give back
-// what they had from us, by a hint or a read repair, after we flushed the newer one. Deletions of
-// the row, a range or the partition are not applied to it: as Cassandra's counter cache does,
-// counting goes on from the old number.
+// The own shard is the newest there is: what the cache has (counter_cache.h), or else the newest of
+// all that are found in the memtables and in the SSTables. A newer memtable, or a newer SSTable,
+// may hold an older shard: others give back what they had from us, by a hint or a read repair,
+// after we flushed the newer one. Deletions of the row, a range or the partition are not applied to
+// it: as Cassandra's counter cache does, counting goes on from the old number.
 #include "base/assert.h"
 #include "base/env_marks.h"
 #include "storage/counter_context.h"
@@ -80,17 +80,17 @@ static void memtables_find_shard(const struct engine_table *table, const struct 
     }
 }
 
-// What the cache has is the newest there is.
+// What the cache has is the newest there is, unless a memtable has a clock that was never given:
+// then the disk has lost what others still have, and the higher one counts.
 static bool cache_find_shard(const struct engine_table *table, struct planned *planned)
 {
-    int64_t clock, count;
-    if (!counter_cache_find(table->engine->counter_cache, planned->key, &clock, &count))
-        return false;
-    if (planned->found && clock <= planned->clock) return true;
-    planned->clock = clock;
+    const struct engine *engine = table->engine;
+    int64_t count;
+    if (!counter_cache_find(engine->counter_cache, planned->key, &count)) return false;
+    if (planned->found && planned->clock > engine->counter_id.clock_max) return true;
+    if (!planned->found || count != planned->count) env_mark(engine->env, ENV_MARK_SHARD_IN_CACHE);
     planned->count = count;
     planned->found = true;
-    env_mark(table->engine->env, ENV_MARK_SHARD_IN_CACHE);
     return true;
 }
 
@@ -143,7 +143,6 @@ static enum status find_shard(struct engine_table *table, const struct partition
     bool some_miss = false;
     for (size_t i = 0; i < table->sstable_count; i++) {
         struct sstable_reader *reader = table->sstables[i].reader;
-        if (!sstable_may_contain(reader, key)) continue;
         enum status status = sstable_find_shard(table, reader, key, planned, pins);
         if (status == STATUS_WOULD_BLOCK && !read_pins_are_full(pins)) {
             some_miss = true; // What the others miss is loaded with it.
@@ -214,11 +213,13 @@ static struct planned *plan(struct engine_table *table, const struct counter_upd
     return planned;
 }
 
-// max(now, clock + 1), and where there is no shard above every clock of this id: what was deleted
-// here may live on elsewhere.
+// max(now, clock + 1), where the clock is the highest of this id and not the shard's own, which the
+// cache does not keep; and where there is no shard, one may live on elsewhere that was deleted
+// here.
 static void count_on(struct engine *engine, struct planned *planned, int64_t now_us)
 {
-    int64_t before = planned->found ? planned->clock : engine->counter_id.clock_max;
+    int64_t before = engine->counter_id.clock_max;
+    if (planned->found && planned->clock > before) before = planned->clock;
     planned->clock = now_us > before ? now_us : before + 1;
     planned->count = (int64_t)((uint64_t)planned->count + (uint64_t)planned->delta);
     if (planned->clock > engine->counter_id.clock_max)
@@ -298,8 +299,7 @@ enum status engine_increment(struct engine *engine, const struct counter_update 
     status = engine_log_and_apply(table, mutation, position);
     if (status != STATUS_OK) return status;
     for (size_t i = 0; i < count; i++)
-        counter_cache_put(engine->counter_cache, planned[i].key, planned[i].clock,
-                          planned[i].count);
+        counter_cache_put(engine->counter_cache, planned[i].key, planned[i].count);
     if (applied != NULL) *applied = mutation;
     return STATUS_OK;
 }

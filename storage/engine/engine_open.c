@@ -242,7 +242,9 @@ enum status engine_open(struct env *env, const struct engine_options *options,
         options->memtable_space_max == 0 ? MEMTABLE_SPACE_MAX : options->memtable_space_max;
     opened->chunk_cache = chunk_cache_create(
         options->chunk_cache_size_max == 0 ? CHUNK_CACHE_SIZE_MAX : options->chunk_cache_size_max);
-    opened->counter_cache = counter_cache_create(COUNTER_CACHE_SIZE_MAX);
+    opened->counter_cache = counter_cache_create(options->counter_cache_size_max == 0
+                                                     ? COUNTER_CACHE_SIZE_MAX
+                                                     : options->counter_cache_size_max);
     opened->removals_end = &opened->removals;
     opened->words = options->log;
     opened->backs_up = options->incremental_backups;

@@ -69,10 +69,11 @@ enum status sstable_read(struct sstable_reader *reader, const struct table *tabl
                          struct partition_iterator **partition, struct error *error)
 {
     *partition = NULL;
-    if (!sstable_may_contain(reader, key)) return STATUS_OK;
     enum status status = check_table(reader, table, error);
     if (status != STATUS_OK) return status;
+    // The filter last: it is far larger than what the processor keeps near.
     if (!may_have_wanted_rows(reader, table, filter)) return STATUS_OK;
+    if (!sstable_may_contain(reader, key)) return STATUS_OK;
     struct stream_access access = {.cache = cache, .pins = pins, .error = error};
     struct partition_reader *opened = arena_alloc(arena, sizeof *opened);
     partition_reader_init(opened, reader, table, find_map(reader, table, arena), filter, access,

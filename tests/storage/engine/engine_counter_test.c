@@ -6,6 +6,7 @@
 #include "tests/storage/support/engine_fixture.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct table *table;
@@ -13,11 +14,15 @@ static struct schema *schema;
 static struct engine *engine;
 static struct arena arena;
 static int64_t now_us;
+static const char *key_text;      // Of the partition that is counted in and read.
+static size_t counter_cache_size; // 0: the default.
+static bool is_hasty;             // Increments are not waited for until they are synced.
 
 static void open_engine(void)
 {
     struct error error = {0};
-    struct engine_options options = {.directory = engine_fixture_directory()};
+    struct engine_options options = {.directory = engine_fixture_directory(),
+                                     .counter_cache_size_max = counter_cache_size};
     enum status status = engine_open(engine_fixture_env(), &options, schema, &engine, &error);
     ck_assert_msg(status == STATUS_OK, "%s", error.text);
 }
@@ -34,6 +39,9 @@ static void setup(void)
     ck_assert_int_eq(schema_put_table(schema, table), STATUS_OK);
     arena_init(&arena, 4096);
     now_us = env_wall_us(engine_fixture_env());
+    key_text = "k1";
+    counter_cache_size = 0;
+    is_hasty = false;
     open_engine();
 }
 
@@ -64,7 +72,7 @@ static enum status try_add(const char *name, int64_t delta)
     struct counter_increment increment = {*name == 't' ? NULL : &clustering, column_of(name),
                                           delta};
     struct counter_update update = {.table = table,
-                                    .key = partition_key_make(slice_of_text("k1")),
+                                    .key = partition_key_make(slice_of_text(key_text)),
                                     .increments = &increment,
                                     .increment_count = 1,
                                     .timestamp_us = ++now_us};
@@ -76,7 +84,7 @@ static enum status try_add(const char *name, int64_t delta)
            STATUS_WOULD_BLOCK)
         engine_fixture_load(engine, &pins);
     read_pins_release(&pins);
-    if (status == STATUS_OK) engine_fixture_wait_synced(engine, position);
+    if (status == STATUS_OK && !is_hasty) engine_fixture_wait_synced(engine, position);
     return status;
 }
 
@@ -91,7 +99,7 @@ static int64_t try_get(const char *name, struct read_pins *pins)
 {
     struct clustering_range range = CLUSTERING_RANGE_ALL;
     struct partition_filter filter = {&range, 1, false, true};
-    struct partition_key key = partition_key_make(slice_of_text("k1"));
+    struct partition_key key = partition_key_make(slice_of_text(key_text));
     struct partition_iterator *partition;
     uint64_t position = 0;
     enum status status =
@@ -332,6 +340,91 @@ START_TEST(an_old_shard_of_ours_that_comes_back_is_not_counted_on)
 }
 END_TEST
 
+// Counters of many partitions: counts as they must be, and what a hint may bring back of each.
+enum { CELLS = 60, RECORD_SIZE = 256 };
+static struct counted {
+    char key[8];
+    int64_t count;
+    uint8_t record[RECORD_SIZE];
+    size_t record_size;
+} counted[CELLS];
+
+static void count_in(struct counted *cell, int64_t delta)
+{
+    key_text = cell->key;
+    add("n", delta);
+    cell->count += delta;
+}
+
+static void keep_record(struct counted *cell)
+{
+    struct slice record = engine_last_record(engine);
+    ck_assert_uint_le(record.size, RECORD_SIZE);
+    memcpy(cell->record, record.data, record.size);
+    cell->record_size = record.size;
+}
+
+static void give_back(const struct counted *cell)
+{
+    uint64_t position;
+    struct slice record = slice_make(cell->record, cell->record_size);
+    ck_assert_int_eq(engine_apply_record(engine, record, &position), STATUS_OK);
+}
+
+static void check_counts(void)
+{
+    for (size_t i = 0; i < CELLS; i++) {
+        key_text = counted[i].key;
+        ck_assert_int_eq(get("n"), counted[i].count);
+    }
+}
+
+// Loop test: a counter cache that keeps all cells, and one that keeps seven. What is found in it,
+// in memtables or in SSTables is the newest shard, over flushes, also when an old one has come back
+// and was flushed into the newest SSTable.
+START_TEST(the_counter_cache_is_right_over_flushes)
+{
+    counter_cache_size = _i == 0 ? 0 : 128;
+    is_hasty = true;
+    restart(true);
+    for (int i = 0; i < CELLS; i++) {
+        counted[i] = (struct counted){.count = 0};
+        (void)snprintf(counted[i].key, sizeof counted[i].key, "k%u", (unsigned)i % 1000);
+        count_in(&counted[i], i + 1);
+        keep_record(&counted[i]);
+    }
+    uint64_t random = 7;
+    for (int round = 0; round < 3; round++) {
+        engine_fixture_flush(engine);
+        for (int step = 0; step < 60; step++) {
+            random = random * 6364136223846793005 + 1442695040888963407;
+            struct counted *cell = &counted[(random >> 33) % CELLS];
+            if (random >> 62 == 0) {
+                give_back(cell);
+            } else {
+                count_in(cell, (int64_t)(random >> 50 & 15) - 5);
+                if (random >> 60 == 15) keep_record(cell);
+            }
+        }
+        if (round == 1) restart(true); // The id lives on, the cache does not.
+        check_counts();
+    }
+    // Everything old once more into an SSTable of its own, which is then the newest.
+    engine_fixture_flush(engine);
+    for (int i = 0; i < CELLS; i++)
+        give_back(&counted[i]);
+    engine_fixture_flush(engine);
+    for (int i = 0; i < CELLS; i++)
+        count_in(&counted[i], 1000);
+    check_counts();
+    engine_fixture_flush(engine);
+    restart(false);
+    for (int i = 0; i < CELLS; i++)
+        count_in(&counted[i], 1);
+    check_counts();
+}
+END_TEST
+
 START_TEST(only_a_clean_stop_keeps_the_counter_id)
 {
     struct uuid first = engine_counter_id(engine);
@@ -441,6 +534,7 @@ int main(void)
     tcase_add_test(counters, after_a_truncation_counting_begins_at_0);
     tcase_add_test(counters, a_new_column_does_not_change_whose_count_is_whose);
     tcase_add_loop_test(counters, an_old_shard_of_ours_that_comes_back_is_not_counted_on, 0, 3);
+    tcase_add_loop_test(counters, the_counter_cache_is_right_over_flushes, 0, 2);
     tcase_add_test(counters, only_a_clean_stop_keeps_the_counter_id);
     tcase_add_test(counters, increments_of_one_update_are_one_mutation);
     tcase_add_loop_test(counters, a_cell_has_a_limit_of_shards, 0, 3);
