@@ -210,8 +210,13 @@ static enum status flush_memtable(struct engine *engine)
         struct manifest_entry entry = {.generation = background->generation,
                                        .log_position = background->flushing->log_position,
                                        .check = written.check};
+        // A truncation that came before this began to work is in the manifest already: no start
+        // would look for it in the log once more.
+        if (background->manifest.truncated_position >= entry.log_position)
+            entry.state = MANIFEST_GONE;
         manifest_add(&background->manifest, &entry);
-        background->manifest.flushed_position = background->flushing->log_position;
+        if (background->manifest.flushed_position < background->flushing->log_position)
+            background->manifest.flushed_position = background->flushing->log_position;
         status = store_manifest(engine, background);
         background->manifest_failed = status != STATUS_OK;
         if (status == STATUS_OK) back_up(engine);

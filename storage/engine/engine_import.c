@@ -251,6 +251,8 @@ static enum status store(struct engine *engine, const struct engine_importing *i
 {
     struct manifest *manifest = &engine->background.manifest;
     struct manifest_entry entry = make_entry(importing, generation, state);
+    // As in engine_install_work().
+    if (manifest->truncated_position >= entry.log_position) entry.state = MANIFEST_GONE;
     manifest_remove(manifest, generation);
     manifest_add(manifest, &entry);
     char directory[ENGINE_PATH_MAX];

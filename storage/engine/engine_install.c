@@ -75,7 +75,10 @@ void engine_install_work(struct engine *engine)
 {
     struct engine_background *background = &engine->background;
     struct engine_compaction *compaction = background->installing;
-    name_outputs(&background->manifest, compaction, MANIFEST_ADDING);
+    // A truncation that came before this began to work is in the manifest already: no start would
+    // look for it in the log once more.
+    bool is_gone = background->manifest.truncated_position > compaction->truncated_position;
+    name_outputs(&background->manifest, compaction, is_gone ? MANIFEST_GONE : MANIFEST_ADDING);
     retire_inputs(&background->manifest, compaction);
     background->status = store(engine, &compaction->error);
     if (background->status != STATUS_OK) return;
@@ -83,7 +86,7 @@ void engine_install_work(struct engine *engine)
     background->status = compaction_task_commit(compaction->task, &compaction->error);
     if (background->status != STATUS_OK) return;
     env_mark(engine->env, ENV_MARK_COMPACTION_COMMITTED);
-    name_outputs(&background->manifest, compaction, MANIFEST_LIVE);
+    name_outputs(&background->manifest, compaction, is_gone ? MANIFEST_GONE : MANIFEST_LIVE);
     forget_inputs(&background->manifest, compaction);
     // If this fails, the one before says the same, as the files stand.
     if (store(engine, NULL) != STATUS_OK) env_mark(engine->env, ENV_MARK_COMPACTION_MANIFEST_LATE);
