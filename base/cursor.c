@@ -1,6 +1,6 @@
 #include "base/cursor.h"
 
-uint64_t cursor_vint(struct cursor *cursor)
+uint64_t cursor_vint_long(struct cursor *cursor)
 {
     uint8_t first = cursor_u8(cursor);
     if (first < 0x80) return first;

@@ -68,8 +68,15 @@ static inline double cursor_f64(struct cursor *cursor)
     return value;
 }
 
-// uv, zv and vbytes of sstable-nb §0.1.
-uint64_t cursor_vint(struct cursor *cursor);
+// uv, zv and vbytes of sstable-nb §0.1. Most numbers are small.
+uint64_t cursor_vint_long(struct cursor *cursor);
+static inline uint64_t cursor_vint(struct cursor *cursor)
+{
+    if (!cursor->failed && cursor->next < cursor->end && *cursor->next < 0x80)
+        return *cursor->next++;
+    return cursor_vint_long(cursor);
+}
+
 int64_t cursor_signed_vint(struct cursor *cursor);
 struct slice cursor_vint_bytes(struct cursor *cursor);
 // What buffer_put_nullable_bytes() wrote. Null when it failed.

@@ -207,11 +207,16 @@ static void take_columns(struct decoder *decoder, enum column_kind kind,
     columns->count = cursor_count(&decoder->cursor, 1);
     if (columns->count > TABLE_COLUMNS_MAX) decoder->cursor.failed = true;
     if (decoder->cursor.failed) columns->count = 0;
-    columns->indexes = ARENA_NEW_ARRAY(decoder->arena, uint16_t, columns->count);
-    columns->dropped_us = ARENA_NEW_ARRAY(decoder->arena, int64_t, columns->count);
+    if (columns->count == 0) return;
+    columns->dropped_us = arena_alloc(decoder->arena, columns->count * (sizeof(int64_t) + 2));
+    columns->indexes = (uint16_t *)(columns->dropped_us + columns->count);
     for (size_t i = 0; i < columns->count; i++) {
         struct slice name = cursor_vint_bytes(&decoder->cursor);
-        const struct column *column = table_find_column(decoder->table, name);
+        // Mostly the change has all columns.
+        bool is_next =
+            i < decoder->table->column_counts[kind] && slice_equals(columns->columns[i].name, name);
+        const struct column *column =
+            is_next ? &columns->columns[i] : table_find_column(decoder->table, name);
         bool known = column != NULL && column->kind == kind;
         columns->indexes[i] = known ? column->index : (uint16_t)COLUMN_DROPPED;
         columns->dropped_us[i] = find_dropped_time(decoder->table, name);
@@ -403,7 +408,16 @@ enum status mutation_decode(struct slice bytes, const struct table *table, struc
     if (!decoder.bad && !cursor->failed) take_range_deletions(&decoder, &decoded);
     if (cursor->failed || decoder.bad || cursor_left(cursor) > 0 || key.size > KEY_SIZE_MAX)
         return error_set(error, STATUS_CORRUPT, "a mutation that does not decode");
-    decoded.key = partition_key_make(key);
-    *mutation = decoded;
+    // Not copied as a whole: that would read, in larger pieces, what was just written in smaller
+    // ones, and wait for it.
+    mutation->table = table;
+    mutation->key = partition_key_make(key);
+    mutation->deletion.timestamp = decoded.deletion.timestamp;
+    mutation->deletion.local_time = decoded.deletion.local_time;
+    mutation->static_row = decoded.static_row;
+    mutation->rows = decoded.rows;
+    mutation->row_count = decoded.row_count;
+    mutation->range_deletions = decoded.range_deletions;
+    mutation->range_deletion_count = decoded.range_deletion_count;
     return STATUS_OK;
 }

@@ -95,7 +95,7 @@ static void wait_synced(struct bench *bench)
 static uint64_t log_size(const char *directory)
 {
     uint64_t size = 0;
-    for (unsigned id = 0; id <= COMMIT_LOG_SEGMENTS_FULL; id++) {
+    for (unsigned id = 0; id <= COMMIT_LOG_SEGMENTS_MAX; id++) {
         char path[512];
         struct stat found;
         (void)snprintf(path, sizeof path, "%s/commitlog/CommitLog-%u.log", directory, id);

@@ -22,6 +22,8 @@ struct replay {
     commit_log_replayer *replay;
     void *context;
     struct error *error;
+    uint8_t *bytes; // Those of one segment; malloc
+    size_t bytes_size;
     struct commit_log_segment *segments, **segments_end;
     uint64_t last_position;
     bool has_position; // A record has been seen.
@@ -65,17 +67,23 @@ static int compare_ids(const void *a, const void *b)
 
 // ---- One segment -------------------------------------------------------------------------------
 
-static enum status read_file(struct env_file *file, uint64_t size, uint8_t **bytes,
-                             struct error *error)
+// Into memory that is the same for all of them: fresh memory is dear.
+static enum status read_file(struct replay *replay, struct env_file *file, uint64_t size)
 {
     if (size > COMMIT_LOG_SEGMENT_SIZE + MUTATION_SIZE_MAX)
-        return error_set(error, STATUS_CORRUPT, "commit log: a segment of impossible size");
-    *bytes = malloc(size == 0 ? 1 : (size_t)size); // The caller frees it, whatever comes of it.
-    ASSERT(*bytes != NULL);
+        return error_set(replay->error, STATUS_CORRUPT, "commit log: a segment of impossible size");
+    if (replay->bytes == NULL || size > replay->bytes_size) {
+        free(replay->bytes);
+        replay->bytes_size = size == 0 ? 1 : (size_t)size;
+        replay->bytes = malloc(replay->bytes_size);
+        ASSERT(replay->bytes != NULL);
+    }
     size_t read_size = 0;
-    enum status status = env_file_read(file, 0, *bytes, (size_t)size, &read_size, error);
+    enum status status =
+        env_file_read(file, 0, replay->bytes, (size_t)size, &read_size, replay->error);
     if (status == STATUS_OK && read_size != size)
-        status = error_set(error, STATUS_IO, "commit log: a segment ended while it was read");
+        status =
+            error_set(replay->error, STATUS_IO, "commit log: a segment ended while it was read");
     return status;
 }
 
@@ -368,10 +376,10 @@ static enum status replay_segment(struct replay *replay, uint64_t id)
     if (status != STATUS_OK) return status;
     struct commit_log_segment *segment = commit_log_segment_create(id, COMMIT_LOG_SEGMENT_SIZE);
     segment->on_disk_id = id;
-    uint8_t *bytes = NULL;
     bool was_cut = replay->is_cut;
     status = env_file_size(file, &segment->file_size, replay->error);
-    if (status == STATUS_OK) status = read_file(file, segment->file_size, &bytes, replay->error);
+    if (status == STATUS_OK) status = read_file(replay, file, segment->file_size);
+    const uint8_t *bytes = replay->bytes;
     uint64_t unproven = 0;
     if (status == STATUS_OK)
         status = replay_records(replay, slice_make(bytes, (size_t)segment->file_size), segment,
@@ -380,7 +388,6 @@ static enum status replay_segment(struct replay *replay, uint64_t id)
         status =
             settle_file(replay, segment,
                         slice_make(bytes + unproven, (size_t)(segment->size - unproven)), file);
-    free(bytes);
     env_file_close(file);
     if (status == STATUS_OK) {
         *replay->segments_end = segment;
@@ -516,6 +523,7 @@ enum status commit_log_replay(struct env *env, const struct commit_log_options *
     } else {
         destroy_segments(replay.segments);
     }
+    free(replay.bytes);
     free(replay.repairs);
     free(list.ids);
     return status;

@@ -339,6 +339,25 @@ void engine_install_done(struct engine *engine, struct engine_compaction *compac
 // SSTables that are wholly expired go, unread.
 void engine_remove_expired(struct engine_table *table, const struct compaction_pick *pick);
 
+// engine_replay.c
+enum { ENGINE_REPLAY_GROUP = 16 };
+// Records that were decoded, into the engine's scratch memory, but not applied yet.
+struct engine_replay {
+    struct engine *engine;
+    struct engine_table *table; // Of the last record.
+    size_t count;
+    struct {
+        struct engine_table *table;
+        uint64_t position;
+        struct mutation mutation;
+    } changes[ENGINE_REPLAY_GROUP];
+};
+// A commit_log_replayer; its context is the struct engine_replay.
+MUST_USE enum status engine_replay_record(void *context, uint64_t position, struct slice record,
+                                          struct error *error);
+// After the last record.
+void engine_replay_finish(struct engine_replay *replay);
+
 // engine_write.c
 // Logs the mutation (of the table's present version) and applies it.
 MUST_USE enum status engine_log_and_apply(struct engine_table *table,

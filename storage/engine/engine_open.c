@@ -77,57 +77,6 @@ static void drop_again(struct engine *engine, const struct engine_options *optio
 
 // ---- Replay ------------------------------------------------------------------------------------
 
-static enum status replay_mutation(struct engine *engine, uint64_t position, struct slice bytes,
-                                   struct error *error)
-{
-    struct uuid id;
-    if (mutation_decode_table_id(bytes, &id) != STATUS_OK)
-        return error_set(error, STATUS_CORRUPT, "commit log: a mutation of an unknown version");
-    struct engine_table *table = engine_find_table(engine, id);
-    if (table == NULL || position <= table->manifest.flushed_position ||
-        position <= table->truncated_position)
-        return STATUS_OK;
-    arena_reset(&engine->scratch);
-    struct mutation mutation;
-    enum status status = mutation_decode(bytes, table->table, &engine->scratch, &mutation, error);
-    if (status != STATUS_OK) return status;
-    (void)memtable_apply(table->active, &mutation, position);
-    table->active_position = position;
-    if (table->replay_first == 0) table->replay_first = position;
-    table->replay_last = position;
-    return STATUS_OK;
-}
-
-static void replay_truncation(struct engine *engine, uint64_t position, struct slice bytes)
-{
-    struct uuid id;
-    if (bytes.size != sizeof id.bytes) return;
-    memcpy(id.bytes, bytes.data, sizeof id.bytes);
-    struct engine_table *table = engine_find_table(engine, id);
-    if (table == NULL || position <= table->truncated_position) return;
-    memtable_unref(table->active);
-    table->active = memtable_create(table->table);
-    table->active_position = table->replay_first = table->replay_last = 0;
-    table->truncated_position = position;
-}
-
-static enum status replay_record(void *context, uint64_t position, struct slice record,
-                                 struct error *error)
-{
-    struct engine *engine = context;
-    if (record.size == 0) return error_set(error, STATUS_CORRUPT, "commit log: an empty record");
-    struct slice bytes = slice_make(record.data + 1, record.size - 1);
-    switch (record.data[0]) {
-    case ENGINE_RECORD_MUTATION:
-        return replay_mutation(engine, position, bytes, error);
-    case ENGINE_RECORD_TRUNCATION:
-        replay_truncation(engine, position, bytes);
-        return STATUS_OK;
-    default:
-        return error_set(error, STATUS_CORRUPT, "commit log: a record of an unknown kind");
-    }
-}
-
 // A truncation whose record was synced, but whose files a crash left.
 static enum status finish_truncation(struct engine_table *table, struct error *error)
 {
@@ -181,10 +130,13 @@ static enum status open_log(struct engine *engine, const struct engine_options *
         .archive_command = options->commit_log_archive_command,
         .log = options->log,
     };
-    enum status status =
-        commit_log_open(engine->env, &log_options, replay_record, engine, &engine->log, error);
-    if (status == STATUS_OK) tell_loss(commit_log_loss(engine->log), options->log);
-    return status;
+    struct engine_replay replay = {.engine = engine};
+    enum status status = commit_log_open(engine->env, &log_options, engine_replay_record, &replay,
+                                         &engine->log, error);
+    if (status != STATUS_OK) return status;
+    engine_replay_finish(&replay);
+    tell_loss(commit_log_loss(engine->log), options->log);
+    return STATUS_OK;
 }
 
 // After the replay: sizes anew, and the log told whose records it still holds.

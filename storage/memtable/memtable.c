@@ -8,7 +8,7 @@
 // The arena begins small, as there may be thousands of tables, and grows with what it holds.
 enum { BLOCK_SIZE_MIN = 4096, BLOCK_SIZE_MAX = 1 << 20, BLOCKS_PER_SIZE = 8 };
 // A memtable of this size is worth huge pages.
-enum { SIZE_OF_HUGE = 16 << 20 };
+enum { SIZE_OF_HUGE = 8 << 20 };
 
 struct memtable *memtable_create(const struct table *table)
 {
@@ -150,6 +150,53 @@ bool memtable_apply(struct memtable *memtable, const struct mutation *mutation,
         memtable->arena.block_size *= 2;
     if (memtable->arena.size >= SIZE_OF_HUGE) memtable->arena.block_size = ARENA_BLOCK_HUGE;
     return is_clean;
+}
+
+// gcc takes an inline function that only prefetches for one that does nothing, and leaves it out.
+static inline __attribute__((always_inline)) void prefetch_lines(const void *memory, size_t count)
+{
+    enum { CACHE_LINE = 64 };
+    for (size_t i = 0; i < count; i++)
+        __builtin_prefetch((const char *)memory + i * CACHE_LINE);
+}
+
+// Step by step for all, as each step needs what the one before it has fetched: slots of the index,
+// partitions, their leaves, the places in these, the rows.
+void memtable_prefetch(struct memtable_prefetch *prefetches, size_t count)
+{
+    enum {
+        PARTITION_LINES = 2,
+        ROW_LINES = 3
+    }; // With what was made with them: key, cells, values.
+    struct memtable_prefetch *end = prefetches + count;
+    for (struct memtable_prefetch *p = prefetches; p < end; p++) {
+        p->hash = memtable_index_hash(p->mutation->key.bytes);
+        memtable_index_prefetch(&p->memtable->index, p->hash);
+    }
+    for (struct memtable_prefetch *p = prefetches; p < end; p++) {
+        p->partition = memtable_index_guess(&p->memtable->index, p->hash);
+        if (p->partition != NULL) prefetch_lines(p->partition, PARTITION_LINES);
+    }
+    for (struct memtable_prefetch *p = prefetches; p < end; p++) {
+        if (p->partition != NULL) memtable_order_prefetch(&p->partition->rows);
+    }
+    for (struct memtable_prefetch *p = prefetches; p < end; p++) {
+        bool has_row = p->partition != NULL && p->mutation->row_count > 0;
+        p->place = has_row ? memtable_partition_guess(p->partition, p->memtable->table,
+                                                      &p->mutation->rows[0].clustering)
+                           : NULL;
+    }
+    for (struct memtable_prefetch *p = prefetches; p < end; p++) {
+        p->row = p->place == NULL ? NULL : *p->place;
+        if (p->row != NULL) prefetch_lines(p->row, ROW_LINES);
+    }
+}
+
+bool memtable_apply_prefetched(const struct memtable_prefetch *prefetch, uint64_t log_position)
+{
+    prefetch->memtable->found_partition = prefetch->partition;
+    prefetch->memtable->found_row = prefetch->row;
+    return memtable_apply(prefetch->memtable, prefetch->mutation, log_position);
 }
 
 const struct cell *memtable_find_cell(const struct memtable *memtable,

@@ -27,6 +27,20 @@ void memtable_freeze(struct memtable *memtable);
 bool memtable_apply(struct memtable *memtable, const struct mutation *mutation,
                     uint64_t log_position);
 
+// Asks for the memory that changes will be merged into, for all of them at once, and notes the
+// likely places, which are looked at again then: applying them waits for none of it.
+struct memtable_prefetch {
+    struct memtable *memtable;
+    const struct mutation *mutation;
+    uint64_t hash; // The rest is the memtable's.
+    struct memtable_partition *partition;
+    void *const *place;
+    struct memtable_row *row;
+};
+void memtable_prefetch(struct memtable_prefetch *prefetches, size_t count);
+// memtable_apply() of one of them.
+bool memtable_apply_prefetched(const struct memtable_prefetch *prefetch, uint64_t log_position);
+
 const struct table *memtable_table(const struct memtable *memtable);
 // Bytes of its arena and index.
 size_t memtable_size(const struct memtable *memtable);

@@ -44,6 +44,21 @@ struct memtable_partition *memtable_index_find(const struct memtable_index *inde
     return search(index->old_slots, index->old_capacity, hash, key);
 }
 
+void memtable_index_prefetch(const struct memtable_index *index, uint64_t hash)
+{
+    if (index->capacity > 0) __builtin_prefetch(&index->slots[hash & (index->capacity - 1)]);
+}
+
+struct memtable_partition *memtable_index_guess(const struct memtable_index *index, uint64_t hash)
+{
+    size_t mask = index->capacity - 1;
+    if (index->capacity == 0) return NULL;
+    for (size_t i = hash & mask; index->slots[i].partition != NULL; i = (i + 1) & mask) {
+        if (index->slots[i].hash == hash) return index->slots[i].partition;
+    }
+    return NULL;
+}
+
 static void place(struct memtable_index *index, struct memtable_index_slot slot)
 {
     size_t mask = index->capacity - 1, i = slot.hash & mask;

@@ -27,6 +27,9 @@ uint64_t memtable_index_hash(struct slice key);
 // NULL when there is none.
 struct memtable_partition *memtable_index_find(const struct memtable_index *index, uint64_t hash,
                                                struct slice key);
+// As memtable_order_prefetch() and memtable_order_guess().
+void memtable_index_prefetch(const struct memtable_index *index, uint64_t hash);
+struct memtable_partition *memtable_index_guess(const struct memtable_index *index, uint64_t hash);
 // The key is not in it yet.
 void memtable_index_insert(struct memtable_index *index, uint64_t hash,
                            struct memtable_partition *partition);

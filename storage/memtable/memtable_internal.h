@@ -13,7 +13,8 @@ struct memtable {
     struct arena arena; // All partitions and what is in them.
     struct memtable_index index;
     struct memtable_order partitions; // By token, then by key.
-    // What memtable_find_cell() found last: who counts looks first, then writes the same place.
+    // What memtable_find_cell() found last, or memtable_prefetch() takes for the place of the next
+    // change: who counts looks first, then writes the same place.
     struct memtable_partition *found_partition;
     struct memtable_row *found_row;
     struct cell found_cell;

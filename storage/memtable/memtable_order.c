@@ -162,6 +162,36 @@ void *memtable_order_find(const struct memtable_order *order, uint64_t prefix, c
     return found ? leaf_items(leaf)[index] : NULL;
 }
 
+void memtable_order_prefetch(const struct memtable_order *order)
+{
+    if (order->root == NULL) return;
+    // Of a leaf the prefixes only.
+    size_t size = order->height == 0 ? sizeof(struct memtable_order_leaf) +
+                                           leaf_capacity_for(order->count) * sizeof(uint64_t)
+                                     : sizeof(struct branch);
+    for (size_t at = 0; at < size; at += CACHE_LINE)
+        __builtin_prefetch((const char *)order->root + at);
+}
+
+void *const *memtable_order_guess(const struct memtable_order *order, uint64_t prefix)
+{
+    void *node = order->root;
+    if (node == NULL) return NULL;
+    for (uint32_t level = 0; level < order->height; level++) {
+        const struct branch *branch = node;
+        uint32_t child = branch->count - 1;
+        while (child > 0 && branch->entries[child].prefix > prefix)
+            child--;
+        node = branch->entries[child].child;
+    }
+    const struct memtable_order_leaf *leaf = node;
+    uint32_t index = leaf_search_prefix(leaf, prefix, false);
+    if (index == leaf->count) return NULL;
+    void *const *item = &leaf_items(leaf)[index];
+    __builtin_prefetch(item);
+    return item;
+}
+
 static void leaf_insert(struct memtable_order_leaf *leaf, uint32_t index, uint64_t prefix,
                         void *item)
 {

@@ -53,6 +53,12 @@ void *memtable_order_find(const struct memtable_order *order, uint64_t prefix, c
 void memtable_order_insert(struct memtable_order *order, struct arena *arena,
                            const struct memtable_order_path *path, uint64_t prefix, void *item);
 
+// For who looks for many keys, and does not want to wait for each: asks for the memory of the top;
+// then, once that is there, tells where likely the key's item is, and asks for that place. NULL:
+// there is none. Good until the next insertion.
+void memtable_order_prefetch(const struct memtable_order *order);
+void *const *memtable_order_guess(const struct memtable_order *order, uint64_t prefix);
+
 struct memtable_order_cursor memtable_order_begin(const struct memtable_order *order);
 struct memtable_order_cursor memtable_order_end(const struct memtable_order *order);
 // The item behind the place, which moves behind it; NULL at the end.

@@ -30,9 +30,11 @@ static int compare_clusterings(const void *context, const void *key, const void 
 
 static uint64_t first_bytes(struct slice value)
 {
-    uint8_t bytes[8] = {0};
-    if (value.size > 0) memcpy(bytes, value.data, value.size < 8 ? value.size : 8);
-    return bytes_get_u64(bytes);
+    if (value.size >= 8) return bytes_get_u64(value.data);
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < value.size; i++)
+        bytes |= (uint64_t)value.data[i] << (56 - 8 * i);
+    return bytes;
 }
 
 // Grows with the first clustering value: most comparisons of rows need nothing else. Null and empty
@@ -73,6 +75,13 @@ static uint64_t row_prefix(const struct table *table, const struct clustering *c
     if (!table->columns[COLUMN_CLUSTERING][0].reversed) return prefix;
     if (slice_is_null(clustering->values[0])) return 0;
     return UINT64_MAX - prefix;
+}
+
+void *const *memtable_partition_guess(const struct memtable_partition *partition,
+                                      const struct table *table,
+                                      const struct clustering *clustering)
+{
+    return memtable_order_guess(&partition->rows, row_prefix(table, clustering));
 }
 
 struct memtable_row *memtable_partition_find_row(const struct memtable_partition *partition,

@@ -26,6 +26,10 @@ struct memtable_partition {
 // higher one stays.
 bool memtable_partition_apply(struct memtable_partition *partition, const struct mutation *mutation,
                               struct memtable_row *hint, struct arena *arena);
+// memtable_order_guess() for a row.
+void *const *memtable_partition_guess(const struct memtable_partition *partition,
+                                      const struct table *table,
+                                      const struct clustering *clustering);
 // The row of this clustering (NULL: the static row), or NULL.
 struct memtable_row *memtable_partition_find_row(const struct memtable_partition *partition,
                                                  const struct table *table,
