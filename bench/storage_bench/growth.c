@@ -1,19 +1,24 @@
 // What an operation of a shard's engine costs with few and with many rows: increments, each synced
 // before it is acknowledged, 128 in flight; reads of one row and of 30. Tags by Zipf's law, as in
 // bench/run. Flushes, the log's writes and compactions are in the figures: they are those of the
-// process.
+// process. At the end how long reads and increments take, by the clock, while nothing else goes on
+// and beside a major compaction at a node's rate.
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/env_uv.h"
+#include "base/histogram.h"
 #include "base/limits.h"
 #include "bench/storage_bench/workload.h"
 #include "storage/engine/engine.h"
 #include "storage/merge/live_rows.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { IN_FLIGHT = 128, FILL_IN_FLIGHT = 4096, CACHE_SIZE = 64 * MIB, SCRATCH_SIZE = 64 * KIB };
+// Of compactions while latencies are taken, as a node's by default; and then increments in flight.
+enum { COMPACTION_RATE = 64 * MIB, LATENCY_IN_FLIGHT = 16, LATENCY_ROUNDS = 3 };
 
 struct bench {
     struct env *env;
@@ -27,6 +32,9 @@ struct bench {
     struct commit_log_waiter waiter;
     struct engine_load load;
     struct env_timer timer;
+    struct engine_flush flush;
+    struct engine_compact compact;
+    bool is_compacted;
 };
 
 static void check(enum status status, const struct error *error)
@@ -67,6 +75,11 @@ static void loaded(struct engine_load *load, enum status status)
 static void passed(struct env_timer *timer)
 {
     finish(CONTAINER_OF(timer, struct bench, timer), STATUS_OK);
+}
+
+static void flushed(struct engine_flush *flush, enum status status)
+{
+    finish(CONTAINER_OF(flush, struct bench, flush), status);
 }
 
 static void closed(void *bench)
@@ -263,6 +276,79 @@ static void measure_reads(struct bench *bench, const struct place *places, uint6
     measurement_end(&m);
 }
 
+// ---- Latencies ----------------------------------------------------------------------------------
+
+struct latencies {
+    struct histogram read, increment;
+};
+
+static void compacted(struct engine_compact *compact, enum status status)
+{
+    check(status, NULL);
+    CONTAINER_OF(compact, struct bench, compact)->is_compacted = true;
+}
+
+// A read and an increment in turn; these are synced together, and each is timed to its sync.
+static void take_latencies(struct bench *bench, const struct place *places, uint64_t count,
+                           uint64_t *next, struct latencies *latencies)
+{
+    uint64_t begun_ns[LATENCY_IN_FLIGHT];
+    struct measurement m = {0};
+    for (int i = 0; i < LATENCY_IN_FLIGHT; i++) {
+        const struct place *place = &places[(*next)++ % count];
+        uint64_t begin_ns = env_monotonic_ns(bench->env);
+        read_place(bench, place, false, &m);
+        begun_ns[i] = env_monotonic_ns(bench->env);
+        histogram_record(&latencies->read, begun_ns[i] - begin_ns);
+        increment_place(bench, place);
+    }
+    wait_synced(bench);
+    uint64_t end_ns = env_monotonic_ns(bench->env);
+    for (int i = 0; i < LATENCY_IN_FLIGHT; i++)
+        histogram_record(&latencies->increment, end_ns - begun_ns[i]);
+}
+
+static void print_latencies(const char *work, const struct latencies *latencies)
+{
+    printf("{\"table\": \"hashtags\", \"work\": \"%s\", \"operations\": %" PRIu64
+           ", \"read_p50_us\": %.1f, \"read_p99_us\": %.1f, \"increment_p50_us\": %.1f, "
+           "\"increment_p99_us\": %.1f}\n",
+           work, latencies->read.count, (double)histogram_percentile(&latencies->read, 50) / 1000,
+           (double)histogram_percentile(&latencies->read, 99) / 1000,
+           (double)histogram_percentile(&latencies->increment, 50) / 1000,
+           (double)histogram_percentile(&latencies->increment, 99) / 1000);
+    (void)fflush(stdout);
+}
+
+// As long idle as beside a compaction, in turns.
+static void measure_latencies(struct bench *bench, const struct place *places, uint64_t count)
+{
+    static struct latencies idle, busy;
+    uint64_t next = 0;
+    histogram_init(&idle.read);
+    histogram_init(&idle.increment);
+    histogram_init(&busy.read);
+    histogram_init(&busy.increment);
+    engine_set_compaction_throughput(bench->engine, COMPACTION_RATE);
+    for (int round = 0; round < LATENCY_ROUNDS; round++) {
+        engine_flush(bench->engine, &bench->table->id, &bench->flush, flushed);
+        wait(bench);
+        settle(bench);
+        bench->is_compacted = false;
+        uint64_t begin_ns = env_monotonic_ns(bench->env);
+        engine_compact(bench->engine, bench->table->id, false, &bench->compact, compacted);
+        while (!bench->is_compacted)
+            take_latencies(bench, places, count, &next, &busy);
+        uint64_t end_ns = env_monotonic_ns(bench->env);
+        settle(bench);
+        uint64_t idle_end_ns = env_monotonic_ns(bench->env) + (end_ns - begin_ns);
+        while (env_monotonic_ns(bench->env) < idle_end_ns)
+            take_latencies(bench, places, count, &next, &idle);
+    }
+    print_latencies("idle", &idle);
+    print_latencies("compaction", &busy);
+}
+
 static void run(struct bench *bench, const struct workload *w, uint64_t count)
 {
     struct measurement m = {0};
@@ -281,6 +367,7 @@ static void run(struct bench *bench, const struct workload *w, uint64_t count)
     settle(bench);
     measure_reads(bench, places, count, "read", false);
     measure_reads(bench, places, count, "slice", true);
+    if (stats.sstable_count > 0) measure_latencies(bench, places, count);
     free(places);
 }
 

@@ -289,6 +289,38 @@ START_TEST(a_table_that_was_not_flushed_keeps_its_segments)
 }
 END_TEST
 
+START_TEST(the_log_is_long_when_it_is_longer_than_it_is_said_to_be)
+{
+    enum { RECORDS = 80, SEGMENTS = 12 }; // Seven records in a segment.
+    uint64_t position = 0;
+    struct uuid oldest;
+    for (int i = 0; i < RECORDS; i++) {
+        position = append('a', LARGE);
+        if (i % 32 == 31) ck_assert_int_eq(wait_for(position), STATUS_OK);
+    }
+    ck_assert_int_eq(wait_for(position), STATUS_OK);
+    ck_assert_uint_eq(count_files(), SEGMENTS);
+    ck_assert(commit_log_is_long(commit_log, &oldest));
+    crash();
+    struct commit_log_options options = {.size_max = SEGMENTS * COMMIT_LOG_SEGMENT_SIZE};
+    ck_assert_int_eq(try_open_with(&options), STATUS_OK);
+    commit_log_mark_dirty(commit_log, table_a, 1, position);
+    ck_assert(!commit_log_is_long(commit_log, &oldest));
+    position = append('a', LARGE); // In a segment of this run's.
+    ck_assert_int_eq(wait_for(position), STATUS_OK);
+    ck_assert(commit_log_is_long(commit_log, &oldest));
+    ck_assert(!commit_log_is_full(commit_log));
+    // What a large flush has freed does not go all at once, while a write waits for it.
+    commit_log_mark_flushed(commit_log, table_a, position);
+    for (size_t files = count_files(); files > COMMIT_LOG_CLEAN_MAX + 1; files--) {
+        ck_assert_uint_eq(count_files(), files);
+        append_synced('a', 1);
+    }
+    append_synced('a', 1);
+    ck_assert_uint_eq(count_files(), COMMIT_LOG_CLEAN_MAX + 1);
+}
+END_TEST
+
 START_TEST(a_record_larger_than_a_segment_has_one_of_its_own)
 {
     append('a', 10);
@@ -718,6 +750,7 @@ int main(void)
     tcase_add_test(log, after_a_write_of_many_a_few_wait_a_moment_for_more);
     tcase_add_test(log, clean_segments_are_used_again_and_their_old_records_never_come_back);
     tcase_add_test(log, a_table_that_was_not_flushed_keeps_its_segments);
+    tcase_add_test(log, the_log_is_long_when_it_is_longer_than_it_is_said_to_be);
     tcase_add_test(log, a_record_larger_than_a_segment_has_one_of_its_own);
     tcase_add_test(log, too_much_that_waits_is_refused);
     tcase_add_test(log, a_torn_last_write_is_cut_and_the_log_goes_on);
