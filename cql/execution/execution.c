@@ -22,6 +22,7 @@ void execution_init(struct execution *execution, struct query_processor *process
     arena_init(&execution->row_arena, EXECUTION_ARENA_BLOCK_SIZE);
     arena_init(&execution->step_arenas[0], EXECUTION_ARENA_BLOCK_SIZE);
     arena_init(&execution->step_arenas[1], EXECUTION_ARENA_BLOCK_SIZE);
+    arena_init(&execution->candidate_arena, EXECUTION_ARENA_BLOCK_SIZE);
     buffer_init(&execution->result.rows, CQL_RESPONSE_SIZE_MAX);
 }
 
@@ -34,6 +35,7 @@ void execution_deinit(struct execution *execution)
     arena_deinit(&execution->row_arena);
     arena_deinit(&execution->step_arenas[0]);
     arena_deinit(&execution->step_arenas[1]);
+    arena_deinit(&execution->candidate_arena);
     buffer_deinit(&execution->result.rows);
 }
 
@@ -53,6 +55,7 @@ void execution_finish(struct execution *execution)
     execution_trim(&execution->row_arena);
     arena_deinit(&execution->step_arenas[0]);
     arena_deinit(&execution->step_arenas[1]);
+    arena_deinit(&execution->candidate_arena);
     struct buffer *rows = &execution->result.rows;
     if (rows->capacity > EXECUTION_ROWS_KEPT_MAX) {
         buffer_deinit(rows);

@@ -21,12 +21,15 @@
 
 enum { STEP_KEYS_MAX = 64 };
 
-static void select_step(struct select_work *work, bool is_first);
+// The first step is mostly the only one, and its answer is there at once, as is that of rows whose
+// places were just found; a long read gives way to others after each.
+enum select_step { STEP_FIRST, STEP_FOUND, STEP_NEXT };
+
+static void select_step(struct select_work *work, enum select_step step);
 
 // ---- Steps --------------------------------------------------------------------------------------
 
-// The ranges of rows that lie behind the place. Their number.
-static size_t select_cut_ranges(struct select_work *work)
+size_t select_cut_ranges(struct select_work *work)
 {
     const struct table *table = work->plan->table;
     const struct select_progress *progress = &work->progress;
@@ -59,6 +62,7 @@ bool select_next_read(struct select_work *work)
 {
     struct select_progress *progress = &work->progress;
     struct coordinator_read *read = &work->read;
+    if (work->index != NULL) return select_index_next_read(work);
     read->row_max = select_row_max(work);
     bool wants_rest = progress->in_partition;
     // A partition that has had its rows, and is not the open group's, is behind us.
@@ -102,6 +106,10 @@ bool select_next_read(struct select_work *work)
 void select_move_on(struct select_work *work)
 {
     struct select_progress *progress = &work->progress;
+    if (work->index != NULL) {
+        select_index_move_on(work);
+        return;
+    }
     bool was_alone = work->read.keys == &work->resumed_key;
     if (progress->is_full) return; // The place is where the next page begins.
     if (progress->is_step_over) {
@@ -196,6 +204,11 @@ void select_finish(struct select_work *work)
 static void select_read_done(struct coordinator_read *read, const struct coordinator_result *result)
 {
     struct select_work *work = CONTAINER_OF(read, struct select_work, read);
+    bool was_looking = select_index_is_looking(work);
+    if (result->outcome == COORDINATOR_FAILED && select_index_give_up(work)) {
+        select_step(work, STEP_NEXT);
+        return;
+    }
     if (result->outcome != COORDINATOR_OK) {
         select_count(work, 0);
         if (work->cas != NULL) paxos_cas_cancel(work->cas);
@@ -205,12 +218,12 @@ static void select_read_done(struct coordinator_read *read, const struct coordin
     if (work->progress.failed || work->progress.is_full)
         select_finish(work);
     else
-        select_step(work, false);
+        select_step(work, was_looking ? STEP_FOUND : STEP_NEXT);
 }
 
 // ---- The beginning ------------------------------------------------------------------------------
 
-static void select_step(struct select_work *work, bool is_first)
+static void select_step(struct select_work *work, enum select_step step)
 {
     struct execution *execution = work->execution;
     struct coordinator *coordinator = execution->processor->coordinator;
@@ -220,19 +233,17 @@ static void select_step(struct select_work *work, bool is_first)
         select_fail(work);
         return;
     }
-    if (!is_first && !select_has_room(work)) {
+    if (step != STEP_FIRST && !select_has_room(work)) {
         select_fail(work);
         return;
     }
-    if (!is_first) select_carry(work);
+    if (step != STEP_FIRST) select_carry(work);
     if (!select_next_read(work)) {
         select_finish(work);
         return;
     }
     select_save(work);
-    // The first step is mostly the only one, and its answer is there at once; a long read gives way
-    // to others after each.
-    if (!is_first)
+    if (step == STEP_NEXT)
         coordinator_read_start(coordinator, &work->read, consistency, select_read_done);
     else if (coordinator_read_try(coordinator, &work->read, consistency, select_read_done))
         select_read_done(&work->read, &work->read.result);
@@ -351,7 +362,7 @@ static bool select_bind(struct select_work *work)
         work->scan_is_over = true;
         work->key_count = 0;
     }
-    return select_bind_limits(work);
+    return select_index_begin(work) && select_bind_limits(work);
 }
 
 static void select_abandon(struct execution *execution)
@@ -383,7 +394,7 @@ struct select_work *select_begin(struct execution *execution)
 
 void select_run(struct select_work *work)
 {
-    select_step(work, true);
+    select_step(work, STEP_FIRST);
 }
 
 void execution_select_start(struct execution *execution)

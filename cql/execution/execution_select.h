@@ -59,7 +59,8 @@ struct select_work {
     struct slice *components;  // Of the present partition's key.
     struct memtable *memtable; // Of a virtual table.
     enum consistency consistency;
-    struct paxos_cas *cas; // Of a serial read; NULL: it is none.
+    struct paxos_cas *cas;      // Of a serial read; NULL: it is none.
+    struct select_index *index; // Rows are found by it; NULL: by key, or by looking at all.
 };
 
 // execution_select_rows.c: one partition that a step reads, its rows and groups.
@@ -73,7 +74,19 @@ void select_close_group(struct select_work *work);
 // ORDER BY over several partitions, when all rows are there.
 void select_sort(struct select_work *work);
 
+// execution_select_index.c: as select_next_read() and select_move_on() when `work->index` is there.
+// Begins with it if the statement has an index that serves, before a page's place is taken up.
+// False: the execution's error is set.
+bool select_index_begin(struct select_work *work);
+bool select_index_next_read(struct select_work *work);
+void select_index_move_on(struct select_work *work);
+bool select_index_is_looking(const struct select_work *work);
+// An index could not be read: from now on all rows are looked at. False: it was no index.
+bool select_index_give_up(struct select_work *work);
+
 // execution_select.c
+// The ranges of rows that lie behind the place, in `cut_ranges`. Their number.
+size_t select_cut_ranges(struct select_work *work);
 bool select_next_read(struct select_work *work);
 void select_move_on(struct select_work *work);
 void select_finish(struct select_work *work);

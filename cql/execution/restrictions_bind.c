@@ -396,3 +396,9 @@ bool restrictions_bind_filters(const struct restrictions *restrictions,
             return false;
     return true;
 }
+
+bool restrictions_bind_found_by(const struct restrictions *restrictions,
+                                const struct binding *binding, struct row_filter *filter)
+{
+    return restrictions_bind_filter(restrictions->found_by, binding, filter);
+}

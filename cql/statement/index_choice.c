@@ -1,5 +1,6 @@
 #include "cql/statement/index_choice.h"
 
+#include "storage/index/index_table.h"
 #include "storage/schema/options.h"
 
 static bool index_choice_is_sai(const struct index_definition *index)
@@ -154,10 +155,9 @@ index_choice_find(const struct table *table, const struct restriction *restricti
     if (restriction->is_multi || restriction->is_token) return NULL;
     const struct column *column = restriction->columns[0];
     *entry = 0;
-    if (restriction->kind == RESTRICTION_EQ && index_choice_analyzer(table, column) != NULL)
-        return NULL;
     for (size_t i = 0; i < table->index_count; i++) {
         const struct index_definition *index = &table->indexes[i];
+        if (!index_table_is_wanted(table, index)) continue;
         if (restriction->kind == RESTRICTION_EQ &&
             index_choice_knows_column(index, column, RESTRICTION_EQ))
             return index;

@@ -116,6 +116,9 @@ struct row_filter {
 bool restrictions_bind_filters(const struct restrictions *restrictions,
                                const struct binding *binding, struct row_filter **filters,
                                size_t *count);
+// `index` is there: the restriction by which it finds rows, with its values.
+bool restrictions_bind_found_by(const struct restrictions *restrictions,
+                                const struct binding *binding, struct row_filter *filter);
 // The row passes. `arena` is for what has to be decoded.
 bool row_filter_passes(const struct row_filter *filter, const struct row_view *view,
                        struct arena *arena);

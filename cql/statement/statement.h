@@ -139,7 +139,7 @@ struct execution {
     struct execution_state *state; // cql/'s own, in the arena.
     bool is_canceled;              // Nobody waits for the answer: a long read may end early.
     // cql/'s own: what one row of a SELECT needs, and what one step of it leaves to the next.
-    struct arena row_arena, step_arenas[2];
+    struct arena row_arena, step_arenas[2], candidate_arena;
 };
 
 // Once for the life of an execution, and at its end.

@@ -146,6 +146,10 @@ struct coordinator_read {
     struct scan_range range;
     struct partition_filter filter;
     int32_t now_s; // "Now" of this read, for all replicas (seconds since 1970).
+    // A scan of the places of rows that an index has: partitions of rows without anything, as
+    // engine_index_scan() gives them. `index_key` null: of the table itself.
+    struct uuid index;
+    struct slice index_key;
     // In `restart`: it begins again because more has come than there was, not because of a miss.
     bool goes_on;
     // The rest is the coordinator's.

@@ -6,6 +6,7 @@
 #include "base/container_of.h"
 #include "base/env_marks.h"
 #include "ring/coordinator/remote_piece.h"
+#include "storage/engine/engine_index.h"
 
 static void read_let_go(struct coordinator_read *read)
 {
@@ -46,12 +47,21 @@ static enum status read_keys(struct coordinator_read *read)
     return STATUS_OK;
 }
 
+static enum status open_scan(struct coordinator_read *read, struct scan_iterator **scan)
+{
+    struct engine *engine = read->coordinator->engine;
+    if (slice_is_null(read->index_key))
+        return engine_scan(engine, read->table, &read->range, &read->filter, &read->pins,
+                           &read->arena, scan, &read->position);
+    struct engine_index_query query = {read->index, read->index_key, read->now_s};
+    return engine_index_scan(engine, read->table, &query, &read->range, &read->filter, &read->pins,
+                             &read->arena, scan, &read->position);
+}
+
 static enum status read_range(struct coordinator_read *read)
 {
     struct scan_iterator *scan = NULL;
-    enum status status =
-        engine_scan(read->coordinator->engine, read->table, &read->range, &read->filter,
-                    &read->pins, &read->arena, &scan, &read->position);
+    enum status status = open_scan(read, &scan);
     if (status != STATUS_OK) return status;
     bool enough = false;
     while (status == STATUS_OK && !enough) {

@@ -1,7 +1,8 @@
 // The bytes of a request. Integers are big-endian, `uv` and `vb` as in sstable-nb §0.1.
 //
-//     u8 flags (1 digest, 2 scan, 4 reversed, 8 static row), 16 table id, u64 layout hash,
-//     u32 now, uv row_max, vb key | bound, bound, uv n, n × { place, place }
+//     u8 flags (1 digest, 2 scan, 4 reversed, 8 static row, 16 index), 16 table id,
+//     u64 layout hash, u32 now, uv row_max, vb key | bound, bound, uv n, n × { place, place },
+//     with an index: 16 its id, vb key
 //
 //     bound: i64 token, u8 flags (1 inclusive, 2 key), [vb key]
 //     place: u8 kind, uv n, n × (uv size + 1 and the bytes, or 0 for null)
@@ -10,7 +11,7 @@
 #include "base/cursor.h"
 #include "base/limits.h"
 
-enum { WANTS_DIGEST = 1, IS_SCAN = 2, IS_REVERSED = 4, WITH_STATIC = 8 };
+enum { WANTS_DIGEST = 1, IS_SCAN = 2, IS_REVERSED = 4, WITH_STATIC = 8, BY_INDEX = 16 };
 enum { IS_INCLUSIVE = 1, HAS_KEY = 2 };
 
 static void put_bound(struct buffer *bytes, const struct scan_bound *bound)
@@ -33,7 +34,8 @@ void read_request_put(const struct read_request *request, struct buffer *bytes)
     buffer_put_u8(bytes, (uint8_t)((request->wants_digest ? WANTS_DIGEST : 0) |
                                    (request->is_scan ? IS_SCAN : 0) |
                                    (request->filter.reversed ? IS_REVERSED : 0) |
-                                   (request->filter.with_static ? WITH_STATIC : 0)));
+                                   (request->filter.with_static ? WITH_STATIC : 0) |
+                                   (slice_is_null(request->index_key) ? 0 : BY_INDEX)));
     buffer_put(bytes, request->table.bytes, sizeof request->table.bytes);
     buffer_put_u64(bytes, request->layout_hash);
     buffer_put_u32(bytes, (uint32_t)request->now_s);
@@ -49,6 +51,9 @@ void read_request_put(const struct read_request *request, struct buffer *bytes)
         put_place(bytes, &request->filter.ranges[i].start);
         put_place(bytes, &request->filter.ranges[i].end);
     }
+    if (slice_is_null(request->index_key)) return;
+    uuid_put(bytes, request->index);
+    buffer_put_vint_bytes(bytes, request->index_key);
 }
 
 void read_request_set_digest(uint8_t *body, bool wants_digest)
@@ -152,6 +157,11 @@ enum status read_request_get(struct slice bytes, const struct table *table, stru
         got.key = partition_key_make(key);
     }
     take_ranges(&cursor, table, arena, &got.filter);
+    if (flags & BY_INDEX) {
+        got.index = uuid_take(&cursor);
+        got.index_key = cursor_vint_bytes(&cursor);
+        if (got.index_key.size == 0 || got.index_key.size > KEY_SIZE_MAX) return STATUS_CORRUPT;
+    }
     if (cursor.failed || cursor_left(&cursor) > 0) return STATUS_CORRUPT;
     *request = got;
     return STATUS_OK;

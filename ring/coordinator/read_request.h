@@ -18,6 +18,10 @@ struct read_request {
     struct partition_key key;
     struct scan_range range;
     struct partition_filter filter;
+    // Of rows that an index has: their places alone (engine_index_scan()). `index_key` null: it is
+    // of all rows.
+    struct uuid index;
+    struct slice index_key;
 };
 
 void read_request_put(const struct read_request *request, struct buffer *bytes);

@@ -144,6 +144,8 @@ static struct read_request piece_request(const struct remote_piece *piece)
         .key = piece->key,
         .range = piece->range,
         .filter = piece->filter,
+        .index = read->index,
+        .index_key = read->index_key,
     };
 }
 
@@ -311,7 +313,9 @@ static enum status contact_repair(struct remote_contact *contact, const struct r
     enum status status =
         read_repair_put_difference(repair, merged, &contact->piece->reach, &source, body);
     if (status != STATUS_OK) return status;
+    // Places that an index gave are no rows to be written.
     bool is_repaired =
+        slice_is_null(remote->read->index_key) &&
         !slice_equals(remote->read->table->params.read_repair, slice_of_text("NONE"));
     if (body->size == 0 || !is_repaired) {
         contact->answer = REMOTE_IS_EQUAL;

@@ -8,6 +8,7 @@
 #include "ring/coordinator/read_encoder.h"
 #include "ring/coordinator/read_pool.h"
 #include "storage/compaction/purge.h"
+#include "storage/engine/engine_index.h"
 
 #include <stdlib.h>
 
@@ -123,6 +124,26 @@ static enum status replica_read_key(struct replica_read *read, struct read_encod
     return encoder->bytes->overflow ? STATUS_OVERLOADED : STATUS_OK;
 }
 
+// Of an index: what it has of a partition, or of the range.
+static enum status replica_read_index(struct replica_read *read, struct read_encoder *encoder)
+{
+    const struct read_request *request = &read->request;
+    struct engine_index_query query = {request->index, request->index_key, request->now_s};
+    struct scan_range range = request->range;
+    if (!request->is_scan) {
+        struct scan_bound bound = {request->key.token, request->key.bytes, true};
+        range = (struct scan_range){bound, bound};
+    }
+    struct scan_iterator *scan = NULL;
+    enum status status =
+        engine_index_scan(read->pool->coordinator->engine, read->table, &query, &range,
+                          &request->filter, &read->pins, &read->arena, &scan, &read->position);
+    if (status != STATUS_OK) return status;
+    status = read_encoder_put_scan(encoder, scan, false);
+    scan_iterator_close(scan);
+    return status;
+}
+
 static enum status replica_read_scan(struct replica_read *read, struct read_encoder *encoder)
 {
     struct scan_iterator *scan = NULL;
@@ -153,8 +174,11 @@ static bool replica_read_step(struct replica_read *read, enum status *status)
     if (read->request.layout_hash != read->table->layout_hash) {
         read_encoder_put_layout(&encoder);
     }
-    *status = read->request.is_scan ? replica_read_scan(read, &encoder)
-                                    : replica_read_key(read, &encoder);
+    if (!slice_is_null(read->request.index_key))
+        *status = replica_read_index(read, &encoder);
+    else
+        *status = read->request.is_scan ? replica_read_scan(read, &encoder)
+                                        : replica_read_key(read, &encoder);
     if (*status == STATUS_WOULD_BLOCK) {
         env_mark(env, ENV_MARK_REPLICA_READ_LOADING);
         engine_load(engine, &read->load, &read->pins, replica_read_loaded);

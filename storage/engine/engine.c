@@ -2,7 +2,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
-#include "storage/engine/engine_internal.h"
+#include "storage/engine/engine_index_internal.h"
 #include "storage/uuid.h"
 
 #include <stdlib.h>
@@ -55,6 +55,7 @@ void engine_free_table(struct engine_table *table)
     manifest_deinit(&table->manifest);
     table_unref(table->table);
     free(table->manifest_path);
+    free(table->indexes);
     free(table);
 }
 
@@ -200,6 +201,9 @@ static void free_engine(struct engine *engine)
     chunk_cache_destroy(engine->chunk_cache);
     counter_cache_destroy(engine->counter_cache);
     buffer_deinit(&engine->record);
+    engine_index_build_abandon(engine);
+    buffer_deinit(&engine->indexes.record);
+    arena_deinit(&engine->indexes.arena);
     arena_deinit(&engine->scratch);
     free(engine->directory);
     free(engine);
@@ -274,6 +278,7 @@ void engine_close(struct engine *engine, void (*stopped)(void *context), void *c
     engine_compactor_stop(engine);
     engine_snapshots_stop(engine);
     engine_period_stop(engine);
+    engine_index_build_stop(engine);
     engine_errand_fail(engine, false, STATUS_CANCELED);
     engine_go_on_closing(engine);
 }

@@ -71,6 +71,8 @@ struct engine_table {
     } compactor;
     bool is_undecided; // Nobody knows which files of a compaction hold, until the next start.
     bool is_internal;  // Of the node's own.
+    struct engine_index *indexes; // Of the present version; see engine_index_internal.h.
+    size_t index_count;
     bool is_dropped;   // Opened at the start only to be dropped again.
 };
 
@@ -220,6 +222,11 @@ struct engine {
     struct engine_background background;
     struct engine_compactor compactor;
     struct engine_loading *loadings; // Loads on their way.
+    struct engine_indexes {
+        struct buffer record; // An entry on its way to the log.
+        struct arena arena;   // Of one row's entries.
+        struct engine_index_builder *builder;
+    } indexes;
     void (*stopped)(void *context);
     void *stopped_context; // Once engine_close() was called.
     bool is_closing, is_draining;
@@ -359,6 +366,10 @@ MUST_USE enum status engine_replay_record(void *context, uint64_t position, stru
 void engine_replay_finish(struct engine_replay *replay);
 
 // engine_write.c
+// Logs the bytes, which are the mutation, and applies it.
+MUST_USE enum status engine_log_and_apply_record(struct engine_table *table,
+                                                 const struct mutation *mutation,
+                                                 struct slice record, uint64_t *position);
 // Logs the mutation (of the table's present version) and applies it.
 MUST_USE enum status engine_log_and_apply(struct engine_table *table,
                                           const struct mutation *mutation, uint64_t *position);

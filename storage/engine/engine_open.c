@@ -1,7 +1,7 @@
 // The start of an engine: directories, tables, the log's replay, the counter id, in this order.
 #include "base/assert.h"
 #include "base/env_marks.h"
-#include "storage/engine/engine_internal.h"
+#include "storage/engine/engine_index_internal.h"
 #include "storage/new_directory.h"
 
 #include <inttypes.h>
@@ -179,6 +179,7 @@ static enum status open_all(struct engine *engine, const struct engine_options *
     if (status == STATUS_OK) status = open_log(engine, options, error);
     if (status == STATUS_OK) status = settle_tables(engine, error);
     if (status == STATUS_OK) status = take_counter_id(engine, error);
+    if (status == STATUS_OK) status = engine_index_start(engine, error);
     return status;
 }
 
@@ -203,6 +204,8 @@ enum status engine_open(struct env *env, const struct engine_options *options,
     engine_compactor_init(opened, options);
     buffer_init(&opened->record, MUTATION_SIZE_MAX);
     arena_init(&opened->scratch, SCRATCH_BLOCK_SIZE);
+    buffer_init(&opened->indexes.record, MUTATION_SIZE_MAX);
+    arena_init(&opened->indexes.arena, SCRATCH_BLOCK_SIZE);
     enum status status = open_all(opened, options, schema, error);
     if (status != STATUS_OK) {
         engine_abandon(opened);

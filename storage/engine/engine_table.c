@@ -1,7 +1,7 @@
 // The tables of an engine: their directories, their SSTables, and which version is the present one.
 #include "base/assert.h"
 #include "base/env_marks.h"
-#include "storage/engine/engine_internal.h"
+#include "storage/engine/engine_index_internal.h"
 #include "storage/new_directory.h"
 #include "storage/sstable/format.h"
 
@@ -256,7 +256,7 @@ enum status engine_open_table(struct engine *engine, const struct table *table, 
         return status;
     }
     engine_link_table(engine, opened);
-    return STATUS_OK;
+    return table->index_count > 0 ? engine_index_open(opened, error) : STATUS_OK;
 }
 
 // ---- Changes of the schema ---------------------------------------------------------------------
@@ -268,6 +268,7 @@ enum status engine_put_table(struct engine *engine, const struct table *table, s
         enum status status = engine_open_table(engine, table, error);
         if (status == STATUS_OK && table->params.memtable_flush_period_in_ms > 0)
             engine_period_start(engine);
+        if (status == STATUS_OK) engine_index_begin(engine_find_table(engine, table->id));
         return status;
     }
     if (existing->table == table) return STATUS_OK;
@@ -292,7 +293,10 @@ enum status engine_put_table(struct engine *engine, const struct table *table, s
     engine_ask_for_compaction(existing);
     engine_background_start(engine);
     if (table->params.memtable_flush_period_in_ms > 0) engine_period_start(engine);
-    return STATUS_OK;
+    if (table->index_count == 0 && existing->index_count == 0) return STATUS_OK;
+    enum status status = engine_index_open(existing, error);
+    if (status == STATUS_OK) engine_index_begin(existing);
+    return status;
 }
 
 // ---- Drops that a crash interrupted ------------------------------------------------------------

@@ -7,7 +7,7 @@
 // fails, a truncation fails too, and the files of a dropped table stay where they are.
 #include "base/assert.h"
 #include "base/env_marks.h"
-#include "storage/engine/engine_internal.h"
+#include "storage/engine/engine_index_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +73,24 @@ void engine_add_removal(struct engine *engine, const struct engine_removal *remo
     engine_background_start(engine);
 }
 
+// `truncation` NULL: nobody waits for it.
+static void truncate_now(struct engine_table *table, struct engine_flush *truncation);
+
+// Behind their table: entries of rows that are gone do no harm.
+static void truncate_indexes(struct engine_table *table)
+{
+    for (size_t i = 0; i < table->index_count; i++) {
+        struct engine_index *index = &table->indexes[i];
+        if (index->hidden == NULL) continue;
+        truncate_now(index->hidden, NULL);
+        index->is_built = false; // The mark is gone with the entries.
+    }
+    if (table->index_count > 0) {
+        engine_index_begin(table);
+        engine_index_build_anew(table->engine, table);
+    }
+}
+
 static void truncate_now(struct engine_table *table, struct engine_flush *truncation)
 {
     struct engine *engine = table->engine;
@@ -84,7 +102,7 @@ static void truncate_now(struct engine_table *table, struct engine_flush *trunca
     enum status status =
         commit_log_append_for(engine->log, id, buffer_slice(&engine->record), &position);
     if (status != STATUS_OK) {
-        engine_finish_flush(engine, truncation, status);
+        if (truncation != NULL) engine_finish_flush(engine, truncation, status);
         return;
     }
     engine_forget_data(table, position);
@@ -93,6 +111,7 @@ static void truncate_now(struct engine_table *table, struct engine_flush *trunca
     engine_add_removal(engine, &(struct engine_removal){.table = table,
                                                         .log_position = position,
                                                         .truncation = truncation});
+    truncate_indexes(table);
 }
 
 void engine_truncate(struct engine *engine, struct uuid id, struct engine_flush *truncation,
@@ -139,6 +158,7 @@ void engine_drop_table(struct engine *engine, struct uuid id)
 {
     struct engine_table *table = engine_find_table(engine, id);
     if (table == NULL) return;
+    engine_index_drop(table);
     engine_unlink_table(engine, table);
     if (!engine_snapshots_keep(table)) {
         drop_now(table);

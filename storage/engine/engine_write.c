@@ -1,6 +1,6 @@
 // Mutations: into the log and the active memtable, in one turn.
 #include "base/assert.h"
-#include "storage/engine/engine_internal.h"
+#include "storage/engine/engine_index_internal.h"
 
 static struct engine_table *find_largest(struct engine *engine)
 {
@@ -47,12 +47,16 @@ void engine_put_record(const struct mutation *mutation, struct buffer *bytes)
 }
 
 // Logs the bytes as they are and applies the mutation, which is what they say.
-static enum status log_and_apply_record(struct engine_table *table, const struct mutation *mutation,
+enum status engine_log_and_apply_record(struct engine_table *table, const struct mutation *mutation,
                                         struct slice record, uint64_t *position)
 {
     struct engine *engine = table->engine;
     uint64_t given;
-    enum status status = commit_log_append_for(engine->log, mutation->table->id, record, &given);
+    enum status status = STATUS_OK;
+    // Before the record: an entry too many does no harm after a crash, one too few would.
+    if (table->index_count > 0) status = engine_index_mutation(table, mutation);
+    if (status != STATUS_OK) return status;
+    status = commit_log_append_for(engine->log, mutation->table->id, record, &given);
     if (status != STATUS_OK) return status;
 
     size_t size_before = memtable_size(table->active);
@@ -72,7 +76,7 @@ enum status engine_log_and_apply(struct engine_table *table, const struct mutati
     buffer_clear(record);
     engine_put_record(mutation, record);
     if (record->overflow) return STATUS_INVALID;
-    return log_and_apply_record(table, mutation, buffer_slice(record), position);
+    return engine_log_and_apply_record(table, mutation, buffer_slice(record), position);
 }
 
 struct slice engine_last_record(const struct engine *engine)
@@ -95,7 +99,7 @@ enum status engine_apply_record(struct engine *engine, struct slice record, uint
     struct mutation mutation;
     status = mutation_decode(bytes, table->table, &engine->scratch, &mutation, NULL);
     if (status != STATUS_OK) return status;
-    return log_and_apply_record(table, &mutation, record, position);
+    return engine_log_and_apply_record(table, &mutation, record, position);
 }
 
 // The same change under the table's present version. The bytes of the log are read back, as a
