@@ -117,7 +117,6 @@
     X(COMPACTION_FOUND_DONE,         "compaction: found committed at the start")        \
     X(COMPACTION_FOUND_UNDONE,       "compaction: found not committed at the start")    \
     X(COMPACTION_EXPIRED,            "compaction: expired sstables removed unread")     \
-    X(COMPACTION_UNREAD,             "compaction: expired inputs not read")             \
     X(COMPACTION_MAJOR,              "compaction: asked for")                           \
     X(TRUNCATED,                     "truncate: done")                                  \
     X(TRUNCATION_REPLAYED,           "truncate: ended by a replay")                     \

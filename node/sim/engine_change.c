@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "node/sim/engine_world_state.h"
+#include "storage/cell_path.h"
 #include "storage/uuid.h"
 
 #include <inttypes.h>
@@ -9,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_MAX = 3, CELLS_MAX = TABLE_MODEL_COLUMNS * TABLE_MODEL_ELEMENTS, TIE_US = 500000 };
+enum { ROWS_MAX = 3, CELLS_MAX = TABLE_MODEL_COLUMNS * TABLE_MODEL_SLOTS, TIE_US = 500000 };
+
+// Where elements that are put before a list have their times, counted backwards (Lists.Prepender).
+#define PREPEND_REFERENCE_US INT64_C(1262304000000000)
 
 // ---- What is under way -------------------------------------------------------------------------
 
@@ -176,7 +180,19 @@ struct row_maker {
     struct complex_deletion *deletions;
 };
 
-static void add_cell(struct row_maker *maker, size_t c, const struct column *column, size_t element)
+static struct slice make_path(struct engine_world *world, const struct table_shape_column *shape,
+                              size_t element, int64_t path)
+{
+    struct buffer bytes;
+    buffer_init(&bytes, 64);
+    table_model_put_path(shape, element, path, &bytes);
+    struct slice copy = arena_copy(&world->arena, buffer_slice(&bytes));
+    buffer_deinit(&bytes);
+    return copy;
+}
+
+static void add_cell_at(struct row_maker *maker, size_t c, const struct column *column,
+                        size_t element, int64_t path, bool is_tombstone)
 {
     struct engine_world *world = maker->world;
     const struct table_shape_column *shape = &maker->table->shape.columns[c];
@@ -184,7 +200,8 @@ static void add_cell(struct row_maker *maker, size_t c, const struct column *col
     if (version.ttl == TTL_NONE && engine_world_chance(world, 0.2))
         version.timestamp = common_us(world);
     version.stamp = ++world->stamp;
-    version.is_tombstone = engine_world_chance(world, 0.15);
+    version.is_tombstone = is_tombstone;
+    version.path = path;
     if (version.is_tombstone) {
         version.ttl = TTL_NONE;
         version.local_time = engine_world_now_s(world);
@@ -195,8 +212,7 @@ static void add_cell(struct row_maker *maker, size_t c, const struct column *col
                           .local_time = version.local_time,
                           .timestamp = version.timestamp,
                           .value = slice_make("", 0)};
-    if (shape->type == SHAPE_SET || shape->type == SHAPE_MAP)
-        cell->path = slice_of_text(arena_format(&world->arena, "e%zu", element));
+    if (table_shape_is_complex(shape)) cell->path = make_path(world, shape, element, path);
     if (!version.is_tombstone && shape->type != SHAPE_SET) {
         struct buffer value;
         buffer_init(&value, 1 << 20);
@@ -212,6 +228,11 @@ static void add_cell(struct row_maker *maker, size_t c, const struct column *col
                                        .version = version});
 }
 
+static void add_cell(struct row_maker *maker, size_t c, const struct column *column, size_t element)
+{
+    add_cell_at(maker, c, column, element, 0, engine_world_chance(maker->world, 0.15));
+}
+
 // INSERT of a collection deletes what it was, a microsecond before.
 static void add_column_deletion(struct row_maker *maker, size_t c, const struct column *column)
 {
@@ -224,6 +245,49 @@ static void add_column_deletion(struct row_maker *maker, size_t c, const struct 
     note(world, &change);
 }
 
+// New elements of a list, at one of its ends; those that are older than `deleted` are gone.
+static void extend_list(struct row_maker *maker, size_t c, const struct column *column,
+                        int64_t deleted, bool before)
+{
+    struct engine_world *world = maker->world;
+    const struct table_model_row *row = &maker->table->present.rows[maker->key][maker->place];
+    size_t slots[TABLE_MODEL_SLOTS];
+    size_t room = table_model_free_slots(row, &maker->table->shape, c, deleted, slots);
+    size_t count = 1 + (size_t)engine_world_below(world, TABLE_MODEL_TURNS - 1);
+    int64_t us = own_us(world);
+    if (before) us = 2 * PREPEND_REFERENCE_US - us;
+    for (size_t i = 0; i < count && i < room; i++)
+        add_cell_at(maker, c, column, slots[i], table_model_list_path(us, i), false);
+}
+
+// list[i] = …, DELETE list[i], list = list - […].
+static void change_elements(struct row_maker *maker, size_t c, const struct column *column)
+{
+    struct engine_world *world = maker->world;
+    const struct table_model_row *row = &maker->table->present.rows[maker->key][maker->place];
+    size_t slots[TABLE_MODEL_SLOTS];
+    size_t count = table_model_list(row, &maker->table->shape, c, engine_world_now_s(world), slots);
+    bool deletes = engine_world_chance(world, 0.4);
+    size_t index = count == 0 ? 0 : (size_t)engine_world_below(world, count);
+    for (; index < count; index += 1 + (size_t)engine_world_below(world, count)) {
+        size_t slot = slots[index];
+        add_cell_at(maker, c, column, slot, row->columns[c].cells[slot].path, deletes);
+    }
+}
+
+static void change_list(struct row_maker *maker, size_t c, const struct column *column)
+{
+    uint64_t choice = engine_world_below(maker->world, 10);
+    if (choice < 2) {
+        add_column_deletion(maker, c, column);
+        extend_list(maker, c, column, maker->version.timestamp - 1, false);
+    } else if (choice < 6) {
+        extend_list(maker, c, column, TIMESTAMP_NONE, choice == 5);
+    } else {
+        change_elements(maker, c, column);
+    }
+}
+
 static void add_column(struct row_maker *maker, size_t c)
 {
     struct engine_world *world = maker->world;
@@ -231,7 +295,11 @@ static void add_column(struct row_maker *maker, size_t c)
     const struct column *column =
         table_find_column(maker->table->table, slice_of_text(shape->name));
     ASSERT(column != NULL);
-    if (shape->type != SHAPE_SET && shape->type != SHAPE_MAP) {
+    if (shape->type == SHAPE_LIST) {
+        change_list(maker, c, column);
+        return;
+    }
+    if (!table_shape_is_complex(shape)) {
         add_cell(maker, c, column, 0);
         return;
     }
@@ -240,11 +308,15 @@ static void add_column(struct row_maker *maker, size_t c)
         if (engine_world_chance(world, 0.35)) add_cell(maker, c, column, element);
 }
 
-static int compare_cells(const void *left, const void *right)
+static void sort_cells(const struct column *columns, struct cell *cells, size_t count)
 {
-    const struct cell *a = left, *b = right;
-    if (a->column != b->column) return a->column < b->column ? -1 : 1;
-    return slice_compare(a->path, b->path);
+    for (size_t i = 1; i < count; i++) {
+        struct cell cell = cells[i];
+        size_t at = i;
+        for (; at > 0 && cell_place_compare(columns, &cells[at - 1], &cell) > 0; at--)
+            cells[at] = cells[at - 1];
+        cells[at] = cell;
+    }
 }
 
 static int compare_deletions(const void *left, const void *right)
@@ -261,7 +333,8 @@ static void fill_row(struct row_maker *maker, bool is_static)
             engine_world_chance(maker->world, 0.4))
             add_column(maker, c);
     }
-    qsort(maker->cells, maker->row->cell_count, sizeof *maker->cells, compare_cells);
+    sort_cells(maker->table->table->columns[is_static ? COLUMN_STATIC : COLUMN_REGULAR],
+               maker->cells, maker->row->cell_count);
     qsort(maker->deletions, maker->row->complex_deletion_count, sizeof *maker->deletions,
           compare_deletions);
     maker->row->cells = maker->cells;
@@ -397,16 +470,17 @@ static enum workload_kind kind_of(const struct mutation *mutation)
                : WORKLOAD_INSERT;
 }
 
-void engine_world_write(struct engine_world *world)
+static void write_to(struct engine_world *world, size_t number, bool deletes_all)
 {
-    size_t number = (size_t)engine_world_below(world, WORLD_TABLES);
     struct world_table *table = &world->tables[number];
-    if (table->shape.counts && !engine_world_chance(world, 0.02)) return;
     size_t key = (size_t)engine_world_below(world, TABLE_MODEL_KEYS);
     struct mutation mutation = {
         .table = table->table, .key = engine_world_key(world, key), .deletion = DELETION_NONE};
     world->change_count = 0;
-    make_mutation(world, table, key, &mutation);
+    if (deletes_all)
+        delete_partition(world, table, key, &mutation);
+    else
+        make_mutation(world, table, key, &mutation);
     if (world->change_count == 0) return;
     uint64_t position = 0;
     enum status status = engine_apply(world->engine, &mutation, &position);
@@ -416,6 +490,18 @@ void engine_world_write(struct engine_world *world)
     }
     begin(world, number, position, engine_last_record(world->engine));
     engine_world_count(world, kind_of(&mutation));
+}
+
+void engine_world_write(struct engine_world *world)
+{
+    size_t number = (size_t)engine_world_below(world, WORLD_TABLES);
+    if (!world->tables[number].shape.counts || engine_world_chance(world, 0.02))
+        write_to(world, number, false);
+}
+
+void engine_world_delete(struct engine_world *world, size_t number)
+{
+    write_to(world, number, true);
 }
 
 // ---- Increments --------------------------------------------------------------------------------

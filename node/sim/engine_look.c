@@ -39,7 +39,7 @@ static void put_cells(struct look *look, const struct live_row *row, bool is_sta
         if (count > 0) buffer_put_format(&look->text, " %s=", shape->name);
         for (uint32_t i = 0; i < count; i++) {
             if (!slice_is_null(cells[i].path))
-                buffer_put(&look->text, cells[i].path.data, cells[i].path.size);
+                table_model_put_path_text(shape, cells[i].path, &look->text);
             if (shape->type == SHAPE_COUNTER)
                 buffer_put_format(&look->text, "%" PRId64, counter_context_total(cells[i].value));
             else

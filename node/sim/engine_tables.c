@@ -4,6 +4,7 @@
 #include "node/sim/engine_world_state.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // ---- Shapes ------------------------------------------------------------------------------------
@@ -18,7 +19,11 @@ static void make_columns(struct engine_world *world, struct table_shape *shape)
         {"e", true, false, SHAPE_SET, TIMESTAMP_NONE},
         {"f", true, false, SHAPE_MAP, TIMESTAMP_NONE},
         {"s", true, true, SHAPE_TEXT, TIMESTAMP_NONE},
-        {"t", true, true, SHAPE_SET, TIMESTAMP_NONE}};
+        {"t", true, true, SHAPE_SET, TIMESTAMP_NONE},
+        {"l", true, false, SHAPE_LIST, TIMESTAMP_NONE},
+        {"p", true, false, SHAPE_UDT, TIMESTAMP_NONE},
+        {"q", true, false, SHAPE_TUPLE, TIMESTAMP_NONE},
+        {"v", true, false, SHAPE_VECTOR, TIMESTAMP_NONE}};
     static const struct table_shape_column counting[TABLE_MODEL_COLUMNS] = {
         {"n", true, false, SHAPE_COUNTER, TIMESTAMP_NONE},
         {"m", true, false, SHAPE_COUNTER, TIMESTAMP_NONE},
@@ -31,12 +36,26 @@ static void make_columns(struct engine_world *world, struct table_shape *shape)
     // With many cells in each row, or only one.
     if (!shape->counts && engine_world_chance(world, 0.3))
         shape->columns[1].is_there = shape->columns[2].is_there = shape->columns[5].is_there =
-            false;
+            shape->columns[8].is_there = shape->columns[10].is_there = false;
+}
+
+static const struct type *udt(struct arena *arena)
+{
+    static const char *const names[TABLE_MODEL_ELEMENTS] = {"w", "x", "y", "z"};
+    struct slice *fields = ARENA_NEW_ARRAY(arena, struct slice, TABLE_MODEL_ELEMENTS);
+    const struct type **types = ARENA_NEW_ARRAY(arena, const struct type *, TABLE_MODEL_ELEMENTS);
+    for (size_t i = 0; i < TABLE_MODEL_ELEMENTS; i++) {
+        fields[i] = slice_of_text(names[i]);
+        types[i] = type_of_kind(TYPE_TEXT);
+    }
+    return type_make_udt(arena, slice_of_text("simulated"), slice_of_text("udt"), fields, types,
+                         TABLE_MODEL_ELEMENTS, false);
 }
 
 static const struct type *type_of(const struct table_shape_column *column, struct arena *arena)
 {
     const struct type *text = type_of_kind(TYPE_TEXT);
+    const struct type *pair[2] = {type_of_kind(TYPE_INT), text};
     switch (column->type) {
     case SHAPE_INT:
         return type_of_kind(TYPE_INT);
@@ -44,6 +63,14 @@ static const struct type *type_of(const struct table_shape_column *column, struc
         return type_make_set(arena, text, false);
     case SHAPE_MAP:
         return type_make_map(arena, text, text, false);
+    case SHAPE_LIST:
+        return type_make_list(arena, text, false);
+    case SHAPE_UDT:
+        return udt(arena);
+    case SHAPE_TUPLE:
+        return type_make_tuple(arena, pair, 2);
+    case SHAPE_VECTOR:
+        return type_make_vector(arena, type_of_kind(TYPE_FLOAT), 3);
     case SHAPE_COUNTER:
         return type_of_kind(TYPE_COUNTER);
     default:
@@ -124,6 +151,17 @@ static void put_table(struct engine_world *world, size_t number, struct table_bu
     ASSERT(schema_put_table(world->schema, table->table) == STATUS_OK);
 }
 
+void engine_world_note_dropped(struct engine_world *world, const struct table *table)
+{
+    if (world->dropped_count == world->dropped_capacity) {
+        world->dropped_capacity = world->dropped_capacity * 2 + 8;
+        world->dropped = realloc(world->dropped, world->dropped_capacity * sizeof *world->dropped);
+        ASSERT(world->dropped != NULL);
+    }
+    table_ref(table);
+    world->dropped[world->dropped_count++] = table;
+}
+
 void engine_world_make_table(struct engine_world *world, size_t number)
 {
     struct world_table *table = &world->tables[number];
@@ -166,8 +204,10 @@ void engine_world_alter_table(struct engine_world *world, size_t number)
 {
     struct world_table *table = &world->tables[number];
     struct table_builder *builder = table_builder_copy(table->table);
-    // One of those that do not count and are not the first.
-    struct table_shape_column *column = &table->shape.columns[1 + engine_world_below(world, 5)];
+    // One of those that do not count, are not the first and not static.
+    static const uint8_t numbers[] = {1, 2, 3, 4, 5, 8, 9, 10};
+    struct table_shape_column *column =
+        &table->shape.columns[numbers[engine_world_below(world, sizeof numbers)]];
     if (table->shape.counts || engine_world_chance(world, 0.3)) {
         choose_options(world, builder);
     } else if (column->is_there) {

@@ -137,12 +137,18 @@ static void start_engine(struct engine_world *world)
         .compaction_step_size = 16 * KIB,
         .compaction_throughput = world->compaction_throughput,
         .concurrent_compactors = 2,
+        .dropped_tables = world->dropped,
+        .dropped_table_count = world->dropped_count,
+        .auto_snapshot = world->keeps_snapshots,
     };
     enum status status = engine_open(world->env, &options, world->schema, &world->engine, &error);
     if (status != STATUS_OK) {
         world->engine = NULL;
         (void)!engine_world_excuses(world, status, error.text);
     }
+    // In some lives SSTables pile up until somebody asks for a compaction.
+    if (world->engine != NULL && !world->is_ending && engine_world_chance(world, 0.25))
+        ASSERT(engine_enable_compaction(world->engine, NULL, false));
     if (world->engine != NULL) engine_world_find_out(world);
 }
 
@@ -224,13 +230,35 @@ static void compacted(struct engine_compact *compact, enum status status)
         engine_world_fail(world, "compaction: %s", status_text(status));
 }
 
-static void start_flush(struct engine_world *world)
+static void flush_table(struct engine_world *world, const struct uuid *id)
 {
     if (world->flush_runs) return;
-    struct uuid id = world->tables[engine_world_below(world, WORLD_TABLES)].table->id;
     world->flush_runs = true;
-    engine_flush(world->engine, engine_world_chance(world, 0.7) ? &id : NULL, &world->flush,
-                 flushed);
+    engine_flush(world->engine, id, &world->flush, flushed);
+}
+
+static void start_flush(struct engine_world *world)
+{
+    struct uuid id = world->tables[engine_world_below(world, WORLD_TABLES)].table->id;
+    flush_table(world, engine_world_chance(world, 0.7) ? &id : NULL);
+}
+
+// An SSTable with nothing but deletions, that are soon old enough to go.
+static void make_expiring(struct engine_world *world)
+{
+    size_t number = (size_t)engine_world_below(world, WORLD_TABLES - 1);
+    struct uuid id = world->tables[number].table->id;
+    if (world->flush_runs) return;
+    flush_table(world, &id);
+    for (uint64_t left = 1 + engine_world_below(world, 4); left > 0 && world->engine != NULL;
+         left--)
+        engine_world_delete(world, number);
+    if (world->engine != NULL) engine_world_sync(world);
+    for (int i = 0; i < 300 && world->env != NULL && world->flush_runs; i++)
+        (void)step(world);
+    if (world->env == NULL || world->engine == NULL) return;
+    flush_table(world, &id);
+    sim_machine_jump_clock(world->machine, 11000000);
 }
 
 static void start_compaction(struct engine_world *world)
@@ -267,12 +295,17 @@ static void drop_table(struct engine_world *world)
     size_t number = (size_t)engine_world_below(world, WORLD_TABLES);
     const struct table *table = world->tables[number].table;
     struct uuid id = table->id;
+    engine_world_note_dropped(world, table);
     schema_remove_table(world->schema, table->keyspace, table->name);
-    engine_drop_table(world->engine, id);
+    // The process may end before the engine hears of it.
+    if (engine_world_chance(world, 0.3))
+        kill_process(world, engine_world_chance(world, 0.5));
+    else
+        engine_drop_table(world->engine, id);
     engine_world_forget(world, number);
     engine_world_make_table(world, number);
     engine_world_count(world, WORKLOAD_DROP_TABLE);
-    tell_engine(world, number);
+    if (world->engine != NULL) tell_engine(world, number);
     engine_world_count(world, WORKLOAD_CREATE_TABLE);
 }
 
@@ -289,8 +322,10 @@ static void let_pass(struct engine_world *world)
 static void do_rare(struct engine_world *world)
 {
     uint64_t choice = engine_world_below(world, 1000);
-    if (choice < 400)
+    if (choice < 300)
         start_flush(world);
+    else if (choice < 400)
+        make_expiring(world);
     else if (choice < 500)
         start_compaction(world);
     else if (choice < 750)
@@ -331,6 +366,47 @@ static void do_operation(struct engine_world *world)
     if (world->engine != NULL && engine_world_chance(world, 0.001)) engine_check(world->engine);
 }
 
+struct remains {
+    const char *keyspace; // Its directory.
+    struct engine_world *world;
+    char hex[33];
+    bool is_found;
+};
+
+static void note_data(void *context, const char *name, bool is_dir)
+{
+    struct remains *remains = context;
+    if (!is_dir && strstr(name, "Data.db") != NULL) remains->is_found = true;
+}
+
+static void look_for_data(void *context, const char *name, bool is_dir)
+{
+    struct remains *remains = context;
+    const char *dash = strrchr(name, '-');
+    char path[256];
+    if (!is_dir || dash == NULL || strcmp(dash + 1, remains->hex) != 0) return;
+    (void)snprintf(path, sizeof path, "%s/%s", remains->keyspace, name);
+    (void)!env_list_dir(remains->world->env, path, note_data, remains, NULL);
+}
+
+// Of tables that were dropped no data is left but in snapshots, once the engine had time for it.
+static void check_dropped(struct engine_world *world)
+{
+    flush_table(world, NULL);
+    while (world->engine != NULL && !engine_world_has_failed(world) &&
+           (world->flush_runs || !engine_is_quiet(world->engine)))
+        (void)step(world);
+    if (world->engine == NULL || engine_world_has_failed(world)) return;
+    for (size_t i = 0; i < world->dropped_count; i++) {
+        struct remains remains = {.keyspace = "/store/data/simulated", .world = world};
+        for (size_t b = 0; b < sizeof world->dropped[i]->id.bytes; b++)
+            (void)snprintf(remains.hex + 2 * b, 3, "%02x", world->dropped[i]->id.bytes[b]);
+        (void)!env_list_dir(world->env, remains.keyspace, look_for_data, &remains, NULL);
+        if (remains.is_found)
+            engine_world_fail(world, "of the dropped table %s there is still data", remains.hex);
+    }
+}
+
 // Everything is there after a power loss without any faults.
 static void end_world(struct engine_world *world)
 {
@@ -342,6 +418,7 @@ static void end_world(struct engine_world *world)
     kill_process(world, true);
     for (int i = 0; i < 2 && !engine_world_has_failed(world); i++) {
         ensure_engine(world);
+        if (i == 1) check_dropped(world);
         kill_process(world, true);
     }
 }
@@ -377,6 +454,9 @@ static void free_world(struct engine_world *world)
     engine_world_forget(world, WORLD_TABLES);
     for (size_t i = 0; i < WORLD_TABLES; i++)
         table_unref(world->tables[i].table);
+    for (size_t i = 0; i < world->dropped_count; i++)
+        table_unref(world->dropped[i]);
+    free(world->dropped);
     schema_destroy(world->schema);
     arena_deinit(&world->arena);
     free(world);
@@ -404,6 +484,7 @@ void engine_world_run(struct sim_world *sim, const double chances[SIM_FAULT_COUN
     world->result = result;
     random_init(&world->random, seed ^ 0x656e67696e65);
     world->compaction_throughput = seed % 4 == 1 ? 64 * KIB : 0;
+    world->keeps_snapshots = seed % 3 == 0;
     arena_init(&world->arena, 64 * KIB);
     read_pins_init(&world->pins);
     make_world(world);

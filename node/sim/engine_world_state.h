@@ -16,7 +16,7 @@
 enum {
     WORLD_TABLES = 3,
     WORLD_PENDING_MAX = 64,   // Operations that are not acknowledged yet.
-    WORLD_CHANGES_MAX = 64,   // Of one operation.
+    WORLD_CHANGES_MAX = 256,  // Of one operation.
     WORLD_JITTER_US = 4000000 // Timestamps are so far behind the clock at most.
 };
 
@@ -46,7 +46,7 @@ struct engine_world {
     struct env *env; // NULL: no process.
     struct engine *engine;
     struct read_pins pins;
-    bool errors_are_likely, is_ending;
+    bool errors_are_likely, is_ending, keeps_snapshots;
     uint64_t compaction_throughput; // 0: as fast as it goes.
     struct world_table tables[WORLD_TABLES];
     struct arena arena;                                // Of one operation.
@@ -55,6 +55,8 @@ struct engine_world {
     struct table_change changes[WORLD_CHANGES_MAX]; // Of the operation that is being made.
     size_t change_count;
     uint64_t stamp, table_number;
+    const struct table **dropped; // With references.
+    size_t dropped_count, dropped_capacity;
     int64_t last_us;
     struct engine_flush flush;
     struct engine_compact compact;
@@ -76,6 +78,8 @@ void engine_world_count(struct engine_world *world, enum workload_kind kind);
 
 // ---- engine_tables.c
 
+// Notes the table as one that was dropped.
+void engine_world_note_dropped(struct engine_world *world, const struct table *table);
 // A new table in this place, of a random shape; it is in the schema then.
 void engine_world_make_table(struct engine_world *world, size_t number);
 // Another version of it: a column more or less, or other options.
@@ -96,6 +100,8 @@ struct clustering_range engine_world_range(struct engine_world *world,
 
 // A write, or increments; what was acknowledged and what is under way is noted in the model.
 void engine_world_write(struct engine_world *world);
+// Deletes a partition.
+void engine_world_delete(struct engine_world *world, size_t number);
 void engine_world_increment(struct engine_world *world);
 void engine_world_truncate(struct engine_world *world);
 // Loads what the read that uses `pins` misses. False: it failed, or the process died.

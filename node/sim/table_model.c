@@ -1,6 +1,8 @@
 #include "node/sim/table_model.h"
 
 #include "base/assert.h"
+#include "base/bytes.h"
+#include "storage/uuid.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -24,13 +26,8 @@ static size_t value_size(uint64_t stamp)
     return 20 + extra % 20;
 }
 
-void table_model_put_value(const struct table_shape_column *column, uint64_t stamp,
-                           struct buffer *value)
+static void put_text(uint64_t stamp, struct buffer *value)
 {
-    if (column->type == SHAPE_INT) {
-        buffer_put_u32(value, (uint32_t)stamp);
-        return;
-    }
     size_t start = value->size, size = value_size(stamp);
     buffer_put_format(value, "%" PRIu64 ":", stamp);
     size_t head = value->size - start;
@@ -39,6 +36,73 @@ void table_model_put_value(const struct table_shape_column *column, uint64_t sta
     ASSERT(rest != NULL);
     for (size_t i = 0; i < size - head; i++)
         rest[i] = (uint8_t)('a' + (stamp + i * i) % 26);
+}
+
+static void put_tuple(uint64_t stamp, struct buffer *value)
+{
+    buffer_put_u32(value, 4);
+    buffer_put_u32(value, (uint32_t)stamp);
+    size_t at = value->size;
+    buffer_put_u32(value, UINT32_MAX); // Null.
+    if (stamp % 8 == 0) return;
+    put_text(stamp, value);
+    bytes_put_u32(value->data + at, (uint32_t)(value->size - at - 4));
+}
+
+void table_model_put_value(const struct table_shape_column *column, uint64_t stamp,
+                           struct buffer *value)
+{
+    switch (column->type) {
+    case SHAPE_INT:
+        buffer_put_u32(value, (uint32_t)stamp);
+        break;
+    case SHAPE_TUPLE:
+        put_tuple(stamp, value);
+        break;
+    case SHAPE_VECTOR: // Of denormal numbers.
+        buffer_put_u32(value, (uint32_t)stamp & 0xffff);
+        buffer_put_u32(value, (uint32_t)(stamp >> 16) & 0xffff);
+        buffer_put_u32(value, 0x3f800000);
+        break;
+    default:
+        put_text(stamp, value);
+        break;
+    }
+}
+
+// ---- Paths -------------------------------------------------------------------------------------
+
+int64_t table_model_list_path(int64_t us, size_t turn)
+{
+    return us * TABLE_MODEL_TURNS + (int64_t)turn;
+}
+
+void table_model_put_path(const struct table_shape_column *column, size_t element, int64_t path,
+                          struct buffer *bytes)
+{
+    if (column->type == SHAPE_UDT) {
+        buffer_put_u16(bytes, (uint16_t)element);
+    } else if (column->type == SHAPE_LIST) {
+        // Of the same time the bytes are compared, with their signs.
+        static const uint8_t ends[TABLE_MODEL_TURNS] = {0x80, 0xff, 0x00, 0x7f};
+        struct uuid id = uuid_make_time_us(path / TABLE_MODEL_TURNS, 0, 0,
+                                           ends[(size_t)(path % TABLE_MODEL_TURNS)]);
+        buffer_put(bytes, id.bytes, sizeof id.bytes);
+    } else {
+        buffer_put_format(bytes, "e%zu", element);
+    }
+}
+
+void table_model_put_path_text(const struct table_shape_column *column, struct slice path,
+                               struct buffer *text)
+{
+    if (column->type == SHAPE_SET || column->type == SHAPE_MAP) {
+        buffer_put(text, path.data, path.size);
+    } else if (table_shape_is_complex(column)) {
+        for (size_t i = 0; i < path.size; i++)
+            buffer_put_format(text, "%02x", path.data[i]);
+        buffer_put(text, ":", 1);
+    }
 }
 
 static int compare_values(const struct table_shape_column *column, uint64_t a, uint64_t b)
@@ -64,7 +128,7 @@ static void clear_row(struct table_model_row *row)
     row->marker = no_version;
     for (size_t c = 0; c < TABLE_MODEL_COLUMNS; c++) {
         row->columns[c].deleted = TIMESTAMP_NONE;
-        for (size_t e = 0; e < TABLE_MODEL_ELEMENTS; e++)
+        for (size_t e = 0; e < TABLE_MODEL_SLOTS; e++)
             row->columns[c].cells[e] = no_version;
     }
 }
@@ -105,7 +169,8 @@ void table_model_apply(struct table_model *model, const struct table_shape *shap
     struct table_model_version *cell = &row->columns[change->column].cells[change->element];
     switch (change->kind) {
     case CHANGE_CELL:
-        if (is_newer(column, &change->version, cell)) *cell = change->version;
+        if (change->version.path != cell->path || is_newer(column, &change->version, cell))
+            *cell = change->version;
         break;
     case CHANGE_MARKER:
         if (is_newer(NULL, &change->version, &row->marker)) row->marker = change->version;
@@ -144,8 +209,11 @@ static void put_version(const struct table_shape_column *column, size_t element,
 {
     struct buffer value;
     buffer_init(&value, VALUE_SIZE_MAX);
-    if (column->type == SHAPE_SET || column->type == SHAPE_MAP)
-        buffer_put_format(text, "e%zu", element);
+    if (table_shape_is_complex(column)) {
+        table_model_put_path(column, element, version->path, &value);
+        table_model_put_path_text(column, buffer_slice(&value), text);
+        buffer_clear(&value);
+    }
     if (column->type == SHAPE_COUNTER) {
         buffer_put_format(text, "%" PRId64, (int64_t)version->stamp);
     } else if (column->type != SHAPE_SET) {
@@ -156,6 +224,49 @@ static void put_version(const struct table_shape_column *column, size_t element,
     buffer_deinit(&value);
 }
 
+static int64_t deletion_of(const struct table_model_row *row, const struct table_shape *shape,
+                           size_t column)
+{
+    int64_t deleted = row->deleted;
+    raise(&deleted, row->columns[column].deleted);
+    raise(&deleted, shape->columns[column].dropped_us);
+    return deleted;
+}
+
+// In order of the slots but for a list.
+static size_t find_alive(const struct table_model_row *row, const struct table_shape *shape,
+                         size_t column, int32_t now_s, size_t *slots)
+{
+    const struct table_model_version *cells = row->columns[column].cells;
+    int64_t deleted = deletion_of(row, shape, column);
+    size_t count = 0;
+    for (size_t e = 0; e < TABLE_MODEL_SLOTS; e++) {
+        if (!is_alive(&cells[e], deleted, now_s)) continue;
+        size_t at = count++;
+        for (; at > 0 && cells[slots[at - 1]].path > cells[e].path; at--)
+            slots[at] = slots[at - 1];
+        slots[at] = e;
+    }
+    return count;
+}
+
+size_t table_model_list(const struct table_model_row *row, const struct table_shape *shape,
+                        size_t column, int32_t now_s, size_t *slots)
+{
+    ASSERT(shape->columns[column].type == SHAPE_LIST);
+    return find_alive(row, shape, column, now_s, slots);
+}
+
+size_t table_model_free_slots(const struct table_model_row *row, const struct table_shape *shape,
+                              size_t column, int64_t deleted, size_t *slots)
+{
+    size_t count = 0;
+    raise(&deleted, deletion_of(row, shape, column));
+    for (size_t e = 0; e < TABLE_MODEL_SLOTS; e++)
+        if (row->columns[column].cells[e].timestamp <= deleted) slots[count++] = e;
+    return count;
+}
+
 static size_t put_cells(const struct table_model_row *row, const struct table_shape *shape,
                         bool is_static, int32_t now_s, struct buffer *text)
 {
@@ -163,16 +274,12 @@ static size_t put_cells(const struct table_model_row *row, const struct table_sh
     for (size_t c = 0; c < TABLE_MODEL_COLUMNS; c++) {
         const struct table_shape_column *column = &shape->columns[c];
         if (!column->is_there || column->is_static != is_static) continue;
-        int64_t deleted = row->deleted;
-        raise(&deleted, row->columns[c].deleted);
-        raise(&deleted, column->dropped_us);
-        size_t before = count;
-        for (size_t e = 0; e < TABLE_MODEL_ELEMENTS; e++) {
-            const struct table_model_version *cell = &row->columns[c].cells[e];
-            if (!is_alive(cell, deleted, now_s)) continue;
-            if (count++ == before) buffer_put_format(text, " %s=", column->name);
-            put_version(column, e, cell, text);
-        }
+        size_t slots[TABLE_MODEL_SLOTS];
+        size_t alive = find_alive(row, shape, c, now_s, slots);
+        if (alive > 0) buffer_put_format(text, " %s=", column->name);
+        for (size_t i = 0; i < alive; i++)
+            put_version(column, slots[i], &row->columns[c].cells[slots[i]], text);
+        count += alive;
     }
     return count;
 }

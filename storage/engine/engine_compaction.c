@@ -545,7 +545,6 @@ void engine_compaction_start(struct engine_table *table, const struct compaction
     take_inputs(compaction, pick);
     create_task(compaction, pick);
     env_mark(engine->env, ENV_MARK_COMPACTION_STARTED);
-    if (pick->unread_count > 0) env_mark(engine->env, ENV_MARK_COMPACTION_UNREAD);
     wait_for_step(compaction);
 }
 

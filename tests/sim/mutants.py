@@ -331,6 +331,10 @@ MUTANTS = [
     Mutant("merge_forgets_deletions_of_collections", "engine", "storage/merge/merge_row.c",
            "struct deletion active = has_own ? row->complex_deletions[complex].deletion : row_active;",
            "struct deletion active = row_active;\n        (void)has_own;"),
+    Mutant("lists_are_ordered_by_bytes", "engine", "storage/cell_path.c",
+           "return type_compare(type_of_kind(TYPE_TIMEUUID), a, b);", "return slice_compare(a, b);"),
+    Mutant("drops_are_not_finished_at_the_start", "engine", "storage/engine/engine_open.c",
+           "engine_find_table(engine, table->id)->is_dropped = true;", "(void)table;"),
     Mutant("row_is_known_too_soon", "engine", "storage/merge/known_row.c",
            "if (known->cells[i] <= max_timestamp) return false;", "(void)i;"),
 ]
