@@ -223,8 +223,8 @@ static bool schema_change_other(struct analysis *analysis, const struct cql_stat
         return schema_change_refuse(
             analysis, "Materialized views are disabled. Enable in cassandra.yaml to use.");
     case CQL_AST_ALTER_VIEW:
-        return schema_change_drop_missing(analysis, "Materialized view", "",
-                                          &ast->alter_view.name, ast->alter_view.if_exists);
+        return schema_change_drop_missing(analysis, "Materialized view", "", &ast->alter_view.name,
+                                          ast->alter_view.if_exists);
     default:
         return schema_change_refuse(analysis,
                                     "Aggregates and triggers are not supported by Helenus yet");

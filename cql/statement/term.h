@@ -72,6 +72,9 @@ struct slice term_encode_tuple(struct arena *arena, const struct slice *items, s
 // Elements of a vector, none null.
 struct slice term_encode_vector(struct arena *arena, const struct type *type,
                                 const struct slice *items, size_t count);
+// Sorts by the element type and keeps the last of equal ones. `stride` is 2 for a map. How many.
+size_t term_sort_items(const struct type *type, struct slice *items, size_t count, size_t stride,
+                       struct arena *arena);
 // A valid value with the elements of a set, or the entries of a map, in order, each once; any other
 // as it is.
 struct slice term_sort_collection(struct arena *arena, const struct type *type, struct slice bytes);
