@@ -352,6 +352,23 @@ void *memtable_order_next(struct memtable_order_cursor *cursor)
     return leaf_items(leaf)[cursor->index++];
 }
 
+void *memtable_order_peek(const struct memtable_order_cursor *cursor)
+{
+    const struct memtable_order_leaf *leaf = cursor->leaf;
+    if (leaf == NULL || cursor->index == (int32_t)leaf->count) return NULL;
+    return leaf_items(leaf)[cursor->index];
+}
+
+void memtable_order_prefetch_begin(const struct memtable_order *order)
+{
+    if (order->first == NULL) return;
+    uint32_t capacity = order->height == 0 ? leaf_capacity_for(order->count) : LEAF_CAPACITY_MAX;
+    const char *items = (const char *)(order->first->prefixes + capacity);
+    __builtin_prefetch(order->first);
+    for (size_t at = 0; at < capacity * sizeof(void *); at += CACHE_LINE)
+        __builtin_prefetch(items + at);
+}
+
 void *memtable_order_previous(struct memtable_order_cursor *cursor)
 {
     struct memtable_order_leaf *leaf = cursor->leaf;

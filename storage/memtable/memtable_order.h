@@ -63,6 +63,10 @@ struct memtable_order_cursor memtable_order_begin(const struct memtable_order *o
 struct memtable_order_cursor memtable_order_end(const struct memtable_order *order);
 // The item behind the place, which moves behind it; NULL at the end.
 void *memtable_order_next(struct memtable_order_cursor *cursor);
+// The same, but the place stays.
+void *memtable_order_peek(const struct memtable_order_cursor *cursor);
+// Asks for what memtable_order_begin() looks at.
+void memtable_order_prefetch_begin(const struct memtable_order *order);
 // The item before the place, which moves before it; NULL at the beginning.
 void *memtable_order_previous(struct memtable_order_cursor *cursor);
 

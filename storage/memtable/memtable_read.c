@@ -381,6 +381,9 @@ static enum status scan_next(struct scan_iterator *base, struct partition_iterat
     struct memtable_scan_iterator *scan = (struct memtable_scan_iterator *)base;
     const struct memtable_partition *next = memtable_order_next(&scan->cursor);
     if (next == NULL || !scan_range_contains(&scan->range, &next->key)) return STATUS_END;
+    // What follows is not waited for when its turn comes. (At the end of a leaf it is.)
+    const struct memtable_partition *following = memtable_order_peek(&scan->cursor);
+    if (following != NULL) memtable_order_prefetch_begin(&following->rows);
     open_partition(&scan->partition, scan->memtable, base->table, next, scan->filter, scan->arena,
                    scan->log_position);
     *partition = &scan->partition.base;
