@@ -15,6 +15,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
 
 enum { STATE_SIZE = 21, SCHEMA_COUNT = 2 };
 
@@ -110,12 +112,27 @@ static void describing_put_table_alone(struct describing *describing, const stru
     buffer_deinit(&text);
 }
 
-// With its indexes, by name.
+static int describing_compare_indexes(const void *a, const void *b)
+{
+    const struct index_definition *const *left = a, *const *right = b;
+    struct slice x = (*left)->name, y = (*right)->name;
+    int order =
+        strncasecmp((const char *)x.data, (const char *)y.data, x.size < y.size ? x.size : y.size);
+    return order != 0 ? order : (x.size > y.size) - (x.size < y.size);
+}
+
+// With its indexes, by name, where capitals are no matter.
 static void describing_put_table(struct describing *describing, const struct table *table)
 {
     describing_put_table_alone(describing, table);
+    const struct index_definition **indexes = ARENA_NEW_ARRAY(
+        &describing->execution->arena, const struct index_definition *, table->index_count + 1);
     for (size_t i = 0; i < table->index_count; i++)
-        describing_put_index(describing, table, &table->indexes[i]);
+        indexes[i] = &table->indexes[i];
+    qsort(indexes, table->index_count, sizeof(struct index_definition *),
+          describing_compare_indexes);
+    for (size_t i = 0; i < table->index_count; i++)
+        describing_put_index(describing, table, indexes[i]);
 }
 
 static void describing_put_type(struct describing *describing, const struct type *type)

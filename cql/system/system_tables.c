@@ -5,6 +5,7 @@
 #include "cql/system/system_definitions.h"
 #include "cql/system/system_row.h"
 #include "cql/system/system_schema_rows.h"
+#include "storage/engine/engine_index.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -232,6 +233,27 @@ static void fill_sstable_tasks(const struct engine *engine, const struct system_
     }
 }
 
+// ---- system."IndexInfo" ------------------------------------------------------------------------
+
+static void fill_index_info(const struct system_tables *tables, const struct system_row *empty)
+{
+    const struct schema *schema = metadata_schema(tables->metadata);
+    const struct keyspace *keyspace;
+    for (size_t k = 0; (keyspace = schema_keyspace_at(schema, k)) != NULL; k++) {
+        const struct table *table;
+        for (size_t t = 0; (table = schema_table_at(schema, keyspace->name, t)) != NULL; t++) {
+            for (size_t i = 0; i < table->index_count; i++) {
+                if (!engine_index_is_built(tables->engine, table->id, table->indexes[i].id))
+                    continue;
+                struct system_row row = *empty;
+                system_row_set(&row, "table_name", keyspace->name);
+                system_row_set(&row, "index_name", table->indexes[i].name);
+                system_row_end(&row);
+            }
+        }
+    }
+}
+
 // ---- All ---------------------------------------------------------------------------------------
 
 static bool is_table(const struct table *table, const char *keyspace, const char *name)
@@ -256,6 +278,8 @@ void system_tables_fill(const struct system_tables *tables, const struct table *
         fill_settings(tables, &row);
     } else if (is_table(table, "system", "compaction_history")) {
         if (tables->engine != NULL) fill_compaction_history(tables->engine, &row);
+    } else if (is_table(table, "system", "IndexInfo")) {
+        if (tables->engine != NULL) fill_index_info(tables, &row);
     } else if (is_table(table, "system_views", "sstable_tasks")) {
         if (tables->engine != NULL) fill_sstable_tasks(tables->engine, &row);
     } else if (slice_equals(table->keyspace, slice_of_text("system_schema"))) {
