@@ -257,10 +257,19 @@ static void remember_id(struct schema *schema, const struct table *table)
     schema->by_id[index] = table;
 }
 
+static bool table_holds_user_type(const struct table *table)
+{
+    for (int kind = 0; kind < COLUMN_KIND_COUNT; kind++)
+        for (uint16_t i = 0; i < table->column_counts[kind]; i++)
+            if (type_contains_kind(table->columns[kind][i].type, TYPE_UDT)) return true;
+    return false;
+}
+
 // The table with the keyspace's types; NULL when it has them.
 static const struct table *table_with_types(const struct table *table,
                                             const struct user_types *types)
 {
+    if (!table_holds_user_type(table)) return NULL;
     struct table_builder *builder = table_builder_copy(table);
     if (table_builder_resolve_types(builder, types)) return table_builder_finish(builder);
     table_builder_destroy(builder);
