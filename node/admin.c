@@ -505,7 +505,10 @@ static void handle(struct message_handler *handler, const struct message *messag
         admin_snapshot_list(admin, message);
         break;
     case ADMIN_SNAPSHOT_CLEAR:
-        admin_snapshot_clear(admin, message, &body);
+        admin_snapshot_clear(admin, message, &body, 0);
+        break;
+    case ADMIN_SNAPSHOT_CLEAR_OLD:
+        admin_snapshot_clear(admin, message, &body, cursor_u64(&body));
         break;
     case ADMIN_IMPORT:
         admin_import_start(admin, message, &body);

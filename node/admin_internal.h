@@ -54,7 +54,9 @@ MUST_USE enum status admin_choose_tables(const struct schema *schema, struct cur
                                          struct admin_tables *chosen, struct error *error);
 void admin_snapshot_start(struct admin *admin, const struct message *message, struct cursor *body);
 void admin_snapshot_list(struct admin *admin, const struct message *message);
-void admin_snapshot_clear(struct admin *admin, const struct message *message, struct cursor *body);
+// `created_before_ms` 0: whenever they were made.
+void admin_snapshot_clear(struct admin *admin, const struct message *message, struct cursor *body,
+                          uint64_t created_before_ms);
 
 // admin_import.c
 void admin_import_start(struct admin *admin, const struct message *message, struct cursor *body);

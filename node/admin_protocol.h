@@ -31,6 +31,8 @@ enum admin_kind {
                           //   -> u32 SSTables, imported, faults, × text
     // Of those under way -> × { u32 SSTables, imported, u64 done, total bytes of the next one }
     ADMIN_IMPORT_PROGRESS,
+    // u64 ms: of those that were made before; then as ADMIN_SNAPSHOT_CLEAR
+    ADMIN_SNAPSHOT_CLEAR_OLD,
     ADMIN_COMPACT = 48, // u8 splits the output, u16 count, tables -> nothing
     // -> u32 compactors, u64 bytes a second, done, bytes compacted, failed, done in 15 minutes,
     //    i64 seconds up, text what failed last, u32 count, × { text keyspace, table, u32 pending },

@@ -163,6 +163,7 @@ struct clear_op {
     struct admin_op *op;
     struct engine_snapshot_clear clear;
     char tag[SNAPSHOT_TAG_SIZE];
+    int64_t created_before_ms;
     char (*keyspaces)[ADMIN_NAME_SIZE]; // Behind the struct.
     uint16_t count, next;
     uint32_t removed_count;
@@ -188,18 +189,22 @@ static void snapshots_cleared(struct engine_snapshot_clear *clear, enum status s
 
 static void clear_next(struct clear_op *work)
 {
-    const char *keyspace = work->count == 0 ? "" : work->keyspaces[work->next];
+    const struct engine_snapshot_choice choice = {
+        .keyspace = work->count == 0 ? "" : work->keyspaces[work->next],
+        .tag = work->tag,
+        .created_before_ms = work->created_before_ms};
     work->next++;
-    engine_snapshot_clear(work->op->admin->options.engine, keyspace, work->tag, &work->clear,
+    engine_snapshot_clear(work->op->admin->options.engine, &choice, &work->clear,
                           snapshots_cleared);
 }
 
-void admin_snapshot_clear(struct admin *admin, const struct message *message, struct cursor *body)
+void admin_snapshot_clear(struct admin *admin, const struct message *message, struct cursor *body,
+                          uint64_t created_before_ms)
 {
     char tag[SNAPSHOT_TAG_SIZE];
     bool is_good = admin_text_get(body, tag, sizeof tag);
     uint16_t count = cursor_u16(body);
-    if (count > KEYSPACES_MAX) is_good = false;
+    if (count > KEYSPACES_MAX || created_before_ms > INT64_MAX) is_good = false;
     struct clear_op *work =
         calloc(1, sizeof *work + (is_good ? count : 0) * sizeof work->keyspaces[0]);
     ASSERT(work != NULL);
@@ -219,6 +224,7 @@ void admin_snapshot_clear(struct admin *admin, const struct message *message, st
     memcpy(work->tag, tag, sizeof tag);
     work->op = op;
     work->count = count;
+    work->created_before_ms = (int64_t)created_before_ms;
     op->work = work;
     clear_next(work);
 }

@@ -24,7 +24,7 @@ enum { NAME_SIZE = 256, ARGUMENTS_MAX = 1024 };
 
 struct snapshot_options {
     struct admin_tool_options tool;
-    const char *tag, *table, *list, *ttl;
+    const char *tag, *table, *list, *ttl, *older_than, *older_than_timestamp;
     bool skips_flush, all, without_ttl;
 };
 
@@ -415,6 +415,10 @@ static const struct option_spec clear_specs[] = {
     {"t,tag", OPTION_TEXT, offsetof(struct snapshot_options, tag), "NAME", "The snapshot's name", 0,
      0},
     {"all", OPTION_FLAG, offsetof(struct snapshot_options, all), NULL, "Whatever its name", 0, 0},
+    {"older-than", OPTION_TEXT, offsetof(struct snapshot_options, older_than), "TIME",
+     "Of all only those that are older: 30m, 12h, 7d", 0, 0},
+    {"older-than-timestamp", OPTION_TEXT, offsetof(struct snapshot_options, older_than_timestamp),
+     "TIME", "Of all only those made before, such as 2026-01-31T10:15:30Z", 0, 0},
 };
 
 static const struct command clear_command = {
@@ -426,6 +430,59 @@ static const struct command clear_command = {
     .operands_max = ARGUMENTS_MAX,
 };
 
+// As java.time.Instant reads it.
+static bool parse_instant(const char *text, int64_t *ms)
+{
+    size_t size = strlen(text);
+    return size > 0 && text[size - 1] == 'Z' && strchr(text, 'T') != NULL &&
+           calendar_parse_timestamp(slice_of_text(text), ms) == STATUS_OK;
+}
+
+// 0: whenever they were made. In nodetool's words.
+static enum status choose_age(struct env *env, const struct snapshot_options *options,
+                              int64_t *created_before_ms, struct error *error)
+{
+    const char *age = options->older_than, *instant = options->older_than_timestamp;
+    *created_before_ms = 0;
+    if (age != NULL && instant != NULL)
+        return error_set(error, STATUS_INVALID,
+                         "Specify only one of --older-than or --older-than-timestamp");
+    if (options->tag != NULL && (age != NULL || instant != NULL))
+        return error_set(error, STATUS_INVALID,
+                         "Specifying snapshot name together with --older-than%s flag is not "
+                         "allowed",
+                         age != NULL ? "" : "-timestamp");
+    if (instant != NULL && (!parse_instant(instant, created_before_ms) || *created_before_ms <= 0))
+        return error_set(error, STATUS_INVALID,
+                         "Parameter --older-than-timestamp has to be a valid instant in ISO "
+                         "format.");
+    if (age == NULL) return STATUS_OK;
+    uint64_t age_s = parse_ttl(age);
+    if (age_s == 0)
+        return error_set(error, STATUS_INVALID,
+                         "Invalid duration: %.100s Accepted units:[SECONDS, MINUTES, HOURS, DAYS] "
+                         "where case matters and only non-negative values.",
+                         age);
+    *created_before_ms = env_wall_us(env) / 1000 - (int64_t)age_s * 1000;
+    if (*created_before_ms < 1) *created_before_ms = 1;
+    return STATUS_OK;
+}
+
+static void print_request(const struct admin_tool *tool, const struct snapshot_options *options)
+{
+    printf("Requested clearing snapshot(s) for ");
+    print_operands(&tool->operands);
+    if (options->tag == NULL)
+        printf(" with [all snapshots]");
+    else
+        printf(" with snapshot name [%s]", options->tag);
+    if (options->older_than != NULL) printf(" older than %s", options->older_than);
+    if (options->older_than_timestamp != NULL)
+        printf(" older than timestamp %s", options->older_than_timestamp);
+    printf("\n");
+    (void)fflush(stdout);
+}
+
 static enum status clear_snapshots(struct admin_tool *tool, const struct snapshot_options *options,
                                    uint64_t *removed_count, struct error *error)
 {
@@ -433,21 +490,17 @@ static enum status clear_snapshots(struct admin_tool *tool, const struct snapsho
         return error_set(error, STATUS_INVALID, "Specify snapshot name or --all");
     if (options->tag != NULL && options->all)
         return error_set(error, STATUS_INVALID, "Specify only one of snapshot name or --all");
-    enum status status = admin_tool_find(tool, true, error);
+    int64_t created_before_ms;
+    enum status status = choose_age(tool->env, options, &created_before_ms, error);
+    if (status == STATUS_OK) status = admin_tool_find(tool, true, error);
     if (status != STATUS_OK) return status;
-    if (!options->tool.json) {
-        printf("Requested clearing snapshot(s) for ");
-        print_operands(&tool->operands);
-        if (options->tag == NULL)
-            printf(" with [all snapshots]\n");
-        else
-            printf(" with snapshot name [%s]\n", options->tag);
-        (void)fflush(stdout);
-    }
+    if (!options->tool.json) print_request(tool, options);
     struct buffer body;
     struct buffer answers[TOPOLOGY_MEMBERS_MAX];
     buffer_init(&body, MIB);
-    buffer_put_u8(&body, ADMIN_SNAPSHOT_CLEAR);
+    // A request of its own: a node that did not know it would clear all.
+    buffer_put_u8(&body, created_before_ms == 0 ? ADMIN_SNAPSHOT_CLEAR : ADMIN_SNAPSHOT_CLEAR_OLD);
+    if (created_before_ms != 0) buffer_put_u64(&body, (uint64_t)created_before_ms);
     buffer_put_vint_bytes(&body, slice_of_text(options->tag == NULL ? "" : options->tag));
     buffer_put_u16(&body, (uint16_t)tool->operands.count);
     for (size_t i = 0; i < tool->operands.count; i++)

@@ -249,7 +249,8 @@ static void start_flush(struct storage_operation *operation)
         take_snapshot(operation, true);
         break;
     case 5:
-        engine_snapshot_clear(world->engine, "", "", &operation->care.clear, cleared);
+        engine_snapshot_clear(world->engine, &(struct engine_snapshot_choice){"", "", 0},
+                              &operation->care.clear, cleared);
         break;
     default:
         engine_flush(world->engine, id, &operation->flush, flush_is_done);

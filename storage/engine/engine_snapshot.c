@@ -237,7 +237,7 @@ struct engine_snapshot_work {
     struct engine_snapshot_clear *clear;
     char keyspace[SNAPSHOT_NAME_SIZE], tag[SNAPSHOT_TAG_SIZE];
     char data_directory[ENGINE_PATH_MAX];
-    int64_t now_ms;
+    int64_t now_ms, created_before_ms;
     char **live; // Directories of tables, as they were when it began.
     size_t live_count;
     struct snapshot_info *infos;
@@ -324,7 +324,8 @@ static bool is_to_go(const struct engine_snapshot_work *work, const struct snaps
     if (work->clear == NULL)
         return info->times.expires_ms != 0 && info->times.expires_ms <= work->now_ms;
     return (work->keyspace[0] == '\0' || strcmp(work->keyspace, info->keyspace) == 0) &&
-           (work->tag[0] == '\0' || strcmp(work->tag, info->tag) == 0);
+           (work->tag[0] == '\0' || strcmp(work->tag, info->tag) == 0) &&
+           (work->created_before_ms == 0 || info->times.created_ms < work->created_before_ms);
 }
 
 static void note_expiry(struct engine_snapshot_work *work, int64_t expires_ms)
@@ -408,7 +409,7 @@ void engine_snapshot_list(struct engine *engine, struct engine_snapshot_list *li
     work_start(work);
 }
 
-void engine_snapshot_clear(struct engine *engine, const char *keyspace, const char *tag,
+void engine_snapshot_clear(struct engine *engine, const struct engine_snapshot_choice *choice,
                            struct engine_snapshot_clear *clear,
                            void (*done)(struct engine_snapshot_clear *clear, enum status status,
                                         const struct error *error))
@@ -416,8 +417,9 @@ void engine_snapshot_clear(struct engine *engine, const char *keyspace, const ch
     *clear = (struct engine_snapshot_clear){.done = done};
     struct engine_snapshot_work *work = work_create(engine);
     work->clear = clear;
-    (void)snprintf(work->keyspace, sizeof work->keyspace, "%s", keyspace);
-    (void)snprintf(work->tag, sizeof work->tag, "%s", tag);
+    (void)snprintf(work->keyspace, sizeof work->keyspace, "%s", choice->keyspace);
+    (void)snprintf(work->tag, sizeof work->tag, "%s", choice->tag);
+    work->created_before_ms = choice->created_before_ms;
     work_start(work);
 }
 

@@ -41,13 +41,17 @@ void engine_snapshot_list(struct engine *engine, struct engine_snapshot_list *li
                           void (*done)(struct engine_snapshot_list *list, enum status status,
                                        const struct error *error));
 
-// Removes all that fit; an empty keyspace or tag fits all.
+// Removes all that fit.
+struct engine_snapshot_choice {
+    const char *keyspace, *tag; // Empty ones fit all.
+    int64_t created_before_ms;  // 0: whenever it was made.
+};
 struct engine_snapshot_clear {
     void (*done)(struct engine_snapshot_clear *clear, enum status status,
                  const struct error *error);
     size_t count; // That were removed.
 };
-void engine_snapshot_clear(struct engine *engine, const char *keyspace, const char *tag,
+void engine_snapshot_clear(struct engine *engine, const struct engine_snapshot_choice *choice,
                            struct engine_snapshot_clear *clear,
                            void (*done)(struct engine_snapshot_clear *clear, enum status status,
                                         const struct error *error));

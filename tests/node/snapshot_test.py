@@ -60,6 +60,17 @@ def test_snapshots_of_a_ring():
             assert text.startswith("Snapshot Details: \nSnapshot name Keyspace name Column family name True size "), text
             assert "Specify snapshot name or --all" in r.tool("clearsnapshot", check=False).stderr
             r.tool("clearsnapshot", "-t", "s2")
+            for options, why in [(["--all", "--older-than", "1h", "--older-than-timestamp", "2026-01-31T10:15:30Z"], "Specify only one of"),
+                                 (["-t", "s1", "--older-than", "1h"], "together with --older-than flag is not allowed"),
+                                 (["--all", "--older-than", "soon"], "Invalid duration: soon"),
+                                 (["--all", "--older-than-timestamp", "2026-01-31"], "has to be a valid instant in ISO format.")]:
+                assert why in r.tool("clearsnapshot", *options, check=False).stderr, options
+            said = r.tool("clearsnapshot", "--all", "--older-than", "1h").stdout
+            assert said == "Requested clearing snapshot(s) for [all keyspaces] with [all snapshots] older than 1h\n", said
+            r.tool("clearsnapshot", "--all", "--older-than-timestamp", "2020-01-31T10:15:30Z")
+            assert {s["snapshot"] for s in listed(r)} == {"s1"}
+            r.tool("clearsnapshot", "--all", "--older-than-timestamp", "2100-01-31T10:15:30Z", "--node", 3)
+            assert {s["node"] for s in listed(r)} == {1, 2}
             r.tool("clearsnapshot", "--all", "--", "k")
             assert listed(r) == []
             assert r.tool("listsnapshots", "--node", 1).stdout == "Snapshot Details: \nThere are no snapshots\n"

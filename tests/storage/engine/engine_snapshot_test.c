@@ -141,12 +141,18 @@ static void cleared(struct engine_snapshot_clear *clear, enum status status,
     CONTAINER_OF(clear, struct clearing, clear)->done = true;
 }
 
-static size_t clear(const char *keyspace, const char *tag)
+static size_t clear_before(const char *keyspace, const char *tag, int64_t created_before_ms)
 {
     struct clearing clearing = {.done = false};
-    engine_snapshot_clear(engine, keyspace, tag, &clearing.clear, cleared);
+    const struct engine_snapshot_choice choice = {keyspace, tag, created_before_ms};
+    engine_snapshot_clear(engine, &choice, &clearing.clear, cleared);
     engine_fixture_run_until(&clearing.done);
     return clearing.clear.count;
+}
+
+static size_t clear(const char *keyspace, const char *tag)
+{
+    return clear_before(keyspace, tag, 0);
 }
 
 static void turn_of_the_loop(void)
@@ -271,8 +277,9 @@ START_TEST(it_costs_what_it_alone_keeps)
     ck_assert_int_eq(strncmp(found.infos[1].tag, "truncated-", 10), 0);
     ck_assert_uint_eq(clear("other", ""), 0);
     ck_assert_uint_eq(clear("ks", "s2"), 0);
+    ck_assert_uint_eq(clear_before("ks", "s1", 1000), 0);
     ck_assert_uint_eq(clear("ks", "s1"), 1);
-    ck_assert_uint_eq(clear("", ""), 1);
+    ck_assert_uint_eq(clear_before("", "", INT64_MAX), 1);
     ck_assert_uint_eq(look().count, 0);
 }
 END_TEST
