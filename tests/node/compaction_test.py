@@ -39,8 +39,10 @@ def test_compactions_of_a_ring():
             ]:
                 session.execute(statement)
             fill(r, session, 4)
-            wait_until(lambda: stats(r, "t")["sstable_count"] == 1, 10, "four flushes become one SSTable")
-            wait_until(lambda: json.loads(r.tool("compactionstats", "--json").stdout)["pending_tasks"] == 0, 10, "all is done")
+            for node in (1, 2):
+                wait_until(lambda: stats(r, "t", node=node)["sstable_count"] == 1, 10, "four flushes become one SSTable")
+                wait_until(lambda: json.loads(r.tool("compactionstats", "--json", node=node).stdout)["pending_tasks"] == 0, 10,
+                           "all is done")
             check(session, 4)
             history = list(session.execute("SELECT * FROM system.compaction_history"))
             done = [h for h in history if h.keyspace_name == "k" and h.columnfamily_name == "t"]
