@@ -58,8 +58,20 @@ static void check_row(struct job_world *world, struct slice word, struct slice i
     world->seen[number][output] = value;
 }
 
+// Whoever submitted it, and however often: it is one job.
+static void check_jobs(struct job_world *world)
+{
+    for (size_t i = 0; i < world->node_count; i++) {
+        if (!is_up(&world->nodes[i])) continue;
+        const struct jobs *jobs = metadata_jobs(node_metadata(world->nodes[i].node));
+        if (jobs_at(jobs, 1) != NULL)
+            job_world_fail(world, "the job is done, and node %zu knows of another one", i);
+    }
+}
+
 static void check_all(struct job_world *world)
 {
+    check_jobs(world);
     for (size_t i = 0; i < WORDS; i++)
         for (size_t output = 0; output < OUTPUTS; output++)
             if (world->seen[i][output] != world->expected[i] && !world->is_spared[i])

@@ -189,6 +189,55 @@ void job_world_crash_nodes(struct job_world *world)
         if (world->nodes[i].env != NULL) sim_process_crash(world->nodes[i].env);
 }
 
+// ---- Who resumes a job -------------------------------------------------------------------------
+
+static void resume_later(struct job_world *world, uint64_t delay_ns);
+
+// Only where the one before is far from the end: whoever names a job that is finished begins anew.
+static void look_whether_to_resume(struct job_world *world, const struct job *job)
+{
+    struct env *worker = world->workers[0].env;
+    if (worker == NULL || job->state != JOB_OPEN || job->batch_count == 0 ||
+        job->last_to[0] + 2 * world->batch_size >= world->input_size)
+        return;
+    world->resuming = RESUMES_NEXT;
+    sim_process_crash(worker);
+}
+
+static void look_at_job(struct sim_call *call)
+{
+    struct job_world *world = CONTAINER_OF(call, struct job_world, resume_call);
+    struct job_world_node *node = &world->nodes[0];
+    const struct job *job = NULL;
+    if (world->resuming == RESUMES_OVER) return;
+    if (is_up(node)) job = jobs_find_by_name(metadata_jobs(node_metadata(node->node)), "simulated");
+    if (job != NULL && world->resuming == RESUMES_LATER) look_whether_to_resume(world, job);
+    bool is_near_end =
+        job != NULL && world->resuming == RESUMES_NOW && job->last_to[0] == world->input_size;
+    if (is_near_end && job->state == JOB_FINISHED) {
+        sim_world_note(world->sim, "the answer that the job is finished is lost");
+        sim_network_cut(node->machine, world->worker_machine, false);
+        sim_network_reset(world->worker_machine, node->machine);
+        sim_network_heal(node->machine, world->worker_machine);
+        return;
+    }
+    resume_later(world, is_near_end ? NS_PER_MS / 20 : 10 * NS_PER_MS);
+}
+
+static void resume_later(struct job_world *world, uint64_t delay_ns)
+{
+    sim_world_call(world->sim, &world->resume_call, delay_ns, look_at_job);
+}
+
+// The submission that a worker's new life makes.
+static const struct uuid *choose_submission(struct job_world *world)
+{
+    if (world->resuming == RESUMES_NOW) world->resuming = RESUMES_OVER;
+    if (world->resuming != RESUMES_NEXT) return &world->submission_id;
+    world->resuming = RESUMES_NOW;
+    return &world->resuming_submission_id;
+}
+
 // ---- The worker --------------------------------------------------------------------------------
 
 static void start_worker(struct sim_call *call);
@@ -259,7 +308,8 @@ static void start_worker(struct sim_call *call)
     world->worker_started = true;
     watch(world, JOB_WORLD_NODE, world->nodes[0].env);
     watch(world, JOB_WORLD_WORKER, world->workers[0].env);
-    plan_end(world, worker->env);
+    const struct uuid *submission_id = choose_submission(world);
+    if (world->resuming != RESUMES_NOW) plan_end(world, worker->env);
     struct stream_run_options options = {
         .script_path = "/worker/job.lua",
         .arguments = arguments,
@@ -272,7 +322,7 @@ static void start_worker(struct sim_call *call)
         .timeout_ns = (world->node_count > 1 ? 30000 : 2000) * NS_PER_MS,
         .quiet = true,
         // A worker may be killed when its job's end is recorded and before it could tell.
-        .submission_id = &world->submission_id,
+        .submission_id = submission_id,
     };
     ASSERT(env_address_parse(home->config.listen_address, (uint16_t)home->config.storage_port,
                              &options.ring) == STATUS_OK);
@@ -319,6 +369,7 @@ static void put_input(struct job_world *world, struct env *env, uint64_t line_co
         job_shards_add_line(world->shards, counts);
     }
     put_file(env, "/worker/input", buffer_slice(&input));
+    world->input_size = input.size;
     buffer_deinit(&input);
 }
 
@@ -388,6 +439,9 @@ struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_
         (int)(chance(world, 0.7) ? node_count : 1 + below(world, node_count));
     random_bytes(&world->random, world->submission_id.bytes, sizeof world->submission_id.bytes);
     make_nodes(world);
+    random_bytes(&world->random, world->resuming_submission_id.bytes,
+                 sizeof world->resuming_submission_id.bytes);
+    world->resumes = node_count == 1 && chance(world, 0.3);
     world->worker_count = node_count > 1 && chance(world, 0.4) ? 2 : 1;
     world->deletes = chance(world, 0.5);
     world->isolates = chance(world, 0.25);
@@ -440,6 +494,7 @@ void job_world_begin(struct job_world *world)
     if (world->node_count > 1 && !world->is_planned)
         sim_world_call(world->sim, &world->weather_call, 0, job_weather_change);
     sim_world_call(world->sim, &world->shards_call, 0, look_at_shards);
+    if (world->resumes && !world->is_planned) resume_later(world, 0);
     job_client_connect_later(world);
 }
 
@@ -450,6 +505,7 @@ void job_world_end(struct job_world *world)
     sim_world_cancel(world->sim, &world->power_call);
     sim_world_cancel(world->sim, &world->strand_call);
     sim_world_cancel(world->sim, &world->shards_call);
+    sim_world_cancel(world->sim, &world->resume_call);
     for (size_t i = 0; i < world->worker_count; i++)
         sim_world_cancel(world->sim, &world->workers[i].call);
     for (size_t i = 0; i < world->node_count; i++)

@@ -58,6 +58,13 @@ struct job_world {
     struct job_world_node *to_die; // When the weather changes.
     bool is_stormy;
     struct uuid submission_id; // The worker's supervisor keeps it.
+    // Somebody else goes on with the job, by its name, when a part of it is done; the answer that
+    // it is finished may be lost.
+    bool resumes;
+    enum { RESUMES_LATER, RESUMES_NEXT, RESUMES_NOW, RESUMES_OVER } resuming;
+    struct uuid resuming_submission_id;
+    struct sim_call resume_call;
+    uint64_t input_size;
 
     struct sim_machine *worker_machine;
     struct job_world_worker workers[WORKERS_MAX];

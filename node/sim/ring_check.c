@@ -1,5 +1,6 @@
 #include "base/assert.h"
 #include "node/sim/ring_workload_state.h"
+#include "storage/token.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -208,12 +209,30 @@ static void begin_expiring_read(struct ring_slot *slot)
 
 // ---- The end of a read -------------------------------------------------------------------------
 
+static int64_t token_of(size_t partition)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "k%zu", partition);
+    return partition_key_make(slice_of_text(text)).token.value;
+}
+
+// A scan that wants the first rows of all partitions goes round the ring.
+static bool is_behind_last(const struct workload_operation *operation, size_t partition, size_t row)
+{
+    if (operation->came_count < operation->limit) return false;
+    const struct workload_found *last = &operation->found[operation->found_count - 1];
+    if (partition != last->partition) return token_of(partition) > token_of(last->partition);
+    if (row == MODEL_STATIC || last->row == MODEL_STATIC) return false;
+    return operation->table == WORKLOAD_TRUNCATED ? row < last->row : row > last->row;
+}
+
 // Behind the last row that a read wanted nobody knows what is there.
 static bool is_behind_limit(const struct ring_slot *slot, const struct model_view *view)
 {
     const struct workload_operation *operation = &slot->operation;
     size_t partition, row, count = 0, last = 0;
     model_cell_place(slot->workload->model, view->cell, &partition, &row);
+    if (operation->limits_all) return is_behind_last(operation, partition, row);
     bool is_descending = (operation->table == WORKLOAD_TRUNCATED) !=
                          (operation->reversed && operation->kind != WORKLOAD_SCAN);
     for (size_t i = 0; i < operation->found_count; i++) {
@@ -249,6 +268,10 @@ static void end_read(struct ring_slot *slot, enum workload_outcome outcome)
     if (slot->operation.table == WORKLOAD_SCHEMA)
         is_strong = workload->phase == PHASE_CHECK || is_calm(slot);
     if (outcome == WORKLOAD_DONE) check_weakly(slot);
+    if (slot->operation.limits_all && slot->operation.came_count > slot->operation.limit)
+        ring_workload_fail(workload, "scan of table %d, LIMIT %zu: %zu rows came",
+                           (int)slot->operation.table, slot->operation.limit,
+                           slot->operation.came_count);
     if (outcome == WORKLOAD_DONE && slot->operation.table == WORKLOAD_EXPIRING)
         end_expiring_read(slot);
     for (size_t i = 0; i < slot->views.count; i++) {

@@ -164,13 +164,15 @@ static void go_on_checking(struct ring_workload *workload)
         node = (step - LAST_STEPS_ONCE) / LAST_STEPS_OF_NODE;
         index = LAST_STEPS_ONCE + (step - LAST_STEPS_ONCE) % LAST_STEPS_OF_NODE;
     }
-    *operation = (struct workload_operation){.kind = last_steps[index].kind,
-                                             .table = last_steps[index].table,
-                                             .consistency = last_steps[index].consistency,
-                                             .found = operation->found,
-                                             .found_capacity = operation->found_capacity,
-                                             .partition = node == SIZE_MAX ? 0 : node,
-                                             .row_end = 1};
+    *operation =
+        (struct workload_operation){.kind = last_steps[index].kind,
+                                    .table = last_steps[index].table,
+                                    .consistency = last_steps[index].consistency,
+                                    .found = operation->found,
+                                    .found_capacity = operation->found_capacity,
+                                    .partition = node == SIZE_MAX ? 0 : node,
+                                    .row_end = 1,
+                                    .page_max = workload->options.is_sparse ? SPARSE_PAGE_MAX : 0};
     if (operation->table == WORKLOAD_REGISTERS)
         operation->partition = (node == SIZE_MAX ? index - FIRST_REGISTER_STEP : node) % REGISTERS;
     operation->expected = workload->last_seen[operation->partition % REGISTERS];

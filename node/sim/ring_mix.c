@@ -1,5 +1,7 @@
 #include "node/sim/ring_workload_state.h"
 
+enum { SPARSE_ROWS = 2 };
+
 // ---- Making operations -------------------------------------------------------------------------
 
 static const uint16_t weights[WORKLOAD_KIND_COUNT] = {
@@ -12,13 +14,22 @@ static const uint16_t weights[WORKLOAD_KIND_COUNT] = {
     [WORKLOAD_UPDATE_IF] = 60,    [WORKLOAD_READ_SERIAL] = 30,     [WORKLOAD_INSERT_TTL] = 60,
 };
 
+// Where much is deleted, and each partition has little: replicas count to a limit in what others
+// have deleted, or end a page with a partition that has no row.
+static const uint16_t sparse_weights[WORKLOAD_KIND_COUNT] = {
+    [WORKLOAD_INSERT] = 120,       [WORKLOAD_SET_STATIC] = 250, [WORKLOAD_DELETE_ROW] = 100,
+    [WORKLOAD_DELETE_RANGE] = 100, [WORKLOAD_READ_SLICE] = 100, [WORKLOAD_DELETE_PARTITION] = 30,
+    [WORKLOAD_SCAN] = 300,
+};
+
 static uint64_t weight_of(const struct ring_workload *workload, size_t kind)
 {
     bool is_ddl = kind >= WORKLOAD_CREATE_TABLE && kind <= WORKLOAD_DROP_TABLE;
     bool is_paxos = operation_is_conditional((enum workload_kind)kind);
     if (workload->options.only_paxos && !is_paxos) return 0;
     bool often = (is_ddl && workload->much_ddl) || (is_paxos && workload->much_paxos);
-    return (uint64_t)weights[kind] * (often ? 10 : 1);
+    bool is_sparse = workload->options.is_sparse && sparse_weights[kind] > 0;
+    return (uint64_t)(is_sparse ? sparse_weights : weights)[kind] * (often ? 10 : 1);
 }
 
 static enum workload_kind pick_kind(struct ring_workload *workload)
@@ -79,6 +90,8 @@ static void pick_limit(struct ring_workload *workload, struct workload_operation
         chance(workload, 0.5))
         return;
     operation->limit = 1 + (size_t)below(workload, 4);
+    operation->limits_all = !is_slice && chance(workload, 0.5);
+    if (operation->limits_all) operation->limit += (size_t)below(workload, MODEL_PARTITIONS);
     if (!is_slice || chance(workload, 0.5)) return;
     operation->row = 0;
     operation->row_end = MODEL_ROWS;
@@ -111,8 +124,14 @@ bool ring_mix_make(struct ring_workload *workload, struct workload_operation *op
     operation->ttl_s = 1 + (int)below(workload, EXPIRY_TTL_MAX_S);
     bool expires = operation->table == WORKLOAD_EXPIRING;
     if (expires) operation->partition %= EXPIRY_PARTITIONS;
-    operation_pick_rows(&workload->random, operation, expires ? EXPIRY_ROWS : MODEL_ROWS);
+    bool is_few = workload->options.is_sparse &&
+                  (operation->table == WORKLOAD_VALUES || operation->table == WORKLOAD_TRUNCATED);
+    operation_pick_rows(&workload->random, operation,
+                        expires  ? EXPIRY_ROWS
+                        : is_few ? SPARSE_ROWS
+                                 : MODEL_ROWS);
     pick_limit(workload, operation);
+    if (workload->options.is_sparse) operation->page_max = SPARSE_PAGE_MAX;
     // A hint may come long after a truncation.
     if (operation->table == WORKLOAD_TRUNCATED && operation->consistency == CONSISTENCY_ANY)
         operation->consistency = CONSISTENCY_ONE;
@@ -130,5 +149,6 @@ bool ring_mix_make(struct ring_workload *workload, struct workload_operation *op
         model_free_digits(model_cell_at(workload->model, operation->table, operation->partition,
                                         operation->row)) == 0)
         return false;
+    operation_use_index(operation, workload->submitted);
     return true;
 }

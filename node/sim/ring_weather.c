@@ -264,6 +264,16 @@ void ring_weather_change(struct sim_call *call)
         if (chance(world, 0.7)) sim_machine_set_slow(world->nodes[i].machine, duration_ns);
 }
 
+// Each member hears of a part of what the others do, all the time.
+void ring_weather_disturb_members(struct ring_world *world)
+{
+    world->style.storms = true;
+    world->style.gap_ns = 150 * NS_PER_MS;
+    world->style.messages = world->style.cuts = 0.3;
+    if (world->count < 3) world->count = 3;
+    world->replication_factor = 3;
+}
+
 void ring_weather_choose_style(struct ring_world *world, bool only_paxos)
 {
     struct style *style = &world->style;

@@ -78,7 +78,7 @@ void ring_workload_submit(struct ring_slot *slot)
 {
     struct ring_workload *workload = slot->workload;
     struct workload_operation *operation = &slot->operation;
-    operation->found_count = 0;
+    operation->found_count = operation->came_count = 0;
     slot->begun_ns = now(workload);
     slot->views.count = 0;
     slot->is_strong =

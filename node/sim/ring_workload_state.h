@@ -19,7 +19,13 @@
 // are shorter.
 #define QUIET_NS (14 * NS_PER_S)
 
-enum { SLOTS_MAX = 24, FAULT_SIZE = 1024, REGISTERS = 4, BATCH_VALUE_SIZE_MAX = 1000 };
+enum {
+    SLOTS_MAX = 24,
+    FAULT_SIZE = 1024,
+    REGISTERS = 4,
+    BATCH_VALUE_SIZE_MAX = 1000,
+    SPARSE_PAGE_MAX = 6
+};
 
 struct ring_slot {
     struct ring_workload *workload;

@@ -59,7 +59,8 @@ static uint64_t restart_delay(const struct ring_world_node *node)
     struct ring_world *world = node->world;
     if (world->late_node == node) return LATE_MIN_NS + below(world, LATE_MIN_NS / 4);
     if (world->is_healing || world->style.restarts_fast) return below(world, 20 * NS_PER_MS);
-    return below(world, chance(world, 0.2) ? 8 * NS_PER_S : 500 * NS_PER_MS);
+    double is_long = world->is_sparse ? 0.5 : 0.2;
+    return below(world, chance(world, is_long) ? 8 * NS_PER_S : 500 * NS_PER_MS);
 }
 
 static void look_for_conflicts(struct ring_world_node *node)
@@ -356,7 +357,11 @@ static void choose_timeouts(struct ring_world *world, struct config *config)
 
 static void choose_hints(struct ring_world *world, struct config *config)
 {
-    if (chance(world, 0.2)) config->max_hint_window_in_ms = 500 + (int64_t)below(world, 10000);
+    // What a member missed while it was away, reads alone bring it.
+    if (world->is_sparse && chance(world, 0.7))
+        config->max_hint_window_in_ms = 1;
+    else if (chance(world, 0.2))
+        config->max_hint_window_in_ms = 500 + (int64_t)below(world, 10000);
 }
 
 static void make_nodes(struct ring_world *world)
@@ -419,6 +424,8 @@ struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint6
     world->replication_factor = (int)(1 + below(world, factor_max));
     if (world->count >= 3 && chance(world, 0.6)) world->replication_factor = 3;
     ring_weather_choose_style(world, only_paxos);
+    world->is_sparse = !only_paxos && chance(world, 0.35);
+    if (world->is_sparse && chance(world, 0.6)) ring_weather_disturb_members(world);
     make_nodes(world);
     make_clients(world);
     static const struct ring_workload_world functions = {.calm_since_ns = calm_since,
@@ -430,7 +437,8 @@ struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint6
                                                   .operations = operations,
                                                   .node_count = world->count,
                                                   .replication_factor = world->replication_factor,
-                                                  .only_paxos = world->style.only_paxos};
+                                                  .only_paxos = world->style.only_paxos,
+                                                  .is_sparse = world->is_sparse};
     world->workload = ring_workload_create(sim, &options, &functions, world, world->clients);
     const struct sim_clients_checks checks = {acknowledged, turn, clients_failed, world};
     sim_clients_set_checks(world->clients, &checks);

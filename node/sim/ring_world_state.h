@@ -53,6 +53,7 @@ struct ring_world {
     struct env *client_env;
     struct sim_clients *clients;
     struct style style;
+    bool is_sparse; // Little is left of each partition, and members miss some of it for long.
     double chances[SIM_FAULT_COUNT];
     size_t count;
     int replication_factor;
@@ -89,6 +90,7 @@ void ring_world_plan_end(struct ring_world_node *node);
 
 // What a seed is like.
 void ring_weather_choose_style(struct ring_world *world, bool only_paxos);
+void ring_weather_disturb_members(struct ring_world *world);
 // From calm to storm, and back: called once, it comes back by itself.
 void ring_weather_change(struct sim_call *call);
 // How often disks and connections fail by themselves.

@@ -32,6 +32,8 @@ static const char *const set_up[] = {
     "PRIMARY KEY (key, row))",
     "CREATE TABLE IF NOT EXISTS sim.truncated (key text, row int, s text static, v text, "
     "PRIMARY KEY (key, row)) WITH CLUSTERING ORDER BY (row DESC)",
+    "CREATE INDEX IF NOT EXISTS plain_row ON sim.plain (row)",
+    "CREATE INDEX IF NOT EXISTS truncated_row ON sim.truncated (row)",
     // Nothing is ever deleted from it, but hints for it grow old.
     "CREATE TABLE IF NOT EXISTS sim.counters (key text, row int, n counter, "
     "PRIMARY KEY (key, row)) WITH gc_grace_seconds = 3",
@@ -284,20 +286,24 @@ static void put_select(struct buffer *text, const struct workload_operation *ope
                  operation->table < WORKLOAD_TABLE_COUNT;
     buffer_put_format(text, "SELECT key, row, %s%s FROM %s", counts ? "n" : "v",
                       whole && !counts ? ", s" : "", name);
-    if (operation->kind != WORKLOAD_SCAN)
+    if (operation->kind == WORKLOAD_READ_INDEX)
+        buffer_put_format(text, " WHERE row = %zu", operation->row);
+    else if (operation->kind != WORKLOAD_SCAN)
         buffer_put_format(text, " WHERE key = 'k%zu'", operation->partition);
     if (operation->kind == WORKLOAD_READ_ROW)
         buffer_put_format(text, " AND row = %zu", operation->row);
     if (operation->kind == WORKLOAD_READ_SLICE)
         buffer_put_format(text, " AND row >= %zu AND row < %zu", operation->row,
                           operation->row_end);
-    if (operation->reversed && operation->kind != WORKLOAD_SCAN)
+    if (operation->reversed && operation->kind != WORKLOAD_SCAN &&
+        operation->kind != WORKLOAD_READ_INDEX)
         buffer_put_format(text, " ORDER BY row %s",
                           operation->table == WORKLOAD_TRUNCATED ? "ASC" : "DESC");
     if (operation->limit > 0)
-        buffer_put_format(text, "%s LIMIT %zu",
-                          operation->kind == WORKLOAD_SCAN ? " PER PARTITION" : "",
-                          operation->limit);
+        buffer_put_format(
+            text, "%s LIMIT %zu",
+            operation->kind == WORKLOAD_SCAN && !operation->limits_all ? " PER PARTITION" : "",
+            operation->limit);
 }
 
 // A row each in three partitions: all of it is there, or nothing.
@@ -424,6 +430,7 @@ static bool take_row(struct workload_operation *operation, struct cursor *rows, 
     struct slice value = answer_next_cell(rows);
     struct slice static_value = columns > 3 ? answer_next_cell(rows) : slice_null();
     if (!parse_number(key, 'k', &partition) || partition >= MODEL_PARTITIONS) return false;
+    operation->came_count++;
     if (!slice_is_null(static_value) && !has_static(operation, partition)) {
         if (!workload_value_get(static_value, &stamp)) return false;
         workload_found_add(operation, partition, MODEL_STATIC, stamp);
@@ -685,8 +692,9 @@ void sim_clients_submit(struct sim_clients *clients, struct workload_operation *
     }
     request->prepared = prepared_for(connection, operation);
     if (request->prepared == PREPARED_COUNT) put_text(&request->text, operation);
+    size_t page_max = operation->page_max == 0 ? 20 : operation->page_max;
     if (random_chance(&clients->random, 0.6) && !operation_is_conditional(operation->kind))
-        request->page_size = 1 + (int32_t)random_below(&clients->random, 20);
+        request->page_size = 1 + (int32_t)random_below(&clients->random, page_max);
     request->turn = clients->checks.turn(clients->checks.context);
     if (!connection->is_ready) {
         end_unsent(request);

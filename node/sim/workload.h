@@ -50,7 +50,8 @@ enum workload_table {
     X(UPDATE_IF,        "update if")            \
     X(READ_SERIAL,      "read serial")          \
     X(INSERT_TTL,       "insert with ttl")      \
-    X(COMPACT,          "compaction")
+    X(COMPACT,          "compaction")           \
+    X(READ_INDEX,       "read by index")
 // clang-format on
 
 #define X(kind, text) WORKLOAD_##kind,
@@ -88,7 +89,9 @@ struct workload_operation {
     uint64_t stamp;
     int64_t delta;
     bool reversed, is_long;
-    size_t limit; // Rows of a partition that a read wants at most; 0: all.
+    size_t limit;    // Rows of a partition that a read wants at most; 0: all.
+    bool limits_all; // … or of all partitions together.
+    size_t page_max; // The longest page that a client may ask for; 0: it chooses.
     int ttl_s;
     enum consistency consistency;
     size_t node; // Of a ring: where it was sent to.
@@ -99,6 +102,7 @@ struct workload_operation {
     // Of reads: the world adds what it finds.
     struct workload_found *found;
     size_t found_count, found_capacity;
+    size_t came_count; // Rows: one that is a static one alone, too.
     void (*done)(struct workload_operation *operation, enum workload_outcome outcome);
     // The workload's.
     struct workload *workload;

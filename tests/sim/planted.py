@@ -3,6 +3,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -74,6 +75,15 @@ class Copy:
     def undo(planted):
         path, text = planted
         path.write_text(text)
+
+
+def test_failure(program):
+    """What a test program says when it fails, or None."""
+    done = subprocess.run([program], text=True, capture_output=True, timeout=300, cwd=ROOT)
+    if done.returncode == 0:
+        return None
+    lines = [line for line in done.stdout.splitlines() if re.search(r":[FE]:", line)]
+    return (lines or ["it fails"])[0].split("/")[-1][:110]
 
 
 def _chunk(program, world, seed):
