@@ -50,8 +50,7 @@ enum workload_table {
     X(UPDATE_IF,        "update if")            \
     X(READ_SERIAL,      "read serial")          \
     X(INSERT_TTL,       "insert with ttl")      \
-    X(COMPACT,          "compaction")           \
-    X(READ_INDEX,       "read by index")
+    X(COMPACT,          "compaction")
 // clang-format on
 
 #define X(kind, text) WORKLOAD_##kind,
