@@ -398,20 +398,23 @@ enum status sstable_open_named(struct env *env, const char *directory,
     return STATUS_OK;
 }
 
+static bool has_data(struct env *env, const char *directory, const struct sstable_name *name)
+{
+    char path[SSTABLE_PATH_SIZE];
+    bool exists, is_dir;
+    sstable_name_path(path, directory, name, SSTABLE_DATA);
+    return env_path_exists(env, path, &exists, &is_dir, NULL) == STATUS_OK && exists;
+}
+
 enum status sstable_open(struct env *env, const char *directory, uint64_t generation,
                          const struct table *table, const struct sstable_check *check,
                          struct sstable_reader **reader, struct error *error)
 {
-    struct sstable_name ours = sstable_name_of(SSTABLE_NB, generation);
+    struct sstable_name name = sstable_name_of(SSTABLE_NB, generation);
     struct sstable_name other = sstable_name_of(SSTABLE_OA, generation);
-    enum status status = sstable_open_named(env, directory, &ours, table, check, reader, error);
-    if (status != STATUS_NOT_FOUND) return status;
-    // That there is no nb says more than that there is no oa.
-    struct error other_error;
-    status = sstable_open_named(env, directory, &other, table, check, reader, &other_error);
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-        (void)error_set(error, status, "%s", other_error.text);
-    return status;
+    // Of one that has neither it is said that nb is missing.
+    if (!has_data(env, directory, &name) && has_data(env, directory, &other)) name = other;
+    return sstable_open_named(env, directory, &name, table, check, reader, error);
 }
 
 void sstable_ref(struct sstable_reader *reader)

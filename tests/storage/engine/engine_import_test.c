@@ -5,7 +5,9 @@
 #include "storage/counter_context.h"
 #include "storage/engine/engine_import.h"
 #include "storage/engine/engine_internal.h"
+#include "storage/merge/merge.h"
 #include "tests/storage/support/engine_fixture.h"
+#include "tests/storage/support/sstable_table.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -381,6 +383,112 @@ START_TEST(a_damaged_import_is_found_at_the_start)
 }
 END_TEST
 
+// ---- SSTables of version oa, as Cassandra 5 writes them ----------------------------------------
+
+static const char *const golden_oa[] = {
+    "c_deflate", "c_high",  "c_none",   "c_noop",        "c_raw",  "c_snappy", "c_zstd", "columns",
+    "counters",  "deleted", "expiring", "named_by_uuid", "shapes", "single",   "wide"};
+
+static enum status put_scan(struct scan_iterator *scan, struct buffer *text)
+{
+    struct partition_iterator *partition;
+    enum status status;
+    while ((status = scan_iterator_next(scan, &partition)) == STATUS_OK) {
+        struct live_rows rows;
+        const struct live_row *row;
+        buffer_put(text, partition->key.bytes.data, partition->key.bytes.size);
+        live_rows_init(&rows, partition, 1000, &arena);
+        buffer_put_format(text, " static %d\n", rows.has_static_row);
+        while ((status = live_rows_next(&rows, &row)) == STATUS_OK) {
+            for (uint16_t i = 0; i < row->clustering.count; i++)
+                buffer_put(text, row->clustering.values[i].data, row->clustering.values[i].size);
+            for (uint16_t c = 0; c < partition->table->column_counts[COLUMN_REGULAR]; c++) {
+                const struct cell *cells;
+                uint32_t count = live_row_cells(row, c, &cells);
+                for (uint32_t i = 0; i < count; i++)
+                    buffer_put(text, cells[i].value.data, cells[i].value.size);
+                buffer_put(text, "|", 1);
+            }
+            buffer_put(text, "\n", 1);
+        }
+        live_rows_deinit(&rows);
+        partition_iterator_close(partition);
+        if (status != STATUS_END) break;
+    }
+    scan_iterator_close(scan);
+    return status;
+}
+
+static void put_files(const struct table *golden, const struct sstable_name *name,
+                      struct buffer *text)
+{
+    struct sstable_reader *reader;
+    struct scan_iterator *scan;
+    struct env *env = engine_fixture_env();
+    ck_assert_int_eq(sstable_open_named(env, other, name, golden, NULL, &reader, &error),
+                     STATUS_OK);
+    ck_assert_int_eq(sstable_scan_apart(reader, golden, &arena, &scan, &error), STATUS_OK);
+    ck_assert_int_eq(put_scan(merge_scans(&scan, 1, false, &arena), text), STATUS_END);
+    sstable_unref(reader);
+}
+
+static void check_table(const struct table *golden, const struct buffer *expected)
+{
+    struct clustering_range all = CLUSTERING_RANGE_ALL;
+    struct partition_filter filter = {&all, 1, false, true};
+    struct read_pins pins;
+    struct buffer text;
+    read_pins_init(&pins);
+    buffer_init(&text, GIB);
+    enum status status = STATUS_WOULD_BLOCK;
+    while (status == STATUS_WOULD_BLOCK) {
+        struct scan_iterator *scan;
+        uint64_t position = 0;
+        buffer_clear(&text);
+        status =
+            engine_scan(engine, golden, &SCAN_RANGE_ALL, &filter, &pins, &arena, &scan, &position);
+        if (status == STATUS_OK) status = put_scan(scan, &text);
+        if (status == STATUS_WOULD_BLOCK) engine_fixture_load(engine, &pins);
+    }
+    ck_assert_int_eq(status, STATUS_END);
+    ck_assert(slice_equals(buffer_slice(&text), buffer_slice(expected)));
+    read_pins_release(&pins);
+    buffer_deinit(&text);
+}
+
+START_TEST(files_of_version_oa_and_those_named_by_a_uuid_come)
+{
+    char command[2000];
+    (void)snprintf(command, sizeof command, "mkdir %s && cp %s/oa/%s/oa-* %s", other,
+                   sstable_table_golden(), golden_oa[_i], other);
+    ck_assert_int_eq(system(command), 0);
+    struct sstable_name name = sstable_table_find(other);
+    const struct table *golden = sstable_table_named(engine_fixture_env(), other, &name, NULL);
+    schema_remove_table(schema, golden->keyspace, golden->name);
+    ck_assert_int_eq(schema_put_table(schema, golden), STATUS_OK);
+    struct buffer expected;
+    buffer_init(&expected, GIB);
+    put_files(golden, &name, &expected);
+    ck_assert_uint_gt(expected.size, 0);
+    open_at(root);
+    struct importing importing =
+        import_with((struct engine_import_options){.table = golden->id, .directory = other});
+    ck_assert_msg(importing.status == STATUS_OK, "%s", error.text);
+    ck_assert_msg(importing.import.fault_count == 0, "%s", importing.fault);
+    ck_assert_uint_eq(importing.import.imported_count, 1);
+    check_table(golden, &expected);
+    reopen();
+    check_table(golden, &expected);
+    // What a compaction makes of it is of version nb.
+    engine_fixture_compact(engine, golden->id);
+    check_table(golden, &expected);
+    reopen();
+    check_table(golden, &expected);
+    buffer_deinit(&expected);
+    table_unref(golden);
+}
+END_TEST
+
 int main(void)
 {
     TCase *imports = tcase_create("imports");
@@ -393,6 +501,8 @@ int main(void)
     tcase_add_loop_test(imports, counters_go_on_under_a_new_id, 0, 2);
     tcase_add_test(imports, wrong_directories_are_told);
     tcase_add_test(imports, a_damaged_import_is_found_at_the_start);
+    tcase_add_loop_test(imports, files_of_version_oa_and_those_named_by_a_uuid_come, 0,
+                        sizeof golden_oa / sizeof golden_oa[0]);
     Suite *suite = suite_create("imports");
     suite_add_tcase(suite, imports);
     SRunner *runner = srunner_create(suite);
