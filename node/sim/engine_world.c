@@ -330,7 +330,7 @@ static void do_rare(struct engine_world *world)
         start_compaction(world);
     else if (choice < 750)
         sim_machine_jump_clock(world->machine, (int64_t)engine_world_below(world, 4000000));
-    else if (choice < 960)
+    else if (choice < 920)
         alter_table(world);
     else if (choice < 970)
         engine_world_truncate(world);
