@@ -171,6 +171,11 @@ void compression_info_encode(const struct compression_info *info, struct buffer 
     buffer_put(file, info->offsets, info->chunk_count * 8);
 }
 
+static size_t offset_of(struct slice file, const struct cursor *cursor)
+{
+    return (size_t)(cursor->next - file.data);
+}
+
 static enum status decode_options(struct compression *compression, struct cursor *cursor,
                                   struct arena *arena)
 {
@@ -192,26 +197,30 @@ enum status compression_info_decode(struct compression_info *info, struct slice 
     struct compression *compression = &info->compression;
     struct slice name = cursor_take(&cursor, cursor_u16(&cursor));
     if (decode_options(compression, &cursor, arena) != STATUS_OK)
-        return error_set(error, STATUS_CORRUPT, "bad compressor options");
+        return error_set(error, STATUS_CORRUPT, "offset %zu: bad compressor options",
+                         offset_of(file, &cursor));
     compression->compressor = compressor_of_name(name);
     if (compression->compressor == COMPRESSOR_NONE)
-        return error_set(error, STATUS_UNSUPPORTED, "the compressor %.*s is not supported",
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "offset 0: the compressor %.*s is not supported",
                          (int)(name.size > 200 ? 200 : name.size), (const char *)name.data);
+    size_t size_offset = offset_of(file, &cursor);
     compression->chunk_size = cursor_u32(&cursor);
     compression->max_compressed_size = cursor_u32(&cursor);
     info->data_size = cursor_u64(&cursor);
     info->chunk_count = cursor_u32(&cursor);
     if (cursor.failed || !is_power_of_two(compression->chunk_size))
-        return error_set(error, STATUS_CORRUPT, "bad chunk length");
+        return error_set(error, STATUS_CORRUPT, "offset %zu: bad chunk length", size_offset);
     if (compression->chunk_size > CHUNK_SIZE_MAX)
-        return error_set(error, STATUS_UNSUPPORTED, "chunks of %u bytes, more than %d",
-                         (unsigned)compression->chunk_size, CHUNK_SIZE_MAX);
+        return error_set(error, STATUS_UNSUPPORTED, "offset %zu: chunks of %u bytes, more than %d",
+                         size_offset, (unsigned)compression->chunk_size, CHUNK_SIZE_MAX);
     // Behind a compaction's last chunk Cassandra writes another one, of no bytes.
     if (info->data_size == 0 || info->data_size > (uint64_t)INT64_MAX - CHUNK_SIZE_MAX ||
         info->chunk_count <
             (info->data_size + compression->chunk_size - 1) / compression->chunk_size ||
         cursor_left(&cursor) != info->chunk_count * 8)
-        return error_set(error, STATUS_CORRUPT, "bad number of chunks");
+        return error_set(error, STATUS_CORRUPT, "offset %zu: bad number of chunks",
+                         size_offset + 8); // Or of bytes, which stands before it.
     info->offsets = cursor.next;
     return STATUS_OK;
 }

@@ -359,7 +359,7 @@ START_TEST(the_info_of_a_file_is_read)
     put_info(&file, "BrotliCompressor", 65536);
     ck_assert_int_eq(compression_info_decode(&info, buffer_slice(&file), &arena, &error),
                      STATUS_UNSUPPORTED);
-    ck_assert_str_eq(error.text, "the compressor BrotliCompressor is not supported");
+    ck_assert_str_eq(error.text, "offset 0: the compressor BrotliCompressor is not supported");
     put_info(&file, "LZ4Compressor", 65535);
     ck_assert_int_eq(compression_info_decode(&info, buffer_slice(&file), &arena, &error),
                      STATUS_CORRUPT);
