@@ -3,9 +3,11 @@
 //
 //     { u8 what | … }*    0 record: u8 lag | u8 step (1: the next position) | u16 size | bytes
 //                         1 mark: u8 lag   2 raw bytes: u8 size | bytes   3 next segment: u8 step
-//                         4 zeros: u8 size
+//                         4 zeros: u8 size   5 gap: u8 step | u8 size
+//                         6 a fault: u8 kind | u8 countdown
 //
-// Records have right checksums, so that what they say is reached.
+// Records have right checksums, so that what they say is reached. A log that could not be read for
+// a fault can be read without it.
 #include "storage/commit_log/commit_log_format.h"
 #include "storage/engine/engine.h"
 #include "tests/fuzz/support/fuzz_node.h"
@@ -17,6 +19,8 @@ struct log_writer {
     struct fuzz_sim *sim;
     struct buffer bytes;
     uint64_t segment_id, position;
+    enum fuzz_fault fault;
+    uint8_t countdown;
 };
 
 static void put_record(struct log_writer *log, enum commit_log_kind kind, uint8_t lag,
@@ -39,7 +43,7 @@ static void end_segment(struct log_writer *log, uint8_t step)
 
 static void put_next(struct log_writer *log, struct cursor *input)
 {
-    uint8_t what = cursor_u8(input) % 5, amount = cursor_u8(input);
+    uint8_t what = cursor_u8(input) % 7, amount = cursor_u8(input);
     if (what == 0) {
         log->position += cursor_u8(input);
         put_record(log, COMMIT_LOG_RECORD, amount, fuzz_take(input, cursor_u16(input)));
@@ -50,8 +54,14 @@ static void put_next(struct log_writer *log, struct cursor *input)
         buffer_put(&log->bytes, raw.data, raw.size);
     } else if (what == 3) {
         end_segment(log, amount);
-    } else {
+    } else if (what == 4) {
         memset(buffer_reserve(&log->bytes, amount), 0, amount);
+    } else if (what == 5) {
+        log->position += amount;
+        put_record(log, COMMIT_LOG_GAP, 0, fuzz_take(input, cursor_u8(input)));
+    } else {
+        log->fault = (enum fuzz_fault)(amount % FUZZ_FAULT_COUNT);
+        log->countdown = cursor_u8(input);
     }
 }
 
@@ -66,7 +76,7 @@ static bool open_engine(struct fuzz_sim *sim, const struct schema *schema, bool 
     struct error error;
     const struct engine_options options = {.directory = "/", .skips_log_damage = skips_damage};
     enum status status = engine_open(sim->env, &options, schema, &engine, &error);
-    ASSERT(status == STATUS_OK || status == STATUS_CORRUPT);
+    ASSERT(status == STATUS_OK || status == STATUS_CORRUPT || fuzz_sim_has_failed());
     if (status != STATUS_OK) return false;
     engine_check(engine);
     bool is_stopped = false;
@@ -98,6 +108,13 @@ FUZZ_TARGET(commit_log)
     while (fuzz_goes_on(&cursor))
         put_next(&log, &cursor);
     end_segment(&log, 0);
+    if (log.fault != FUZZ_FAULT_NONE) {
+        fuzz_sim_fail(&sim, log.fault, log.countdown);
+        (void)!open_engine(&sim, schema, false);
+        fuzz_sim_fail(&sim, log.fault, log.countdown);
+        (void)!open_engine(&sim, schema, true);
+        fuzz_sim_fail(&sim, FUZZ_FAULT_NONE, 0);
+    }
     if (!open_engine(&sim, schema, false)) ASSERT(open_engine(&sim, schema, true));
     ASSERT(open_engine(&sim, schema, false));
     buffer_deinit(&log.bytes);

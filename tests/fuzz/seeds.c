@@ -15,6 +15,7 @@
 #include "storage/merge/merge.h"
 #include "storage/schema/schema_codec.h"
 #include "storage/sstable/statistics.h"
+#include "storage/sstable/statistics_change.h"
 #include "stream/job/job_protocol.h"
 #include "tests/fuzz/support/fuzz_node.h"
 #include "tests/fuzz/support/fuzz_sstable.h"
@@ -392,6 +393,55 @@ static void write_statistics(void)
     free(collector);
 }
 
+static void write_way(size_t table, uint8_t flags, uint8_t ways, uint8_t fault, uint8_t countdown)
+{
+    static int count;
+    struct buffer seed;
+    buffer_init(&seed, SEED_SIZE_MAX);
+    buffer_put_u8(&seed, (uint8_t)table);
+    buffer_put_u8(&seed, 128 | flags);
+    buffer_put_u8(&seed, ways);
+    buffer_put_u8(&seed, fault);
+    buffer_put_u8(&seed, countdown);
+    // A patch of Data.db's rows, if it is not compressed.
+    if (fault == 0 && (ways & 1) != 0) buffer_put(&seed, "\xc0\0\0\x30\2\1\2", 7);
+    write_seed("sstable", "way", ++count, &seed);
+    buffer_deinit(&seed);
+}
+
+// Every table in many ways, and every fault at many places.
+static void write_sstable_ways(void)
+{
+    static const uint8_t ways[] = {1,  4,     1 | 4 | 128, 4 | 32, 64,     64 | 8 | 32, 64 | 128,
+                                   65, 2 | 8, 2 | 16,      32,     1 | 36, 0,           2 | 4};
+    for (size_t i = 0; i < fuzz_sstable_count(); i++)
+        for (size_t w = 0; w < sizeof ways; w++)
+            write_way(i, (uint8_t)(1 | (w % 3) << 1 | ((i + w) % 2) << 4), ways[w], 0, w % 2);
+    for (uint8_t fault = 1; fault < FUZZ_FAULT_COUNT; fault++)
+        for (uint8_t countdown = 1; countdown <= 40; countdown++)
+            write_way(countdown % 2 * 4, countdown % 8, countdown % 2 == 0 ? 4 : 64, fault,
+                      countdown);
+}
+
+// Imported from a level, and repaired: its Statistics.db is to be changed.
+static void write_leveled(void)
+{
+    struct buffer seed;
+    buffer_init(&seed, 1 << 20);
+    for (size_t i = 0; i < fuzz_sstable_count(); i++) {
+        const struct fuzz_sstable *base = fuzz_sstable_at(i);
+        struct slice file = base->files[SSTABLE_STATISTICS];
+        buffer_clear(&seed);
+        buffer_put(&seed, (const uint8_t[]){(uint8_t)i, 128, 64, 0, 0, SSTABLE_STATISTICS}, 6);
+        buffer_put_u16(&seed, (uint16_t)file.size);
+        buffer_put(&seed, file.data, file.size);
+        ASSERT(statistics_change(seed.data + 8, file.size, base->name.version, 3, 1600000000000,
+                                 NULL) == STATUS_OK);
+        write_seed("sstable", "leveled", (int)i, &seed);
+    }
+    buffer_deinit(&seed);
+}
+
 // One whole component each, and one patch.
 static void write_sstables(void)
 {
@@ -532,6 +582,8 @@ int main(int argc, char **argv)
     if (argc != 2) return EXIT_FAILURE;
     folder = argv[1];
     write_sstables();
+    write_sstable_ways();
+    write_leveled();
     write_statistics();
     struct fuzz_node node;
     fuzz_node_open(&node, 0);

@@ -17,7 +17,7 @@ static void check_text(const struct type *type, bool reversed, struct arena *are
     if (!text.overflow) {
         ASSERT(type_parse_java(arena, buffer_slice(&text), &same, &same_reversed, &error) ==
                STATUS_OK);
-        ASSERT(same_reversed == reversed);
+        ASSERT(same_reversed == reversed && type_equals(type, same));
         type_put_java(same, reversed, &again);
         ASSERT(slice_equals(buffer_slice(&text), buffer_slice(&again)));
     }
@@ -39,6 +39,8 @@ FUZZ_TARGET(type)
     struct error error;
     if (type_parse_java(&arena, name, &type, &reversed, &error) == STATUS_OK) {
         check_text(type, reversed, &arena);
+        ASSERT(type_equals(type, type_copy(&arena, type)));
+        ASSERT(type_contains_kind(type, type->kind));
         (void)!type_validate(type, value, &error);
         struct slice half = slice_make(value.data, value.size / 2);
         int order = type_compare(type, value, half), back = type_compare(type, half, value);

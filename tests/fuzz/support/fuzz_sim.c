@@ -7,6 +7,140 @@
 // No input of a few KiB has a reason for more.
 #define STEPS_MAX 2000000
 
+// ---- Faults -------------------------------------------------------------------------------------
+
+// The world's own operations, and a table that has ours before some of them.
+static struct {
+    const struct env_ops *below;
+    struct env_ops ops;
+    enum fuzz_fault fault;
+    unsigned countdown;
+    bool has_failed;
+} faults;
+
+static bool strikes(enum fuzz_fault fault)
+{
+    if (faults.fault != fault || faults.countdown == 0 || --faults.countdown > 0) return false;
+    faults.has_failed = true;
+    return true;
+}
+
+#define FAIL_IF_STRUCK(fault)                                                                      \
+    do {                                                                                           \
+        if (strikes(fault)) return error_set(error, STATUS_IO, "a failure that the input wants");  \
+    } while (false)
+
+static enum status file_open(struct env *env, const char *path, unsigned flags,
+                             struct env_file **file, struct error *error)
+{
+    FAIL_IF_STRUCK(FUZZ_FAULT_OPEN);
+    return faults.below->file_open(env, path, flags, file, error);
+}
+
+static enum status file_size(struct env_file *file, uint64_t *size, struct error *error)
+{
+    FAIL_IF_STRUCK(FUZZ_FAULT_SIZE);
+    return faults.below->file_size(file, size, error);
+}
+
+static enum status file_read(struct env_file *file, uint64_t offset, void *bytes, size_t size,
+                             size_t *read_size, struct error *error)
+{
+    FAIL_IF_STRUCK(FUZZ_FAULT_READ);
+    if (strikes(FUZZ_FAULT_READ_ENDS_EARLY)) size /= 2;
+    return faults.below->file_read(file, offset, bytes, size, read_size, error);
+}
+
+static enum status file_read_cached(struct env_file *file, uint64_t offset, void *bytes,
+                                    size_t size, size_t *read_size, struct error *error)
+{
+    FAIL_IF_STRUCK(FUZZ_FAULT_READ);
+    if (strikes(FUZZ_FAULT_READ_ENDS_EARLY)) size /= 2;
+    return faults.below->file_read_cached(file, offset, bytes, size, read_size, error);
+}
+
+static enum status file_write(struct env_file *file, uint64_t offset, const void *bytes,
+                              size_t size, struct error *error)
+{
+    FAIL_IF_STRUCK(FUZZ_FAULT_WRITE);
+    return faults.below->file_write(file, offset, bytes, size, error);
+}
+
+static enum status file_sync(struct env_file *file, struct error *error)
+{
+    FAIL_IF_STRUCK(FUZZ_FAULT_SYNC);
+    return faults.below->file_sync(file, error);
+}
+
+static enum status sync_dir(struct env *env, const char *path, struct error *error)
+{
+    FAIL_IF_STRUCK(FUZZ_FAULT_SYNC);
+    return faults.below->sync_dir(env, path, error);
+}
+
+static enum status list_dir(struct env *env, const char *path,
+                            void (*entry)(void *context, const char *name, bool is_dir),
+                            void *context, struct error *error)
+{
+    FAIL_IF_STRUCK(FUZZ_FAULT_LIST);
+    return faults.below->list_dir(env, path, entry, context, error);
+}
+
+static enum status path_time(struct env *env, const char *path, int64_t *modified_us,
+                             struct error *error)
+{
+    FAIL_IF_STRUCK(FUZZ_FAULT_TIME);
+    return faults.below->path_time(env, path, modified_us, error);
+}
+
+static enum status path_remove(struct env *env, const char *path, struct error *error)
+{
+    FAIL_IF_STRUCK(FUZZ_FAULT_REMOVE);
+    return faults.below->remove(env, path, error);
+}
+
+static enum status path_link(struct env *env, const char *from, const char *to, struct error *error)
+{
+    FAIL_IF_STRUCK(FUZZ_FAULT_LINK);
+    return faults.below->link(env, from, to, error);
+}
+
+void fuzz_sim_fail(struct fuzz_sim *sim, enum fuzz_fault fault, unsigned countdown)
+{
+    if (sim->env->ops != &faults.ops) {
+        faults.below = sim->env->ops;
+        faults.ops = *faults.below;
+        faults.ops.file_open = file_open;
+        faults.ops.file_size = file_size;
+        faults.ops.file_read = file_read;
+        faults.ops.file_read_cached = file_read_cached;
+        faults.ops.file_write = file_write;
+        faults.ops.file_sync = file_sync;
+        faults.ops.sync_dir = sync_dir;
+        faults.ops.list_dir = list_dir;
+        faults.ops.path_time = path_time;
+        faults.ops.remove = path_remove;
+        faults.ops.link = path_link;
+        sim->env->ops = &faults.ops;
+    }
+    faults.fault = fault;
+    faults.countdown = countdown;
+    faults.has_failed = false;
+}
+
+static void forget_faults(void)
+{
+    faults.countdown = 0;
+    faults.has_failed = false;
+}
+
+bool fuzz_sim_has_failed(void)
+{
+    return faults.has_failed;
+}
+
+// ---- The world ----------------------------------------------------------------------------------
+
 static void died(void *context, struct env *env)
 {
     (void)context;
@@ -23,6 +157,7 @@ void fuzz_sim_open(struct fuzz_sim *sim, double segmented)
     sim->world = sim_world_create(&options);
     sim->machine = sim_machine_create(sim->world, "machine");
     sim->env = sim_process_start(sim->machine, "process", died, NULL);
+    forget_faults();
 }
 
 void fuzz_sim_close(struct fuzz_sim *sim)

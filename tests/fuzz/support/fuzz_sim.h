@@ -1,8 +1,26 @@
-// A simulated machine without faults for one input: files and sockets in memory, time that jumps.
+// A simulated machine for one input: files and sockets in memory, time that jumps. Nothing fails
+// but what the input wants to.
 #ifndef TESTS_FUZZ_SUPPORT_FUZZ_SIM_H
 #define TESTS_FUZZ_SUPPORT_FUZZ_SIM_H
 
+#include "base/env_ops.h"
 #include "base/env_sim.h"
+
+// What can fail, once. A read that ends early is one of a file that is cut meanwhile.
+enum fuzz_fault {
+    FUZZ_FAULT_NONE,
+    FUZZ_FAULT_OPEN,
+    FUZZ_FAULT_SIZE,
+    FUZZ_FAULT_READ,
+    FUZZ_FAULT_READ_ENDS_EARLY,
+    FUZZ_FAULT_WRITE,
+    FUZZ_FAULT_SYNC,
+    FUZZ_FAULT_LIST,
+    FUZZ_FAULT_TIME,
+    FUZZ_FAULT_REMOVE,
+    FUZZ_FAULT_LINK,
+    FUZZ_FAULT_COUNT
+};
 
 struct fuzz_sim {
     struct sim_world *world;
@@ -14,6 +32,11 @@ struct fuzz_sim {
 void fuzz_sim_open(struct fuzz_sim *sim, double segmented);
 // What the code under test made with the env is gone.
 void fuzz_sim_close(struct fuzz_sim *sim);
+
+// The `countdown`-th of these operations from now on fails, by IO. 0: none. Of one world at a time.
+void fuzz_sim_fail(struct fuzz_sim *sim, enum fuzz_fault fault, unsigned countdown);
+// Has it come to that?
+bool fuzz_sim_has_failed(void);
 
 // The next `seconds` of the world, or up to the moment at which `*done` is set (if not NULL).
 // A world in which far too much happens is a bug: it ends the program.

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SSTABLES_MAX = 16, FILE_SIZE_MAX = 1 << 20 };
+enum { SSTABLES_MAX = 24, FILE_SIZE_MAX = 1 << 20 };
 
 static struct fuzz_sstable sstables[SSTABLES_MAX];
 static size_t sstable_count;
@@ -100,9 +100,43 @@ static void add_directory(void *context, const char *name, bool is_dir)
     if (sstable->table != NULL && !slice_is_null(sstable->files[SSTABLE_DATA])) sstable_count++;
 }
 
-static const struct table *make_later(const struct table *table)
+// What a compaction of the later version writes.
+#define SLICE(text)                                                                                \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
+
+static const struct options compressions[] = {
+    {(const struct option[]){{SLICE("class"), SLICE("LZ4Compressor")},
+                             {SLICE("lz4_compressor_type"), SLICE("high")},
+                             {SLICE("lz4_high_compressor_level"), SLICE("3")}},
+     3},
+    {(const struct option[]){{SLICE("class"), SLICE("ZstdCompressor")},
+                             {SLICE("compression_level"), SLICE("1")},
+                             {SLICE("chunk_length_in_kb"), SLICE("4")}},
+     3},
+    {(const struct option[]){{SLICE("enabled"), SLICE("false")}}, 1},
+    {(const struct option[]){{SLICE("class"), SLICE("SnappyCompressor")},
+                             {SLICE("chunk_length_kb"), SLICE("1")}},
+     2},
+    {(const struct option[]){{SLICE("class"), SLICE("DeflateCompressor")},
+                             {SLICE("min_compress_ratio"), SLICE("1.3")}},
+     2},
+    {(const struct option[]){{SLICE("sstable_compression"), SLICE("NoopCompressor")}}, 1},
+    {(const struct option[]){{SLICE("class"), SLICE("ZstdCompressor")}}, 1},
+    {(const struct option[]){{SLICE("class"), SLICE("LZ4Compressor")},
+                             {SLICE("min_compress_ratio"), SLICE("1.01")}},
+     2},
+};
+enum { COMPRESSION_COUNT = sizeof compressions / sizeof *compressions };
+
+static const struct table *make_later(const struct table *table, size_t index)
 {
     struct table_builder *builder = table_builder_copy(table);
+    struct table_params *params = table_builder_params(builder);
+    params->compression = compressions[index % COMPRESSION_COUNT];
+    params->crc_check_chance = (double)(index % 3) / 4;
+    params->bloom_filter_fp_chance = index % 2 == 0 ? 1.0 : 0.1;
     uint16_t count = table->column_counts[COLUMN_REGULAR];
     // Some of its cells are younger than the drop, as if the column had come back.
     if (count > 1)
@@ -143,19 +177,47 @@ static const struct table *table_of(const struct fuzz_sstable *sstable)
     return table;
 }
 
-static void add_golden(const char *table, int generation)
+static void add_golden(enum sstable_version version, const char *table, int generation)
 {
     char directory[256];
-    (void)snprintf(directory, sizeof directory, "tests/golden/oa/%s", table);
+    (void)snprintf(directory, sizeof directory, "tests/golden/%s/%s",
+                   version == SSTABLE_OA ? "oa" : "tables", table);
     struct fuzz_sstable *sstable = &sstables[sstable_count];
     ASSERT(sstable_count < SSTABLES_MAX);
-    *sstable = (struct fuzz_sstable){.name = sstable_name_of(SSTABLE_OA, (uint64_t)generation)};
+    *sstable = (struct fuzz_sstable){.name = sstable_name_of(version, (uint64_t)generation)};
     for (int i = 0; i < SSTABLE_COMPONENT_COUNT; i++)
         sstable->files[i] = read_golden(directory, &sstable->name, (enum sstable_component)i);
     // They are not there when a target runs elsewhere than in the project's folder.
     if (slice_is_null(sstable->files[SSTABLE_STATISTICS])) return;
     sstable->table = table_of(sstable);
     sstable_count++;
+}
+
+// Never freed.
+static struct slice decompress(const struct slice files[SSTABLE_COMPONENT_COUNT])
+{
+    struct slice data = files[SSTABLE_DATA];
+    if (slice_is_null(files[SSTABLE_COMPRESSION_INFO])) return data;
+    struct arena arena;
+    arena_init(&arena, 4096);
+    struct compression_info info;
+    ASSERT(compression_info_decode(&info, files[SSTABLE_COMPRESSION_INFO], &arena, NULL) ==
+           STATUS_OK);
+    uint8_t *plain = malloc(info.data_size);
+    ASSERT(plain != NULL);
+    size_t chunk = info.compression.chunk_size;
+    for (size_t i = 0; i * chunk < info.data_size; i++) {
+        uint64_t begin = bytes_get_u64(info.offsets + 8 * i);
+        uint64_t end =
+            i + 1 < info.chunk_count ? bytes_get_u64(info.offsets + 8 * (i + 1)) : data.size;
+        size_t left = info.data_size - i * chunk;
+        struct slice stored = slice_make(data.data + begin, end - begin - 4);
+        ASSERT(compression_decompress(&info.compression, stored, plain + i * chunk,
+                                      left < chunk ? left : chunk) == STATUS_OK);
+    }
+    struct slice bytes = slice_make(plain, info.data_size);
+    arena_deinit(&arena);
+    return bytes;
 }
 
 static void make_all(void)
@@ -168,12 +230,19 @@ static void make_all(void)
     ASSERT(sstable_count == fuzz_node_table_count());
     static const char *const flushed[] = {"shapes", "deleted", "counters", "columns", "expiring"};
     for (size_t i = 0; i < sizeof flushed / sizeof *flushed; i++)
-        add_golden(flushed[i], 1);
+        add_golden(SSTABLE_OA, flushed[i], 1);
     static const char *const compacted[] = {"c_zstd", "c_snappy", "c_deflate", "c_none"};
     for (size_t i = 0; i < sizeof compacted / sizeof *compacted; i++)
-        add_golden(compacted[i], 3);
-    for (size_t i = 0; i < sstable_count; i++)
-        sstables[i].later = make_later(sstables[i].table);
+        add_golden(SSTABLE_OA, compacted[i], 3);
+    add_golden(SSTABLE_OA, "wide", 1);
+    add_golden(SSTABLE_NB, "many_columns", 1);
+    add_golden(SSTABLE_OA, "c_high", 3);
+    add_golden(SSTABLE_OA, "c_raw", 3);
+    add_golden(SSTABLE_NB, "every_type", 1);
+    for (size_t i = 0; i < sstable_count; i++) {
+        sstables[i].later = make_later(sstables[i].table, i);
+        sstables[i].plain = decompress(sstables[i].files);
+    }
 }
 
 const struct fuzz_sstable *fuzz_sstable_at(size_t index)
@@ -223,6 +292,19 @@ static void fix_plain(struct slice files[SSTABLE_COMPONENT_COUNT], struct arena 
         struct slice bytes = slice_make(data.data + i * chunk, left < chunk ? left : chunk);
         bytes_put_u32(crc + 4 + 4 * i, checksum_crc32(bytes));
     }
+}
+
+void fuzz_sstable_make_plain(const struct fuzz_sstable *sstable,
+                             struct slice files[SSTABLE_COMPONENT_COUNT], struct arena *arena)
+{
+    enum { CHUNK_SIZE = 4096 };
+    size_t chunks = sstable->plain.size / CHUNK_SIZE + 1;
+    uint8_t *crc = arena_alloc_zero(arena, 4 + 4 * chunks);
+    bytes_put_u32(crc, CHUNK_SIZE);
+    files[SSTABLE_DATA] = sstable->plain;
+    files[SSTABLE_COMPRESSION_INFO] = slice_null();
+    files[SSTABLE_CRC] = slice_make(crc, 4 + 4 * chunks);
+    fix_plain(files, arena);
 }
 
 static void fix_statistics(struct slice *file, struct arena *arena)
