@@ -321,11 +321,13 @@ static double drop_times_before(const struct statistics_full *statistics, int64_
         if (time->point > moment) {
             if (i == 0) return 0;
             const struct full_drop_time *last = time - 1;
-            double weight = (double)(moment - last->point) / (double)(time->point - last->point);
-            double middle = (double)last->count + (double)(time->count - last->count) * weight;
-            sum -= (double)last->count;
-            sum += ((double)last->count + middle) * weight / 2;
-            return sum + (double)last->count / 2.0;
+            // As doubles: points of a damaged file may lie further apart than an integer holds.
+            double from = (double)last->point, before = (double)last->count;
+            double weight = ((double)moment - from) / ((double)time->point - from);
+            double middle = before + ((double)time->count - before) * weight;
+            sum -= before;
+            sum += (before + middle) * weight / 2;
+            return sum + before / 2.0;
         }
         sum += (double)time->count;
     }

@@ -77,6 +77,20 @@ START_TEST(numbers_are_those_that_sstablemetadata_shows)
 }
 END_TEST
 
+START_TEST(drop_times_of_a_damaged_file_may_lie_far_apart)
+{
+    struct full_drop_time times[] = {{.point = -9000000000000000000, .count = 2},
+                                     {.point = 9000000000000000000, .count = 2}};
+    int64_t offsets[] = {1, 2}, buckets[] = {4, 0};
+    const struct statistics_full statistics = {
+        .drop_times = times,
+        .drop_time_count = 2,
+        .cell_counts = {.offset_count = 1, .offsets = offsets, .buckets = buckets}};
+    // One of each two lies before the middle.
+    ck_assert_double_eq(statistics_full_droppable_ratio(&statistics, 0), 0.5);
+}
+END_TEST
+
 START_TEST(version_oa_has_keys_and_bounds)
 {
     struct slice file = read_golden("tests/golden/oa/deleted/oa-1-big-Statistics.db");
@@ -179,6 +193,7 @@ int main(void)
     TCase *test = tcase_create("all");
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_add_test(test, numbers_are_those_that_sstablemetadata_shows);
+    tcase_add_test(test, drop_times_of_a_damaged_file_may_lie_far_apart);
     tcase_add_test(test, version_oa_has_keys_and_bounds);
     tcase_add_test(test, damage_is_told_whatever_it_is);
     tcase_add_test(test, a_table_is_made_of_a_header);
