@@ -24,3 +24,7 @@ def test_cassandra_reads_golden_and_random_tables():
 def test_data_goes_to_helenus_and_back():
     said = said_by("round_trip", "--seed", int(time.time()), "--rounds", 1, "--changes", 200)
     return re.search(r"^seed .*", said, re.M).group() + ", " + said.rstrip().split("\n")[-1]
+
+
+def test_cassandra_reads_what_crashes_leave():
+    return said_by("crashed_directories", os.path.dirname(HELENUS), "--quick").rstrip().split("\n")[-1]

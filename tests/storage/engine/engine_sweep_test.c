@@ -1,7 +1,8 @@
 // Each operation of an engine, killed, without power, or with a failure at each of its steps: no
 // row is wrong, no acknowledged write is lost, and the next start works. HELENUS_SWEEP=n does more
 // of it: so many seeds. HELENUS_CRASHED=DIR writes what each crash of a flush and of a compaction
-// leaves to DIR/…, with the rows that are in it (tests/interop/crashed_directories).
+// leaves to DIR/…, with the rows that are in it (tests/interop/crashed_directories);
+// HELENUS_CRASHED_STRIDE=n of each n-th step alone.
 #include "base/container_of.h"
 #include "base/limits.h"
 #include "storage/engine/engine_import.h"
@@ -636,9 +637,11 @@ static bool leave_directory(const char *parent, enum operation operation, bool p
 static void leave_directories(const char *parent)
 {
     static const enum operation operations[] = {FLUSH, COMPACT};
+    const char *text = getenv("HELENUS_CRASHED_STRIDE");
+    uint64_t stride = text == NULL ? 1 : strtoull(text, NULL, 10);
     for (size_t i = 0; i < 4; i++) {
         for (uint64_t step = 1; leave_directory(parent, operations[i / 2], i % 2 == 1, step);)
-            step++;
+            step += stride;
     }
 }
 
