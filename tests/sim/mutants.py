@@ -271,8 +271,6 @@ MUTANTS = [
     Mutant("expired_cell_becomes_a_tombstone_at_once", "ring", "storage/compaction/purge.c",
            "if (!cell_is_expiring(cell) || cell_is_live(cell, partition->expired_until_s)) return true;",
            "if (!cell_is_expiring(cell)) return true;"),
-    Mutant("manifest_has_an_unsynced_truncation", "ring", "storage/engine/engine_flush.c",
-           "if (position > commit_log_synced_position(engine->log)) {", "if (false) {"),
     Mutant("partition_deletion_not_repaired", "ring", "ring/coordinator/read_repair.c",
            "if (!deletion_equals(merged->deletion, own)) difference->mutation.deletion = merged->deletion;", ""),
     # -- A ring: Paxos of a partition ---------------------------------------------------------------
