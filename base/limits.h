@@ -63,6 +63,8 @@
 // One table's, or one keyspace's with its types; and the text of one type.
 #define SCHEMA_DEFINITION_SIZE_MAX (2 * MIB)
 #define SCHEMA_TYPE_SIZE_MAX       (64 * KIB)
+// Operations of one statement that need a list as it is.
+#define LIST_READS_MAX 1000u
 // Partitions' rows looked at by one engine read before it gives way to others.
 #define READ_STEP_ROWS_MAX 1000u
 #define READ_STEP_SIZE_MAX (256 * KIB)

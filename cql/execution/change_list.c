@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "cql/execution/execution.h"
 #include "storage/cell_path.h"
+#include "storage/merge/reconcile.h"
 #include "storage/uuid.h"
 
 #include <stdlib.h>
@@ -25,6 +26,10 @@ struct cell_list {
     uint32_t count, capacity;
     struct complex_deletion *deletions;
     uint32_t deletion_count;
+    // The row, when the plan reads_lists: each row has cells of its own then.
+    const struct partition_key *key;
+    const struct clustering *clustering;
+    size_t *list_hint; // Where the last list was found: they come in the order of rows.
 };
 
 static bool change_refuse(const struct binding *binding, const char *text)
@@ -197,12 +202,99 @@ static bool cell_list_add_elements(struct cell_list *list, const struct column *
 
 // ---- Lists as they are --------------------------------------------------------------------------
 
+static bool cell_list_is_of_row(const struct cell_list *list, const struct column *column,
+                                const struct list_content *content)
+{
+    if (content->column != column || list->key == NULL ||
+        partition_key_compare(&content->key, list->key) != 0)
+        return false;
+    return column->kind == COLUMN_STATIC ||
+           (list->clustering != NULL &&
+            clustering_compare(list->table, &content->clustering, list->clustering) == 0);
+}
+
+// NULL: there is none, it is empty.
 static const struct list_content *cell_list_content(const struct cell_list *list,
                                                     const struct column *column)
 {
-    for (size_t i = 0; i < list->options->list_count; i++)
-        if (list->options->lists[i].column == column) return &list->options->lists[i];
+    size_t count = list->options->list_count;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = (*list->list_hint + i) % count;
+        if (!cell_list_is_of_row(list, column, &list->options->lists[at])) continue;
+        *list->list_hint = at;
+        return &list->options->lists[at];
+    }
     return NULL;
+}
+
+static int cell_list_compare(const void *a, const void *b, void *columns)
+{
+    const struct cell *const *left = a, *const *right = b;
+    int order = cell_place_compare(columns, *left, *right);
+    return order != 0 ? order : (*left > *right) - (*left < *right);
+}
+
+// By column, then by path; of cells in the same place, which have the same time, a deletion stays
+// or the larger value, whichever was written first, as in any row. How many are left.
+static uint32_t cell_list_put_in_order(struct arena *arena, const struct column *columns,
+                                       const struct cell **order, uint32_t count,
+                                       struct cell *sorted)
+{
+    uint32_t kept = 0;
+    qsort_r(order, count, sizeof(*order), cell_list_compare, (void *)(uintptr_t)columns);
+    for (uint32_t i = 0; i < count; i++) {
+        struct cell *last = kept == 0 ? NULL : &sorted[kept - 1];
+        if (last != NULL && cell_place_compare(columns, last, order[i]) == 0)
+            *last = reconcile_cells(last, order[i], false, arena);
+        else
+            sorted[kept++] = *order[i];
+    }
+    return kept;
+}
+
+// What this statement has done to a column so far.
+static const struct cell *cell_list_pending(const struct cell_list *list,
+                                            const struct column *column, uint32_t *count)
+{
+    struct arena *arena = list->binding->arena;
+    const struct cell **order = ARENA_NEW_ARRAY(arena, const struct cell *, (size_t)list->count);
+    uint32_t all = 0;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->cells[i].column == column->index) order[all++] = &list->cells[i];
+    struct cell *pending = ARENA_NEW_ARRAY(arena, struct cell, (size_t)all);
+    *count = cell_list_put_in_order(arena, list->table->columns[column->kind], order, all, pending);
+    return pending;
+}
+
+// The list with what this statement has done to it so far.
+static struct list_content cell_list_present(const struct cell_list *list,
+                                             const struct column *column)
+{
+    const struct list_content *read = cell_list_content(list, column);
+    struct list_content present = {.column = column};
+    if (read != NULL) present = *read;
+    if (list->count == 0) return present;
+    uint32_t pending_count;
+    const struct cell *pending = cell_list_pending(list, column, &pending_count);
+    if (pending_count == 0) return present;
+    struct arena *arena = list->binding->arena;
+    const struct column *columns = list->table->columns[column->kind];
+    struct cell *cells = ARENA_NEW_ARRAY(arena, struct cell, (size_t)present.count + pending_count);
+    uint32_t count = 0, at = 0;
+    for (uint32_t i = 0; i < present.count || at < pending_count;) {
+        int order = i == present.count ? 1
+                    : at == pending_count
+                        ? -1
+                        : cell_place_compare(columns, &present.cells[i], &pending[at]);
+        struct cell cell = order <= 0 ? present.cells[i] : pending[at];
+        if (order == 0) cell = reconcile_cells(&present.cells[i], &pending[at], false, arena);
+        if (order <= 0) i++;
+        if (order >= 0) at++;
+        if (!cell_is_tombstone(&cell)) cells[count++] = cell;
+    }
+    present.cells = cells;
+    present.count = count;
+    return present;
 }
 
 static bool cell_list_find_index(struct cell_list *list, const struct operation *operation,
@@ -214,34 +306,51 @@ static bool cell_list_find_index(struct cell_list *list, const struct operation 
     if (index.unset) return change_refuse(binding, "Invalid unset value for list index");
     if (slice_is_null(index.bytes))
         return change_refuse(binding, "Invalid null value for list index");
-    const struct list_content *content = cell_list_content(list, operation->column);
-    if (content == NULL || content->count == 0)
+    struct list_content content = cell_list_present(list, operation->column);
+    if (content.count == 0)
         return change_refuse(binding, operation->kind == OPERATION_PUT_ELEMENT
                                           ? "Attempted to set an element on a list which is null"
                                           : "Attempted to delete an element from a list which is "
                                             "null");
     int32_t at = index.bytes.size == 4 ? (int32_t)bytes_get_u32(index.bytes.data) : -1;
-    if (at < 0 || (uint32_t)at >= content->count)
+    if (at < 0 || (uint32_t)at >= content.count)
         return cql_error_set(binding->error, CQL_ERROR_INVALID,
-                             "List index %d out of bound, list has size %u", at, content->count);
-    *path = content->cells[at].path;
+                             "List index %d out of bound, list has size %u", at, content.count);
+    *path = content.cells[at].path;
     return true;
+}
+
+static bool cell_list_holds(const struct type *type, const struct slice *sorted, size_t count,
+                            struct slice value)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = type_compare(type, value, sorted[middle]);
+        if (order == 0) return true;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return false;
 }
 
 static bool cell_list_remove_from_list(struct cell_list *list, const struct column *column,
                                        struct slice value)
 {
-    const struct list_content *content = cell_list_content(list, column);
+    struct list_content content = cell_list_present(list, column);
+    struct arena *arena = list->binding->arena;
     size_t count;
-    const struct slice *items = term_decode_collection(list->binding->arena, value, false, &count);
-    if (items == NULL || content == NULL) return true;
+    const struct slice *items = term_decode_collection(arena, value, false, &count);
+    if (items == NULL || count == 0) return true;
     const struct type *element = column->type->parameters[0];
-    for (uint32_t i = 0; i < content->count; i++)
-        for (size_t k = 0; k < count; k++)
-            if (type_compare(element, content->cells[i].value, items[k]) == 0) {
-                cell_list_add_tombstone(list, column, content->cells[i].path);
-                break;
-            }
+    struct slice *sorted = ARENA_NEW_ARRAY(arena, struct slice, count);
+    memcpy(sorted, items, count * sizeof *sorted);
+    count = term_sort_items(element, sorted, count, 1, arena);
+    for (uint32_t i = 0; i < content.count; i++)
+        if (cell_list_holds(element, sorted, count, content.cells[i].value))
+            cell_list_add_tombstone(list, column, content.cells[i].path);
     return true;
 }
 
@@ -332,14 +441,6 @@ static bool cell_list_apply(struct cell_list *list, const struct operation *oper
     }
 }
 
-static int cell_list_compare(const void *a, const void *b, void *columns)
-{
-    const struct cell *const *left = a, *const *right = b;
-    int order = cell_place_compare(columns, *left, *right);
-    return order != 0 ? order : (*left > *right) - (*left < *right);
-}
-
-// By column, then by path; of equal places the later one stays.
 static void cell_list_sort(struct cell_list *list, const struct column *columns)
 {
     bool is_sorted = true;
@@ -351,14 +452,8 @@ static void cell_list_sort(struct cell_list *list, const struct column *columns)
     struct cell *sorted = ARENA_NEW_ARRAY(arena, struct cell, list->count);
     for (uint32_t i = 0; i < list->count; i++)
         order[i] = &list->cells[i];
-    qsort_r(order, list->count, sizeof *order, cell_list_compare, (void *)(uintptr_t)columns);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (kept > 0 && cell_place_compare(columns, &sorted[kept - 1], order[i]) == 0) kept--;
-        sorted[kept++] = *order[i];
-    }
+    list->count = cell_list_put_in_order(arena, columns, order, list->count, sorted);
     list->cells = sorted;
-    list->count = kept;
 }
 
 static bool cell_list_make(struct cell_list *list, const struct operation *operations, size_t count)
@@ -420,30 +515,63 @@ struct change {
     size_t key_count;
     struct clustering_range *ranges; // Of single rows, or of a DELETE.
     size_t range_count;
+    size_t list_hint;
 };
 
-static void change_add_rows(struct change *change, const struct cell_list *cells, int32_t ttl,
-                            struct mutation *mutation)
+static bool change_make_cells(const struct change *change, struct cell_list *statics,
+                              struct cell_list *regulars)
 {
     const struct modification_plan *plan = change->plan;
+    if (statics != NULL && !cell_list_make(statics, plan->operations, plan->static_count))
+        return false;
+    return regulars == NULL || cell_list_make(regulars, plan->operations + plan->static_count,
+                                              plan->operation_count - plan->static_count);
+}
+
+// `cells` are those of all rows; when lists are read they are to be made for each.
+static bool change_add_rows(struct change *change, const struct partition_key *key,
+                            const struct cell_list *cells, int32_t ttl, struct mutation *mutation)
+{
+    const struct modification_plan *plan = change->plan;
+    struct cell_list of_row;
     struct row *rows = ARENA_NEW_ARRAY(change->binding->arena, struct row, change->range_count + 1);
     int32_t now = change->options->now_s;
     for (size_t i = 0; i < change->range_count; i++) {
         struct row *row = &rows[i];
         row->clustering = change->ranges[i].start.prefix;
+        if (plan->reads_lists) {
+            of_row = *cells;
+            of_row.key = key;
+            of_row.clustering = &row->clustering;
+            if (!change_make_cells(change, NULL, &of_row)) return false;
+        }
+        const struct cell_list *made = plan->reads_lists ? &of_row : cells;
         row->liveness = LIVENESS_NONE;
         row->deletion = DELETION_NONE;
         if (plan->kind == MODIFICATION_INSERT)
             row->liveness = (struct liveness){change->timestamp, ttl,
                                               ttl == TTL_NONE ? LOCAL_TIME_NONE : now + ttl};
         if (plan->deletes_rows) row->deletion = (struct deletion){change->timestamp, now};
-        row->cell_count = cells->count;
-        row->cells = cells->cells;
-        row->complex_deletion_count = cells->deletion_count;
-        row->complex_deletions = cells->deletions;
+        row->cell_count = made->count;
+        row->cells = made->cells;
+        row->complex_deletion_count = made->deletion_count;
+        row->complex_deletions = made->deletions;
     }
     mutation->rows = rows;
     mutation->row_count = change->range_count;
+    return true;
+}
+
+static struct row *change_static_row(const struct change *change, const struct cell_list *statics)
+{
+    struct row *row = ARENA_NEW(change->binding->arena, struct row);
+    *row = (struct row){.liveness = LIVENESS_NONE,
+                        .deletion = DELETION_NONE,
+                        .cell_count = statics->count,
+                        .cells = statics->cells,
+                        .complex_deletion_count = statics->deletion_count,
+                        .complex_deletions = statics->deletions};
+    return row;
 }
 
 static void change_add_range_deletions(struct change *change, struct mutation *mutation)
@@ -472,23 +600,20 @@ static bool change_make_mutations(struct change *change)
                                 .options = change->options,
                                 .table = plan->table,
                                 .timestamp = change->timestamp,
-                                .ttl = ttl};
+                                .ttl = ttl,
+                                .list_hint = &change->list_hint};
     struct cell_list regulars = statics;
-    size_t regular_count = plan->operation_count - plan->static_count;
-    if (!cell_list_make(&statics, plan->operations, plan->static_count)) return false;
-    if (!cell_list_make(&regulars, plan->operations + plan->static_count, regular_count))
-        return false;
+    const struct cell_list base = statics;
+    if (!plan->reads_lists && !change_make_cells(change, &statics, &regulars)) return false;
     struct row *static_row = NULL;
-    if (plan->static_count > 0) {
-        static_row = ARENA_NEW(binding->arena, struct row);
-        *static_row = (struct row){.liveness = LIVENESS_NONE,
-                                   .deletion = DELETION_NONE,
-                                   .cell_count = statics.count,
-                                   .cells = statics.cells,
-                                   .complex_deletion_count = statics.deletion_count,
-                                   .complex_deletions = statics.deletions};
-    }
     for (size_t i = 0; i < change->key_count; i++) {
+        if (plan->reads_lists && plan->static_count > 0) {
+            statics = base;
+            statics.key = &change->keys[i];
+            if (!change_make_cells(change, &statics, NULL)) return false;
+        }
+        if (plan->static_count > 0 && (i == 0 || plan->reads_lists))
+            static_row = change_static_row(change, &statics);
         struct mutation *mutation = change_list_new_mutation(change->list, binding->arena);
         *mutation = (struct mutation){.table = plan->table,
                                       .key = change->keys[i],
@@ -496,8 +621,9 @@ static bool change_make_mutations(struct change *change)
                                       .static_row = static_row};
         if (plan->deletes_ranges)
             change_add_range_deletions(change, mutation);
-        else if (plan->changes_rows)
-            change_add_rows(change, &regulars, ttl, mutation);
+        else if (plan->changes_rows &&
+                 !change_add_rows(change, &change->keys[i], &regulars, ttl, mutation))
+            return false;
     }
     return true;
 }

@@ -59,9 +59,11 @@ struct change_list {
     size_t update_count, update_capacity;
 };
 
-// A list that an operation needs as it is: its live cells, by path.
+// A list that an operation needs as it is: where it is, and its live cells, by path.
 struct list_content {
     const struct column *column;
+    struct partition_key key;
+    struct clustering clustering; // Of a static column no matter.
     struct cell *cells;
     uint32_t count;
 };
@@ -69,9 +71,19 @@ struct list_content {
 struct change_options {
     int64_t timestamp_us; // Unless the statement has its own.
     int32_t now_s;
-    const struct list_content *lists; // As read before, when the plan reads_lists.
+    const struct list_content
+        *lists; // As read before, when the plan reads_lists. Others are empty.
     size_t list_count;
 };
+
+// Reads the lists that some of the plans need (those that say reads_lists), one plan after the
+// other, all as they are before any of them changes something. `go_on` comes once, maybe before
+// this returns, unless the execution fails. The arrays stay valid until then.
+void execution_lists_read(struct execution *execution, const struct modification_plan *const *plans,
+                          const struct binding *bindings, size_t count,
+                          void (*go_on)(struct execution *execution, void *context,
+                                        const struct list_content *lists, size_t list_count),
+                          void *context);
 
 // USING TIMESTAMP, if the plan has it and it is not unset.
 bool change_list_bind_timestamp(const struct modification_plan *plan, const struct binding *binding,

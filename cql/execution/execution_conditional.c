@@ -244,6 +244,8 @@ static void conditional_take_lists(struct conditional_work *work,
         if (column->kind == COLUMN_STATIC) of = work->has_static_row ? &work->static_row : NULL;
         struct list_content *list = &lists[(*count)++];
         list->column = column;
+        list->key = work->key;
+        if (part->range_count > 0) list->clustering = part->ranges[0].start.prefix;
         if (of == NULL) continue;
         const struct cell *cells;
         list->count = live_row_cells(of, column->index, &cells);

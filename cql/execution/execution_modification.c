@@ -1,6 +1,6 @@
 // Executing INSERT, UPDATE, DELETE and BATCH.
 //
-//     STARTED --lists are wanted--> READING --read--> WRITING
+//     STARTED --lists are wanted--> READING (execution_lists.c) --read--> WRITING
 //     STARTED ------------------------------------->  WRITING
 //     WRITING --mutations are written--> INCREMENTING --increments are applied--> done
 //
@@ -88,120 +88,7 @@ static int64_t modification_timestamp(struct execution *execution)
     return asked_us != 0 ? asked_us : execution_next_timestamp(execution->processor);
 }
 
-// ---- Reading lists before they are changed ------------------------------------------------------
-
-struct modification_read {
-    struct coordinator_read read;
-    struct execution *execution;
-    const struct modification_plan *plan;
-    struct partition_key *keys;
-    struct clustering_range *ranges;
-    struct list_content *lists;
-    size_t list_count;
-    int64_t timestamp;
-};
-
-static void modification_read_restart(struct coordinator_read *read)
-{
-    struct modification_read *work = CONTAINER_OF(read, struct modification_read, read);
-    for (size_t i = 0; i < work->list_count; i++)
-        work->lists[i].count = 0;
-}
-
-static void modification_keep_lists(struct modification_read *work, const struct live_row *row,
-                                    enum column_kind kind)
-{
-    struct arena *arena = &work->execution->arena;
-    for (size_t i = 0; i < work->list_count; i++) {
-        struct list_content *list = &work->lists[i];
-        if (list->column->kind != kind) continue;
-        const struct cell *cells;
-        list->count = live_row_cells(row, list->column->index, &cells);
-        list->cells = ARENA_NEW_ARRAY(arena, struct cell, (size_t)list->count + 1);
-        for (uint32_t k = 0; k < list->count; k++) {
-            list->cells[k] = cells[k];
-            list->cells[k].path = arena_copy(arena, cells[k].path);
-            list->cells[k].value = arena_copy(arena, cells[k].value);
-        }
-    }
-}
-
-static enum status modification_read_consume(struct coordinator_read *read,
-                                             struct partition_iterator *partition, bool *enough)
-{
-    struct modification_read *work = CONTAINER_OF(read, struct modification_read, read);
-    struct live_rows rows;
-    live_rows_init(&rows, partition, read->now_s, &read->arena);
-    if (rows.has_static_row) modification_keep_lists(work, &rows.static_row, COLUMN_STATIC);
-    const struct live_row *row;
-    enum status status = STATUS_END;
-    if (read->filter.range_count > 0) status = live_rows_next(&rows, &row);
-    if (status == STATUS_OK) modification_keep_lists(work, row, COLUMN_REGULAR);
-    *enough = status == STATUS_OK || status == STATUS_END;
-    return status;
-}
-
-static void modification_read_done(struct coordinator_read *read,
-                                   const struct coordinator_result *result)
-{
-    struct modification_read *work = CONTAINER_OF(read, struct modification_read, read);
-    struct execution *execution = work->execution;
-    execution->state->abandon = NULL;
-    if (!execution_check(execution, result, false, "SIMPLE")) return;
-    struct modification_work *write = modification_new_work(execution, "SIMPLE");
-    struct change_options options = {work->timestamp, execution->state->now_s, work->lists,
-                                     work->list_count};
-    if (!change_list_add(&write->list, work->plan, &execution->state->binding, &options)) {
-        execution_fail(execution);
-        return;
-    }
-    modification_write(write);
-}
-
-static void modification_abandon_read(struct execution *execution)
-{
-    struct modification_read *work = execution->state->work;
-    coordinator_read_abandon(&work->read);
-}
-
-static void modification_read_start(struct execution *execution,
-                                    const struct modification_plan *plan, int64_t timestamp)
-{
-    struct modification_read *work = ARENA_NEW(&execution->arena, struct modification_read);
-    const struct binding *binding = &execution->state->binding;
-    size_t key_count, range_count = 0;
-    work->execution = execution;
-    work->plan = plan;
-    work->timestamp = timestamp;
-    bool is_ok = restrictions_bind_keys(&plan->restrictions, binding, &work->keys, &key_count) &&
-                 (!plan->changes_rows || restrictions_bind_ranges(&plan->restrictions, binding,
-                                                                  &work->ranges, &range_count));
-    if (is_ok && (key_count > 1 || range_count > 1))
-        is_ok = cql_error_set(&execution->error, CQL_ERROR_INVALID,
-                              "Changing list elements of several rows at once is not supported by "
-                              "Helenus yet");
-    if (!is_ok) {
-        execution_fail(execution);
-        return;
-    }
-    work->lists = ARENA_NEW_ARRAY(&execution->arena, struct list_content, plan->operation_count);
-    for (size_t i = 0; i < plan->operation_count; i++)
-        if (plan->operations[i].column->type->kind == TYPE_LIST)
-            work->lists[work->list_count++].column = plan->operations[i].column;
-    work->read.restart = modification_read_restart;
-    work->read.consume = modification_read_consume;
-    work->read.table = plan->table;
-    work->read.keys = work->keys;
-    work->read.key_count = key_count;
-    work->read.filter = (struct partition_filter){work->ranges, range_count, false, true};
-    work->read.now_s = execution->state->now_s;
-    execution->state->work = work;
-    execution->state->abandon = modification_abandon_read;
-    coordinator_read_start(execution->processor->coordinator, &work->read,
-                           execution->options->consistency, modification_read_done);
-}
-
-// ---- One statement ------------------------------------------------------------------------------
+// ---- What may not be ----------------------------------------------------------------------------
 
 static bool modification_check_job(struct execution *execution,
                                    const struct modification_plan *plan)
@@ -226,39 +113,7 @@ static bool modification_check_consistency(struct execution *execution,
     return true;
 }
 
-void execution_modification_start(struct execution *execution)
-{
-    const struct modification_plan *plan = &execution->statement->plan->modification;
-    if (plan->is_conditional) {
-        execution_conditional_start(execution, &plan, &execution->state->binding, 1, false);
-        return;
-    }
-    if (!modification_check_consistency(execution, plan) ||
-        !modification_check_job(execution, plan)) {
-        execution_fail(execution);
-        return;
-    }
-    int64_t timestamp = modification_timestamp(execution);
-    if (plan->reads_lists) {
-        modification_read_start(execution, plan, timestamp);
-        return;
-    }
-    struct modification_work *work = modification_new_work(execution, "SIMPLE");
-    struct change_options options = {timestamp, execution->state->now_s, NULL, 0};
-    if (change_list_add(&work->list, plan, &execution->state->binding, &options))
-        modification_write(work);
-    else
-        execution_fail(execution);
-}
-
-// ---- BATCH --------------------------------------------------------------------------------------
-
-static bool modification_refuse_lists(struct execution *execution)
-{
-    return cql_error_set(&execution->error, CQL_ERROR_INVALID,
-                         "Changing list elements by value or index in a batch is not supported by "
-                         "Helenus yet");
-}
+// ---- Sizes of batches ---------------------------------------------------------------------------
 
 static void modification_warn_partitions(struct execution *execution,
                                          const struct modification_work *work, bool is_logged)
@@ -336,6 +191,89 @@ static bool modification_check_size(struct execution *execution,
     return true;
 }
 
+// ---- Statements that need lists as they are -----------------------------------------------------
+
+// One, or those of a batch.
+struct modification_parts {
+    const struct modification_plan *const *plans;
+    const struct binding *bindings;
+    size_t count;
+    int64_t timestamp;
+    const char *write_type;
+};
+
+static bool modification_collect_parts(struct execution *execution,
+                                       const struct modification_parts *parts,
+                                       const struct change_options *options,
+                                       struct modification_work *work)
+{
+    for (size_t i = 0; i < parts->count; i++)
+        if (!modification_check_job(execution, parts->plans[i]) ||
+            !change_list_add(&work->list, parts->plans[i], &parts->bindings[i], options))
+            return false;
+    bool is_batch = strcmp(parts->write_type, "SIMPLE") != 0;
+    if (is_batch && !modification_check_size(execution, work)) return false;
+    if (is_batch)
+        modification_warn_partitions(execution, work, strcmp(parts->write_type, "BATCH") == 0);
+    return true;
+}
+
+static void modification_lists_are_read(struct execution *execution, void *context,
+                                        const struct list_content *lists, size_t list_count)
+{
+    const struct modification_parts *parts = context;
+    struct modification_work *work = modification_new_work(execution, parts->write_type);
+    struct change_options options = {parts->timestamp, execution->state->now_s, lists, list_count};
+    if (modification_collect_parts(execution, parts, &options, work))
+        modification_write(work);
+    else
+        execution_fail(execution);
+}
+
+static void modification_parts_start(struct execution *execution,
+                                     const struct modification_plan *const *plans,
+                                     const struct binding *bindings, size_t count,
+                                     int64_t timestamp, const char *write_type)
+{
+    struct arena *arena = &execution->arena;
+    const struct modification_plan **copies =
+        ARENA_NEW_ARRAY(arena, const struct modification_plan *, count);
+    memcpy(copies, plans, count * sizeof(*copies));
+    struct modification_parts *parts = ARENA_NEW(arena, struct modification_parts);
+    *parts = (struct modification_parts){copies, bindings, count, timestamp, write_type};
+    execution_lists_read(execution, copies, bindings, count, modification_lists_are_read, parts);
+}
+
+// ---- One statement ------------------------------------------------------------------------------
+
+void execution_modification_start(struct execution *execution)
+{
+    const struct modification_plan *plan = &execution->statement->plan->modification;
+    if (plan->is_conditional) {
+        execution_conditional_start(execution, &plan, &execution->state->binding, 1, false);
+        return;
+    }
+    if (!modification_check_consistency(execution, plan) ||
+        !modification_check_job(execution, plan)) {
+        execution_fail(execution);
+        return;
+    }
+    int64_t timestamp = modification_timestamp(execution);
+    if (plan->reads_lists) {
+        modification_parts_start(execution, &plan, &execution->state->binding, 1, timestamp,
+                                 "SIMPLE");
+        return;
+    }
+    struct modification_work *work = modification_new_work(execution, "SIMPLE");
+    struct change_options options = {timestamp, execution->state->now_s, NULL, 0};
+    if (change_list_add(&work->list, plan, &execution->state->binding, &options))
+        modification_write(work);
+    else
+        execution_fail(execution);
+}
+
+// ---- BATCH --------------------------------------------------------------------------------------
+
 static const char *modification_write_type(enum cql_batch_type type)
 {
     return type == CQL_BATCH_LOGGED     ? "BATCH"
@@ -343,20 +281,29 @@ static const char *modification_write_type(enum cql_batch_type type)
                                         : "COUNTER";
 }
 
-static void modification_conditional_batch(struct execution *execution)
+static bool modification_reads_lists(const struct modification_plan *const *plans, size_t count)
 {
-    const struct batch_plan *plan = &execution->statement->plan->batch;
-    struct binding *bindings = ARENA_NEW_ARRAY(&execution->arena, struct binding, plan->part_count);
-    for (size_t i = 0; i < plan->part_count; i++)
+    for (size_t i = 0; i < count; i++)
+        if (plans[i]->reads_lists) return true;
+    return false;
+}
+
+// All parts of the statement have its values.
+static const struct binding *modification_repeat_binding(struct execution *execution, size_t count)
+{
+    struct binding *bindings = ARENA_NEW_ARRAY(&execution->arena, struct binding, count);
+    for (size_t i = 0; i < count; i++)
         bindings[i] = execution->state->binding;
-    execution_conditional_start(execution, plan->parts, bindings, plan->part_count, true);
+    return bindings;
 }
 
 void execution_batch_start(struct execution *execution)
 {
     const struct batch_plan *plan = &execution->statement->plan->batch;
     if (plan->is_conditional) {
-        modification_conditional_batch(execution);
+        execution_conditional_start(execution, plan->parts,
+                                    modification_repeat_binding(execution, plan->part_count),
+                                    plan->part_count, true);
         return;
     }
     struct modification_work *work =
@@ -369,14 +316,15 @@ void execution_batch_start(struct execution *execution)
     if (plan->timestamp != NULL)
         is_ok = change_list_bind_timestamp(&timestamp_only, &execution->state->binding,
                                            &options.timestamp_us);
-    for (size_t i = 0; i < plan->part_count && is_ok; i++) {
-        if (plan->parts[i]->reads_lists)
-            is_ok = modification_refuse_lists(execution);
-        else
-            is_ok =
-                modification_check_job(execution, plan->parts[i]) &&
-                change_list_add(&work->list, plan->parts[i], &execution->state->binding, &options);
+    if (is_ok && modification_reads_lists(plan->parts, plan->part_count)) {
+        modification_parts_start(
+            execution, plan->parts, modification_repeat_binding(execution, plan->part_count),
+            plan->part_count, options.timestamp_us, modification_write_type(plan->type));
+        return;
     }
+    for (size_t i = 0; i < plan->part_count && is_ok; i++)
+        is_ok = modification_check_job(execution, plan->parts[i]) &&
+                change_list_add(&work->list, plan->parts[i], &execution->state->binding, &options);
     if (!is_ok || !modification_check_size(execution, work)) {
         execution_fail(execution);
         return;
@@ -404,18 +352,18 @@ static bool modification_bind_entry(struct execution *execution, const struct ba
     return inserts == NULL || json_insert_bind(inserts, statement->marker_count, binding);
 }
 
-static void modification_conditional_entries(struct execution *execution,
-                                             const struct batch_entry *entries,
-                                             const struct modification_plan *const *plans,
-                                             size_t count)
+// Of all entries; NULL: the execution has failed.
+static const struct binding *modification_bind_entries(struct execution *execution,
+                                                       const struct batch_entry *entries,
+                                                       size_t count)
 {
-    struct binding *bindings = ARENA_NEW_ARRAY(&execution->arena, struct binding, count);
+    struct binding *bindings = ARENA_NEW_ARRAY(&execution->arena, struct binding, count + 1);
     for (size_t i = 0; i < count; i++) {
         if (modification_bind_entry(execution, &entries[i], &bindings[i])) continue;
         execution_fail(execution);
-        return;
+        return NULL;
     }
-    execution_conditional_start(execution, plans, bindings, count, true);
+    return bindings;
 }
 
 static bool modification_add_entry(struct execution *execution, struct modification_work *work,
@@ -425,7 +373,6 @@ static bool modification_add_entry(struct execution *execution, struct modificat
     const struct modification_plan *plan = &entry->statement->plan->modification;
     struct binding binding;
     if (!modification_bind_entry(execution, entry, &binding)) return false;
-    if (plan->reads_lists) return modification_refuse_lists(execution);
     if (!modification_check_job(execution, plan)) return false;
     return change_list_add(&work->list, plan, &binding, options);
 }
@@ -452,7 +399,16 @@ void execution_entries_start(struct execution *execution, int type,
     }
     is_ok = is_ok && batch_analysis_check(batch_type, false, plans, count, &execution->error);
     if (is_ok && is_conditional) {
-        modification_conditional_entries(execution, entries, plans, count);
+        const struct binding *bindings = modification_bind_entries(execution, entries, count);
+        if (bindings != NULL) execution_conditional_start(execution, plans, bindings, count, true);
+        return;
+    }
+    if (is_ok && modification_reads_lists(plans, count)) {
+        const struct binding *bindings = modification_bind_entries(execution, entries, count);
+        if (bindings != NULL)
+            modification_parts_start(execution, plans, bindings, count,
+                                     modification_timestamp(execution),
+                                     modification_write_type(batch_type));
         return;
     }
     struct change_options options = {modification_timestamp(execution), execution->state->now_s,

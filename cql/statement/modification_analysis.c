@@ -351,8 +351,19 @@ static void modification_finish_operations(struct modification_plan *plan,
         if (is_list &&
             (operation->kind == OPERATION_PUT_ELEMENT ||
              operation->kind == OPERATION_DELETE_ELEMENT || operation->kind == OPERATION_REMOVE))
-            plan->reads_lists = true;
+            plan->list_reads++;
     }
+    plan->reads_lists = plan->list_reads > 0;
+}
+
+// Each looks at the list with all that those before it did.
+static bool modification_check_lists(struct analysis *analysis,
+                                     const struct modification_plan *plan)
+{
+    return plan->list_reads <= LIST_READS_MAX ||
+           cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                         "A statement can not change lists by index or by value more than %u times",
+                         LIST_READS_MAX);
 }
 
 // ---- INSERT -------------------------------------------------------------------------------------
@@ -547,7 +558,7 @@ bool modification_analysis_update(struct analysis *analysis, const struct cql_up
         return false;
     plan->changes_rows = !only_static;
     return modification_check_conditions(analysis, plan) &&
-           modification_check_counter(analysis, plan);
+           modification_check_counter(analysis, plan) && modification_check_lists(analysis, plan);
 }
 
 bool modification_analysis_delete(struct analysis *analysis, const struct cql_delete *deletion,
@@ -581,7 +592,7 @@ bool modification_analysis_delete(struct analysis *analysis, const struct cql_de
                              "equality relations in order to %s non static columns",
                              only_static ? "use IF condition on" : "delete");
     if (!modification_check_conditions(analysis, plan) ||
-        !modification_check_counter(analysis, plan))
+        !modification_check_counter(analysis, plan) || !modification_check_lists(analysis, plan))
         return false;
     if (plan->changes_rows && !plan->deletes_rows && !names_rows)
         return modification_refuse(analysis,

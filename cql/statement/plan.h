@@ -70,7 +70,8 @@ struct modification_plan {
     bool deletes_rows;   // DELETE without columns.
     bool deletes_ranges; // … of ranges of rows, or of the whole partition.
     bool is_increment;   // An UPDATE of counters.
-    bool reads_lists;    // Some operation needs the list as it is.
+    bool reads_lists;    // Some operation needs the list as it is:
+    size_t list_reads;   // so many.
     // IF. It is of the static row alone when neither a regular column nor a clustering is named.
     bool is_conditional, if_exists, if_not_exists, is_of_static_row;
     const struct condition *conditions;
