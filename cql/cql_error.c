@@ -13,18 +13,36 @@ static void cql_error_cut_at_character(char *text, size_t size)
     text[end] = '\0';
 }
 
+static void cql_error_print(struct cql_error *error, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+static void cql_error_print(struct cql_error *error, const char *format, va_list arguments)
+{
+    int length = vsnprintf(error->text, sizeof error->text, format, arguments);
+    if (length < 0) error->text[0] = '\0';
+    if (length >= (int)sizeof error->text)
+        cql_error_cut_at_character(error->text, sizeof error->text - 1);
+}
+
 bool cql_error_set(struct cql_error *error, enum cql_error_code code, const char *format, ...)
 {
     error->code = code;
     error->keyspace[0] = '\0';
     error->table[0] = '\0';
+    error->argument_count = 0;
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(error->text, sizeof error->text, format, arguments);
+    cql_error_print(error, format, arguments);
     va_end(arguments);
-    if (length < 0) error->text[0] = '\0';
-    if (length >= (int)sizeof error->text)
-        cql_error_cut_at_character(error->text, sizeof error->text - 1);
+    return false;
+}
+
+bool cql_error_set_text(struct cql_error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    cql_error_print(error, format, arguments);
+    va_end(arguments);
     return false;
 }
 

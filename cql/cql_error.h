@@ -35,7 +35,7 @@ enum cql_error_code {
 #undef X
 };
 
-enum { CQL_ERROR_TEXT_SIZE = 2048, CQL_NAME_SIZE_MAX = 256 };
+enum { CQL_ERROR_TEXT_SIZE = 2048, CQL_NAME_SIZE_MAX = 256, CQL_ARGUMENTS_MAX = 4 };
 
 struct cql_error {
     enum cql_error_code code;
@@ -44,8 +44,11 @@ struct cql_error {
     struct coordinator_result result;
     const char *write_type; // "SIMPLE", "COUNTER", "BATCH", …
     bool data_present;
-    // ALREADY_EXISTS. `table` is "" for a keyspace.
+    // ALREADY_EXISTS: `table` is "" for a keyspace. FUNCTION: `table` is the function's name.
     char keyspace[CQL_NAME_SIZE_MAX], table[CQL_NAME_SIZE_MAX];
+    // FUNCTION: the types of its arguments, as CQL has them.
+    char arguments[CQL_ARGUMENTS_MAX][CQL_NAME_SIZE_MAX];
+    uint8_t argument_count;
     // UNPREPARED.
     uint8_t prepared_id[16];
 };
@@ -64,6 +67,9 @@ static inline bool cql_error_is_set(const struct cql_error *error)
 // Returns false, so that "cannot" is one line:  return cql_error_set(error, CQL_ERROR_INVALID, …);
 bool cql_error_set(struct cql_error *error, enum cql_error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+// The text alone; the rest has been filled.
+bool cql_error_set_text(struct cql_error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 // From how a coordinator's operation ended. `is_write`; `write_type` as in the field.
 void cql_error_set_from_result(struct cql_error *error, const struct coordinator_result *result,
                                bool is_write, const char *write_type);

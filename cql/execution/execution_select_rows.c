@@ -88,20 +88,50 @@ void select_close_group(struct select_work *work)
     select_check_overflow(work);
 }
 
-static bool select_is_in_group(const struct select_work *work, struct slice key,
+// The function of GROUP BY, of the row or of the first of its group. Cassandra's replicas compute
+// it: what goes wrong is a failed read.
+static bool select_group_value(struct select_work *work, const struct row_view *view,
+                               struct slice *value)
+{
+    if (selection_evaluate(work->plan->group_function, &work->context, view, value)) return true;
+    struct coordinator_result result = {.outcome = COORDINATOR_FAILED,
+                                        .consistency = work->execution->options->consistency,
+                                        .required = 1,
+                                        .failures = 1};
+    cql_error_set_from_result(&work->execution->error, &result, false, "SIMPLE");
+    work->progress.failed = true;
+    return false;
+}
+
+static bool select_has_same_value(struct select_work *work, const struct row_view *view)
+{
+    struct live_row first = {0};
+    struct row_view of_group = *view;
+    struct slice a, b;
+    if (view->row == NULL) return true;
+    first.clustering = work->progress.group_clustering;
+    of_group.row = &first;
+    return select_group_value(work, view, &a) && select_group_value(work, &of_group, &b) &&
+           slice_equals(a, b);
+}
+
+static bool select_is_in_group(struct select_work *work, struct slice key,
                                const struct row_view *view)
 {
     const struct select_progress *progress = &work->progress;
-    if (!work->plan->has_group_by) return true;
+    const struct select_plan *plan = work->plan;
+    if (!plan->has_group_by) return true;
     if (!slice_equals(key, progress->group_key)) return false;
-    for (uint16_t i = 0; i < work->plan->group_clustering_count; i++) {
+    uint16_t by_value = plan->group_function == NULL ? plan->group_clustering_count
+                                                     : plan->group_clustering_count - 1;
+    for (uint16_t i = 0; i < by_value; i++) {
         struct slice value = view->row == NULL ? slice_null() : view->row->clustering.values[i];
         struct slice of_group = i < progress->group_clustering.count
                                     ? progress->group_clustering.values[i]
                                     : slice_null();
         if (!slice_equals(value, of_group)) return false;
     }
-    return true;
+    return plan->group_function == NULL || select_has_same_value(work, view);
 }
 
 // False: the row was not taken, the page is full; the place is before it.
@@ -126,6 +156,10 @@ static bool select_add_to_group(struct select_work *work, struct slice key,
         if (work->plan->group_clustering_count > 0)
             progress->group_clustering = select_copy_clustering(arena, view->row);
         progress->rows_in_partition++;
+        struct slice ignored;
+        if (work->plan->group_function != NULL && view->row != NULL &&
+            !select_group_value(work, view, &ignored))
+            return true;
     }
     if (!selection_add_row(&work->plan->selection, &work->context, view, &work->group))
         progress->failed = true;
@@ -144,7 +178,7 @@ static bool select_passes(struct select_work *work, const struct row_view *view,
 }
 
 // A new group of a partition that has had as many as it may.
-static bool select_partition_is_full(const struct select_work *work, struct slice key,
+static bool select_partition_is_full(struct select_work *work, struct slice key,
                                      const struct row_view *view)
 {
     if (work->progress.rows_in_partition < work->per_partition_limit) return false;

@@ -209,16 +209,6 @@ static bool schema_change_other(struct analysis *analysis, const struct cql_stat
     case CQL_AST_DROP_VIEW:
         return schema_change_drop_missing(analysis, "Materialized view", "", &ast->drop.name,
                                           ast->drop.if_exists);
-    case CQL_AST_DROP_FUNCTION:
-        return schema_change_drop_missing(analysis, "Function", "", &ast->drop_function.name,
-                                          ast->drop_function.if_exists);
-    case CQL_AST_DROP_AGGREGATE:
-        return schema_change_drop_missing(analysis, "Aggregate", "", &ast->drop_function.name,
-                                          ast->drop_function.if_exists);
-    case CQL_AST_CREATE_FUNCTION:
-        return schema_change_refuse(analysis,
-                                    "User-defined functions are disabled in cassandra.yaml - set "
-                                    "user_defined_functions_enabled=true to enable");
     case CQL_AST_CREATE_VIEW:
         return schema_change_refuse(
             analysis, "Materialized views are disabled. Enable in cassandra.yaml to use.");
@@ -226,8 +216,7 @@ static bool schema_change_other(struct analysis *analysis, const struct cql_stat
         return schema_change_drop_missing(analysis, "Materialized view", "", &ast->alter_view.name,
                                           ast->alter_view.if_exists);
     default:
-        return schema_change_refuse(analysis,
-                                    "Aggregates and triggers are not supported by Helenus yet");
+        return schema_change_function(analysis, ast);
     }
 }
 

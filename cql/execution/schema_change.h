@@ -46,6 +46,8 @@ bool schema_change_create_index(struct analysis *analysis, const struct cql_crea
                                 struct schema_change *change);
 bool schema_change_drop_index(struct analysis *analysis, const struct cql_drop *drop,
                               struct schema_change *change);
+// Functions, aggregates, triggers: at most there is nothing to drop.
+bool schema_change_function(struct analysis *analysis, const struct cql_statement_ast *ast);
 // `what` ("Cannot drop", "Can't rename") a column that has indexes.
 bool schema_change_check_indexed(struct analysis *analysis, const struct table *table,
                                  struct slice column, const char *what);

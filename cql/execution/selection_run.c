@@ -174,6 +174,25 @@ static bool selection_element(const struct selector *selector, const struct sour
     return true;
 }
 
+// A list, set, map, tuple, vector or user type of what its items are.
+static bool selection_literal(const struct selector *selector, const struct source *source,
+                              struct slice *value)
+{
+    struct arena *arena = source->context->row_arena;
+    const struct type *type = selector->type;
+    struct slice *items = ARENA_NEW_ARRAY(arena, struct slice, selector->item_count + 1);
+    for (size_t i = 0; i < selector->item_count; i++)
+        if (!selection_value(selector->items[i], source, &items[i])) return false;
+    if (type->kind == TYPE_TUPLE || type->kind == TYPE_UDT)
+        *value = term_encode_tuple(arena, items, selector->item_count);
+    else if (type->kind == TYPE_VECTOR)
+        *value = term_encode_vector(arena, type, items, selector->item_count);
+    else
+        *value = term_encode_collection(arena, items, selector->item_count, type->kind == TYPE_MAP);
+    *value = term_sort_collection(arena, type, *value);
+    return true;
+}
+
 static bool selection_value(const struct selector *selector, const struct source *source,
                             struct slice *value)
 {
@@ -211,6 +230,8 @@ static bool selection_value(const struct selector *selector, const struct source
         struct function_call call = {binding->processor, selector->function, arena, binding->error};
         return selector->function->finish(&call, &source->group->states[selector->slot], value);
     }
+    case SELECTOR_LITERAL:
+        return selection_literal(selector, source, value);
     case SELECTOR_ELEMENT:
     case SELECTOR_SLICE:
         return selection_element(selector, source, value);
@@ -223,6 +244,13 @@ static bool selection_value(const struct selector *selector, const struct source
     }
     }
     return false;
+}
+
+bool selection_evaluate(const struct selector *selector, const struct selection_context *context,
+                        const struct row_view *view, struct slice *value)
+{
+    struct source source = {context, view, NULL};
+    return selection_value(selector, &source, value);
 }
 
 static void selection_put_value(struct slice value, struct buffer *rows)

@@ -119,7 +119,9 @@ static void put_error_extras(struct buffer *buffer, int version, enum cql_error_
     case CQL_ERROR_FUNCTION:
         put_text(buffer, error->keyspace);
         put_text(buffer, error->table);
-        buffer_put_u16(buffer, 0);
+        buffer_put_u16(buffer, error->argument_count);
+        for (size_t i = 0; i < error->argument_count; i++)
+            put_text(buffer, error->arguments[i]);
         break;
     case CQL_ERROR_ALREADY_EXISTS:
         put_text(buffer, error->keyspace);

@@ -73,12 +73,27 @@ struct known_type {
     const struct type *type;
 };
 
+struct cql_error *analysis_ignore_errors(struct analysis *analysis)
+{
+    struct cql_error *error = analysis->error;
+    if (analysis->ignored == NULL) analysis->ignored = ARENA_NEW(analysis->arena, struct cql_error);
+    analysis->error = analysis->ignored;
+    return error;
+}
+
 bool analysis_go_deeper(struct analysis *analysis)
 {
-    if (analysis->depth < TERM_DEPTH_MAX) {
+    if (analysis->depth < TERM_DEPTH_MAX && !analysis->is_too_deep) {
         analysis->depth++;
         return true;
     }
+    // Errors may be ignored where this one is found; it ends everything all the same.
+    analysis->is_too_deep = true;
+    return analysis_refuse_depth(analysis);
+}
+
+bool analysis_refuse_depth(struct analysis *analysis)
+{
     return cql_error_set(analysis->error, CQL_ERROR_INVALID, "Terms are nested more than %d times",
                          TERM_DEPTH_MAX);
 }

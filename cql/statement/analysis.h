@@ -17,11 +17,14 @@ struct analysis {
     const struct table *table;    // The statement's (first) one; NULL if it has none.
     struct column_spec *markers;  // Filled as terms are bound.
     struct slice *marker_columns; // What each marker is for, also when it has a name of its own.
+    bool in_selection;            // Terms are selectors: columns have types, calls no receiver.
     bool has_unqualified_names;   // Some table was written without its keyspace.
     size_t value_count;           // Of the markers, and of the columns of JSON texts behind them.
     const struct json_insert *json_inserts; // The newest first.
     struct cql_error *error;
+    struct cql_error *ignored;      // analysis_ignore_errors(); NULL until it was needed.
     int depth;                      // Of the term being looked at.
+    bool is_too_deep;               // It has been too large.
     struct known_type *known_types; // By their terms: open addressing, a power of two.
     size_t known_type_count, known_type_capacity;
     struct known_user_type *user_types; // Those that have been found.
@@ -40,9 +43,14 @@ const struct column *analysis_find_column(struct analysis *analysis, struct slic
 bool analysis_make_type(struct analysis *analysis, const struct cql_type *raw,
                         struct slice keyspace, const struct type **type);
 
+// Errors go nowhere until the one that is returned is put back.
+struct cql_error *analysis_ignore_errors(struct analysis *analysis);
+
 // One term inside of another. False, with the error set, when they are too many: recursion over
 // what a client sent must end. Who got true takes one off `depth` at the end.
 bool analysis_go_deeper(struct analysis *analysis);
+// Says that they are; false.
+bool analysis_refuse_depth(struct analysis *analysis);
 // The types of terms that have been found already. NULL: not this one's.
 const struct type *analysis_recall_type(const struct analysis *analysis,
                                         const struct cql_term *term);

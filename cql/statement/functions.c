@@ -84,114 +84,10 @@ static bool functions_token(const struct function_call *call, const struct slice
     return true;
 }
 
-// ---- Operators ----------------------------------------------------------------------------------
+// ---- Making and refusing ------------------------------------------------------------------------
 
-static bool functions_operation_fail(const struct function_call *call, const char *reason)
-{
-    struct buffer types[2];
-    for (size_t i = 0; i < 2; i++) {
-        buffer_init(&types[i], 256);
-        type_put_cql(call->function->arguments[i], &types[i]);
-    }
-    cql_error_set(call->error, CQL_ERROR_FUNCTION, "the operation '%.*s %c %.*s' failed: %s",
-                  (int)types[0].size, (const char *)types[0].data,
-                  call->function->operator,(int) types[1].size, (const char *)types[1].data,
-                  reason);
-    buffer_deinit(&types[0]);
-    buffer_deinit(&types[1]);
-    return false;
-}
-
-static bool functions_operate_whole(const struct function_call *call, int64_t left, int64_t right,
-                                    int64_t *value)
-{
-    uint64_t a = (uint64_t)left, b = (uint64_t)right;
-    switch (call->function->operator) {
-    case '+':
-        *value = (int64_t)(a + b);
-        return true;
-    case '-':
-        *value = (int64_t)(a - b);
-        return true;
-    case '*':
-        *value = (int64_t)(a * b);
-        return true;
-    default:
-        break;
-    }
-    if (right == 0) return functions_operation_fail(call, "/ by zero");
-    bool is_quotient = call->function->operator== '/';
-    // The one quotient that does not fit wraps in Java; here it would be undefined.
-    if (right == -1)
-        *value = is_quotient ? (int64_t)(0 - a) : 0;
-    else
-        *value = is_quotient ? left / right : left % right;
-    return true;
-}
-
-static double functions_operate_real(char operator, double left, double right)
-{
-    switch (operator) {
-    case '+':
-        return left + right;
-    case '-':
-        return left - right;
-    case '*':
-        return left * right;
-    case '/':
-        return left / right;
-    default:
-        return __builtin_fmod(left, right);
-    }
-}
-
-static bool functions_operate(const struct function_call *call, const struct slice *arguments,
-                              struct slice *result)
-{
-    const struct function *function = call->function;
-    enum type_kind left = function->arguments[0]->kind, right = function->arguments[1]->kind;
-    enum type_kind to = function->result->kind;
-    *result = slice_null();
-    if (arguments[0].size == 0 || arguments[1].size == 0) return true;
-    if (functions_is_real(to)) {
-        double value =
-            functions_operate_real(function->operator, functions_get_real(left, arguments[0]),
-                                   functions_get_real(right, arguments[1]));
-        *result = functions_put_real(call->arena, to, value);
-        return true;
-    }
-    int64_t value;
-    if (!functions_operate_whole(call, functions_get_whole(left, arguments[0]),
-                                 functions_get_whole(right, arguments[1]), &value))
-        return false;
-    *result = functions_put_whole(call->arena, to, value);
-    return true;
-}
-
-static bool functions_negate(const struct function_call *call, const struct slice *arguments,
-                             struct slice *result)
-{
-    enum type_kind kind = call->function->result->kind;
-    *result = slice_null();
-    if (arguments[0].size == 0) return true;
-    if (functions_is_real(kind))
-        *result = functions_put_real(call->arena, kind, -functions_get_real(kind, arguments[0]));
-    else
-        *result = functions_put_whole(
-            call->arena, kind, (int64_t)(0 - (uint64_t)functions_get_whole(kind, arguments[0])));
-    return true;
-}
-
-static size_t functions_number_size(enum type_kind kind)
-{
-    return kind == TYPE_TINYINT                     ? 1
-           : kind == TYPE_SMALLINT                  ? 2
-           : kind == TYPE_INT || kind == TYPE_FLOAT ? 4
-                                                    : 8;
-}
-
-static struct function *functions_make(struct analysis *analysis, const char *name,
-                                       const struct type *const *arguments, size_t count)
+struct function *functions_make(struct analysis *analysis, const char *name,
+                                const struct type *const *arguments, size_t count)
 {
     struct function *function = ARENA_NEW(analysis->arena, struct function);
     const struct type **copy = ARENA_NEW_ARRAY(analysis->arena, const struct type *, count + 1);
@@ -202,80 +98,56 @@ static struct function *functions_make(struct analysis *analysis, const char *na
     return function;
 }
 
-static bool functions_concatenate(const struct function_call *call, const struct slice *arguments,
-                                  struct slice *result)
+void functions_set_failure(const struct function_call *call, const char *name)
 {
-    *result = slice_null();
-    if (slice_is_null(arguments[0]) || slice_is_null(arguments[1])) return true;
-    size_t size = arguments[0].size + arguments[1].size;
-    uint8_t *bytes = arena_alloc(call->arena, size + 1);
-    if (arguments[0].size > 0) memcpy(bytes, arguments[0].data, arguments[0].size);
-    if (arguments[1].size > 0)
-        memcpy(bytes + arguments[0].size, arguments[1].data, arguments[1].size);
-    *result = slice_make(bytes, size);
-    return true;
-}
-
-static bool functions_is_text(const struct type *type)
-{
-    return type->kind == TYPE_TEXT || type->kind == TYPE_ASCII;
-}
-
-const struct function *functions_resolve_operation(struct analysis *analysis,
-                                                   const struct cql_term *raw,
-                                                   const struct type *left,
-                                                   const struct type *right)
-{
-    const struct type *types[2] = {left, right};
-    if (raw->operator== '+' && functions_is_text(left) && functions_is_text(right)) {
-        struct function *function = functions_make(analysis, "_operation", types, 2);
-        function->result = left->kind == TYPE_TEXT ? left : right;
-        function->call = functions_concatenate;
-        return function;
+    struct cql_error *error = call->error;
+    cql_error_set(error, CQL_ERROR_FUNCTION, "failed");
+    snprintf(error->keyspace, sizeof error->keyspace, "system");
+    snprintf(error->table, sizeof error->table, "%s", name);
+    for (size_t i = 0; i < call->function->argument_count && i < CQL_ARGUMENTS_MAX; i++) {
+        struct buffer text;
+        buffer_init(&text, CQL_NAME_SIZE_MAX - 1);
+        type_put_cql(call->function->arguments[i], &text);
+        snprintf(error->arguments[i], sizeof error->arguments[i], "%.*s",
+                 SLICE_TEXT(buffer_slice(&text)));
+        buffer_deinit(&text);
+        error->argument_count++;
     }
-    bool is_big = left->kind == TYPE_VARINT || left->kind == TYPE_DECIMAL ||
-                  right->kind == TYPE_VARINT || right->kind == TYPE_DECIMAL;
-    bool numbers[2] = {functions_is_whole(left->kind) || functions_is_real(left->kind),
-                       functions_is_whole(right->kind) || functions_is_real(right->kind)};
-    if (!numbers[0] || !numbers[1]) {
-        if (is_big || right->kind == TYPE_DURATION)
-            cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                          "Arithmetic of varint, decimal and durations is not supported by Helenus "
-                          "yet");
-        else
-            cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                          "the '%c' operation is not supported between %s and %s", raw->operator,
-                          analysis_term_text(analysis, raw->items[0]),
-                          analysis_term_text(analysis, raw->items[1]));
-        return NULL;
-    }
-    struct function *function = functions_make(analysis, "_operation", types, 2);
-    size_t size = functions_number_size(left->kind);
-    if (functions_number_size(right->kind) > size) size = functions_number_size(right->kind);
-    bool is_real = functions_is_real(left->kind) || functions_is_real(right->kind);
-    enum type_kind kind = size == 1   ? TYPE_TINYINT
-                          : size == 2 ? TYPE_SMALLINT
-                          : size == 4 ? TYPE_INT
-                                      : TYPE_BIGINT;
-    if (is_real) kind = size <= 4 ? TYPE_FLOAT : TYPE_DOUBLE;
-    function->result = type_of_kind(kind);
-    function->operator= raw->operator;
-    function->call = functions_operate;
-    return function;
 }
 
-const struct function *functions_resolve_negation(struct analysis *analysis,
-                                                  const struct type *operand)
+static void functions_put_signatures(const struct function *const *candidates, size_t count,
+                                     struct buffer *text)
 {
-    if (!functions_is_whole(operand->kind) && !functions_is_real(operand->kind)) {
+    for (size_t i = 0; i < count; i++) {
+        buffer_put_format(text, "%ssystem.%s : (", i > 0 ? ", " : "", candidates[i]->name);
+        for (size_t k = 0; k < candidates[i]->argument_count; k++) {
+            if (k > 0) buffer_put_format(text, ", ");
+            type_put_cql(candidates[i]->arguments[k], text);
+        }
+        buffer_put_format(text, ") -> ");
+        type_put_cql(candidates[i]->result, text);
+    }
+}
+
+const struct function *functions_refuse_call(struct analysis *analysis, const char *name,
+                                             const struct function *const *candidates, size_t count,
+                                             bool is_ambiguous)
+{
+    struct buffer text;
+    buffer_init(&text, CQL_ERROR_TEXT_SIZE);
+    functions_put_signatures(candidates, count, &text);
+    if (is_ambiguous)
         cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                      "Invalid call to function system._negate, none of its type signatures match");
-        return NULL;
-    }
-    struct function *function = functions_make(analysis, "_negate", &operand, 1);
-    function->result = operand;
-    function->call = functions_negate;
-    return function;
+                      "Ambiguous call to function %s (can be matched by following signatures: "
+                      "%.*s): use type casts to disambiguate",
+                      name, SLICE_TEXT(buffer_slice(&text)));
+    else
+        cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                      "Invalid call to function %s, none of its type signatures match (known type "
+                      "signatures: %.*s)",
+                      name, SLICE_TEXT(buffer_slice(&text)));
+    buffer_deinit(&text);
+    return NULL;
 }
 
 const struct function *functions_count_rows(struct analysis *analysis)
@@ -283,22 +155,6 @@ const struct function *functions_count_rows(struct analysis *analysis)
     struct function *function = functions_make(analysis, "count", NULL, 0);
     bool is_made = functions_any_make(function, slice_of_text("count"), type_of_kind(TYPE_BIGINT));
     return is_made ? function : NULL;
-}
-
-const struct function *functions_resolve_cast(struct analysis *analysis, const struct type *from,
-                                              const struct type *to, const struct cql_term *raw)
-{
-    struct function *function = functions_make(analysis, "cast", &from, 1);
-    if (functions_cast_make(function, from, to)) return function;
-    if (to->kind == TYPE_BLOB || to->kind == TYPE_BOOLEAN || to->kind == TYPE_UUID)
-        cql_error_set(analysis->error, CQL_ERROR_INVALID, "%s cannot be cast to %s",
-                      analysis_term_text(analysis, raw), analysis_type_text(analysis, to));
-    else
-        cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                      "Invalid call to function system.cast_as_%s, none of its type signatures "
-                      "match",
-                      analysis_type_text(analysis, to));
-    return NULL;
 }
 
 // ---- By name ------------------------------------------------------------------------------------
@@ -370,17 +226,49 @@ static size_t functions_add_token(struct analysis *analysis, const char *name,
     return 1;
 }
 
+static const enum type_kind number_kinds[] = {TYPE_BIGINT,   TYPE_COUNTER, TYPE_DECIMAL,
+                                              TYPE_DOUBLE,   TYPE_FLOAT,   TYPE_INT,
+                                              TYPE_SMALLINT, TYPE_TINYINT, TYPE_VARINT};
+
 static size_t functions_add_numeric(struct analysis *analysis, const char *name, struct slice word,
                                     const struct function **candidates)
 {
-    static const enum type_kind kinds[] = {TYPE_BIGINT, TYPE_COUNTER,  TYPE_DOUBLE, TYPE_FLOAT,
-                                           TYPE_INT,    TYPE_SMALLINT, TYPE_TINYINT};
     size_t count = 0;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        const struct type *type = type_of_kind(kinds[i]);
+    for (size_t i = 0; i < sizeof number_kinds / sizeof *number_kinds; i++) {
+        const struct type *type = type_of_kind(number_kinds[i]);
         struct function *function = functions_make(analysis, name, &type, 1);
         if (!functions_numeric_make(function, word, type)) return count;
         candidates[count++] = function;
+    }
+    return count;
+}
+
+// All casts to one type, in the order of the names of what is cast.
+static size_t functions_add_casts(struct analysis *analysis, const char *name,
+                                  const struct type *to, const struct function **candidates)
+{
+    static const enum type_kind kinds[] = {
+        TYPE_ASCII,     TYPE_BIGINT,   TYPE_BOOLEAN, TYPE_COUNTER, TYPE_DATE,     TYPE_DECIMAL,
+        TYPE_DOUBLE,    TYPE_FLOAT,    TYPE_INET,    TYPE_INT,     TYPE_SMALLINT, TYPE_TIME,
+        TYPE_TIMESTAMP, TYPE_TIMEUUID, TYPE_TINYINT, TYPE_UUID,    TYPE_VARINT};
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const struct type *from = type_of_kind(kinds[i]);
+        struct function *function = functions_make(analysis, name, &from, 1);
+        if (functions_cast_make(function, from, to)) candidates[count++] = function;
+    }
+    return count;
+}
+
+static size_t functions_add_negations(struct analysis *analysis, const char *name,
+                                      const struct function **candidates)
+{
+    size_t count = sizeof number_kinds / sizeof *number_kinds;
+    for (size_t i = 0; i < count; i++) {
+        const struct type *type = type_of_kind(number_kinds[i]);
+        struct function *function = functions_make(analysis, name, &type, 1);
+        functions_negation_make(function, type);
+        candidates[i] = function;
     }
     return count;
 }
@@ -405,21 +293,39 @@ static size_t functions_find(struct analysis *analysis, struct slice word,
     if (strcmp(name, "token") == 0) return functions_add_token(analysis, name, candidates);
     count = functions_add_numeric(analysis, name, word, candidates);
     if (count > 0) return count;
+    struct slice cast = functions_strip(word, "cast_as_", "");
+    const struct type *to = slice_is_null(cast) ? NULL : functions_type_named(cast);
+    if (to != NULL) return functions_add_casts(analysis, name, to, candidates);
     const struct type *any = argument_count > 0 && arguments[0].type != NULL
                                  ? arguments[0].type
                                  : type_of_kind(TYPE_BLOB);
     struct function *function = functions_make(analysis, name, &any, 1);
-    if (functions_any_make(function, word, any) ||
-        functions_collection_make(analysis, function, word, any)) {
+    if (functions_any_make(function, word, any)) {
         candidates[0] = function;
         return 1;
     }
     return functions_add_blob(analysis, name, word, candidates);
 }
 
-static enum term_fit functions_argument_fit(struct analysis *analysis,
-                                            const struct function_argument *argument,
-                                            const struct type *type);
+// ---- Which fits ---------------------------------------------------------------------------------
+
+enum term_fit functions_argument_fit(struct analysis *analysis,
+                                     const struct function_argument *argument,
+                                     const struct type *type)
+{
+    if (argument->type != NULL) return term_type_fits(argument->type, type);
+    const struct cql_term *term = argument->term;
+    if (term == NULL) return TERM_FIT_NOT;
+    enum term_fit fit = term_fits(analysis, term, type);
+    while (term->kind == CQL_TERM_TUPLE && term->item_count == 1)
+        term = term->items[0]; // Brackets.
+    // A literal fits best what it looks like.
+    if (fit == TERM_FIT_WEAK && term->kind == CQL_TERM_CONSTANT) {
+        const struct type *natural = term_natural_type(analysis, term);
+        if (natural != NULL && type_equals(natural, type)) return TERM_FIT_EXACT;
+    }
+    return fit;
+}
 
 // Every argument; the worst one counts.
 static enum term_fit functions_fit(struct analysis *analysis, const struct function *function,
@@ -427,69 +333,11 @@ static enum term_fit functions_fit(struct analysis *analysis, const struct funct
 {
     enum term_fit fit = TERM_FIT_EXACT;
     if (function->argument_count != count) return TERM_FIT_NOT;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && fit != TERM_FIT_NOT; i++) {
         enum term_fit one = functions_argument_fit(analysis, &arguments[i], function->arguments[i]);
         if (one < fit) fit = one;
     }
     return fit;
-}
-
-static enum term_fit functions_argument_fit(struct analysis *analysis,
-                                            const struct function_argument *argument,
-                                            const struct type *type)
-{
-    if (argument->type != NULL) return term_type_fits(argument->type, type);
-    if (argument->term == NULL) return TERM_FIT_NOT;
-    enum term_fit fit = term_fits(analysis, argument->term, type);
-    // A literal fits best what it looks like.
-    if (fit == TERM_FIT_WEAK && argument->term->kind == CQL_TERM_CONSTANT) {
-        const struct type *natural = term_natural_type(analysis, argument->term);
-        if (natural != NULL && type_equals(natural, type)) return TERM_FIT_EXACT;
-    }
-    return fit;
-}
-
-static void functions_put_signatures(const struct function *const *candidates, size_t count,
-                                     struct buffer *text)
-{
-    for (size_t i = 0; i < count; i++) {
-        buffer_put_format(text, "%ssystem.%s : (", i > 0 ? ", " : "", candidates[i]->name);
-        for (size_t k = 0; k < candidates[i]->argument_count; k++) {
-            if (k > 0) buffer_put_format(text, ", ");
-            type_put_cql(candidates[i]->arguments[k], text);
-        }
-        buffer_put_format(text, ") -> ");
-        type_put_cql(candidates[i]->result, text);
-    }
-}
-
-static const struct function *functions_refuse(struct analysis *analysis,
-                                               const struct cql_qualified_name *name,
-                                               const struct function *const *candidates,
-                                               size_t count, const char *format)
-{
-    struct buffer text, written;
-    buffer_init(&text, CQL_ERROR_TEXT_SIZE);
-    buffer_init(&written, CQL_ERROR_TEXT_SIZE);
-    functions_put_signatures(candidates, count, &text);
-    if (!slice_is_null(name->keyspace))
-        buffer_put_format(&written, "%.*s.", SLICE_TEXT(name->keyspace));
-    buffer_put_format(&written, "%.*s", SLICE_TEXT(name->name));
-    if (format[0] == 'I')
-        cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                      "Invalid call to function %.*s, none of its type signatures match (known "
-                      "type signatures: %.*s)",
-                      (int)written.size, (const char *)written.data, (int)text.size,
-                      (const char *)text.data);
-    else
-        cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                      "Ambiguous call to function %.*s (can be matched by following signatures: "
-                      "%.*s): use type casts to disambiguate",
-                      (int)written.size, (const char *)written.data, (int)text.size,
-                      (const char *)text.data);
-    buffer_deinit(&text);
-    buffer_deinit(&written);
-    return NULL;
 }
 
 static const struct function *functions_unknown(struct analysis *analysis,
@@ -531,26 +379,80 @@ static const struct function *functions_check_only(struct analysis *analysis,
     return function;
 }
 
-const struct function *functions_resolve(struct analysis *analysis,
-                                         const struct cql_qualified_name *name,
-                                         const struct function_argument *arguments, size_t count,
-                                         bool in_selection)
+// FunctionResolver.pickBestMatch(). `name` as messages have it.
+static const struct function *functions_pick(struct analysis *analysis, const char *name,
+                                             const struct function *const *candidates, size_t found,
+                                             const struct function_argument *arguments,
+                                             size_t count, const struct type *receiver)
 {
-    const struct function *candidates[CANDIDATES_MAX];
-    size_t found = 0;
-    bool is_system =
-        slice_is_null(name->keyspace) || slice_equals(name->keyspace, slice_of_text("system"));
-    if (is_system) found = functions_find(analysis, name->name, arguments, count, candidates);
-    if (found == 0) return functions_unknown(analysis, name, in_selection);
-    if (found == 1) return functions_check_only(analysis, candidates[0], arguments, count);
     const struct function *fitting[CANDIDATES_MAX];
     size_t fitting_count = 0;
     for (size_t i = 0; i < found; i++) {
+        if (receiver != NULL && term_type_fits(candidates[i]->result, receiver) == TERM_FIT_NOT)
+            continue;
         enum term_fit fit = functions_fit(analysis, candidates[i], arguments, count);
         if (fit == TERM_FIT_EXACT) return candidates[i];
         if (fit == TERM_FIT_WEAK) fitting[fitting_count++] = candidates[i];
     }
     if (fitting_count == 1) return fitting[0];
-    if (fitting_count == 0) return functions_refuse(analysis, name, candidates, found, "I");
-    return functions_refuse(analysis, name, fitting, fitting_count, "A");
+    if (fitting_count == 0) return functions_refuse_call(analysis, name, candidates, found, false);
+    if (strcmp(name, "system._negate") == 0) {
+        cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                      "Ambiguous negation: use type casts to disambiguate");
+        return NULL;
+    }
+    return functions_refuse_call(analysis, name, fitting, fitting_count, true);
+}
+
+const struct function *functions_resolve(struct analysis *analysis,
+                                         const struct cql_qualified_name *name,
+                                         const struct function_argument *arguments, size_t count,
+                                         const struct type *receiver)
+{
+    const struct function *candidates[CANDIDATES_MAX];
+    bool has_keyspace = !slice_is_null(name->keyspace);
+    if (has_keyspace && !slice_equals(name->keyspace, slice_of_text("system")))
+        return functions_unknown(analysis, name, analysis->in_selection);
+    bool is_made = false;
+    const struct function *made =
+        functions_factory_resolve(analysis, name->name, arguments, count, receiver, &is_made);
+    if (is_made) return made;
+    size_t found = functions_find(analysis, name->name, arguments, count, candidates);
+    if (found == 0) return functions_unknown(analysis, name, analysis->in_selection);
+    if (found == 1) return functions_check_only(analysis, candidates[0], arguments, count);
+    const char *text = arena_format(analysis->arena, "%s%.*s", has_keyspace ? "system." : "",
+                                    SLICE_TEXT(name->name));
+    return functions_pick(analysis, text, candidates, found, arguments, count, receiver);
+}
+
+const struct function *functions_resolve_cast(struct analysis *analysis,
+                                              const struct function_argument *argument,
+                                              const struct type *to, const struct cql_term *raw,
+                                              const struct type *receiver)
+{
+    const struct function *candidates[CANDIDATES_MAX];
+    const char *name =
+        arena_format(analysis->arena, "cast_as_%s", analysis_type_text(analysis, to));
+    size_t found = functions_add_casts(analysis, name, to, candidates);
+    if (found == 0) {
+        cql_error_set(analysis->error, CQL_ERROR_INVALID, "%s cannot be cast to %s",
+                      analysis_term_text(analysis, raw), analysis_type_text(analysis, to));
+        return NULL;
+    }
+    const char *text = arena_format(analysis->arena, "system.%s", name);
+    return functions_pick(analysis, text, candidates, found, argument, 1, receiver);
+}
+
+const struct function *functions_resolve_negation(struct analysis *analysis,
+                                                  const struct function_argument *argument,
+                                                  const struct type *receiver)
+{
+    const struct function *candidates[CANDIDATES_MAX];
+    size_t found = functions_add_negations(analysis, "\"_negate\"", candidates);
+    const struct function *picked =
+        functions_pick(analysis, "system._negate", candidates, found, argument, 1, receiver);
+    if (picked == NULL) return NULL;
+    struct function *function = functions_make(analysis, "_negate", picked->arguments, 1);
+    functions_negation_make(function, picked->result);
+    return function;
 }

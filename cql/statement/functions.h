@@ -53,21 +53,26 @@ struct function_argument {
     const struct cql_term *term; // then this literal or marker takes what fits.
 };
 
-// The function that fits; NULL with the error set. `in_selection` picks the wording.
+// The function that fits; NULL with the error set. `receiver` is the type that is wanted of it, or
+// NULL.
 const struct function *functions_resolve(struct analysis *analysis,
                                          const struct cql_qualified_name *name,
                                          const struct function_argument *arguments, size_t count,
-                                         bool in_selection);
-// CAST(… AS to): NULL with the error set.
-const struct function *functions_resolve_cast(struct analysis *analysis, const struct type *from,
-                                              const struct type *to, const struct cql_term *raw);
-// An OPERATION. The types are those of the operands, both known.
+                                         const struct type *receiver);
+// CAST(raw AS to).
+const struct function *functions_resolve_cast(struct analysis *analysis,
+                                              const struct function_argument *argument,
+                                              const struct type *to, const struct cql_term *raw,
+                                              const struct type *receiver);
+// An OPERATION with its two operands.
 const struct function *functions_resolve_operation(struct analysis *analysis,
                                                    const struct cql_term *raw,
-                                                   const struct type *left,
-                                                   const struct type *right);
+                                                   const struct function_argument *arguments,
+                                                   const struct type *receiver);
+// Minus.
 const struct function *functions_resolve_negation(struct analysis *analysis,
-                                                  const struct type *operand);
+                                                  const struct function_argument *argument,
+                                                  const struct type *receiver);
 // count(*): an aggregate without an argument.
 const struct function *functions_count_rows(struct analysis *analysis);
 

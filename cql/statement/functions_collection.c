@@ -109,38 +109,30 @@ static bool functions_collection_avg(const struct function_call *call,
     return functions_collection_aggregate(call, arguments, result, "avg");
 }
 
-bool functions_collection_make(struct analysis *analysis, struct function *function,
+void functions_collection_make(struct analysis *analysis, struct function *function,
                                struct slice name, const struct type *type)
 {
     static const struct {
         const char *name;
         bool (*call)(const struct function_call *call, const struct slice *arguments,
                      struct slice *result);
-        enum { OF_ANY, OF_MAP, OF_ELEMENTS, OF_NUMBERS } of;
     } table[] = {
-        {"collection_count", functions_collection_count, OF_ANY},
-        {"map_keys", functions_collection_keys, OF_MAP},
-        {"map_values", functions_collection_values, OF_MAP},
-        {"collection_min", functions_collection_min, OF_ELEMENTS},
-        {"collection_max", functions_collection_max, OF_ELEMENTS},
-        {"collection_sum", functions_collection_sum, OF_NUMBERS},
-        {"collection_avg", functions_collection_avg, OF_NUMBERS},
+        {"collection_count", functions_collection_count},
+        {"map_keys", functions_collection_keys},
+        {"map_values", functions_collection_values},
+        {"collection_min", functions_collection_min},
+        {"collection_max", functions_collection_max},
+        {"collection_sum", functions_collection_sum},
+        {"collection_avg", functions_collection_avg},
     };
-    size_t at = 0;
-    while (at < sizeof table / sizeof *table && !slice_equals(name, slice_of_text(table[at].name)))
-        at++;
-    if (at == sizeof table / sizeof *table || !type_is_collection(type)) return false;
-    bool is_map = type->kind == TYPE_MAP;
-    const struct type *element = type->parameters[0];
-    if (is_map ? table[at].of > OF_MAP : table[at].of == OF_MAP) return false;
-    if (table[at].of == OF_NUMBERS && !functions_is_whole(element->kind) &&
-        !functions_is_real(element->kind))
-        return false;
-    function->call = table[at].call;
-    function->result = table[at].of == OF_ANY ? type_of_kind(TYPE_INT) : element;
-    if (table[at].of == OF_MAP)
-        function->result = table[at].call == functions_collection_keys
-                               ? type_make_set(analysis->arena, type->parameters[0], false)
-                               : type_make_list(analysis->arena, type->parameters[1], false);
-    return true;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (slice_equals(name, slice_of_text(table[i].name))) function->call = table[i].call;
+    if (function->call == functions_collection_count)
+        function->result = type_of_kind(TYPE_INT);
+    else if (function->call == functions_collection_keys)
+        function->result = type_make_set(analysis->arena, type->parameters[0], false);
+    else if (function->call == functions_collection_values)
+        function->result = type_make_list(analysis->arena, type->parameters[1], false);
+    else
+        function->result = type->parameters[0];
 }

@@ -1,8 +1,11 @@
-// Numbers: their bytes, functions of one number, aggregates and casts
-// (org.apache.cassandra.cql3.functions.MathFcts, AggregateFcts, CastFcts).
+// Numbers: their bytes, functions of one number, and aggregates
+// (org.apache.cassandra.cql3.functions.MathFcts, AggregateFcts).
 #include "base/bytes.h"
 #include "cql/statement/functions_native.h"
 #include "storage/value.h"
+#include "storage/value/number.h"
+#include "storage/value/number_math.h"
+#include "storage/value/real.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -37,8 +40,26 @@ int64_t functions_get_whole(enum type_kind kind, struct slice bytes)
     }
 }
 
+bool functions_is_number(enum type_kind kind)
+{
+    return functions_is_whole(kind) || functions_is_real(kind) || kind == TYPE_VARINT ||
+           kind == TYPE_DECIMAL;
+}
+
+static double functions_get_big(enum type_kind kind, struct slice bytes)
+{
+    double value = 0;
+    struct buffer text;
+    buffer_init(&text, 1u << 28);
+    value_put_cast(type_of_kind(kind), bytes, &text);
+    if (real_parse_double(buffer_slice(&text), &value) != STATUS_OK) value = 0;
+    buffer_deinit(&text);
+    return value;
+}
+
 double functions_get_real(enum type_kind kind, struct slice bytes)
 {
+    if (kind == TYPE_VARINT || kind == TYPE_DECIMAL) return functions_get_big(kind, bytes);
     if (functions_is_whole(kind)) return (double)functions_get_whole(kind, bytes);
     if (bytes.size == 4) {
         uint32_t bits = bytes_get_u32(bytes.data);
@@ -51,6 +72,29 @@ double functions_get_real(enum type_kind kind, struct slice bytes)
     double value;
     memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+const char *functions_make_decimal(enum type_kind kind, struct slice bytes, struct arena *arena,
+                                   struct slice *decimal)
+{
+    if (kind == TYPE_DECIMAL) {
+        *decimal = bytes;
+        return NULL;
+    }
+    if (kind == TYPE_VARINT) {
+        *decimal = number_math_decimal_of_varint(bytes, arena);
+        return NULL;
+    }
+    // Also whole numbers go by way of a double, and lose what it does not hold.
+    double value = functions_get_real(kind, bytes);
+    if (isnan(value)) return "A NaN cannot be converted into a decimal";
+    if (isinf(value)) return "An infinite number cannot be converted into a decimal";
+    struct buffer text;
+    buffer_init(&text, 64);
+    real_put_double(value, &text);
+    enum status status = number_parse_decimal(buffer_slice(&text), arena, decimal);
+    buffer_deinit(&text);
+    return status == STATUS_OK ? NULL : "A number cannot be converted into a decimal";
 }
 
 struct slice functions_put_whole(struct arena *arena, enum type_kind kind, int64_t value)
@@ -89,7 +133,7 @@ struct slice functions_put_real(struct arena *arena, enum type_kind kind, double
 }
 
 // Java's narrowing of a double: NaN is 0, what is too large stays at the end of the range.
-static int64_t functions_whole_of_real(enum type_kind kind, double value)
+int64_t functions_whole_of_real(enum type_kind kind, double value)
 {
     int64_t low = INT64_MIN, high = INT64_MAX;
     if (kind != TYPE_BIGINT && kind != TYPE_COUNTER) {
@@ -152,9 +196,85 @@ static bool functions_numeric_round(const struct function_call *call, const stru
         *result = arguments[0];
         return true;
     }
-    // Java's Math.round: half goes up.
-    double value = functions_get_real(kind, arguments[0]);
-    return functions_numeric_real_result(call, floor(value + 0.5), result);
+    // Java's Math.round: half goes up, and the result is an int or a long for a while.
+    double value = functions_get_real(kind, arguments[0]), low = floor(value);
+    if (value - low >= 0.5) low += 1;
+    int64_t whole = functions_whole_of_real(kind == TYPE_FLOAT ? TYPE_INT : TYPE_BIGINT, low);
+    return functions_numeric_real_result(call, (double)whole, result);
+}
+
+// ---- Functions of one number without bounds -----------------------------------------------------
+
+// Not empty: a decimal has more than its scale.
+static bool functions_has_big(enum type_kind kind, struct slice value)
+{
+    return value.size > (kind == TYPE_DECIMAL ? 4 : 0);
+}
+
+static bool functions_big_abs(const struct function_call *call, const struct slice *arguments,
+                              struct slice *result)
+{
+    enum type_kind kind = call->function->result->kind;
+    *result = slice_null();
+    if (!functions_has_big(kind, arguments[0])) return true;
+    *result = arguments[0];
+    if (kind == TYPE_VARINT && number_math_is_negative_varint(arguments[0]))
+        *result = number_math_negate_varint(arguments[0], call->arena);
+    if (kind == TYPE_DECIMAL && number_math_is_negative_decimal(arguments[0]))
+        *result = number_math_negate_decimal(arguments[0], call->arena);
+    return true;
+}
+
+// An ArithmeticException that nobody catches.
+static bool functions_big_fail(const struct function_call *call, const char *fault)
+{
+    return cql_error_set(call->error, CQL_ERROR_SERVER, "java.lang.ArithmeticException: %s", fault);
+}
+
+static bool functions_big_round(const struct function_call *call, const struct slice *arguments,
+                                struct slice *result)
+{
+    enum type_kind kind = call->function->result->kind;
+    *result = slice_null();
+    if (!functions_has_big(kind, arguments[0])) return true;
+    *result = arguments[0];
+    if (kind == TYPE_VARINT) return true;
+    const char *fault = number_math_round_decimal(arguments[0], call->arena, result);
+    return fault == NULL || functions_big_fail(call, fault);
+}
+
+// A varint's is a decimal's, without what is behind the point.
+static bool functions_big_apply(const struct function_call *call, struct slice value,
+                                struct slice *result,
+                                const char *(*apply)(struct slice value, struct arena *arena,
+                                                     struct slice *result))
+{
+    enum type_kind kind = call->function->result->kind;
+    *result = slice_null();
+    if (!functions_has_big(kind, value)) return true;
+    if (kind == TYPE_VARINT) value = number_math_decimal_of_varint(value, call->arena);
+    const char *fault = apply(value, call->arena, result);
+    if (fault == NULL && kind == TYPE_VARINT)
+        fault = number_math_varint_of_decimal(*result, call->arena, result);
+    return fault == NULL || functions_big_fail(call, fault);
+}
+
+static bool functions_big_exp(const struct function_call *call, const struct slice *arguments,
+                              struct slice *result)
+{
+    return functions_big_apply(call, arguments[0], result, number_math_exp);
+}
+
+static bool functions_big_log(const struct function_call *call, const struct slice *arguments,
+                              struct slice *result)
+{
+    return functions_big_apply(call, arguments[0], result, number_math_log);
+}
+
+static bool functions_big_log10(const struct function_call *call, const struct slice *arguments,
+                                struct slice *result)
+{
+    return functions_big_apply(call, arguments[0], result, number_math_log10);
 }
 
 // ---- Aggregates ---------------------------------------------------------------------------------
@@ -227,6 +347,57 @@ static bool functions_avg_whole_finish(const struct function_call *call,
     return true;
 }
 
+// The running sum, or decimal average, is in `value`.
+static bool functions_big_add(const struct function_call *call, struct slice argument,
+                              struct aggregate_state *state, bool is_average)
+{
+    enum type_kind kind = call->function->result->kind;
+    if (!functions_has_big(kind, argument)) return true;
+    state->count++;
+    bool is_varint = kind == TYPE_VARINT;
+    if (slice_is_null(state->value))
+        state->value = is_varint ? number_math_varint_of_whole(0, call->arena)
+                                 : number_math_decimal_of_whole(0, call->arena);
+    const char *fault =
+        is_varint    ? number_math_varint('+', state->value, argument, call->arena, &state->value)
+        : is_average ? number_math_decimal_average(state->value, argument, state->count,
+                                                   call->arena, &state->value)
+                     : number_math_decimal_sum(state->value, argument, call->arena, &state->value);
+    return fault == NULL || functions_big_fail(call, fault);
+}
+
+static bool functions_big_sum_add(const struct function_call *call, struct slice argument,
+                                  struct aggregate_state *state)
+{
+    return functions_big_add(call, argument, state, false);
+}
+
+static bool functions_big_avg_add(const struct function_call *call, struct slice argument,
+                                  struct aggregate_state *state)
+{
+    return functions_big_add(call, argument, state, true);
+}
+
+static bool functions_big_sum_finish(const struct function_call *call,
+                                     const struct aggregate_state *state, struct slice *result)
+{
+    bool is_varint = call->function->result->kind == TYPE_VARINT;
+    *result = state->value;
+    if (slice_is_null(state->value))
+        *result = is_varint ? number_math_varint_of_whole(0, call->arena)
+                            : number_math_decimal_of_whole(0, call->arena);
+    return true;
+}
+
+static bool functions_big_avg_finish(const struct function_call *call,
+                                     const struct aggregate_state *state, struct slice *result)
+{
+    (void)functions_big_sum_finish(call, state, result);
+    if (call->function->result->kind == TYPE_DECIMAL || state->count == 0) return true;
+    struct slice count = number_math_varint_of_whole(state->count, call->arena);
+    return number_math_varint('/', *result, count, call->arena, result) == NULL;
+}
+
 static bool functions_count_add(const struct function_call *call, struct slice argument,
                                 struct aggregate_state *state)
 {
@@ -281,39 +452,38 @@ static bool functions_name_is(struct slice name, const char *text)
 
 bool functions_numeric_make(struct function *function, struct slice name, const struct type *type)
 {
+    typedef bool function_of_one(const struct function_call *call, const struct slice *arguments,
+                                 struct slice *result);
+    static const struct {
+        const char *name;
+        function_of_one *small, *big;
+    } table[] = {
+        {"abs", functions_numeric_abs, functions_big_abs},
+        {"exp", functions_numeric_exp, functions_big_exp},
+        {"log", functions_numeric_log, functions_big_log},
+        {"log10", functions_numeric_log10, functions_big_log10},
+        {"round", functions_numeric_round, functions_big_round},
+    };
+    if (!functions_is_number(type->kind)) return false;
+    bool is_big = type->kind == TYPE_VARINT || type->kind == TYPE_DECIMAL;
     bool is_whole = functions_is_whole(type->kind);
-    if (!is_whole && !functions_is_real(type->kind)) return false;
     function->result = type;
-    if (functions_name_is(name, "abs")) {
-        function->call = functions_numeric_abs;
-    } else if (functions_name_is(name, "exp")) {
-        function->call = functions_numeric_exp;
-    } else if (functions_name_is(name, "log")) {
-        function->call = functions_numeric_log;
-    } else if (functions_name_is(name, "log10")) {
-        function->call = functions_numeric_log10;
-    } else if (functions_name_is(name, "round")) {
-        function->call = functions_numeric_round;
-    } else if (functions_name_is(name, "sum")) {
-        function->add = functions_sum_add;
-        function->finish = functions_sum_finish;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (functions_name_is(name, table[i].name)) {
+            function->call = is_big ? table[i].big : table[i].small;
+            return true;
+        }
+    if (functions_name_is(name, "sum")) {
+        function->add = is_big ? functions_big_sum_add : functions_sum_add;
+        function->finish = is_big ? functions_big_sum_finish : functions_sum_finish;
     } else if (functions_name_is(name, "avg")) {
-        function->add = functions_avg_add;
-        function->finish = is_whole ? functions_avg_whole_finish : functions_avg_finish;
+        function->add = is_big ? functions_big_avg_add : functions_avg_add;
+        function->finish = is_big     ? functions_big_avg_finish
+                           : is_whole ? functions_avg_whole_finish
+                                      : functions_avg_finish;
     } else {
         return false;
     }
-    return true;
-}
-
-static bool functions_to_json(const struct function_call *call, const struct slice *arguments,
-                              struct slice *result)
-{
-    struct buffer text;
-    buffer_init(&text, 1u << 28);
-    value_put_json(call->function->arguments[0], arguments[0], &text);
-    *result = arena_copy(call->arena, buffer_slice(&text));
-    buffer_deinit(&text);
     return true;
 }
 
@@ -330,95 +500,8 @@ bool functions_any_make(struct function *function, struct slice name, const stru
         function->result = type_of_kind(TYPE_BIGINT);
         function->add = functions_count_add;
         function->finish = functions_count_finish;
-    } else if (functions_name_is(name, "tojson") || functions_name_is(name, "to_json")) {
-        function->result = type_of_kind(TYPE_TEXT);
-        function->call = functions_to_json;
     } else {
         return false;
     }
     return true;
-}
-
-// ---- Casts --------------------------------------------------------------------------------------
-
-static bool functions_cast_number(const struct function_call *call, const struct slice *arguments,
-                                  struct slice *result)
-{
-    enum type_kind from = call->function->arguments[0]->kind;
-    enum type_kind to = call->function->result->kind;
-    *result = slice_null();
-    if (arguments[0].size == 0) return true;
-    if (functions_is_real(to))
-        *result = functions_put_real(call->arena, to, functions_get_real(from, arguments[0]));
-    else if (functions_is_real(from))
-        return functions_numeric_real_result(call, functions_get_real(from, arguments[0]), result);
-    else
-        *result = functions_put_whole(call->arena, to, functions_get_whole(from, arguments[0]));
-    return true;
-}
-
-static bool functions_cast_text(const struct function_call *call, const struct slice *arguments,
-                                struct slice *result)
-{
-    *result = slice_null();
-    if (slice_is_null(arguments[0])) return true;
-    struct buffer text;
-    buffer_init(&text, 1u << 28);
-    value_put_cast(call->function->arguments[0], arguments[0], &text);
-    *result = arena_copy(call->arena, buffer_slice(&text));
-    buffer_deinit(&text);
-    return true;
-}
-
-static bool functions_cast_same(const struct function_call *call, const struct slice *arguments,
-                                struct slice *result)
-{
-    (void)call;
-    *result = arguments[0];
-    return true;
-}
-
-static bool functions_is_time(enum type_kind kind)
-{
-    return kind == TYPE_TIMESTAMP || kind == TYPE_DATE || kind == TYPE_TIMEUUID;
-}
-
-bool functions_cast_make(struct function *function, const struct type *from, const struct type *to)
-{
-    bool from_number = functions_is_whole(from->kind) || functions_is_real(from->kind);
-    bool to_number = functions_is_whole(to->kind) || functions_is_real(to->kind);
-    function->result = to;
-    if (type_equals(from, to)) {
-        function->call = functions_cast_same;
-        return true;
-    }
-    if (from_number && to_number && to->kind != TYPE_COUNTER) {
-        function->call = functions_cast_number;
-        return true;
-    }
-    if (from->kind == TYPE_TIMESTAMP && to->kind == TYPE_BIGINT) {
-        function->call = functions_cast_same;
-        return true;
-    }
-    bool to_text = to->kind == TYPE_TEXT || to->kind == TYPE_ASCII;
-    bool from_text_like =
-        from_number || functions_is_time(from->kind) || from->kind == TYPE_BOOLEAN ||
-        from->kind == TYPE_ASCII || from->kind == TYPE_UUID || from->kind == TYPE_INET ||
-        from->kind == TYPE_TIME || from->kind == TYPE_VARINT || from->kind == TYPE_DECIMAL;
-    if (to_text && from_text_like) {
-        function->call = from->kind == TYPE_ASCII ? functions_cast_same : functions_cast_text;
-        return true;
-    }
-    if (!functions_is_time(from->kind) || to->kind == TYPE_TIMEUUID || to->kind == TYPE_TEXT)
-        return false;
-    const char *name = to->kind == TYPE_DATE        ? "to_date"
-                       : to->kind == TYPE_TIMESTAMP ? "to_timestamp"
-                                                    : NULL;
-    for (const struct function_definition *at = functions_time_table;
-         name != NULL && at->name != NULL; at++) {
-        if (strcmp(at->name, name) != 0 || at->arguments[0] != from->kind) continue;
-        function->call = at->call;
-        return true;
-    }
-    return false;
 }

@@ -2,6 +2,8 @@
 #include "base/bytes.h"
 #include "cql/statement/functions_native.h"
 #include "storage/uuid.h"
+#include "storage/value/calendar.h"
+#include "storage/value/duration.h"
 
 enum { MS_PER_DAY = 86400000, US_PER_MS = 1000 };
 
@@ -137,6 +139,81 @@ static bool functions_time_max_uuid(const struct function_call *call, const stru
     return functions_time_bound_uuid(call, arguments[0], 9999, 0x7f7f7f7f7f7f7f7full, result);
 }
 
+// ---- floor(time, duration[, start]) -------------------------------------------------------------
+
+static bool functions_floor_refuse(const struct function_call *call, const char *text)
+{
+    return cql_error_set(call->error, CQL_ERROR_INVALID, "%s", text);
+}
+
+static bool functions_floor_refuse_precision(const struct function_call *call,
+                                             struct duration duration, bool is_date)
+{
+    struct buffer text;
+    buffer_init(&text, 96);
+    duration_put_text(duration, &text);
+    cql_error_set(call->error, CQL_ERROR_INVALID,
+                  is_date ? "The floor on date values cannot be computed for the %.*s duration as "
+                            "precision is below 1 day"
+                          : "The floor cannot be computed for the %.*s duration as precision is "
+                            "below 1 millisecond",
+                  SLICE_TEXT(buffer_slice(&text)));
+    buffer_deinit(&text);
+    return false;
+}
+
+static bool functions_is_negative(struct duration duration)
+{
+    return duration.months < 0 || duration.days < 0 || duration.nanoseconds < 0;
+}
+
+// Of a timestamp, a timeuuid or a date.
+static bool functions_time_floor(const struct function_call *call, const struct slice *arguments,
+                                 struct slice *result)
+{
+    const struct type *const *types = call->function->arguments;
+    bool is_date = types[0]->kind == TYPE_DATE;
+    struct duration duration;
+    int64_t ms, start = 0;
+    *result = slice_null();
+    if (!functions_time_get_ms(types[0]->kind, arguments[0], &ms) ||
+        duration_decode(arguments[1], &duration) != STATUS_OK)
+        return true;
+    if (call->function->argument_count > 2 &&
+        !functions_time_get_ms(types[2]->kind, arguments[2], &start))
+        return true;
+    if (duration.nanoseconds % (is_date ? INT64_MAX : 1000000) != 0)
+        return functions_floor_refuse_precision(call, duration, is_date);
+    if (start > ms)
+        return functions_floor_refuse(
+            call, "The floor function starting time is greater than the provided time");
+    if (functions_is_negative(duration))
+        return functions_floor_refuse(call,
+                                      "Negative durations are not supported by the floor function");
+    ms = duration_floor_ms(duration, ms, start);
+    *result = is_date ? functions_time_put_date(call, ms) : functions_time_put64(call, ms);
+    return true;
+}
+
+static bool functions_time_floor_of_day(const struct function_call *call,
+                                        const struct slice *arguments, struct slice *result)
+{
+    struct duration duration;
+    *result = slice_null();
+    if (arguments[0].size != 8 || duration_decode(arguments[1], &duration) != STATUS_OK)
+        return true;
+    if (functions_is_negative(duration))
+        return functions_floor_refuse(call,
+                                      "Negative durations are not supported by the floor function");
+    if (duration.months != 0 || duration.days != 0 || duration.nanoseconds > CALENDAR_NS_PER_DAY)
+        return functions_floor_refuse(call, "For time values, the floor can only be computed for "
+                                            "durations smaller that a day");
+    int64_t time = (int64_t)bytes_get_u64(arguments[0].data);
+    if (duration.nanoseconds > 0) time -= time % duration.nanoseconds;
+    *result = functions_time_put64(call, time);
+    return true;
+}
+
 // clang-format off
 const struct function_definition functions_time_table[] = {
     {"now",               TYPE_TIMEUUID,  0, {0},              functions_time_now},
@@ -167,6 +244,13 @@ const struct function_definition functions_time_table[] = {
     {"mintimeuuid",       TYPE_TIMEUUID,  1, {TYPE_TIMESTAMP}, functions_time_min_uuid},
     {"max_timeuuid",      TYPE_TIMEUUID,  1, {TYPE_TIMESTAMP}, functions_time_max_uuid},
     {"maxtimeuuid",       TYPE_TIMEUUID,  1, {TYPE_TIMESTAMP}, functions_time_max_uuid},
+    {"floor",             TYPE_DATE,      2, {TYPE_DATE, TYPE_DURATION},            functions_time_floor},
+    {"floor",             TYPE_DATE,      3, {TYPE_DATE, TYPE_DURATION, TYPE_DATE}, functions_time_floor},
+    {"floor",             TYPE_TIME,      2, {TYPE_TIME, TYPE_DURATION},            functions_time_floor_of_day},
+    {"floor",             TYPE_TIMESTAMP, 2, {TYPE_TIMESTAMP, TYPE_DURATION},       functions_time_floor},
+    {"floor",             TYPE_TIMESTAMP, 3, {TYPE_TIMESTAMP, TYPE_DURATION, TYPE_TIMESTAMP}, functions_time_floor},
+    {"floor",             TYPE_TIMESTAMP, 2, {TYPE_TIMEUUID, TYPE_DURATION},        functions_time_floor},
+    {"floor",             TYPE_TIMESTAMP, 3, {TYPE_TIMEUUID, TYPE_DURATION, TYPE_TIMESTAMP},  functions_time_floor},
     {NULL,                TYPE_EMPTY,     0, {0},              NULL},
 };
 // clang-format on

@@ -236,7 +236,7 @@ static uint8_t *json_put_utf8(uint8_t *to, uint32_t code)
         return to;
     }
     int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    *to++ = (uint8_t)((0xF00 >> more & 0xFF) | code >> 6 * more);
+    *to++ = (uint8_t)((0xFF00 >> (more + 1) & 0xFF) | code >> 6 * more);
     while (more-- > 0)
         *to++ = (uint8_t)(0x80 | (code >> 6 * more & 0x3F));
     return to;
@@ -338,20 +338,43 @@ static bool json_is_digit(const struct reading *reading)
            reading->text.data[reading->at] <= '9';
 }
 
-static bool json_fail_number(struct reading *reading, const char *comment)
+// `is_read`: the place is behind the character that is wrong.
+static bool json_fail_number(struct reading *reading, const char *comment, bool is_read)
 {
-    char behind[128];
+    uint32_t code;
     if (json_is_at_end(reading)) return json_fail_at_end(reading, "");
-    snprintf(behind, sizeof behind, " in numeric value: %s", comment);
-    return json_fail_character(reading, "Unexpected character", behind);
+    json_begin_error(reading, "JsonParseException");
+    buffer_put_format(reading->error, "Unexpected character (");
+    json_put_character(reading, reading->at);
+    buffer_put_format(reading->error, ") in numeric value: %s", comment);
+    if (is_read) reading->at += json_character(reading->text, reading->at, &code);
+    return json_end_error(reading);
 }
 
-static bool json_read_digits(struct reading *reading, const char *missing)
+static bool json_read_digits(struct reading *reading, const char *missing, bool is_read)
 {
-    if (!json_is_digit(reading)) return json_fail_number(reading, missing);
+    if (!json_is_digit(reading)) return json_fail_number(reading, missing, is_read);
     while (json_is_digit(reading))
         reading->at++;
     return true;
+}
+
+static bool json_read_word(struct reading *reading, const char *word);
+
+static bool json_fail_non_standard(struct reading *reading, const char *word)
+{
+    char text[128];
+    snprintf(
+        text, sizeof text,
+        "Non-standard token '%s': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS to allow",
+        word);
+    return json_fail(reading, text);
+}
+
+// Behind a minus.
+static bool json_fail_infinity(struct reading *reading)
+{
+    return json_read_word(reading, "Infinity") && json_fail_non_standard(reading, "-Infinity");
 }
 
 static bool json_read_number(struct reading *reading, struct json *json)
@@ -359,13 +382,14 @@ static bool json_read_number(struct reading *reading, struct json *json)
     size_t from = reading->at;
     struct slice text = reading->text;
     if (text.data[from] == '-') reading->at++;
+    if (text.data[from] == '-' && !json_is_at_end(reading) && text.data[reading->at] == 'I')
+        return json_fail_infinity(reading);
     if (!json_is_digit(reading))
         return json_fail_number(
-            reading, "expected digit (0-9) to follow minus sign, for valid numeric value");
+            reading, "expected digit (0-9) to follow minus sign, for valid numeric value", true);
     bool starts_with_zero = text.data[reading->at] == '0';
     reading->at++;
     if (starts_with_zero && json_is_digit(reading)) {
-        reading->at++;
         return json_fail(reading, "Invalid numeric value: Leading zeroes not allowed");
     }
     while (json_is_digit(reading))
@@ -374,15 +398,17 @@ static bool json_read_number(struct reading *reading, struct json *json)
     if (!json_is_at_end(reading) && text.data[reading->at] == '.') {
         json->kind = JSON_REAL;
         reading->at++;
-        if (!json_read_digits(reading, "Decimal point not followed by a digit")) return false;
+        if (!json_read_digits(reading, "Decimal point not followed by a digit", false))
+            return false;
     }
     if (!json_is_at_end(reading) && (text.data[reading->at] | 0x20) == 'e') {
         json->kind = JSON_REAL;
         reading->at++;
-        if (!json_is_at_end(reading) &&
-            (text.data[reading->at] == '+' || text.data[reading->at] == '-'))
-            reading->at++;
-        if (!json_read_digits(reading, "Exponent indicator not followed by a digit")) return false;
+        bool has_sign = !json_is_at_end(reading) &&
+                        (text.data[reading->at] == '+' || text.data[reading->at] == '-');
+        reading->at += has_sign;
+        if (!json_read_digits(reading, "Exponent indicator not followed by a digit", has_sign))
+            return false;
     }
     json->text = slice_make(text.data + from, reading->at - from);
     if (reading->depth == 0 && !json_is_at_end(reading) && text.data[reading->at] > ' ')
@@ -410,22 +436,20 @@ static bool json_fail_value(struct reading *reading)
     size_t from = reading->at;
     if (c == 'N' || c == 'I') {
         const char *word = c == 'N' ? "NaN" : "Infinity";
-        char text[128];
-        if (!json_read_word(reading, word)) return false;
-        snprintf(text, sizeof text,
-                 "Non-standard token '%s': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS to "
-                 "allow",
-                 word);
-        return json_fail(reading, text);
+        return json_read_word(reading, word) && json_fail_non_standard(reading, word);
     }
-    if (c == '}' || c == ']') return json_fail_unexpected(reading, "expected a value");
+    bool in_array = reading->depth > 0 && !reading->is_object[reading->depth - 1];
+    if (c == '}' || (c == ']' && !in_array))
+        return json_fail_unexpected(reading, "expected a value");
     if (c == '+') {
         reading->at++;
         if (json_is_at_end(reading)) return json_fail_at_end(reading, "");
         return json_fail_number(
-            reading, "expected digit (0-9) to follow minus sign, for valid numeric value");
+            reading, "expected digit (0-9) to follow minus sign, for valid numeric value", true);
     }
-    bool is_word = json_is_word(c) && !(c >= '0' && c <= '9');
+    // Letters beyond Latin are few in what is meant as JSON; symbols are more.
+    bool is_symbol = c >= 0xE2;
+    bool is_word = json_is_word(c) && !(c >= '0' && c <= '9') && !is_symbol;
     if (is_word) return json_fail_word(reading, from);
     return json_fail_unexpected(reading, "expected a valid value " JSON_TOKENS);
 }
@@ -576,6 +600,20 @@ static bool json_fail_mismatched(struct slice text, size_t at, struct buffer *er
     return false;
 }
 
+// A text that begins with a bracket that closes.
+static bool json_fail_root(struct reading *reading, size_t *without_class)
+{
+    uint8_t c = reading->text.data[reading->at++];
+    json_begin_error(reading, "JsonParseException");
+    buffer_put_format(reading->error,
+                      "Unexpected close marker '%c': expected '%c' (for root starting at [Source: ",
+                      c, c == '}' ? ']' : '}');
+    json_put_source(reading->text, reading->error);
+    buffer_put_format(reading->error, "; line: 1, column: 0])");
+    *without_class = reading->without_class;
+    return json_end_error(reading);
+}
+
 bool json_parse(struct slice text, struct arena *arena, const struct json **json,
                 struct buffer *error, size_t *without_class)
 {
@@ -589,17 +627,16 @@ bool json_parse(struct slice text, struct arena *arena, const struct json **json
     struct json *made = ARENA_NEW(arena, struct json);
     bool is_ok = json_skip(reading);
     if (is_ok && json_is_at_end(reading)) {
-        is_ok =
-            json_fail_mismatched(text, text.size, error, "No content to map due to end-of-input");
-        if (text.size > 0) return false;
-        // Nothing was read at all: Java's column is then 0.
+        // Java says column 0 where nothing but blanks was read.
         buffer_clear(error);
         buffer_put_format(error,
-                          "%sNo content to map due to end-of-input\n at [Source: (String)\"\"; "
-                          "line: 1, column: 0]",
-                          mismatched);
+                          "%sNo content to map due to end-of-input\n at [Source: ", mismatched);
+        json_put_source(text, error);
+        buffer_put_format(error, "; line: 1, column: 0]");
         return false;
     }
+    bool is_close = is_ok && (text.data[reading->at] == '}' || text.data[reading->at] == ']');
+    if (is_close) return json_fail_root(reading, without_class);
     is_ok = is_ok && json_read_value(reading, made);
     if (!is_ok) *without_class = reading->without_class;
     *json = made;
@@ -647,6 +684,17 @@ static bool json_fail_string(struct slice text, const struct json *json, struct 
     while (at < text.size && text.data[at] <= ' ')
         at++;
     json_fail_mismatched(text, at, error, (const char *)message.data);
+    if (json->text.size == 0) {
+        // Of another class.
+        static const char other[] = "com.fasterxml.jackson.databind.exc.InvalidFormatException: ";
+        struct buffer rest;
+        buffer_init(&rest, error->limit);
+        buffer_put(&rest, error->data + strlen(mismatched), error->size - strlen(mismatched));
+        buffer_clear(error);
+        buffer_put(error, other, strlen(other));
+        buffer_put(error, rest.data, rest.size);
+        buffer_deinit(&rest);
+    }
     buffer_deinit(&message);
     return false;
 }

@@ -175,8 +175,8 @@ static bool json_value_read_timestamp(struct json_value_context *context, const 
     // Only what is too large for an int is taken as a number, as in Cassandra.
     if (json->kind == JSON_INTEGER && json_class(json)[0] == 'L')
         return json_value_read_text(context, type_of_kind(TYPE_BIGINT), json->text, value);
-    return json_value_read_string(context, type, json,
-                                  "a long or a datestring representation of a date value", value);
+    return json_value_read_string(
+        context, type, json, "a long or a datestring representation of a timestamp value", value);
 }
 
 // ---- Collections, tuples, vectors ---------------------------------------------------------------

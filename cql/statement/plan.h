@@ -25,7 +25,8 @@ struct select_plan {
     bool is_grouped; // GROUP BY or aggregates.
     bool has_group_by;
     uint16_t group_clustering_count; // A group ends where the partition or one of these changes.
-    bool with_static;                // Static columns are selected, filtered, or make rows.
+    const struct selector *group_function; // Of the last of them: floor(c, 1h); NULL: none.
+    bool with_static;                      // Static columns are selected, filtered, or make rows.
     // system_views and the like: may be filtered, and go in the order of the keys.
     bool is_of_virtual_keyspace;
     const char *warning; // NULL: none.

@@ -107,27 +107,48 @@ static bool select_analysis_order(struct analysis *analysis, const struct cql_se
     return true;
 }
 
-static bool select_analysis_group_column(struct analysis *analysis, const struct cql_term *term,
-                                         const struct column **column)
+// The columns that a function of GROUP BY is of: the first one, and how many there are.
+static void select_analysis_columns_of(const struct selector *selector, const struct column **first,
+                                       size_t *count)
 {
-    if (term->kind != CQL_TERM_COLUMN) {
-        const struct cql_term *inner = term;
-        while (inner->kind != CQL_TERM_COLUMN && inner->item_count > 0 && inner->items[0] != NULL)
-            inner = inner->items[0];
-        if (inner->kind == CQL_TERM_COLUMN) {
-            *column = analysis_find_column(analysis, inner->value);
-            if (*column == NULL) return false;
-            if ((*column)->kind != COLUMN_CLUSTERING)
-                return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                                     "Group by functions are only supported on clustering columns, "
-                                     "got %.*s",
-                                     SLICE_TEXT((*column)->name));
-        }
-        return select_analysis_refuse(analysis,
-                                      "GROUP BY of functions is not supported by Helenus yet");
-    }
+    if (selector->kind == SELECTOR_COLUMN && (*count)++ == 0) *first = selector->column;
+    for (size_t i = 0; i < selector->item_count; i++)
+        if (selector->items[i] != NULL)
+            select_analysis_columns_of(selector->items[i], first, count);
+}
+
+static bool select_analysis_group_function(struct analysis *analysis, const struct cql_term *term,
+                                           const struct selector **function,
+                                           const struct column **column)
+{
+    size_t count = 0;
+    if (!selection_prepare_function(analysis, term, function)) return false;
+    select_analysis_columns_of(*function, column, &count);
+    if (count == 0)
+        return select_analysis_refuse(
+            analysis, "GROUP BY functions must have one clustering column name as parameter");
+    if (count > 1)
+        return select_analysis_refuse(
+            analysis, "GROUP BY functions accept only one clustering column as parameter");
+    if ((*column)->kind == COLUMN_CLUSTERING) return true;
+    return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                         "Group by functions are only supported on clustering columns, got %.*s",
+                         SLICE_TEXT((*column)->name));
+}
+
+static bool select_analysis_group_column(struct analysis *analysis, const struct cql_term *term,
+                                         struct select_plan *plan, const struct column **column)
+{
+    bool is_function = term->kind != CQL_TERM_COLUMN;
+    if (is_function &&
+        !select_analysis_group_function(analysis, term, &plan->group_function, column))
+        return false;
+    if (is_function) return true;
     *column = analysis_find_column(analysis, term->value);
-    return *column != NULL;
+    if (*column == NULL) return false;
+    if (plan->group_function == NULL) return true;
+    return select_analysis_refuse(
+        analysis, "Functions are only supported on the last element of the GROUP BY clause");
 }
 
 static bool select_analysis_group(struct analysis *analysis, const struct cql_select *select,
@@ -141,7 +162,8 @@ static bool select_analysis_group(struct analysis *analysis, const struct cql_se
     plan->has_group_by = select->group_by_count > 0;
     for (size_t i = 0; i < select->group_by_count; i++) {
         const struct column *column = NULL;
-        if (!select_analysis_group_column(analysis, select->group_by[i], &column)) return false;
+        if (!select_analysis_group_column(analysis, select->group_by[i], plan, &column))
+            return false;
         if (column->kind > COLUMN_CLUSTERING)
             return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                                  "Group by is currently only supported on the columns of the "

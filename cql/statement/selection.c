@@ -67,6 +67,98 @@ static bool selection_is_open(const struct cql_term *raw)
            raw->kind == CQL_TERM_TUPLE;
 }
 
+// A literal that has selectors in it: columns, calls.
+static bool selection_has_columns(const struct cql_term *raw)
+{
+    bool is_literal = raw->kind == CQL_TERM_LIST || raw->kind == CQL_TERM_SET ||
+                      raw->kind == CQL_TERM_MAP || raw->kind == CQL_TERM_UDT ||
+                      raw->kind == CQL_TERM_TUPLE;
+    for (size_t i = 0; i < raw->item_count && is_literal; i++)
+        if (!selection_is_open(raw->items[i]) || selection_has_columns(raw->items[i])) return true;
+    return false;
+}
+
+static bool selection_prepare_argument(struct preparing *preparing, const struct cql_term *raw,
+                                       const struct type *type, const struct selector **selector);
+
+// What the items of a literal of this type are of.
+static const struct type *selection_item_type(const struct type *type, size_t at)
+{
+    if (type->kind == TYPE_MAP) return type->parameters[at % 2];
+    return type->parameters[type->kind == TYPE_TUPLE || type->kind == TYPE_UDT ? at : 0];
+}
+
+static bool selection_fits_literal(const struct cql_term *raw, const struct type *type)
+{
+    switch (raw->kind) {
+    case CQL_TERM_LIST:
+        return type->kind == TYPE_LIST ||
+               (type->kind == TYPE_VECTOR && raw->item_count == type->dimension);
+    case CQL_TERM_SET:
+        return type->kind == TYPE_SET;
+    case CQL_TERM_MAP:
+        return type->kind == TYPE_MAP;
+    case CQL_TERM_TUPLE:
+        return type->kind == TYPE_TUPLE && raw->item_count <= type->parameter_count;
+    default:
+        return false;
+    }
+}
+
+// Items that are selectors are of the type that they are of: Cassandra does not look either.
+static bool selection_prepare_items(struct preparing *preparing, const struct cql_term *raw,
+                                    const struct type *type, const struct selector **selector)
+{
+    struct analysis *analysis = preparing->analysis;
+    const struct selector **items =
+        ARENA_NEW_ARRAY(analysis->arena, const struct selector *, raw->item_count + 1);
+    if (!selection_fits_literal(raw, type)) return selection_refuse_untyped(analysis, raw);
+    for (size_t i = 0; i < raw->item_count; i++)
+        if (!selection_prepare_argument(preparing, raw->items[i], selection_item_type(type, i),
+                                        &items[i]))
+            return false;
+    struct selector *made = selection_new(preparing, SELECTOR_LITERAL, type);
+    made->items = items;
+    made->item_count = raw->item_count;
+    *selector = made;
+    return true;
+}
+
+static const struct type *selection_infer_items(struct analysis *analysis,
+                                                const struct cql_term *raw);
+
+// The type that a list, set or tuple has by its items; NULL: it is not known.
+static const struct type *selection_infer_literal(struct analysis *analysis,
+                                                  const struct cql_term *raw)
+{
+    if (!analysis_go_deeper(analysis)) return NULL;
+    const struct type *type = selection_infer_items(analysis, raw);
+    analysis->depth--;
+    return type;
+}
+
+static const struct type *selection_infer_items(struct analysis *analysis,
+                                                const struct cql_term *raw)
+{
+    const struct type **types =
+        ARENA_NEW_ARRAY(analysis->arena, const struct type *, raw->item_count + 1);
+    const struct type *first = NULL;
+    struct cql_error *error = analysis_ignore_errors(analysis);
+    for (size_t i = 0; i < raw->item_count; i++) {
+        types[i] =
+            selection_is_open(raw->items[i]) ? NULL : term_natural_type(analysis, raw->items[i]);
+        if (first == NULL) first = types[i];
+    }
+    analysis->error = error;
+    for (size_t i = 0; i < raw->item_count && raw->kind == CQL_TERM_TUPLE; i++)
+        if (types[i] == NULL) return NULL;
+    if (first == NULL) return NULL;
+    if (raw->kind == CQL_TERM_LIST) return type_make_list(analysis->arena, first, false);
+    if (raw->kind == CQL_TERM_SET) return type_make_set(analysis->arena, first, false);
+    if (raw->kind != CQL_TERM_TUPLE) return NULL;
+    return type_make_tuple(analysis->arena, types, (uint16_t)raw->item_count);
+}
+
 static bool selection_prepare_literal(struct preparing *preparing, const struct cql_term *raw,
                                       const struct type *type, struct slice name,
                                       const struct selector **selector)
@@ -81,6 +173,8 @@ static bool selection_prepare_literal(struct preparing *preparing, const struct 
 static bool selection_prepare_argument(struct preparing *preparing, const struct cql_term *raw,
                                        const struct type *type, const struct selector **selector)
 {
+    if (selection_has_columns(raw) && selection_fits_literal(raw, type))
+        return selection_prepare_items(preparing, raw, type, selector);
     if (selection_is_open(raw))
         return selection_prepare_literal(preparing, raw, type, slice_of_text("[selection]"),
                                          selector);
@@ -189,23 +283,7 @@ static bool selection_prepare_call(struct preparing *preparing, const struct cql
     struct analysis *analysis = preparing->analysis;
     if (raw->is_count_rows)
         return selection_make_call(preparing, functions_count_rows(analysis), NULL, 0, selector);
-    struct function_argument arguments[16];
-    if (raw->item_count > 16) return selection_invalid(preparing, "Too many arguments");
-    struct slice name = raw->function.name;
-    if (slice_equals(name, slice_of_text("fromjson")) ||
-        slice_equals(name, slice_of_text("from_json")))
-        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                             "%.*s() cannot be used in the selection clause of a SELECT statement",
-                             SLICE_TEXT(name));
-    for (size_t i = 0; i < raw->item_count; i++) {
-        const struct cql_term *item = raw->items[i];
-        arguments[i] = (struct function_argument){NULL, item};
-        if (selection_is_open(item)) continue;
-        arguments[i].type = selection_type_of(analysis, item);
-        if (arguments[i].type == NULL) return false;
-    }
-    const struct function *function =
-        functions_resolve(analysis, &raw->function, arguments, raw->item_count, true);
+    const struct function *function = term_resolve(analysis, raw, NULL);
     if (function == NULL) return false;
     return selection_make_call(preparing, function, raw->items, raw->item_count, selector);
 }
@@ -213,17 +291,9 @@ static bool selection_prepare_call(struct preparing *preparing, const struct cql
 static bool selection_prepare_operation(struct preparing *preparing, const struct cql_term *raw,
                                         const struct selector **selector)
 {
-    struct analysis *analysis = preparing->analysis;
-    if (raw->kind == CQL_TERM_NEGATE) {
-        const struct type *type = selection_type_of(analysis, raw->items[0]);
-        if (type == NULL) return false;
-        const struct function *negation = functions_resolve_negation(analysis, type);
-        if (negation == NULL) return false;
-        return selection_make_call(preparing, negation, raw->items, 1, selector);
-    }
-    const struct function *function = term_resolve_operation(analysis, raw, NULL);
+    const struct function *function = term_resolve(preparing->analysis, raw, NULL);
     if (function == NULL) return false;
-    return selection_make_call(preparing, function, raw->items, 2, selector);
+    return selection_make_call(preparing, function, raw->items, raw->item_count, selector);
 }
 
 static bool selection_prepare_cast(struct preparing *preparing, const struct cql_term *raw,
@@ -238,8 +308,7 @@ static bool selection_prepare_cast(struct preparing *preparing, const struct cql
             return cql_error_set(
                 analysis->error, CQL_ERROR_INVALID, "Cannot cast value %s to type %s",
                 analysis_term_text(analysis, item), analysis_type_text(analysis, to));
-        return selection_prepare_literal(preparing, item, to, slice_of_text("[selection]"),
-                                         selector);
+        return selection_prepare_argument(preparing, item, to, selector);
     }
     from = selection_type_of(analysis, item);
     if (from == NULL) return false;
@@ -251,7 +320,8 @@ static bool selection_prepare_cast(struct preparing *preparing, const struct cql
         return selection_prepare_argument(preparing, item, to, selector);
     }
     if (type_equals(from, to)) return selection_prepare_term(preparing, item, selector);
-    const struct function *function = functions_resolve_cast(analysis, from, to, item);
+    struct function_argument argument = {from, item};
+    const struct function *function = functions_resolve_cast(analysis, &argument, to, item, NULL);
     if (function == NULL) return false;
     return selection_make_call(preparing, function, &item, 1, selector);
 }
@@ -334,10 +404,13 @@ static bool selection_prepare_kind(struct preparing *preparing, const struct cql
         return selection_prepare_element(preparing, raw, selector);
     case CQL_TERM_FIELD:
         return selection_prepare_field(preparing, raw, selector);
-    default:
+    default: {
         if (raw->kind == CQL_TERM_TUPLE && raw->item_count == 1)
             return selection_prepare_term(preparing, raw->items[0], selector);
-        return selection_refuse_untyped(analysis, raw);
+        const struct type *type = selection_infer_literal(analysis, raw);
+        if (type == NULL) return selection_refuse_untyped(analysis, raw);
+        return selection_prepare_items(preparing, raw, type, selector);
+    }
     }
 }
 
@@ -397,10 +470,16 @@ static void selection_put_name(const struct cql_term *raw, struct buffer *name)
         selection_put_name(raw->items[0], name);
         break;
     case CQL_TERM_TUPLE:
-        buffer_put_format(name, "(");
+    case CQL_TERM_LIST:
+    case CQL_TERM_SET: {
+        const char *brackets = raw->kind == CQL_TERM_TUPLE  ? "()"
+                               : raw->kind == CQL_TERM_LIST ? "[]"
+                                                            : "{}";
+        buffer_put_u8(name, (uint8_t)brackets[0]);
         selection_put_list(raw, name);
-        buffer_put_format(name, ")");
+        buffer_put_u8(name, (uint8_t)brackets[1]);
         break;
+    }
     default:
         ast_text_put_term(raw, name);
     }
@@ -489,7 +568,8 @@ static bool selection_prepare_list(struct preparing *preparing, const struct cql
     for (size_t i = 0; i < count; i++) {
         // By itself "(k)" may be a tuple of one.
         const struct cql_term *raw = select->selectors[i].term;
-        if (raw->kind == CQL_TERM_TUPLE) return selection_refuse_untyped(preparing->analysis, raw);
+        if (raw->kind == CQL_TERM_TUPLE && raw->item_count == 1)
+            return selection_refuse_untyped(analysis, raw);
         if (!selection_prepare_term(preparing, raw, &selectors[i])) return false;
         columns[i] = (struct column_spec){analysis->table->keyspace, analysis->table->name,
                                           selection_name_of(analysis, &select->selectors[i]),
@@ -528,6 +608,65 @@ static void selection_make_json(struct analysis *analysis, struct selection *sel
     selection->is_simple = false;
 }
 
+// Whether the order of what it gives is that of what it is given.
+static bool selection_is_monotonic(const struct function *function)
+{
+    static const char *const names[] = {"floor",          "to_date",     "todate",
+                                        "to_timestamp",   "totimestamp", "to_unix_timestamp",
+                                        "tounixtimestamp"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(function->name, names[i]) == 0) return true;
+    return false;
+}
+
+static bool selection_refuse_function(struct analysis *analysis, const struct selector *selector)
+{
+    const struct function *function = selector->function;
+    const char *quote = function->name[0] == '_' ? "\"" : "";
+    const char *text =
+        arena_format(analysis->arena, "system.%s%s%s : (", quote, function->name, quote);
+    for (size_t i = 0; i < function->argument_count; i++)
+        text = arena_format(analysis->arena, "%s%s%s%s", text, i > 0 ? ", " : "",
+                            analysis_type_text(analysis, function->arguments[i]),
+                            selector->items[i]->kind == SELECTOR_TERM ? "(constant)" : "");
+    return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                         "Only monotonic functions are supported in the GROUP BY clause. Got: "
+                         "%s) -> %s ",
+                         text, analysis_type_text(analysis, function->result));
+}
+
+static bool selection_check_function(struct analysis *analysis, const struct cql_term *raw,
+                                     const struct function *function)
+{
+    bool is_function = raw->kind == CQL_TERM_FUNCTION || raw->kind == CQL_TERM_OPERATION ||
+                       raw->kind == CQL_TERM_NEGATE;
+    if (!is_function)
+        return cql_error_set(analysis->error, CQL_ERROR_SERVER, "java.lang.ClassCastException");
+    if (raw->is_count_rows || function == NULL || !function_is_aggregate(function)) return true;
+    return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                         "Aggregate functions are not supported within the GROUP BY clause, got: "
+                         "system.%s",
+                         function->name);
+}
+
+bool selection_prepare_function(struct analysis *analysis, const struct cql_term *raw,
+                                const struct selector **selector)
+{
+    // Its columns need no slots, as those of an aggregate's argument need none.
+    struct preparing preparing = {.analysis = analysis, .in_aggregate = true};
+    analysis->in_selection = true;
+    const struct function *function = raw->kind == CQL_TERM_FUNCTION && !raw->is_count_rows
+                                          ? term_resolve(analysis, raw, NULL)
+                                          : NULL;
+    bool is_ok = (function != NULL || raw->kind != CQL_TERM_FUNCTION || raw->is_count_rows) &&
+                 selection_check_function(analysis, raw, function) &&
+                 selection_prepare_term(&preparing, raw, selector);
+    analysis->in_selection = false;
+    if (!is_ok || (*selector)->function == NULL) return is_ok;
+    return selection_is_monotonic((*selector)->function) || (*selector)->item_count == 0 ||
+           selection_refuse_function(analysis, *selector);
+}
+
 bool selection_prepare(struct analysis *analysis, const struct cql_select *select,
                        struct selection *selection)
 {
@@ -543,10 +682,12 @@ bool selection_prepare(struct analysis *analysis, const struct cql_select *selec
         ARENA_NEW_ARRAY(analysis->arena, const struct selector *, preparing.capacity);
     preparing.slots = ARENA_NEW_ARRAY(analysis->arena, const struct selector *, preparing.capacity);
     *selection = (struct selection){0};
+    analysis->in_selection = true;
     if (select->selector_count == 0)
         selection_prepare_all(&preparing, selection);
     else if (!selection_prepare_list(&preparing, select, selection))
         return false;
+    analysis->in_selection = false;
     selection->column_count = selection->count;
     if (select->is_json) selection_make_json(analysis, selection);
     if (preparing.too_many) return selection_invalid(&preparing, "Too many selectors in SELECT");

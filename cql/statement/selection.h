@@ -23,6 +23,7 @@ enum selector_kind {
     SELECTOR_TTL,
     SELECTOR_ELEMENT,
     SELECTOR_SLICE,
+    SELECTOR_LITERAL, // A list, set, map, tuple or user type of selectors; map: key, value, …
     SELECTOR_FIELD,
 };
 
@@ -59,6 +60,10 @@ struct selection {
 bool selection_prepare(struct analysis *analysis, const struct cql_select *select,
                        struct selection *selection);
 
+// A function of columns, for GROUP BY.
+bool selection_prepare_function(struct analysis *analysis, const struct cql_term *raw,
+                                const struct selector **selector);
+
 struct selection_context {
     const struct binding *binding;
     struct arena *row_arena;   // For what one row needs.
@@ -68,6 +73,10 @@ struct selection_context {
 // Appends [bytes] for each column. False: the error of the binding is set.
 bool selection_put_row(const struct selection *selection, const struct selection_context *context,
                        const struct row_view *view, struct buffer *rows);
+
+// One selector's value of a row. False: the error of the binding is set.
+bool selection_evaluate(const struct selector *selector, const struct selection_context *context,
+                        const struct row_view *view, struct slice *value);
 
 struct selection_group {
     struct aggregate_state *states; // aggregate_count

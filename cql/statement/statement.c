@@ -224,7 +224,9 @@ static bool statement_analyse(struct query_processor *processor, struct statemen
     statement->plan = ARENA_NEW(arena, struct statement_plan);
     statement->plan->ast = ast;
     statement->plan->keyspace = analysis.keyspace;
-    if (!statement_prepare_kind(&analysis, statement, ast)) return false;
+    bool is_ok = statement_prepare_kind(&analysis, statement, ast);
+    if (analysis.is_too_deep) return analysis_refuse_depth(&analysis);
+    if (!is_ok) return false;
     statement->plan->json_inserts = analysis.json_inserts;
     statement->markers = markers;
     statement->marker_count = ast->marker_count;

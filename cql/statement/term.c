@@ -36,7 +36,8 @@ enum term_fit term_type_fits(const struct type *from, const struct type *to)
                 (to->kind == TYPE_TIMESTAMP && from->kind == TYPE_BIGINT) ||
                 (to->kind == TYPE_UUID && from->kind == TYPE_TIMEUUID) ||
                 (to->kind == TYPE_DATE && from->kind == TYPE_INT) ||
-                (to->kind == TYPE_VARINT && (from->kind == TYPE_INT || from->kind == TYPE_BIGINT));
+                (to->kind == TYPE_VARINT && (from->kind == TYPE_INT || from->kind == TYPE_BIGINT ||
+                                             from->kind == TYPE_TIMESTAMP));
     return fits ? TERM_FIT_WEAK : TERM_FIT_NOT;
 }
 
@@ -44,6 +45,7 @@ enum term_fit term_type_fits(const struct type *from, const struct type *to)
 static bool term_constant_fits(enum cql_constant_kind kind, const struct type *type)
 {
     enum type_kind to = type->kind;
+    if (to == TYPE_TUPLE) return true; // Cassandra does not look, and reads its text.
     switch (kind) {
     case CQL_CONSTANT_STRING:
         return to == TYPE_ASCII || to == TYPE_TEXT || to == TYPE_INET || to == TYPE_TIMESTAMP ||
@@ -136,18 +138,37 @@ static const struct cql_term *term_as_user_type(struct analysis *analysis,
     return made;
 }
 
-static const struct function *term_resolve_call(struct analysis *analysis,
-                                                const struct cql_term *raw);
-
 // Looks for a type without leaving an error behind.
 static const struct type *term_quiet_type(struct analysis *analysis, const struct cql_term *raw)
 {
-    struct cql_error ignored;
-    struct cql_error *error = analysis->error;
-    analysis->error = &ignored;
+    struct cql_error *error = analysis_ignore_errors(analysis);
     const struct type *type = term_natural_type(analysis, raw);
     analysis->error = error;
     return type;
+}
+
+// A call or an operator, as what a receiver of this type would get. It is asked again and again for
+// what it stands in, so it is remembered under a place inside of the term, one for each kind.
+static enum term_fit term_call_fits(struct analysis *analysis, const struct cql_term *raw,
+                                    const struct type *type)
+{
+    if (term_is_from_json(raw)) return TERM_FIT_EXACT;
+    bool is_scalar = type->kind < TYPE_LIST;
+    const struct cql_term *place =
+        (const struct cql_term *)(const void *)((const uint8_t *)raw + 1 + type->kind);
+    const struct type *known = is_scalar ? analysis_recall_type(analysis, place) : NULL;
+    if (known == NULL) {
+        const struct function *function = NULL;
+        struct cql_error *error = analysis_ignore_errors(analysis);
+        if (analysis_go_deeper(analysis)) {
+            function = term_resolve(analysis, raw, type);
+            analysis->depth--;
+        }
+        analysis->error = error;
+        known = function == NULL ? type_of_kind(TYPE_EMPTY) : function->result;
+        if (is_scalar) analysis_remember_type(analysis, place, known);
+    }
+    return known->kind == TYPE_EMPTY ? TERM_FIT_NOT : term_type_fits(known, type);
 }
 
 enum term_fit term_fits(struct analysis *analysis, const struct cql_term *raw,
@@ -158,6 +179,7 @@ enum term_fit term_fits(struct analysis *analysis, const struct cql_term *raw,
     case CQL_TERM_CONSTANT:
         return term_constant_fits(raw->constant, type) ? TERM_FIT_WEAK : TERM_FIT_NOT;
     case CQL_TERM_NULL:
+        return type->kind == TYPE_COUNTER ? TERM_FIT_NOT : TERM_FIT_WEAK;
     case CQL_TERM_MARKER:
         return TERM_FIT_WEAK;
     case CQL_TERM_LIST:
@@ -178,6 +200,12 @@ enum term_fit term_fits(struct analysis *analysis, const struct cql_term *raw,
         return TERM_FIT_NOT;
     case CQL_TERM_UDT:
         return term_find_misfit(analysis, raw, type) < 0 ? TERM_FIT_WEAK : TERM_FIT_NOT;
+    case CQL_TERM_FUNCTION:
+    case CQL_TERM_OPERATION:
+    case CQL_TERM_NEGATE:
+    case CQL_TERM_CAST:
+        if (!analysis->in_selection) return term_call_fits(analysis, raw, type);
+        // fall through
     default:
         known = term_quiet_type(analysis, raw);
         return known == NULL ? TERM_FIT_NOT : term_type_fits(known, type);
@@ -278,13 +306,12 @@ static const struct type *term_find_type(struct analysis *analysis, const struct
                                                                                        : NULL;
     case CQL_TERM_FUNCTION:
         if (raw->is_count_rows) return type_of_kind(TYPE_BIGINT);
-        function = term_resolve_call(analysis, raw);
+        function = term_resolve(analysis, raw, NULL);
         break;
     case CQL_TERM_OPERATION:
-        function = term_resolve_operation(analysis, raw, NULL);
-        break;
     case CQL_TERM_NEGATE:
-        return term_natural_type(analysis, raw->items[0]);
+        function = term_resolve(analysis, raw, NULL);
+        break;
     case CQL_TERM_TUPLE:
         // Of one it is mostly a term in brackets.
         return raw->item_count == 1 ? term_natural_type(analysis, raw->items[0]) : NULL;
@@ -407,6 +434,51 @@ bool term_bind(const struct term *term, const struct binding *binding, struct bo
 
 // ---- Preparing ----------------------------------------------------------------------------------
 
+// The next field of a tuple's text: to a colon that has no backslash before it.
+static struct slice term_take_field(struct arena *arena, struct slice text, size_t *at)
+{
+    uint8_t *bytes = arena_alloc(arena, text.size + 1);
+    size_t size = 0;
+    for (; *at < text.size && text.data[*at] != ':'; (*at)++) {
+        bool is_escaped = text.data[*at] == '\\' && *at + 1 < text.size &&
+                          (text.data[*at + 1] == ':' || text.data[*at + 1] == '@');
+        if (is_escaped) (*at)++;
+        bytes[size++] = text.data[*at];
+    }
+    return slice_make(bytes, size);
+}
+
+// "1:a", as Cassandra's tools print tuples (TupleType.fromString); @ is null.
+static bool term_read_tuple(struct analysis *analysis, const struct type *type, struct slice text,
+                            struct slice *bytes)
+{
+    size_t count = 0;
+    struct error error;
+    struct slice *fields =
+        ARENA_NEW_ARRAY(analysis->arena, struct slice, type->parameter_count + 1u);
+    for (size_t at = 0; text.size > 0 && at <= text.size; at++, count++) {
+        bool is_null = at < text.size && text.data[at] == '@' &&
+                       (at + 1 == text.size || text.data[at + 1] == ':');
+        struct slice field = term_take_field(analysis->arena, text, &at);
+        if (is_null || count >= type->parameter_count) continue;
+        const struct type *of = type->parameters[count];
+        bool is_ok =
+            of->kind == TYPE_TUPLE
+                ? term_read_tuple(analysis, of, field, &fields[count])
+                : value_from_text(of->kind < TYPE_LIST ? of : type_of_kind(TYPE_BLOB), field,
+                                  analysis->arena, &fields[count], &error) == STATUS_OK ||
+                      term_invalid(analysis, error.text);
+        if (!is_ok) return false;
+    }
+    if (count > type->parameter_count)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Invalid tuple literal: too many elements. Type %s expects %d but got "
+                             "%zu",
+                             analysis_type_text(analysis, type), type->parameter_count, count);
+    *bytes = term_encode_tuple(analysis->arena, fields, count);
+    return true;
+}
+
 static bool term_prepare_constant(struct analysis *analysis, const struct cql_term *raw,
                                   const struct column_spec *receiver, const struct term **term)
 {
@@ -427,6 +499,11 @@ static bool term_prepare_constant(struct analysis *analysis, const struct cql_te
         text = slice_make(text.data + 2, text.size - 2);
     struct slice bytes;
     struct error error;
+    if (receiver->type->kind == TYPE_TUPLE && raw->constant != CQL_CONSTANT_HEX) {
+        if (!term_read_tuple(analysis, receiver->type, text, &bytes)) return false;
+        *term = term_make_constant(analysis->arena, receiver->type, bytes);
+        return true;
+    }
     int64_t now_ms = env_wall_us(analysis->processor->env) / 1000;
     const struct type *as =
         raw->constant == CQL_CONSTANT_HEX ? type_of_kind(TYPE_BLOB) : receiver->type;
@@ -645,60 +722,72 @@ static bool term_prepare_type_cast(struct analysis *analysis, const struct cql_t
 
 // ---- Calls --------------------------------------------------------------------------------------
 
-static void term_describe_arguments(struct analysis *analysis, const struct cql_term *raw,
+bool term_is_from_json(const struct cql_term *raw)
+{
+    return raw->kind == CQL_TERM_FUNCTION &&
+           (slice_equals(raw->function.name, slice_of_text("fromjson")) ||
+            slice_equals(raw->function.name, slice_of_text("from_json")));
+}
+
+// What has a type by itself. Calls and operators outside of a selection have not: they can be what
+// their receiver wants.
+static bool term_is_open(const struct analysis *analysis, const struct cql_term *item)
+{
+    switch (item->kind) {
+    case CQL_TERM_CONSTANT:
+    case CQL_TERM_NULL:
+    case CQL_TERM_MARKER:
+    case CQL_TERM_LIST:
+    case CQL_TERM_SET:
+    case CQL_TERM_MAP:
+    case CQL_TERM_UDT:
+        return true;
+    case CQL_TERM_TUPLE:
+        return item->item_count > 1 || term_is_open(analysis, item->items[0]);
+    case CQL_TERM_FUNCTION:
+    case CQL_TERM_OPERATION:
+    case CQL_TERM_NEGATE:
+    case CQL_TERM_CAST:
+        return !analysis->in_selection;
+    default:
+        return false;
+    }
+}
+
+// False: a selector's type is not known, and the error says why.
+static bool term_describe_arguments(struct analysis *analysis, const struct cql_term *raw,
                                     struct function_argument *arguments)
 {
     for (size_t i = 0; i < raw->item_count; i++) {
         const struct cql_term *item = raw->items[i];
-        bool is_open = item->kind == CQL_TERM_CONSTANT || item->kind == CQL_TERM_NULL ||
-                       item->kind == CQL_TERM_MARKER || item->kind == CQL_TERM_LIST ||
-                       item->kind == CQL_TERM_SET || item->kind == CQL_TERM_MAP ||
-                       (item->kind == CQL_TERM_TUPLE && item->item_count > 1);
-        arguments[i].type = is_open ? NULL : term_quiet_type(analysis, item);
-        arguments[i].term = item;
+        arguments[i] = (struct function_argument){NULL, item};
+        if (term_is_open(analysis, item)) continue;
+        arguments[i].type = analysis->in_selection ? term_natural_type(analysis, item)
+                                                   : term_quiet_type(analysis, item);
+        if (arguments[i].type == NULL && analysis->in_selection) return false;
     }
+    return true;
 }
 
-static const struct function *term_resolve_call(struct analysis *analysis,
-                                                const struct cql_term *raw)
+const struct function *term_resolve(struct analysis *analysis, const struct cql_term *raw,
+                                    const struct type *receiver)
 {
     struct function_argument arguments[16];
     if (raw->item_count > 16) {
         term_invalid(analysis, "Too many arguments of a function");
         return NULL;
     }
-    term_describe_arguments(analysis, raw, arguments);
-    return functions_resolve(analysis, &raw->function, arguments, raw->item_count, false);
-}
-
-// A literal has the type that it looks like, or the receiver's when both operands are literals.
-const struct function *term_resolve_operation(struct analysis *analysis, const struct cql_term *raw,
-                                              const struct type *receiver)
-{
-    const struct type *types[2];
-    bool open[2];
-    for (size_t i = 0; i < 2; i++) {
-        enum cql_term_kind kind = raw->items[i]->kind;
-        open[i] = kind == CQL_TERM_CONSTANT || kind == CQL_TERM_MARKER || kind == CQL_TERM_NULL;
-        types[i] = open[i] ? NULL : term_natural_type(analysis, raw->items[i]);
-        if (!open[i] && types[i] == NULL) return NULL;
+    if (!term_describe_arguments(analysis, raw, arguments)) return NULL;
+    if (raw->kind == CQL_TERM_OPERATION)
+        return functions_resolve_operation(analysis, raw, arguments, receiver);
+    if (raw->kind == CQL_TERM_NEGATE)
+        return functions_resolve_negation(analysis, arguments, receiver);
+    if (raw->kind == CQL_TERM_CAST) {
+        const struct type *to;
+        if (!analysis_make_type(analysis, raw->type, term_keyspace(analysis), &to)) return NULL;
+        return functions_resolve_cast(analysis, arguments, to, raw->items[0], receiver);
     }
-    for (size_t i = 0; i < 2; i++) {
-        if (types[i] != NULL) continue;
-        if (raw->items[i]->kind != CQL_TERM_CONSTANT) {
-            cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                          "Ambiguous '%c' operation with args %s and %s: use type hint to "
-                          "disambiguate, example '(int) ?'",
-                          raw->operator, analysis_term_text(analysis, raw->items[0]),
-                          analysis_term_text(analysis, raw->items[1]));
-            return NULL;
-        }
-        types[i] = term_constant_type(raw->items[i]);
-        if (open[0] && open[1] && receiver != NULL &&
-            term_fits(analysis, raw->items[i], receiver) != TERM_FIT_NOT)
-            types[i] = receiver;
-    }
-    return functions_resolve_operation(analysis, raw, types[0], types[1]);
+    return functions_resolve(analysis, &raw->function, arguments, raw->item_count, receiver);
 }
 
 static bool term_make_call(struct analysis *analysis, const struct function *function,
@@ -730,24 +819,11 @@ static bool term_make_call(struct analysis *analysis, const struct function *fun
 static bool term_prepare_call(struct analysis *analysis, const struct cql_term *raw,
                               const struct column_spec *receiver, const struct term **term)
 {
-    const struct function *function = NULL;
-    if (raw->kind == CQL_TERM_FUNCTION)
-        function = term_resolve_call(analysis, raw);
-    else if (raw->kind == CQL_TERM_OPERATION)
-        function = term_resolve_operation(analysis, raw, receiver->type);
-    else if (raw->kind == CQL_TERM_NEGATE)
-        function = functions_resolve_negation(analysis, receiver->type);
-    else
-        return term_invalid(analysis, "CAST of a term is not supported by Helenus yet");
+    const struct function *function = term_resolve(analysis, raw, receiver->type);
     if (function == NULL) return false;
     if (function_is_aggregate(function))
         return term_invalid(analysis, "Aggregation function are not supported in the where clause");
     if (term_type_fits(function->result, receiver->type) == TERM_FIT_NOT) {
-        if (raw->kind == CQL_TERM_OPERATION)
-            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                                 "the '%c' operation is not supported between %s and %s",
-                                 raw->operator, analysis_term_text(analysis, raw->items[0]),
-                                 analysis_term_text(analysis, raw->items[1]));
         return cql_error_set(
             analysis->error, CQL_ERROR_INVALID,
             "Type error: cannot assign result of function system.%s (type %s) to %.*s (type %s)",

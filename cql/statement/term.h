@@ -54,10 +54,12 @@ const struct type *term_field_type(struct analysis *analysis, const struct cql_t
 struct column_spec term_field_spec(struct analysis *analysis, const struct column_spec *receiver,
                                    int field);
 
-// The function of left operator right, NULL with the error set. A literal takes the type of the
-// other side, or the receiver's (if not NULL), or the one it looks like.
-const struct function *term_resolve_operation(struct analysis *analysis, const struct cql_term *raw,
-                                              const struct type *receiver);
+// What a call, a cast, a minus or an operation calls, NULL with the error set. `receiver` is the
+// type that is wanted, or NULL.
+const struct function *term_resolve(struct analysis *analysis, const struct cql_term *raw,
+                                    const struct type *receiver);
+// from_json(…): it can be of any type.
+bool term_is_from_json(const struct cql_term *raw);
 
 // A constant in the arena.
 const struct term *term_make_constant(struct arena *arena, const struct type *type,

@@ -15,7 +15,7 @@ struct slice term_encode_collection(struct arena *arena, const struct slice *ite
     bytes_put_u32(bytes, (uint32_t)(is_map ? count / 2 : count));
     uint8_t *at = bytes + 4;
     for (size_t i = 0; i < count; i++) {
-        bytes_put_u32(at, (uint32_t)items[i].size);
+        bytes_put_u32(at, slice_is_null(items[i]) ? UINT32_MAX : (uint32_t)items[i].size);
         if (items[i].size > 0) memcpy(at + 4, items[i].data, items[i].size);
         at += 4 + items[i].size;
     }

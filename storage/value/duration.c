@@ -1,5 +1,7 @@
 #include "storage/value/duration.h"
 
+#include "storage/value/calendar.h"
+
 #include "base/cursor.h"
 
 #include <inttypes.h>
@@ -27,6 +29,66 @@ enum status duration_decode(struct slice value, struct duration *duration)
     if (cursor.failed || months != (int32_t)months || days != (int32_t)days) return STATUS_CORRUPT;
     *duration = (struct duration){(int32_t)months, (int32_t)days, nanoseconds};
     return STATUS_OK;
+}
+
+// ---- With times ---------------------------------------------------------------------------------
+
+static int64_t days_and_months(int64_t days, int64_t months)
+{
+    struct calendar_date date = calendar_date_of(days);
+    int64_t month = date.year * 12 + (date.month - 1) + months;
+    date.year = month / 12 - (month % 12 < 0);
+    date.month = (int)(month - date.year * 12) + 1;
+    int last = calendar_days_in_month(date.year, date.month);
+    if (date.day > last) date.day = last;
+    return calendar_days_of(date);
+}
+
+// What does not fit wraps, as Java's longs do.
+static int64_t add_parts(int64_t ms, int64_t months, int64_t days, int64_t nanoseconds)
+{
+    enum { NS_PER_MS = 1000000 };
+    uint64_t more = (uint64_t)days * CALENDAR_MS_PER_DAY + (uint64_t)(nanoseconds / NS_PER_MS);
+    if (months != 0) {
+        int64_t day = ms / CALENDAR_MS_PER_DAY - (ms % CALENDAR_MS_PER_DAY < 0);
+        int64_t of_day = ms - day * CALENDAR_MS_PER_DAY;
+        ms = (int64_t)((uint64_t)days_and_months(day, months) * CALENDAR_MS_PER_DAY +
+                       (uint64_t)of_day);
+    }
+    return (int64_t)((uint64_t)ms + more);
+}
+
+int64_t duration_add_to_ms(struct duration duration, int64_t ms)
+{
+    return add_parts(ms, duration.months, duration.days, duration.nanoseconds);
+}
+
+static int64_t times(struct duration duration, int64_t count, int64_t start)
+{
+    return add_parts(start, duration.months * count, duration.days * count,
+                     (int64_t)((uint64_t)duration.nanoseconds * (uint64_t)count));
+}
+
+int64_t duration_floor_ms(struct duration duration, int64_t ms, int64_t start)
+{
+    if (duration.months == 0) {
+        int64_t length = add_parts(0, 0, duration.days, duration.nanoseconds);
+        return length <= 0 ? ms
+                           : ms - (int64_t)(((uint64_t)ms - (uint64_t)start) % (uint64_t)length);
+    }
+    // As many as the months alone allow are too many; half of what is left, until it fits.
+    int64_t low = 0;
+    struct calendar_date from = calendar_date_of(start / CALENDAR_MS_PER_DAY - 1);
+    struct calendar_date to = calendar_date_of(ms / CALENDAR_MS_PER_DAY + 1);
+    int64_t high = ((to.year - from.year) * 12 + to.month - from.month) / duration.months + 1;
+    while (low < high) {
+        int64_t middle = low + (high - low + 1) / 2;
+        if (times(duration, middle, start) <= ms)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return times(duration, low, start);
 }
 
 // ---- Text ---------------------------------------------------------------------------------------

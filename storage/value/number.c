@@ -2,8 +2,8 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "storage/value/number_gmp.h"
 
-#include <gmp.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -31,7 +31,7 @@ int number_compare_varint(struct slice a, struct slice b)
     return slice_compare(a, b);
 }
 
-static void import(mpz_t number, struct slice value)
+void number_gmp_import(mpz_t number, struct slice value)
 {
     mpz_import(number, value.size, 1, 1, 1, 0, value.data);
     if (value.data[0] < 0x80) return;
@@ -42,8 +42,7 @@ static void import(mpz_t number, struct slice value)
     mpz_clear(modulus);
 }
 
-// In the arena, behind `prefix_size` free bytes.
-static struct slice export(const mpz_t number, struct arena *arena, size_t prefix_size)
+struct slice number_gmp_export(const mpz_t number, struct arena *arena, size_t prefix_size)
 {
     // -128 needs 8 bits with its sign though its magnitude needs 8 without: -(n + 1) tells.
     mpz_t bits;
@@ -71,7 +70,7 @@ void number_put_varint(struct slice value, struct buffer *text)
     ASSERT(value.size > 0);
     mpz_t number;
     mpz_init(number);
-    import(number, value);
+    number_gmp_import(number, value);
     char *digits = mpz_get_str(NULL, 10, number);
     buffer_put(text, digits, strlen(digits));
     free(digits);
@@ -91,7 +90,7 @@ static struct slice export_digits(const char *digits, bool negative, struct aren
     int bad = mpz_init_set_str(number, digits, 10);
     ASSERT(bad == 0);
     if (negative) mpz_neg(number, number);
-    struct slice exported = export(number, arena, prefix_size);
+    struct slice exported = number_gmp_export(number, arena, prefix_size);
     mpz_clear(number);
     return exported;
 }
@@ -139,7 +138,7 @@ static int compare_scaled(mpz_t a, int64_t a_scale, mpz_t b, int64_t b_scale)
     return mpz_cmp(a, b);
 }
 
-static int64_t digit_count(const mpz_t number)
+int64_t number_gmp_digit_count(const mpz_t number)
 {
     // mpz_sizeinbase() may say one too many in base 10.
     size_t count = mpz_sizeinbase(number, 10);
@@ -156,16 +155,16 @@ int number_compare_decimal(struct slice a, struct slice b)
     mpz_t a_number, b_number;
     mpz_init(a_number);
     mpz_init(b_number);
-    import(a_number, unscaled_of(a));
-    import(b_number, unscaled_of(b));
+    number_gmp_import(a_number, unscaled_of(a));
+    number_gmp_import(b_number, unscaled_of(b));
     int sign = mpz_sgn(a_number), order;
     if (sign != mpz_sgn(b_number)) {
         order = sign - mpz_sgn(b_number);
     } else if (sign == 0) {
         order = 0;
     } else {
-        int64_t a_before_point = digit_count(a_number) - scale_of(a);
-        int64_t b_before_point = digit_count(b_number) - scale_of(b);
+        int64_t a_before_point = number_gmp_digit_count(a_number) - scale_of(a);
+        int64_t b_before_point = number_gmp_digit_count(b_number) - scale_of(b);
         if (a_before_point != b_before_point)
             order = a_before_point < b_before_point ? -sign : sign;
         else
@@ -181,7 +180,7 @@ void number_put_decimal(struct slice value, struct buffer *text)
     ASSERT(value.size > 4);
     mpz_t number;
     mpz_init(number);
-    import(number, unscaled_of(value));
+    number_gmp_import(number, unscaled_of(value));
     char *all = mpz_get_str(NULL, 10, number);
     mpz_clear(number);
     char *digits = all;
