@@ -48,8 +48,8 @@
 // whose id was renewed this often comes there.
 #define COUNTER_SHARDS_MAX 4096u
 // The node's own counter shards kept over a flush; the less recently used leave. Taken as they are
-// needed, 2 MiB at a time: at 18 bytes a cell, 3.7 million. As large as the memtables that it stands
-// beside; Cassandra's is min(2.5 % of its heap, 50 MiB).
+// needed, 2 MiB at a time: at 18 bytes a cell, 3.7 million. As large as the memtables that it
+// stands beside; Cassandra's is min(2.5 % of its heap, 50 MiB).
 #define COUNTER_CACHE_SIZE_MAX (64 * MIB)
 // Columns and indexes of a table, tables and keyspaces of a node: CREATE and ALTER are refused
 // above.
