@@ -7,7 +7,8 @@
 bool operation_is_read(enum workload_kind kind)
 {
     return kind == WORKLOAD_READ_ROW || kind == WORKLOAD_READ_PARTITION ||
-           kind == WORKLOAD_READ_SLICE || kind == WORKLOAD_SCAN || kind == WORKLOAD_READ_SCHEMA;
+           kind == WORKLOAD_READ_SLICE || kind == WORKLOAD_SCAN || kind == WORKLOAD_READ_SCHEMA ||
+           kind == WORKLOAD_READ_INDEX;
 }
 
 bool operation_is_conditional(enum workload_kind kind)
@@ -44,6 +45,14 @@ void operation_pick_rows(struct random *random, struct workload_operation *opera
     }
 }
 
+void operation_use_index(struct workload_operation *operation, uint64_t number)
+{
+    bool is_indexed =
+        operation->table == WORKLOAD_VALUES || operation->table == WORKLOAD_TRUNCATED;
+    if (operation->kind == WORKLOAD_READ_ROW && is_indexed && number % 3 == 0)
+        operation->kind = WORKLOAD_READ_INDEX;
+}
+
 // ---- Cells -------------------------------------------------------------------------------------
 
 void operation_visit(const struct workload_operation *operation, struct model *model,
@@ -52,6 +61,7 @@ void operation_visit(const struct workload_operation *operation, struct model *m
     if (operation->table >= WORKLOAD_TABLE_COUNT) return; // Not the model's.
     bool is_scan = operation->kind == WORKLOAD_SCAN || operation->kind == WORKLOAD_TRUNCATE ||
                    operation->kind == WORKLOAD_READ_SCHEMA;
+    bool is_of_all = is_scan || operation->kind == WORKLOAD_READ_INDEX; // Partitions.
     bool is_whole = is_scan || operation->kind == WORKLOAD_READ_PARTITION ||
                     operation->kind == WORKLOAD_DELETE_PARTITION;
     // Counters have no static cell, schemas only one cell.
@@ -59,8 +69,8 @@ void operation_visit(const struct workload_operation *operation, struct model *m
                    : operation->table == WORKLOAD_COUNTERS ? MODEL_ROWS
                                                            : MODEL_CELLS;
     if (operation->kind == WORKLOAD_FLUSH) return;
-    size_t end = is_scan ? MODEL_PARTITIONS : operation->partition + 1;
-    for (size_t partition = is_scan ? 0 : operation->partition; partition < end; partition++)
+    size_t end = is_of_all ? MODEL_PARTITIONS : operation->partition + 1;
+    for (size_t partition = is_of_all ? 0 : operation->partition; partition < end; partition++)
         for (size_t row = is_whole ? 0 : operation->row;
              row < (is_whole ? whole : operation->row_end); row++)
             visit(context, model_cell_at(model, operation->table, partition, row));

@@ -16,6 +16,10 @@ enum workload_kind operation_pick_kind(struct random *random, const uint64_t wei
 // Of a partition with so many rows.
 void operation_pick_rows(struct random *random, struct workload_operation *operation, size_t rows);
 
+// Of a store with CQL: some reads of a row become reads of all rows that have its number, by the
+// index on it. Those that `number` says: no dice are thrown for it.
+void operation_use_index(struct workload_operation *operation, uint64_t number);
+
 // Each cell of the model that the operation touches.
 typedef void operation_visitor(void *context, struct model_cell *cell);
 void operation_visit(const struct workload_operation *operation, struct model *model,

@@ -149,5 +149,6 @@ bool ring_mix_make(struct ring_workload *workload, struct workload_operation *op
         model_free_digits(model_cell_at(workload->model, operation->table, operation->partition,
                                         operation->row)) == 0)
         return false;
+    operation_use_index(operation, workload->submitted);
     return true;
 }

@@ -32,6 +32,8 @@ static const char *const set_up[] = {
     "PRIMARY KEY (key, row))",
     "CREATE TABLE IF NOT EXISTS sim.truncated (key text, row int, s text static, v text, "
     "PRIMARY KEY (key, row)) WITH CLUSTERING ORDER BY (row DESC)",
+    "CREATE INDEX IF NOT EXISTS plain_row ON sim.plain (row)",
+    "CREATE INDEX IF NOT EXISTS truncated_row ON sim.truncated (row)",
     // Nothing is ever deleted from it, but hints for it grow old.
     "CREATE TABLE IF NOT EXISTS sim.counters (key text, row int, n counter, "
     "PRIMARY KEY (key, row)) WITH gc_grace_seconds = 3",
@@ -284,14 +286,17 @@ static void put_select(struct buffer *text, const struct workload_operation *ope
                  operation->table < WORKLOAD_TABLE_COUNT;
     buffer_put_format(text, "SELECT key, row, %s%s FROM %s", counts ? "n" : "v",
                       whole && !counts ? ", s" : "", name);
-    if (operation->kind != WORKLOAD_SCAN)
+    if (operation->kind == WORKLOAD_READ_INDEX)
+        buffer_put_format(text, " WHERE row = %zu", operation->row);
+    else if (operation->kind != WORKLOAD_SCAN)
         buffer_put_format(text, " WHERE key = 'k%zu'", operation->partition);
     if (operation->kind == WORKLOAD_READ_ROW)
         buffer_put_format(text, " AND row = %zu", operation->row);
     if (operation->kind == WORKLOAD_READ_SLICE)
         buffer_put_format(text, " AND row >= %zu AND row < %zu", operation->row,
                           operation->row_end);
-    if (operation->reversed && operation->kind != WORKLOAD_SCAN)
+    if (operation->reversed && operation->kind != WORKLOAD_SCAN &&
+        operation->kind != WORKLOAD_READ_INDEX)
         buffer_put_format(text, " ORDER BY row %s",
                           operation->table == WORKLOAD_TRUNCATED ? "ASC" : "DESC");
     if (operation->limit > 0)

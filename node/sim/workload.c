@@ -335,6 +335,7 @@ static bool make_operation(struct workload *workload, struct workload_operation 
     struct model_cell *cell =
         model_cell_at(workload->model, operation->table, operation->partition, operation->row);
     if (operation->kind == WORKLOAD_INCREMENT && model_free_digits(cell) == 0) return false;
+    if (workload->world->has_cql) operation_use_index(operation, workload->submitted);
     return true;
 }
 

@@ -50,7 +50,8 @@ enum workload_table {
     X(UPDATE_IF,        "update if")            \
     X(READ_SERIAL,      "read serial")          \
     X(INSERT_TTL,       "insert with ttl")      \
-    X(COMPACT,          "compaction")
+    X(COMPACT,          "compaction")           \
+    X(READ_INDEX,       "read by index")
 // clang-format on
 
 #define X(kind, text) WORKLOAD_##kind,

@@ -1,0 +1,383 @@
+// Rows by value: written, changed and removed, over flushes and crashes; indexes that come and go.
+#include "storage/engine/engine_index.h"
+#include "storage/index/index_table.h"
+#include "tests/storage/support/engine_fixture.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct uuid index_a = {{1, 1}}, index_s = {{1, 2}}, index_e = {{1, 3}};
+static const struct table *plain, *table; // Without indexes, and with.
+static struct schema *schema;
+static struct engine *engine;
+static struct arena arena;
+static struct error error;
+static int64_t timestamp;
+
+static void add_index(struct table_builder *builder, struct uuid id, const char *column,
+                      enum index_target target)
+{
+    struct index_definition index = {
+        .id = id, .name = slice_of_text(column), .column = slice_of_text(column), .target = target};
+    table_builder_add_index(builder, &index);
+}
+
+static void open_engine(void)
+{
+    struct engine_options options = {.directory = engine_fixture_directory()};
+    enum status status = engine_open(engine_fixture_env(), &options, schema, &engine, &error);
+    ck_assert_msg(status == STATUS_OK, "%s", error.text);
+}
+
+static void put(const struct table *version)
+{
+    ck_assert_int_eq(schema_put_table(schema, version), STATUS_OK);
+    if (engine != NULL) ck_assert_int_eq(engine_put_table(engine, version, &error), STATUS_OK);
+}
+
+static void setup(void)
+{
+    engine_fixture_setup();
+    plain = engine_fixture_table("t", false);
+    struct table_builder *builder = table_builder_copy(plain);
+    add_index(builder, index_a, "a", INDEX_TARGET_SIMPLE);
+    add_index(builder, index_s, "s", INDEX_TARGET_SIMPLE);
+    add_index(builder, index_e, "e", INDEX_TARGET_VALUES);
+    table = table_builder_finish(builder);
+    schema = schema_create();
+    struct options replication = {0};
+    const struct keyspace *keyspace = keyspace_make(slice_of_text("ks"), &replication, true, false);
+    ck_assert_int_eq(schema_put_keyspace(schema, keyspace), STATUS_OK);
+    keyspace_unref(keyspace);
+    arena_init(&arena, 4096);
+    engine = NULL;
+    timestamp = 0;
+    put(table);
+    open_engine();
+}
+
+static void teardown(void)
+{
+    if (engine != NULL) engine_fixture_close(engine);
+    arena_deinit(&arena);
+    schema_destroy(schema);
+    table_unref(table);
+    table_unref(plain);
+    engine_fixture_teardown();
+}
+
+static void open_again(void)
+{
+    // Entries that reads removed may be on their way to the log.
+    engine_fixture_wait_synced(engine, engine_last_position(engine));
+    engine_fixture_crash(engine);
+    open_engine();
+}
+
+// ---- Writing ------------------------------------------------------------------------------------
+
+static void apply(const char *key, const struct row *row, bool is_static, struct deletion deletion)
+{
+    struct mutation mutation = {.table = schema_find_table_by_id(schema, table->id),
+                                .key = partition_key_make(slice_of_text(key)),
+                                .deletion = deletion,
+                                .static_row = is_static ? row : NULL,
+                                .rows = row,
+                                .row_count = is_static || row == NULL ? 0 : 1};
+    uint64_t position;
+    ck_assert_int_eq(engine_apply(engine, &mutation, &position), STATUS_OK);
+    engine_fixture_wait_synced(engine, position);
+}
+
+static void write_at(const char *key, const char *clustering, const char *column, const char *value,
+                     int64_t at)
+{
+    const struct column *found = table_find_column(table, slice_of_text(column));
+    bool is_static = found->kind == COLUMN_STATIC, is_set = found->type->kind == TYPE_SET;
+    struct slice place = slice_of_text(clustering);
+    struct cell cell = {.column = found->index,
+                        .local_time = LOCAL_TIME_NONE,
+                        .timestamp = at,
+                        .value = is_set ? slice_make("", 0) : slice_of_text(value)};
+    if (is_set) cell.path = slice_of_text(value);
+    struct row row = {
+        .liveness = LIVENESS_NONE, .deletion = DELETION_NONE, .cells = &cell, .cell_count = 1};
+    if (!is_static) row.clustering = (struct clustering){1, &place};
+    apply(key, &row, is_static, DELETION_NONE);
+}
+
+static void write(const char *key, const char *clustering, const char *column, const char *value)
+{
+    write_at(key, clustering, column, value, ++timestamp);
+}
+
+static void delete_row(const char *key, const char *clustering)
+{
+    struct slice place = slice_of_text(clustering);
+    struct row row = {
+        .clustering = {1, &place}, .liveness = LIVENESS_NONE, .deletion = {++timestamp, 1000}};
+    apply(key, &row, false, DELETION_NONE);
+}
+
+// ---- Reading ------------------------------------------------------------------------------------
+
+static enum status read_rows(struct uuid index, const char *value, const struct scan_range *range,
+                             const struct clustering_range *rows, struct read_pins *pins,
+                             char *text, size_t size)
+{
+    struct engine_index_query query = {index, index_table_key(slice_of_text(value), &arena), 1000};
+    struct partition_filter filter = {rows, 1, false, true};
+    struct scan_iterator *scan;
+    uint64_t position = 0;
+    text[0] = '\0';
+    enum status status = engine_index_scan(engine, schema_find_table_by_id(schema, table->id),
+                                           &query, range, &filter, pins, &arena, &scan, &position);
+    if (status != STATUS_OK) return status;
+    struct partition_iterator *partition;
+    while ((status = scan_iterator_next(scan, &partition)) == STATUS_OK) {
+        struct unfiltered unfiltered;
+        if (partition->static_row != NULL)
+            (void)snprintf(text + strlen(text), size - strlen(text), "%.*s ",
+                           (int)partition->key.bytes.size, (const char *)partition->key.bytes.data);
+        while ((status = partition_iterator_next(partition, &unfiltered)) == STATUS_OK) {
+            struct slice place = unfiltered.row->clustering.values[0];
+            (void)snprintf(text + strlen(text), size - strlen(text), "%.*s/%.*s ",
+                           (int)partition->key.bytes.size, (const char *)partition->key.bytes.data,
+                           (int)place.size, (const char *)place.data);
+        }
+        partition_iterator_close(partition);
+        if (status != STATUS_END) break;
+    }
+    scan_iterator_close(scan);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+static const char *find_in(struct uuid index, const char *value, const struct scan_range *range,
+                           const struct clustering_range *rows)
+{
+    static char text[65536];
+    struct read_pins pins;
+    read_pins_init(&pins);
+    enum status status;
+    while ((status = read_rows(index, value, range, rows, &pins, text, sizeof text)) ==
+           STATUS_WOULD_BLOCK)
+        engine_fixture_load(engine, &pins);
+    read_pins_release(&pins);
+    arena_reset(&arena);
+    return status == STATUS_OK ? text : status == STATUS_UNSUPPORTED ? "not built" : "fault";
+}
+
+static const char *find(struct uuid index, const char *value)
+{
+    struct scan_range range = SCAN_RANGE_ALL;
+    struct clustering_range rows = CLUSTERING_RANGE_ALL;
+    return find_in(index, value, &range, &rows);
+}
+
+static void wait_built(struct uuid index)
+{
+    for (int i = 0; i < 1000 && !engine_index_is_built(engine, table->id, index); i++)
+        engine_fixture_settle(engine);
+    ck_assert(engine_index_is_built(engine, table->id, index));
+}
+
+// ---- Tests --------------------------------------------------------------------------------------
+
+START_TEST(rows_are_found_by_what_they_have)
+{
+    write("k1", "c1", "a", "x");
+    write("k1", "c2", "a", "y");
+    write("k1", "c3", "a", "x");
+    write("k1", "", "s", "x");
+    write("k1", "c2", "e", "p");
+    write("k1", "c2", "e", "q");
+    for (int flushed = 0; flushed < 2; flushed++) {
+        ck_assert_str_eq(find(index_a, "x"), "k1/c1 k1/c3 ");
+        ck_assert_str_eq(find(index_a, "z"), "");
+        ck_assert_str_eq(find(index_s, "x"), "k1 ");
+        ck_assert_str_eq(find(index_e, "q"), "k1/c2 ");
+        engine_fixture_flush(engine);
+    }
+}
+END_TEST
+
+START_TEST(what_changed_is_no_longer_found)
+{
+    write("k1", "c1", "a", "x");
+    write("k1", "c2", "a", "x");
+    engine_fixture_flush(engine);
+    write("k1", "c1", "a", "y");
+    delete_row("k1", "c2");
+    ck_assert_str_eq(find(index_a, "x"), "");
+    ck_assert_str_eq(find(index_a, "y"), "k1/c1 ");
+    ck_assert_str_eq(find(index_a, "x"), ""); // Its entries are gone now.
+    write("k1", "c1", "a", "x");
+    ck_assert_str_eq(find(index_a, "x"), "k1/c1 ");
+}
+END_TEST
+
+START_TEST(an_entry_that_was_removed_comes_back_with_an_older_change)
+{
+    write_at("k1", "c1", "a", "x", 5);
+    write_at("k1", "c1", "a", "y", 10);
+    ck_assert_str_eq(find(index_a, "x"), "");
+    // By its own time it is older than what was removed, and still what the other row has.
+    write_at("k1", "c1", "e", "x", 1);
+    write_at("k1", "c2", "a", "x", 2);
+    write_at("k1", "c1", "a", "x", 11);
+    ck_assert_str_eq(find(index_a, "x"), "k1/c1 k1/c2 ");
+    write_at("k1", "c1", "a", "z", 12);
+    ck_assert_str_eq(find(index_a, "x"), "k1/c2 ");
+    write_at("k1", "c1", "a", "x", 3); // It does not win.
+    ck_assert_str_eq(find(index_a, "x"), "k1/c2 ");
+}
+END_TEST
+
+START_TEST(a_crash_loses_nothing_that_was_synced)
+{
+    write("k1", "c1", "a", "x");
+    engine_fixture_flush(engine);
+    write("k1", "c2", "a", "x");
+    open_again();
+    ck_assert(engine_index_is_built(engine, table->id, index_a));
+    ck_assert_str_eq(find(index_a, "x"), "k1/c1 k1/c2 ");
+    write("k1", "c1", "a", "y");
+    ck_assert_str_eq(find(index_a, "x"), "k1/c2 ");
+    open_again();
+    ck_assert_str_eq(find(index_a, "x"), "k1/c2 ");
+    write("k1", "c1", "a", "x");
+    open_again();
+    ck_assert_str_eq(find(index_a, "x"), "k1/c1 k1/c2 ");
+}
+END_TEST
+
+// 40 partitions of 12 rows and some more: several slices, and partitions that lie across them.
+static void write_many(void)
+{
+    for (int i = 0; i < 500; i++) {
+        char key[16], clustering[16];
+        (void)snprintf(key, sizeof key, "k%d", i < 480 ? i / 12 : 99);
+        (void)snprintf(clustering, sizeof clustering, "c%03d", i);
+        write(key, clustering, "a", i % 50 == 0 ? "rare" : "often");
+        if (i == 250) engine_fixture_flush(engine);
+    }
+    write("k7", "", "s", "x");
+}
+
+static size_t count_words(const char *text)
+{
+    size_t count = 0;
+    for (; *text != '\0'; text++)
+        count += *text == ' ';
+    return count;
+}
+
+START_TEST(an_index_that_comes_later_is_built)
+{
+    put(plain);
+    ck_assert_str_eq(find(index_a, "x"), "not built");
+    write_many();
+    put(table);
+    ck_assert_str_eq(find(index_a, "rare"), "not built");
+    write("late", "c1", "a", "rare");
+    wait_built(index_s);
+    wait_built(index_a);
+    ck_assert_uint_eq(count_words(find(index_a, "rare")), 11);
+    ck_assert_uint_eq(count_words(find(index_a, "often")), 490);
+    ck_assert_str_eq(find(index_s, "x"), "k7 ");
+    open_again();
+    ck_assert(engine_index_is_built(engine, table->id, index_a));
+    ck_assert_uint_eq(count_words(find(index_a, "often")), 490);
+}
+END_TEST
+
+START_TEST(what_was_being_built_when_it_crashed_is_built_anew)
+{
+    put(plain);
+    write_many();
+    put(table);
+    open_again();
+    wait_built(index_a);
+    ck_assert_uint_eq(count_words(find(index_a, "rare")), 10);
+}
+END_TEST
+
+START_TEST(ranges_of_the_ring_and_of_rows_hold)
+{
+    write_many();
+    struct partition_key key = partition_key_make(slice_of_text("k3"));
+    struct scan_bound bound = {key.token, key.bytes, true};
+    struct scan_range one = {bound, bound};
+    struct clustering_range all = CLUSTERING_RANGE_ALL;
+    ck_assert_uint_eq(count_words(find_in(index_a, "often", &one, &all)), 12);
+    struct slice place = slice_of_text("c040");
+    struct clustering_range behind = {{BOUND_EXCL_START, {1, &place}}, BOUND_TOP};
+    ck_assert_str_eq(find_in(index_a, "often", &one, &behind),
+                     "k3/c041 k3/c042 k3/c043 k3/c044 k3/c045 k3/c046 k3/c047 ");
+    struct scan_range before = SCAN_RANGE_ALL, rest = SCAN_RANGE_ALL;
+    before.end = (struct scan_bound){key.token, key.bytes, false};
+    rest.start = bound;
+    size_t first = count_words(find_in(index_a, "often", &before, &all));
+    ck_assert_uint_eq(first + count_words(find_in(index_a, "often", &rest, &all)), 490);
+}
+END_TEST
+
+START_TEST(a_truncation_takes_the_entries_too)
+{
+    write_many();
+    engine_fixture_truncate(engine, table->id);
+    wait_built(index_a);
+    ck_assert_str_eq(find(index_a, "often"), "");
+    write("k1", "c1", "a", "rare");
+    open_again();
+    wait_built(index_a);
+    ck_assert_str_eq(find(index_a, "often"), "");
+    ck_assert_str_eq(find(index_a, "rare"), "k1/c1 ");
+}
+END_TEST
+
+START_TEST(an_index_that_is_dropped_leaves_nothing)
+{
+    write("k1", "c1", "a", "x");
+    engine_fixture_flush(engine);
+    struct engine_table_stats stats;
+    ck_assert(engine_table_stats(engine, index_a, &stats));
+    put(plain);
+    engine_fixture_settle(engine);
+    ck_assert(!engine_table_stats(engine, index_a, &stats));
+    ck_assert_str_eq(find(index_a, "x"), "not built");
+    write("k1", "c1", "a", "y");
+    open_again();
+    put(table);
+    wait_built(index_a);
+    ck_assert_str_eq(find(index_a, "x"), "");
+    ck_assert_str_eq(find(index_a, "y"), "k1/c1 ");
+    engine_drop_table(engine, table->id);
+    engine_fixture_settle(engine);
+    ck_assert(!engine_table_stats(engine, index_a, &stats));
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("engine_index");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, rows_are_found_by_what_they_have);
+    tcase_add_test(tcase, what_changed_is_no_longer_found);
+    tcase_add_test(tcase, an_entry_that_was_removed_comes_back_with_an_older_change);
+    tcase_add_test(tcase, a_crash_loses_nothing_that_was_synced);
+    tcase_add_test(tcase, an_index_that_comes_later_is_built);
+    tcase_add_test(tcase, what_was_being_built_when_it_crashed_is_built_anew);
+    tcase_add_test(tcase, ranges_of_the_ring_and_of_rows_hold);
+    tcase_add_test(tcase, a_truncation_takes_the_entries_too);
+    tcase_add_test(tcase, an_index_that_is_dropped_leaves_nothing);
+    Suite *suite = suite_create("engine_index");
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
