@@ -65,6 +65,9 @@ void sstable_set_table(struct sstable_reader *reader, const struct table *table)
                           memory_order_relaxed);
 }
 
+// Of Index.db: the length of a key, its position, and the size of its blocks.
+enum { INDEX_ENTRY_SIZE_MIN = 2 + 1 + 1 };
+
 // ---- Opening ------------------------------------------------------------------------------------
 
 enum status reader_corrupt(const struct sstable_reader *reader, enum sstable_component component,
@@ -363,7 +366,10 @@ static enum status open_components(struct opening *opening, const struct table *
         status = opening->check == NULL ? STATUS_OK : check_index(opening);
         return status == STATUS_OK ? rebuild_from_index(opening, table) : status;
     }
+    // What is made for so many keys must not be larger than the files are, whatever they say.
+    uint64_t most = reader->sizes[SSTABLE_INDEX] / INDEX_ENTRY_SIZE_MIN;
     reader->partition_count = reader->statistics.partition_count;
+    if (reader->partition_count > most) reader->partition_count = most;
     status = decode_summary(opening);
     if (status == STATUS_OK && opening->has[SSTABLE_FILTER]) status = decode_filter(opening);
     if (status == STATUS_OK) status = check_index(opening);

@@ -2,6 +2,8 @@
 // the file's name, or it changes nothing; never a wrong row.
 //
 // With a manifest, as ours have it, and without, as files of others are.
+#include "base/bytes.h"
+#include "base/checksum.h"
 #include "base/env_sim.h"
 #include "base/limits.h"
 #include "base/random.h"
@@ -243,12 +245,50 @@ START_TEST(a_flipped_bit_is_told_or_harmless)
 }
 END_TEST
 
+// Statistics.db says that there are 2^60 partitions, with right checksums, and the manifest knows
+// it: what a compaction makes for so many keys is no larger than Index.db allows.
+START_TEST(memory_for_keys_is_bounded_by_the_index)
+{
+    random_table_make_small(&made, 1, RANDOM_SHAPE_COUNT - 1, "ks", "t");
+    write_table();
+    const struct sstable_name name = sstable_name_of(SSTABLE_NB, GENERATION);
+    char path[SSTABLE_PATH_SIZE];
+    sstable_name_path(path, DIRECTORY, &name, SSTABLE_STATISTICS);
+    struct env_file *file;
+    uint8_t *bytes = arena_alloc(&arena, written.check.sizes[SSTABLE_STATISTICS]);
+    size_t size, at = 8, end = written.check.sizes[SSTABLE_STATISTICS];
+    ck_assert_int_eq(env_file_open(env, path, ENV_OPEN_READ | ENV_OPEN_WRITE, &file, NULL),
+                     STATUS_OK);
+    ck_assert_int_eq(env_file_read(file, 0, bytes, end, &size, NULL), STATUS_OK);
+    while (bytes_get_u32(bytes + at) != 2) // STATS
+        at += 8;
+    size_t body = bytes_get_u32(bytes + at + 4), body_end = bytes_get_u32(bytes + at + 12) - 4;
+    bytes_put_u64(bytes + body + 4 + 8, (uint64_t)1 << 60); // The first bucket of sizes.
+    bytes_put_u32(bytes + body_end, checksum_crc32(slice_make(bytes + body, body_end - body)));
+    ck_assert_int_eq(env_file_write(file, 0, bytes, end, NULL), STATUS_OK);
+    env_file_close(file);
+    written.check.xxh3[SSTABLE_STATISTICS] = checksum_xxh3(slice_make(bytes, end), 0);
+    struct sstable_reader *reader;
+    struct sstable_content content;
+    struct error error;
+    ck_assert_msg(sstable_open(env, DIRECTORY, GENERATION, made.table, &written.check, &reader,
+                               &error) == STATUS_OK,
+                  "%s", error.text);
+    ck_assert_uint_le(sstable_partition_count(reader), written.check.sizes[SSTABLE_INDEX]);
+    ck_assert_int_eq(sstable_content_unite(&reader, 1, made.table, &content, &error), STATUS_OK);
+    ck_assert_uint_le(content.partition_count, written.check.sizes[SSTABLE_INDEX]);
+    sstable_unref(reader);
+    random_table_deinit(&made);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("damage");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, a_flipped_bit_is_told_or_harmless, 0, 2 * RANDOM_SHAPE_COUNT);
+    tcase_add_test(tcase, memory_for_keys_is_bounded_by_the_index);
     Suite *suite = suite_create("damage");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
