@@ -338,22 +338,31 @@ static bool json_is_digit(const struct reading *reading)
            reading->text.data[reading->at] <= '9';
 }
 
-// `is_read`: the place is behind the character that is wrong.
-static bool json_fail_number(struct reading *reading, const char *comment, bool is_read)
+// The place is `before` characters before the one that is wrong.
+static bool json_fail_number(struct reading *reading, const char *comment, size_t before)
 {
-    uint32_t code;
     if (json_is_at_end(reading)) return json_fail_at_end(reading, "");
     json_begin_error(reading, "JsonParseException");
     buffer_put_format(reading->error, "Unexpected character (");
     json_put_character(reading, reading->at);
     buffer_put_format(reading->error, ") in numeric value: %s", comment);
-    if (is_read) reading->at += json_character(reading->text, reading->at, &code);
+    reading->at -= before;
     return json_end_error(reading);
 }
 
-static bool json_read_digits(struct reading *reading, const char *missing, bool is_read)
+static bool json_fail_sign(struct reading *reading)
 {
-    if (!json_is_digit(reading)) return json_fail_number(reading, missing, is_read);
+    char behind[128];
+    if (json_is_at_end(reading)) return json_fail_at_end(reading, "");
+    snprintf(behind, sizeof behind, " in numeric value: %s",
+             "expected digit (0-9) to follow minus sign, for valid numeric value");
+    return json_fail_character(reading, "Unexpected character", behind);
+}
+
+// `before`: how far before the digits the place of an error is.
+static bool json_read_digits(struct reading *reading, const char *missing, size_t before)
+{
+    if (!json_is_digit(reading)) return json_fail_number(reading, missing, before);
     while (json_is_digit(reading))
         reading->at++;
     return true;
@@ -384,9 +393,7 @@ static bool json_read_number(struct reading *reading, struct json *json)
     if (text.data[from] == '-') reading->at++;
     if (text.data[from] == '-' && !json_is_at_end(reading) && text.data[reading->at] == 'I')
         return json_fail_infinity(reading);
-    if (!json_is_digit(reading))
-        return json_fail_number(
-            reading, "expected digit (0-9) to follow minus sign, for valid numeric value", true);
+    if (!json_is_digit(reading)) return json_fail_sign(reading);
     bool starts_with_zero = text.data[reading->at] == '0';
     reading->at++;
     if (starts_with_zero && json_is_digit(reading)) {
@@ -398,8 +405,7 @@ static bool json_read_number(struct reading *reading, struct json *json)
     if (!json_is_at_end(reading) && text.data[reading->at] == '.') {
         json->kind = JSON_REAL;
         reading->at++;
-        if (!json_read_digits(reading, "Decimal point not followed by a digit", false))
-            return false;
+        if (!json_read_digits(reading, "Decimal point not followed by a digit", 0)) return false;
     }
     if (!json_is_at_end(reading) && (text.data[reading->at] | 0x20) == 'e') {
         json->kind = JSON_REAL;
@@ -444,8 +450,7 @@ static bool json_fail_value(struct reading *reading)
     if (c == '+') {
         reading->at++;
         if (json_is_at_end(reading)) return json_fail_at_end(reading, "");
-        return json_fail_number(
-            reading, "expected digit (0-9) to follow minus sign, for valid numeric value", true);
+        return json_fail_sign(reading);
     }
     // Letters beyond Latin are few in what is meant as JSON; symbols are more.
     bool is_symbol = c >= 0xE2;

@@ -145,8 +145,10 @@ static const struct type *selection_infer_items(struct analysis *analysis,
     const struct type *first = NULL;
     struct cql_error *error = analysis_ignore_errors(analysis);
     for (size_t i = 0; i < raw->item_count; i++) {
-        types[i] =
-            selection_is_open(raw->items[i]) ? NULL : term_natural_type(analysis, raw->items[i]);
+        const struct cql_term *item = raw->items[i];
+        types[i] = selection_has_columns(item) ? selection_infer_literal(analysis, item)
+                   : selection_is_open(item)   ? NULL
+                                               : term_natural_type(analysis, item);
         if (first == NULL) first = types[i];
     }
     analysis->error = error;
@@ -304,11 +306,15 @@ static bool selection_prepare_cast(struct preparing *preparing, const struct cql
     if (!analysis_make_type(analysis, raw->type, analysis->table->keyspace, &to)) return false;
     const struct cql_term *item = raw->items[0];
     if (raw->kind == CQL_TERM_TYPE_CAST && selection_is_open(item)) {
-        if (term_fits(analysis, item, to) == TERM_FIT_NOT)
-            return cql_error_set(
-                analysis->error, CQL_ERROR_INVALID, "Cannot cast value %s to type %s",
-                analysis_term_text(analysis, item), analysis_type_text(analysis, to));
-        return selection_prepare_argument(preparing, item, to, selector);
+        if (term_fits(analysis, item, to) != TERM_FIT_NOT)
+            return selection_prepare_argument(preparing, item, to, selector);
+        const char *text = analysis_term_text(analysis, selection_has_columns(item) ? raw : item);
+        if (selection_has_columns(item))
+            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                                 "Cannot assign value %s to %s of type %s", text, text,
+                                 analysis_type_text(analysis, type_freeze(analysis->arena, to)));
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID, "Cannot cast value %s to type %s",
+                             text, analysis_type_text(analysis, to));
     }
     from = selection_type_of(analysis, item);
     if (from == NULL) return false;
