@@ -21,9 +21,12 @@ enum status partition_key_build(const struct slice *components, size_t count, st
         *key = partition_key_make(components[0]);
         return STATUS_OK;
     }
-    size_t size = 0;
-    for (size_t i = 0; i < count; i++)
+    size_t size = 0, data_size = 0;
+    for (size_t i = 0; i < count; i++) {
         size += 2 + components[i].size + 1;
+        data_size += components[i].size;
+    }
+    if (data_size > KEY_SIZE_MAX) return too_long(data_size, error); // Cassandra counts no frames.
     if (size > KEY_SIZE_MAX) return too_long(size, error);
     uint8_t *bytes = arena_alloc(arena, size), *at = bytes;
     for (size_t i = 0; i < count; i++) {
