@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/env_marks.h"
-#include "storage/engine/engine_internal.h"
+#include "storage/engine/engine_index_internal.h"
 #include "storage/sstable/directory.h"
 
 #include <stdio.h>
@@ -75,6 +75,7 @@ static void end_import(struct engine_importing *importing, enum status status)
     importing->import->faults = (const char *const *)importing->faults;
     importing->import->done(importing->import, status, &importing->error);
     free_importing(importing);
+    engine_index_build(engine);
     engine_go_on_closing(engine);
 }
 
@@ -361,6 +362,14 @@ static void installed(struct engine_errand *errand, enum status status)
 static void start_install(struct engine_importing *importing)
 {
     struct engine *engine = importing->engine;
+    struct engine_table *target = engine_find_table(engine, importing->id);
+    // Its rows are in no index. The log says so before they are there.
+    enum status status = target == NULL ? STATUS_OK : engine_index_forget(target);
+    if (status != STATUS_OK) {
+        (void)error_set(&importing->error, status, "an index of the table can not be written");
+        undo(importing, status);
+        return;
+    }
     importing->errand = (struct engine_errand){
         .log_position = commit_log_last_position(engine->log),
         .begin = install_begin,
@@ -368,6 +377,13 @@ static void start_install(struct engine_importing *importing)
         .done = installed,
     };
     engine_errand_start(engine, &importing->errand);
+}
+
+bool engine_import_is_under_way(const struct engine *engine, struct uuid table)
+{
+    for (const struct engine_importing *i = engine->imports; i != NULL; i = i->next)
+        if (uuid_equals(i->id, table)) return true;
+    return false;
 }
 
 // ---- With the engine ----------------------------------------------------------------------------

@@ -281,6 +281,7 @@ enum status engine_index_start(struct engine *engine, struct error *error)
 enum status engine_index_forget(struct engine_table *base)
 {
     enum status status = STATUS_OK;
+    if (base->index_count == 0) return STATUS_OK;
     for (size_t i = 0; i < base->index_count && status == STATUS_OK; i++) {
         struct engine_index *index = &base->indexes[i];
         if (index->hidden == NULL) continue;

@@ -66,6 +66,9 @@ static void builder_set_place(struct engine_index_builder *builder, struct slice
 
 static bool builder_find_in(struct engine_index_builder *builder, const struct engine_table *table)
 {
+    // It would be built before all that is to be in it has come.
+    if (table->index_count == 0 || engine_import_is_under_way(builder->engine, table->table->id))
+        return false;
     for (size_t i = 0; i < table->index_count; i++) {
         if (table->indexes[i].hidden == NULL || table->indexes[i].is_built) continue;
         builder->base = table->table->id;
@@ -220,10 +223,18 @@ static void builder_step(struct env_task *task)
 
 // ---- Its life -----------------------------------------------------------------------------------
 
+static bool has_indexes(const struct engine *engine)
+{
+    for (size_t b = 0; b < ENGINE_TABLE_BUCKETS; b++)
+        for (const struct engine_table *t = engine->buckets[b]; t != NULL; t = t->next)
+            if (t->index_count > 0) return true;
+    return false;
+}
+
 void engine_index_build(struct engine *engine)
 {
     struct engine_index_builder *builder = engine->indexes.builder;
-    if (engine->is_closing) return;
+    if (engine->is_closing || (builder == NULL && !has_indexes(engine))) return;
     if (builder == NULL) {
         builder = calloc(1, sizeof *builder);
         ASSERT(builder != NULL);

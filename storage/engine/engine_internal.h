@@ -285,6 +285,7 @@ void engine_snapshots_drop(struct engine_table *table);
 
 // engine_import.c
 void engine_imports_abandon(struct engine *engine);
+bool engine_import_is_under_way(const struct engine *engine, struct uuid table);
 
 // engine_period.c
 // Looks for tables whose time has come, and again when others' has.

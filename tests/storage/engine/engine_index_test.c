@@ -1,12 +1,15 @@
 // Rows by value: written, changed and removed, over flushes and crashes; indexes that come and go.
+#include "storage/engine/engine_import.h"
 #include "storage/engine/engine_index.h"
 #include "storage/index/index_table.h"
 #include "tests/storage/support/engine_fixture.h"
 
 #include <check.h>
-#include <inttypes.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const struct uuid index_a = {{1, 1}}, index_s = {{1, 2}}, index_e = {{1, 3}};
 static const struct table *plain, *table; // Without indexes, and with.
@@ -15,6 +18,7 @@ static struct engine *engine;
 static struct arena arena;
 static struct error error;
 static int64_t timestamp;
+static bool import_is_done;
 
 static void add_index(struct table_builder *builder, struct uuid id, const char *column,
                       enum index_target target)
@@ -108,7 +112,8 @@ static void write_at(const char *key, const char *clustering, const char *column
     apply(key, &row, is_static, DELETION_NONE);
 }
 
-static void write(const char *key, const char *clustering, const char *column, const char *value)
+static void write_cell(const char *key, const char *clustering, const char *column,
+                       const char *value)
 {
     write_at(key, clustering, column, value, ++timestamp);
 }
@@ -187,12 +192,12 @@ static void wait_built(struct uuid index)
 
 START_TEST(rows_are_found_by_what_they_have)
 {
-    write("k1", "c1", "a", "x");
-    write("k1", "c2", "a", "y");
-    write("k1", "c3", "a", "x");
-    write("k1", "", "s", "x");
-    write("k1", "c2", "e", "p");
-    write("k1", "c2", "e", "q");
+    write_cell("k1", "c1", "a", "x");
+    write_cell("k1", "c2", "a", "y");
+    write_cell("k1", "c3", "a", "x");
+    write_cell("k1", "", "s", "x");
+    write_cell("k1", "c2", "e", "p");
+    write_cell("k1", "c2", "e", "q");
     for (int flushed = 0; flushed < 2; flushed++) {
         ck_assert_str_eq(find(index_a, "x"), "k1/c1 k1/c3 ");
         ck_assert_str_eq(find(index_a, "z"), "");
@@ -205,15 +210,15 @@ END_TEST
 
 START_TEST(what_changed_is_no_longer_found)
 {
-    write("k1", "c1", "a", "x");
-    write("k1", "c2", "a", "x");
+    write_cell("k1", "c1", "a", "x");
+    write_cell("k1", "c2", "a", "x");
     engine_fixture_flush(engine);
-    write("k1", "c1", "a", "y");
+    write_cell("k1", "c1", "a", "y");
     delete_row("k1", "c2");
     ck_assert_str_eq(find(index_a, "x"), "");
     ck_assert_str_eq(find(index_a, "y"), "k1/c1 ");
     ck_assert_str_eq(find(index_a, "x"), ""); // Its entries are gone now.
-    write("k1", "c1", "a", "x");
+    write_cell("k1", "c1", "a", "x");
     ck_assert_str_eq(find(index_a, "x"), "k1/c1 ");
 }
 END_TEST
@@ -237,17 +242,17 @@ END_TEST
 
 START_TEST(a_crash_loses_nothing_that_was_synced)
 {
-    write("k1", "c1", "a", "x");
+    write_cell("k1", "c1", "a", "x");
     engine_fixture_flush(engine);
-    write("k1", "c2", "a", "x");
+    write_cell("k1", "c2", "a", "x");
     open_again();
     ck_assert(engine_index_is_built(engine, table->id, index_a));
     ck_assert_str_eq(find(index_a, "x"), "k1/c1 k1/c2 ");
-    write("k1", "c1", "a", "y");
+    write_cell("k1", "c1", "a", "y");
     ck_assert_str_eq(find(index_a, "x"), "k1/c2 ");
     open_again();
     ck_assert_str_eq(find(index_a, "x"), "k1/c2 ");
-    write("k1", "c1", "a", "x");
+    write_cell("k1", "c1", "a", "x");
     open_again();
     ck_assert_str_eq(find(index_a, "x"), "k1/c1 k1/c2 ");
 }
@@ -260,10 +265,10 @@ static void write_many(void)
         char key[16], clustering[16];
         (void)snprintf(key, sizeof key, "k%d", i < 480 ? i / 12 : 99);
         (void)snprintf(clustering, sizeof clustering, "c%03d", i);
-        write(key, clustering, "a", i % 50 == 0 ? "rare" : "often");
+        write_cell(key, clustering, "a", i % 50 == 0 ? "rare" : "often");
         if (i == 250) engine_fixture_flush(engine);
     }
-    write("k7", "", "s", "x");
+    write_cell("k7", "", "s", "x");
 }
 
 static size_t count_words(const char *text)
@@ -281,7 +286,7 @@ START_TEST(an_index_that_comes_later_is_built)
     write_many();
     put(table);
     ck_assert_str_eq(find(index_a, "rare"), "not built");
-    write("late", "c1", "a", "rare");
+    write_cell("late", "c1", "a", "rare");
     wait_built(index_s);
     wait_built(index_a);
     ck_assert_uint_eq(count_words(find(index_a, "rare")), 11);
@@ -330,7 +335,7 @@ START_TEST(a_truncation_takes_the_entries_too)
     engine_fixture_truncate(engine, table->id);
     wait_built(index_a);
     ck_assert_str_eq(find(index_a, "often"), "");
-    write("k1", "c1", "a", "rare");
+    write_cell("k1", "c1", "a", "rare");
     open_again();
     wait_built(index_a);
     ck_assert_str_eq(find(index_a, "often"), "");
@@ -340,7 +345,7 @@ END_TEST
 
 START_TEST(an_index_that_is_dropped_leaves_nothing)
 {
-    write("k1", "c1", "a", "x");
+    write_cell("k1", "c1", "a", "x");
     engine_fixture_flush(engine);
     struct engine_table_stats stats;
     ck_assert(engine_table_stats(engine, index_a, &stats));
@@ -348,7 +353,7 @@ START_TEST(an_index_that_is_dropped_leaves_nothing)
     engine_fixture_settle(engine);
     ck_assert(!engine_table_stats(engine, index_a, &stats));
     ck_assert_str_eq(find(index_a, "x"), "not built");
-    write("k1", "c1", "a", "y");
+    write_cell("k1", "c1", "a", "y");
     open_again();
     put(table);
     wait_built(index_a);
@@ -357,6 +362,56 @@ START_TEST(an_index_that_is_dropped_leaves_nothing)
     engine_drop_table(engine, table->id);
     engine_fixture_settle(engine);
     ck_assert(!engine_table_stats(engine, index_a, &stats));
+}
+END_TEST
+
+static void imported(struct engine_import *import, enum status status, const struct error *why)
+{
+    (void)import, (void)why;
+    ck_assert_int_eq(status, STATUS_OK);
+    import_is_done = true;
+}
+
+// Links to the table's SSTables, in a directory beside.
+static void link_sstables(char directory[600])
+{
+    char from[600], path[1200], to[1200];
+    (void)snprintf(directory, 600, "%s/others", engine_fixture_directory());
+    ck_assert_int_eq(mkdir(directory, 0700), 0);
+    int size = snprintf(from, sizeof from, "%s/data/ks/t-", engine_fixture_directory());
+    for (size_t i = 0; i < sizeof table->id.bytes; i++)
+        size += snprintf(from + size, sizeof from - (size_t)size, "%02x", table->id.bytes[i]);
+    DIR *listing = opendir(from);
+    ck_assert(listing != NULL);
+    const struct dirent *entry;
+    while ((entry = readdir(listing)) != NULL) {
+        if (strstr(entry->d_name, "-big-") == NULL) continue;
+        (void)snprintf(path, sizeof path, "%s/%s", from, entry->d_name);
+        (void)snprintf(to, sizeof to, "%s/%s", directory, entry->d_name);
+        ck_assert_int_eq(link(path, to), 0);
+    }
+    (void)closedir(listing);
+}
+
+START_TEST(rows_that_are_imported_are_found)
+{
+    char directory[600];
+    write_many();
+    engine_fixture_flush(engine);
+    link_sstables(directory);
+    engine_fixture_truncate(engine, table->id);
+    wait_built(index_a);
+    write_cell("late", "c1", "a", "rare");
+    struct engine_import import;
+    struct engine_import_options options = {
+        .table = table->id, .directory = directory, .copies = true};
+    engine_import(engine, &options, &import, imported);
+    engine_fixture_run_until(&import_is_done);
+    ck_assert_uint_gt(import.imported_count, 0);
+    wait_built(index_a);
+    ck_assert_uint_eq(count_words(find(index_a, "rare")), 11);
+    open_again();
+    ck_assert_uint_eq(count_words(find(index_a, "rare")), 11);
 }
 END_TEST
 
@@ -373,6 +428,7 @@ int main(void)
     tcase_add_test(tcase, ranges_of_the_ring_and_of_rows_hold);
     tcase_add_test(tcase, a_truncation_takes_the_entries_too);
     tcase_add_test(tcase, an_index_that_is_dropped_leaves_nothing);
+    tcase_add_test(tcase, rows_that_are_imported_are_found);
     Suite *suite = suite_create("engine_index");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
