@@ -18,6 +18,12 @@ static void renew_node(void)
     fuzz_node_open(&node, 0);
     inputs_left = INPUTS_OF_A_NODE;
     static const char *const rows[] = {
+        "CREATE TYPE ks.p (x int, y text)",
+        "CREATE TYPE ks.q (p frozen<p>, l list<int>)",
+        "CREATE TABLE ks.u (k int, c frozen<p>, v p, f frozen<q>, l list<frozen<p>>, "
+        "m map<frozen<p>, frozen<q>>, s p static, PRIMARY KEY (k, c))",
+        "INSERT INTO ks.u (k, c, v, f, l, m, s) VALUES (1, {x: 1}, {y: 'a'}, {p: {x: 1}, l: [1]}, "
+        "[{x: 1}, {x: 2}], {{x: 1}: {l: [2]}}, {x: 9})",
         "INSERT INTO ks.t (k, v) VALUES (1, 'a')",
         "INSERT INTO ks.w (k, c, d, s, v, n) VALUES ('a', 1, 'x', 's', 'v', 5)",
         "INSERT INTO ks.w (k, c, d, v) VALUES ('a', 2, 'y', 'w')",
@@ -28,7 +34,7 @@ static void renew_node(void)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         fuzz_node_run(&node, rows[i]);
-        if (i == 4) fuzz_node_flush(&node);
+        if (i == 8) fuzz_node_flush(&node);
     }
 }
 
