@@ -47,8 +47,7 @@ void operation_pick_rows(struct random *random, struct workload_operation *opera
 
 void operation_use_index(struct workload_operation *operation, uint64_t number)
 {
-    bool is_indexed =
-        operation->table == WORKLOAD_VALUES || operation->table == WORKLOAD_TRUNCATED;
+    bool is_indexed = operation->table == WORKLOAD_VALUES || operation->table == WORKLOAD_TRUNCATED;
     if (operation->kind == WORKLOAD_READ_ROW && is_indexed && number % 3 == 0)
         operation->kind = WORKLOAD_READ_INDEX;
 }

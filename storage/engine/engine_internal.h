@@ -73,7 +73,7 @@ struct engine_table {
     bool is_internal;  // Of the node's own.
     struct engine_index *indexes; // Of the present version; see engine_index_internal.h.
     size_t index_count;
-    bool is_dropped;   // Opened at the start only to be dropped again.
+    bool is_dropped; // Opened at the start only to be dropped again.
 };
 
 // Work of another file on the background (engine_errand.c).

@@ -357,4 +357,12 @@ MUTANTS = [
            "engine_find_table(engine, table->id)->is_dropped = true;", "(void)table;"),
     Mutant("row_is_known_too_soon", "engine", "storage/merge/known_row.c",
            "if (known->cells[i] <= max_timestamp) return false;", "(void)i;"),
+    # -- Secondary indexes --------------------------------------------------------------------------
+    Mutant("index_entry_is_removed_for_good", "node", "storage/engine/engine_index.c",
+           ".deletion = {next_number(engine), (int32_t)(env_wall_us(engine->env) / 1000000)},",
+           ".deletion = {next_number(engine) + 1000000, (int32_t)(env_wall_us(engine->env) / 1000000)},"),
+    Mutant("index_of_one_replica_is_believed", "ring", "cql/execution/execution_select.c",
+           "else if (coordinator_read_try(coordinator, &work->read, consistency, select_read_done))",
+           "else if (coordinator_read_try(coordinator, &work->read, select_index_is_looking(work) ?\n"
+           "                                  CONSISTENCY_ONE : consistency, select_read_done))"),
 ]
