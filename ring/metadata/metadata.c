@@ -17,6 +17,7 @@ static void metadata_free(struct metadata *metadata)
     metadata_state_forget_dropped(metadata);
     schema_destroy(metadata->schema);
     jobs_destroy(metadata->jobs);
+    roles_destroy(metadata->roles);
     topology_destroy(metadata->topology);
     free(metadata);
 }
@@ -53,6 +54,7 @@ enum status metadata_open(struct env *env, const struct metadata_options *option
     opened->env = env;
     opened->schema = schema_create();
     opened->jobs = jobs_create();
+    opened->roles = roles_create();
     if (options->topology != NULL) opened->topology = copy_topology(options->topology);
     const struct metadata_log_options log_options = {
         .directory = options->directory,
@@ -296,6 +298,39 @@ void metadata_mark_job(struct metadata *metadata, struct metadata_job_change *ch
     job_change_begin(change, RECORD_DONE);
     jobs_put_mark(&change->record, mark);
     job_change_append(metadata, change, done);
+}
+
+// ---- Changes of roles ---------------------------------------------------------------------------
+
+const struct roles *metadata_roles(const struct metadata *metadata)
+{
+    return metadata->roles;
+}
+
+static void role_change_done(struct metadata_log_append *append, enum status status)
+{
+    struct metadata_role_change *change = CONTAINER_OF(append, struct metadata_role_change, append);
+    buffer_deinit(&change->record);
+    change->done(change, status);
+}
+
+void metadata_change_role(struct metadata *metadata, struct metadata_role_change *change,
+                          const struct role_change *value,
+                          void (*done)(struct metadata_role_change *, enum status))
+{
+    buffer_init(&change->record, RECORD_SIZE_MAX);
+    buffer_put_u8(&change->record, RECORD_CHANGE_ROLE);
+    roles_put_change(&change->record, value);
+    // Whoever asks has bounded the names; what is too long is refused when it is applied.
+    if (change->record.overflow) buffer_truncate(&change->record, 1);
+    change->done = done;
+    metadata_log_append(metadata->log, &change->append, buffer_slice(&change->record),
+                        role_change_done);
+}
+
+void metadata_role_change_abandon(struct metadata_role_change *change)
+{
+    buffer_deinit(&change->record);
 }
 
 // ---- Changes of members -------------------------------------------------------------------------

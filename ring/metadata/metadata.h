@@ -7,6 +7,7 @@
 
 #include "ring/metadata/jobs.h"
 #include "ring/metadata/metadata_log.h"
+#include "ring/metadata/roles.h"
 #include "ring/topology/topology.h"
 #include "storage/engine/engine.h"
 #include "storage/schema/schema.h"
@@ -132,5 +133,23 @@ void metadata_record_done(struct metadata *metadata, struct metadata_job_change 
 void metadata_mark_job(struct metadata *metadata, struct metadata_job_change *change,
                        const struct job_mark *mark,
                        void (*done)(struct metadata_job_change *, enum status));
+
+// ---- Roles (roles.h) ----------------------------------------------------------------------------
+
+// As of the newest record: in memory on every node, so that whoever asks needs no cache.
+const struct roles *metadata_roles(const struct metadata *metadata);
+
+// A change of a role. CONFLICT: nothing changed; the roles then say why.
+struct metadata_role_change {
+    void (*done)(struct metadata_role_change *change, enum status status);
+    struct metadata_log_append append; // The rest is metadata's.
+    struct buffer record;
+};
+// `value` is read during the call only.
+void metadata_change_role(struct metadata *metadata, struct metadata_role_change *change,
+                          const struct role_change *value,
+                          void (*done)(struct metadata_role_change *, enum status));
+// As metadata_schema_change_abandon().
+void metadata_role_change_abandon(struct metadata_role_change *change);
 
 #endif

@@ -156,6 +156,23 @@ void metadata_state_forget_dropped(struct metadata *metadata)
     metadata->dropped_count = metadata->dropped_capacity = 0;
 }
 
+// Nobody has permissions on what is gone: not on what is made later under the same name.
+static void forget_resource(struct metadata *metadata, const char *root, struct slice keyspace,
+                            const struct slice *table)
+{
+    struct buffer resource;
+    buffer_init(&resource, ROLE_TEXT_SIZE_MAX);
+    buffer_put(&resource, root, strlen(root));
+    buffer_put(&resource, keyspace.data, keyspace.size);
+    if (table != NULL) {
+        buffer_put_u8(&resource, '/');
+        buffer_put(&resource, table->data, table->size);
+    }
+    // A longer one could not be granted.
+    if (!resource.overflow) roles_forget(metadata->roles, buffer_slice(&resource));
+    buffer_deinit(&resource);
+}
+
 static enum status apply_drop_keyspace(struct metadata *metadata, struct cursor *record)
 {
     struct slice name = cursor_vint_bytes(record);
@@ -165,6 +182,8 @@ static enum status apply_drop_keyspace(struct metadata *metadata, struct cursor 
     for (size_t i = 0; (table = schema_table_at(metadata->schema, name, i)) != NULL; i++)
         drop_in_engine(metadata, table);
     schema_remove_keyspace(metadata->schema, name);
+    forget_resource(metadata, "data/", name, NULL);
+    forget_resource(metadata, "functions/", name, NULL);
     tell(metadata, METADATA_DROPPED, METADATA_KEYSPACE, name, slice_null());
     return STATUS_OK;
 }
@@ -209,6 +228,7 @@ static enum status apply_drop_table(struct metadata *metadata, struct cursor *re
     if (table == NULL) return STATUS_CONFLICT;
     drop_in_engine(metadata, table);
     schema_remove_table(metadata->schema, keyspace, name);
+    forget_resource(metadata, "data/", keyspace, &name);
     tell(metadata, METADATA_DROPPED, METADATA_TABLE, keyspace, name);
     return STATUS_OK;
 }
@@ -288,6 +308,8 @@ static enum status log_applied(void *context, uint64_t number, struct slice byte
         return jobs_apply_done(metadata->jobs, &record);
     case RECORD_PUT_MEMBER:
         return apply_put_member(metadata, &record);
+    case RECORD_CHANGE_ROLE:
+        return roles_apply(metadata->roles, &record);
     default:
         return STATUS_CONFLICT; // Of a later release: nothing that this one knows.
     }
@@ -316,6 +338,8 @@ static void log_snapshot(void *context, struct buffer *state)
     jobs_put_all(state, metadata->jobs);
     // States of rings of one may end here.
     if (metadata->topology != NULL) topology_put(state, metadata->topology);
+    // States of rings whose roles were never changed end here.
+    roles_put_all(state, metadata->roles);
 }
 
 // What a state holds, while it is read: nothing of the metadata changes before all of it was.
@@ -324,6 +348,7 @@ struct restored {
     struct schema *schema;
     struct jobs *jobs;
     struct topology *topology; // NULL: the state has none.
+    struct roles *roles;
 };
 
 static enum status restore_table(struct restored *restored, struct cursor *state,
@@ -360,6 +385,7 @@ static void restored_free(struct restored *restored)
 {
     schema_destroy(restored->schema);
     jobs_destroy(restored->jobs);
+    roles_destroy(restored->roles);
     topology_destroy(restored->topology);
 }
 
@@ -369,13 +395,16 @@ static enum status restored_read(struct restored *restored, struct slice bytes, 
     *restored = (struct restored){.schema_number = cursor_u64(&state)};
     restored->schema = schema_create();
     restored->jobs = jobs_create();
+    restored->roles = roles_create();
     uint64_t keyspace_count = cursor_vint(&state);
     enum status status = STATUS_OK;
     for (uint64_t k = 0; k < keyspace_count && status == STATUS_OK; k++)
         status = restore_keyspace(restored, &state, error);
     if (status == STATUS_OK) status = jobs_get_all(restored->jobs, &state, error);
-    if (status == STATUS_OK && cursor_left(&state) > 0)
+    if (status == STATUS_OK && cursor_left(&state) > 0 && !roles_is_next(&state))
         status = topology_get(&state, &restored->topology, error);
+    if (status == STATUS_OK && cursor_left(&state) > 0)
+        status = roles_get_all(restored->roles, &state, error);
     if (status != STATUS_OK) restored_free(restored);
     return status;
 }
@@ -510,6 +539,9 @@ static enum status log_restore(void *context, struct slice bytes, struct error *
     struct jobs *old_jobs = metadata->jobs;
     metadata->jobs = restored.jobs;
     restored.jobs = old_jobs;
+    struct roles *old_roles = metadata->roles;
+    metadata->roles = restored.roles;
+    restored.roles = old_roles;
     restored_free(&restored);
     return STATUS_OK;
 }

@@ -15,12 +15,14 @@ enum record_kind {
     RECORD_BATCH,
     RECORD_DONE,
     RECORD_PUT_MEMBER,
+    RECORD_CHANGE_ROLE,
 };
 
 struct metadata {
     struct env *env;
     struct schema *schema;
     struct jobs *jobs;
+    struct roles *roles;
     struct topology *topology; // NULL: a ring of one that has none.
     // The log's number of the newest change of the schema. A schema record names the one that it
     // was made from: it holds only if nothing came between.
