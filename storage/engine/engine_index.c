@@ -2,6 +2,7 @@
 #include "storage/engine/engine_index.h"
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "storage/engine/engine_index_internal.h"
 
 #include <stdlib.h>
@@ -27,6 +28,7 @@ static enum status log_row(struct engine_table *hidden, struct slice key, const 
     struct mutation mutation = {
         .table = hidden->table, .key = partition_key_make(key), .rows = row, .row_count = 1};
     struct buffer *record = &engine->indexes.record;
+    if (record->capacity > MIB) buffer_deinit(record); // As with the table's own.
     buffer_clear(record);
     engine_put_record(&mutation, record);
     if (record->overflow) return STATUS_INVALID;
@@ -269,6 +271,8 @@ enum status engine_index_start(struct engine *engine, struct error *error)
             for (size_t i = 0; i < table->index_count; i++) {
                 if (table->indexes[i].hidden == NULL) continue;
                 enum status status = find_mark(&table->indexes[i]);
+                // The mark knows nothing of rows that somebody put there.
+                if (table->has_foreign) table->indexes[i].is_built = false;
                 if (status != STATUS_OK)
                     return error_set(error, status, "%s: an index can not be read",
                                      table->indexes[i].hidden->manifest.directory);

@@ -71,6 +71,7 @@ struct engine_table {
     } compactor;
     bool is_undecided; // Nobody knows which files of a compaction hold, until the next start.
     bool is_internal;  // Of the node's own.
+    bool has_foreign;  // Some SSTables were put here while no engine looked.
     struct engine_index *indexes; // Of the present version; see engine_index_internal.h.
     size_t index_count;
     bool is_dropped; // Opened at the start only to be dropped again.
@@ -250,6 +251,8 @@ void engine_add_sstable(struct engine_table *table, struct sstable_reader *reade
                         uint64_t log_position, int64_t created_s);
 // Removes leftovers of tables whose drop a crash interrupted. Blocks.
 MUST_USE enum status engine_finish_drops(struct engine *engine, struct error *error);
+// The same for indexes that their tables no longer have. All tables are open. Blocks.
+MUST_USE enum status engine_finish_index_drops(struct engine *engine, struct error *error);
 
 // engine_flush.c
 // The active memtable, if it has anything, becomes a frozen one.

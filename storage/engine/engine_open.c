@@ -176,6 +176,7 @@ static enum status open_all(struct engine *engine, const struct engine_options *
     if (status == STATUS_OK) status = engine_finish_drops(engine, error);
     if (status == STATUS_OK) status = open_tables(engine, options, schema, error);
     if (status == STATUS_OK) open_dropped(engine, options);
+    if (status == STATUS_OK) status = engine_finish_index_drops(engine, error);
     if (status == STATUS_OK) status = open_log(engine, options, error);
     if (status == STATUS_OK) status = settle_tables(engine, error);
     if (status == STATUS_OK) status = take_counter_id(engine, error);

@@ -163,6 +163,7 @@ static enum status open_sstables(struct engine_table *table, const struct sstabl
         use_generation(table, listing->generations[i]);
         const struct manifest_entry *entry = manifest_find(manifest, listing->generations[i]);
         struct sstable_reader *reader;
+        table->has_foreign = table->has_foreign || entry == NULL;
         enum status status =
             sstable_open(table->engine->env, manifest->directory, listing->generations[i],
                          table->table, entry == NULL ? NULL : &entry->check, &reader, error);
@@ -381,7 +382,11 @@ static bool is_temporary(const char *name)
     return length > 4 && strcmp(name + length - 4, ".tmp") == 0;
 }
 
-enum status engine_finish_drops(struct engine *engine, struct error *error)
+// Calls `act` for each manifest there is.
+static enum status each_manifest(struct engine *engine,
+                                 enum status (*act)(struct engine *engine, const char *path,
+                                                    struct error *error),
+                                 struct error *error)
 {
     char directory[ENGINE_PATH_MAX - 256], path[ENGINE_PATH_MAX];
     (void)snprintf(directory, sizeof directory, "%s/manifest", engine->directory);
@@ -391,11 +396,63 @@ enum status engine_finish_drops(struct engine *engine, struct error *error)
     if (status == STATUS_OK) status = env_list_dir(engine->env, directory, add_name, &list, error);
     for (size_t i = 0; i < list.count; i++) {
         (void)snprintf(path, sizeof path, "%s/%.200s", directory, list.names[i]);
-        if (status == STATUS_OK)
-            status = is_temporary(list.names[i]) ? env_remove(engine->env, path, error)
-                                                 : finish_drop(engine, path, error);
+        if (status == STATUS_OK) status = act(engine, path, error);
         free(list.names[i]);
     }
     free(list.names);
     return status;
+}
+
+static enum status finish_drop_or_temporary(struct engine *engine, const char *path,
+                                            struct error *error)
+{
+    return is_temporary(path) ? env_remove(engine->env, path, error)
+                              : finish_drop(engine, path, error);
+}
+
+enum status engine_finish_drops(struct engine *engine, struct error *error)
+{
+    return each_manifest(engine, finish_drop_or_temporary, error);
+}
+
+static bool parse_hex(const char *path, struct uuid *id)
+{
+    const char *name = strrchr(path, '/');
+    if (name == NULL || strlen(name + 1) != HEX_SIZE - 1) return false;
+    for (size_t i = 0; i < sizeof id->bytes; i++) {
+        unsigned byte;
+        if (sscanf(name + 1 + 2 * i, "%2x", &byte) != 1) return false;
+        id->bytes[i] = (uint8_t)byte;
+    }
+    return true;
+}
+
+// The name of a hidden table's directory has a dot, which no other table's has.
+static bool is_hidden_directory(const char *directory)
+{
+    const char *name = strrchr(directory, '/');
+    return name != NULL && strchr(name, '.') != NULL;
+}
+
+static enum status finish_index_drop(struct engine *engine, const char *path, struct error *error)
+{
+    struct uuid id;
+    struct manifest manifest;
+    if (!parse_hex(path, &id) || engine_find_table(engine, id) != NULL) return STATUS_OK;
+    enum status status = manifest_load(engine->env, path, &manifest, error);
+    if (status != STATUS_OK) return status;
+    bool is_hidden = is_hidden_directory(manifest.directory);
+    manifest.dropped = true;
+    for (size_t i = 0; i < manifest.count; i++)
+        manifest.entries[i].state = MANIFEST_GONE;
+    char directory[ENGINE_PATH_MAX - 256];
+    (void)snprintf(directory, sizeof directory, "%s/manifest", engine->directory);
+    if (is_hidden) status = manifest_store(engine->env, directory, path, &manifest, error);
+    manifest_deinit(&manifest);
+    return is_hidden && status == STATUS_OK ? finish_drop(engine, path, error) : status;
+}
+
+enum status engine_finish_index_drops(struct engine *engine, struct error *error)
+{
+    return each_manifest(engine, finish_index_drop, error);
 }

@@ -365,6 +365,23 @@ START_TEST(an_index_that_is_dropped_leaves_nothing)
 }
 END_TEST
 
+START_TEST(an_index_that_was_dropped_meanwhile_goes_at_the_start)
+{
+    write_cell("k1", "c1", "a", "x");
+    engine_fixture_flush(engine);
+    char path[600];
+    int size = snprintf(path, sizeof path, "%s/manifest/", engine_fixture_directory());
+    for (size_t i = 0; i < sizeof index_a.bytes; i++)
+        size += snprintf(path + size, sizeof path - (size_t)size, "%02x", index_a.bytes[i]);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    engine_fixture_crash(engine);
+    engine = NULL;
+    put(plain);
+    open_engine();
+    ck_assert_int_ne(access(path, F_OK), 0);
+}
+END_TEST
+
 static void imported(struct engine_import *import, enum status status, const struct error *why)
 {
     (void)import, (void)why;
@@ -428,6 +445,7 @@ int main(void)
     tcase_add_test(tcase, ranges_of_the_ring_and_of_rows_hold);
     tcase_add_test(tcase, a_truncation_takes_the_entries_too);
     tcase_add_test(tcase, an_index_that_is_dropped_leaves_nothing);
+    tcase_add_test(tcase, an_index_that_was_dropped_meanwhile_goes_at_the_start);
     tcase_add_test(tcase, rows_that_are_imported_are_found);
     Suite *suite = suite_create("engine_index");
     suite_add_tcase(suite, tcase);
