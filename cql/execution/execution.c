@@ -347,7 +347,9 @@ void execution_truncate_start(struct execution *execution)
             cql_error_set(&execution->error, CQL_ERROR_INVALID, "table %.*s does not exist",
                           SLICE_TEXT(table->name));
         else
-            cql_error_set(&execution->error, CQL_ERROR_INVALID, "Cannot truncate virtual tables");
+            cql_error_set(&execution->error, CQL_ERROR_INVALID,
+                          "Truncation is not supported by table %.*s.%.*s",
+                          SLICE_TEXT(table->keyspace), SLICE_TEXT(table->name));
         execution_fail(execution);
         return;
     }

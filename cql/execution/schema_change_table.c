@@ -264,6 +264,7 @@ static bool creating_finish(struct creating *creating, struct schema_change *cha
     if (!schema_properties_apply(analysis, analysis->arena, &creating->raw->options.properties,
                                  &params, &id, &has_id))
         return false;
+    schema_properties_complete(&creating->raw->options.properties, &params);
     if (!schema_properties_check(&params, creating->has_counter, analysis->error)) return false;
     if (!creating_check_name(creating)) return false;
     struct table_builder *builder = table_builder_create(creating->keyspace, creating->name, id);

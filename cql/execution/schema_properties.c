@@ -356,6 +356,16 @@ bool schema_properties_apply(struct analysis *analysis, struct arena *arena,
     return true;
 }
 
+void schema_properties_complete(const struct cql_properties *properties,
+                                struct table_params *params)
+{
+    for (size_t i = 0; i < properties->count; i++)
+        if (schema_properties_is(properties->items[i].name, "bloom_filter_fp_chance")) return;
+    const char leveled[] = "org.apache.cassandra.db.compaction.LeveledCompactionStrategy";
+    if (slice_equals(options_find(&params->compaction, "class"), slice_of_text(leveled)))
+        params->bloom_filter_fp_chance = 0.1;
+}
+
 static bool schema_properties_least(struct cql_error *error, const char *name, int32_t value,
                                     int32_t least)
 {

@@ -10,6 +10,10 @@
 bool schema_properties_apply(struct analysis *analysis, struct arena *arena,
                              const struct cql_properties *properties, struct table_params *params,
                              struct uuid *id, bool *has_id);
+// What a new table has where the properties say nothing and it depends on the others: a leveled one
+// has larger errors in its filters (CompactionParams.defaultBloomFilterFbChance).
+void schema_properties_complete(const struct cql_properties *properties,
+                                struct table_params *params);
 // What the whole must fulfil, whichever parts were given.
 bool schema_properties_check(const struct table_params *params, bool is_counter,
                              struct cql_error *error);

@@ -15,11 +15,17 @@ static bool modification_find_table(struct analysis *analysis,
     plan->table = analysis_find_table(analysis, name);
     if (plan->table == NULL) return false;
     analysis->table = plan->table;
-    if (plan->table->is_virtual)
-        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                             "Modification is not supported by table %.*s.%.*s",
-                             SLICE_TEXT(plan->table->keyspace), SLICE_TEXT(plan->table->name));
     return true;
+}
+
+// Found last, since Cassandra only finds it when it executes.
+static bool modification_check_stored(struct analysis *analysis,
+                                      const struct modification_plan *plan)
+{
+    return !plan->table->is_virtual ||
+           cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                         "Modification is not supported by table %.*s.%.*s",
+                         SLICE_TEXT(plan->table->keyspace), SLICE_TEXT(plan->table->name));
 }
 
 // ---- USING and IF -------------------------------------------------------------------------------
@@ -507,8 +513,8 @@ static bool modification_prepare_json(struct analysis *analysis, const struct cq
     return true;
 }
 
-bool modification_analysis_insert(struct analysis *analysis, const struct cql_insert *insert,
-                                  struct modification_plan *plan)
+static bool modification_prepare_insert(struct analysis *analysis, const struct cql_insert *insert,
+                                        struct modification_plan *plan)
 {
     *plan = (struct modification_plan){.kind = MODIFICATION_INSERT};
     if (!modification_find_table(analysis, &insert->table, plan)) return false;
@@ -537,8 +543,8 @@ static bool modification_only_static(const struct modification_plan *plan)
     return plan->operation_count > 0 && plan->static_count == plan->operation_count;
 }
 
-bool modification_analysis_update(struct analysis *analysis, const struct cql_update *update,
-                                  struct modification_plan *plan)
+static bool modification_prepare_update(struct analysis *analysis, const struct cql_update *update,
+                                        struct modification_plan *plan)
 {
     *plan = (struct modification_plan){.kind = MODIFICATION_UPDATE};
     if (!modification_find_table(analysis, &update->table, plan)) return false;
@@ -561,8 +567,9 @@ bool modification_analysis_update(struct analysis *analysis, const struct cql_up
            modification_check_counter(analysis, plan) && modification_check_lists(analysis, plan);
 }
 
-bool modification_analysis_delete(struct analysis *analysis, const struct cql_delete *deletion,
-                                  struct modification_plan *plan)
+static bool modification_prepare_delete(struct analysis *analysis,
+                                        const struct cql_delete *deletion,
+                                        struct modification_plan *plan)
 {
     *plan = (struct modification_plan){.kind = MODIFICATION_DELETE};
     if (!modification_find_table(analysis, &deletion->table, plan)) return false;
@@ -600,6 +607,27 @@ bool modification_analysis_delete(struct analysis *analysis, const struct cql_de
     plan->deletes_ranges =
         plan->deletes_rows && (!names_rows || plan->table->column_counts[COLUMN_CLUSTERING] == 0);
     return true;
+}
+
+bool modification_analysis_insert(struct analysis *analysis, const struct cql_insert *insert,
+                                  struct modification_plan *plan)
+{
+    return modification_prepare_insert(analysis, insert, plan) &&
+           modification_check_stored(analysis, plan);
+}
+
+bool modification_analysis_update(struct analysis *analysis, const struct cql_update *update,
+                                  struct modification_plan *plan)
+{
+    return modification_prepare_update(analysis, update, plan) &&
+           modification_check_stored(analysis, plan);
+}
+
+bool modification_analysis_delete(struct analysis *analysis, const struct cql_delete *deletion,
+                                  struct modification_plan *plan)
+{
+    return modification_prepare_delete(analysis, deletion, plan) &&
+           modification_check_stored(analysis, plan);
 }
 
 // ---- BATCH --------------------------------------------------------------------------------------

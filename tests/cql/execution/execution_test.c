@@ -291,6 +291,18 @@ START_TEST(describe_and_system_tables)
     CHECK_CQL("SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'ks'", "('t')");
     CHECK_CQL("INSERT INTO system.local (key) VALUES ('x')",
               "ERROR 2200 Modification is not supported by table system.local");
+    CHECK_CQL("UPDATE system.local SET key = 'x' WHERE key = 'y'",
+              "ERROR 2200 PRIMARY KEY part key found in SET part");
+    CHECK_CQL("TRUNCATE system_views.clients",
+              "ERROR 2200 Truncation is not supported by table system_views.clients");
+    // Filters of leveled tables have larger errors, unless another chance was asked for.
+    world_make("CREATE TABLE l (k int PRIMARY KEY) WITH compaction = "
+               "{'class': 'LeveledCompactionStrategy'}");
+    ck_assert_ptr_nonnull(strstr(world_run("DESCRIBE TABLE l"), "bloom_filter_fp_chance = 0.1\n"));
+    world_make("CREATE TABLE l1 (k int PRIMARY KEY) WITH compaction = "
+               "{'class': 'LeveledCompactionStrategy'} AND bloom_filter_fp_chance = 0.01");
+    ck_assert_ptr_nonnull(
+        strstr(world_run("DESCRIBE TABLE l1"), "bloom_filter_fp_chance = 0.01\n"));
 }
 END_TEST
 
