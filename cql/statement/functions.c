@@ -296,9 +296,10 @@ static size_t functions_find(struct analysis *analysis, struct slice word,
     struct slice cast = functions_strip(word, "cast_as_", "");
     const struct type *to = slice_is_null(cast) ? NULL : functions_type_named(cast);
     if (to != NULL) return functions_add_casts(analysis, name, to, candidates);
-    const struct type *any = argument_count > 0 && arguments[0].type != NULL
-                                 ? arguments[0].type
-                                 : type_of_kind(TYPE_BLOB);
+    const struct type *any = argument_count > 0 ? arguments[0].type : NULL;
+    if (argument_count > 0 && any == NULL && arguments[0].term->kind == CQL_TERM_CONSTANT)
+        any = term_natural_type(analysis, arguments[0].term);
+    if (any == NULL) any = type_of_kind(TYPE_BLOB);
     struct function *function = functions_make(analysis, name, &any, 1);
     if (functions_any_make(function, word, any)) {
         candidates[0] = function;

@@ -22,12 +22,13 @@ struct factory {
     const char *names[2];
     uint8_t least, most; // Arguments.
     enum parameter parameters[PARAMETERS_MAX];
-    enum { MAKES_JSON, READS_JSON, OF_COLLECTION, OF_VECTORS, MASKS } makes;
+    enum { MAKES_JSON, READS_JSON, FINDS_EXTREME, OF_COLLECTION, OF_VECTORS, MASKS } makes;
 };
 
 // clang-format off
 static const struct factory factories[] = {
     {{"to_json", "tojson"}, 1, 1, {PARAMETER_ANY}, MAKES_JSON},
+    {{"min", "max"}, 1, 1, {PARAMETER_ANY}, FINDS_EXTREME},
     {{"from_json", "fromjson"}, 1, 1, {PARAMETER_TEXT}, READS_JSON},
     {{"collection_count", NULL}, 1, 1, {PARAMETER_COLLECTION}, OF_COLLECTION},
     {{"collection_min", "collection_max"}, 1, 1, {PARAMETER_LIST_OR_SET}, OF_COLLECTION},
@@ -218,6 +219,9 @@ static void functions_factory_make(struct analysis *analysis, const struct facto
     case READS_JSON:
         function->result = receiver;
         function->call = functions_from_json;
+        break;
+    case FINDS_EXTREME:
+        (void)functions_any_make(function, word, first);
         break;
     case OF_COLLECTION:
         functions_collection_make(analysis, function, word, first);

@@ -98,7 +98,7 @@ static bool functions_operate(const struct function_call *call, const struct sli
         *result = functions_put_real(call->arena, to, value);
         return true;
     }
-    int64_t value;
+    int64_t value = 0;
     if (!functions_operate_whole(call, functions_get_whole(left, arguments[0]),
                                  functions_get_whole(right, arguments[1]), &value))
         return false;

@@ -298,6 +298,15 @@ static bool selection_prepare_operation(struct preparing *preparing, const struc
     return selection_make_call(preparing, function, raw->items, raw->item_count, selector);
 }
 
+static bool selection_refuse_cast(struct analysis *analysis, const struct cql_term *raw,
+                                  const struct type *to)
+{
+    const char *text = analysis_term_text(analysis, raw);
+    return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                         "Cannot assign value %s to %s of type %s", text, text,
+                         analysis_type_text(analysis, type_freeze(analysis->arena, to)));
+}
+
 static bool selection_prepare_cast(struct preparing *preparing, const struct cql_term *raw,
                                    const struct selector **selector)
 {
@@ -308,21 +317,14 @@ static bool selection_prepare_cast(struct preparing *preparing, const struct cql
     if (raw->kind == CQL_TERM_TYPE_CAST && selection_is_open(item)) {
         if (term_fits(analysis, item, to) != TERM_FIT_NOT)
             return selection_prepare_argument(preparing, item, to, selector);
-        const char *text = analysis_term_text(analysis, selection_has_columns(item) ? raw : item);
-        if (selection_has_columns(item))
-            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                                 "Cannot assign value %s to %s of type %s", text, text,
-                                 analysis_type_text(analysis, type_freeze(analysis->arena, to)));
-        return cql_error_set(analysis->error, CQL_ERROR_INVALID, "Cannot cast value %s to type %s",
-                             text, analysis_type_text(analysis, to));
+        return selection_refuse_cast(analysis, raw, to);
     }
+    if (selection_is_open(item)) return selection_refuse_untyped(analysis, item);
     from = selection_type_of(analysis, item);
     if (from == NULL) return false;
     if (raw->kind == CQL_TERM_TYPE_CAST) {
         if (term_type_fits(from, to) == TERM_FIT_NOT)
-            return cql_error_set(
-                analysis->error, CQL_ERROR_INVALID, "Cannot cast value %s to type %s",
-                analysis_term_text(analysis, item), analysis_type_text(analysis, to));
+            return selection_refuse_cast(analysis, raw, to);
         return selection_prepare_argument(preparing, item, to, selector);
     }
     if (type_equals(from, to)) return selection_prepare_term(preparing, item, selector);

@@ -33,6 +33,7 @@ enum term_fit term_type_fits(const struct type *from, const struct type *to)
     }
     bool fits = (to->kind == TYPE_BLOB) || (to->kind == TYPE_TEXT && from->kind == TYPE_ASCII) ||
                 (to->kind == TYPE_BIGINT && from->kind == TYPE_TIMESTAMP) ||
+                (to->kind == TYPE_TIME && from->kind == TYPE_BIGINT) ||
                 (to->kind == TYPE_TIMESTAMP && from->kind == TYPE_BIGINT) ||
                 (to->kind == TYPE_UUID && from->kind == TYPE_TIMEUUID) ||
                 (to->kind == TYPE_DATE && from->kind == TYPE_INT) ||
