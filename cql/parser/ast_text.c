@@ -3,7 +3,19 @@
 // Long chains of operators are as deep as they are long; a text needs no more of them.
 enum { TEXT_DEPTH_MAX = 300 };
 
-static void ast_text_put_term_at(const struct cql_term *term, int depth, struct buffer *text);
+// How deep in a term, and whether it is a selector: calls and operators print differently there.
+struct place {
+    int depth;
+    bool is_selector;
+};
+
+static struct place ast_text_inside(struct place at)
+{
+    at.depth++;
+    return at;
+}
+
+static void ast_text_put_term_at(const struct cql_term *term, struct place at, struct buffer *text);
 
 static void ast_text_put_slice(struct slice slice, struct buffer *text)
 {
@@ -15,37 +27,37 @@ static void ast_text_put(const char *words, struct buffer *text)
     buffer_put(text, words, strlen(words));
 }
 
-static void ast_text_put_items(int depth, const struct cql_term *term, const char *open,
+static void ast_text_put_items(struct place at, const struct cql_term *term, const char *open,
                                const char *close, struct buffer *text)
 {
     ast_text_put(open, text);
     for (size_t i = 0; i < term->item_count; i++) {
         if (i > 0) ast_text_put(", ", text);
-        ast_text_put_term_at(term->items[i], depth + 1, text);
+        ast_text_put_term_at(term->items[i], ast_text_inside(at), text);
     }
     ast_text_put(close, text);
 }
 
-static void ast_text_put_map(int depth, const struct cql_term *term, struct buffer *text)
+static void ast_text_put_map(struct place at, const struct cql_term *term, struct buffer *text)
 {
     ast_text_put("{", text);
     for (size_t i = 0; i + 1 < term->item_count; i += 2) {
         if (i > 0) ast_text_put(", ", text);
-        ast_text_put_term_at(term->items[i], depth + 1, text);
+        ast_text_put_term_at(term->items[i], ast_text_inside(at), text);
         ast_text_put(": ", text);
-        ast_text_put_term_at(term->items[i + 1], depth + 1, text);
+        ast_text_put_term_at(term->items[i + 1], ast_text_inside(at), text);
     }
     ast_text_put("}", text);
 }
 
-static void ast_text_put_fields(int depth, const struct cql_term *term, struct buffer *text)
+static void ast_text_put_fields(struct place at, const struct cql_term *term, struct buffer *text)
 {
     ast_text_put("{", text);
     for (size_t i = 0; i < term->item_count; i++) {
         if (i > 0) ast_text_put(", ", text);
         ast_text_put_slice(term->field_names[i], text);
         ast_text_put(": ", text);
-        ast_text_put_term_at(term->items[i], depth + 1, text);
+        ast_text_put_term_at(term->items[i], ast_text_inside(at), text);
     }
     ast_text_put("}", text);
 }
@@ -58,27 +70,38 @@ static void ast_text_put_constant(const struct cql_term *term, struct buffer *te
     if (is_string) ast_text_put("'", text);
 }
 
-static void ast_text_put_call(int depth, const struct cql_term *term, struct buffer *text)
+static void ast_text_put_call(struct place at, const struct cql_term *term, struct buffer *text)
 {
     if (!slice_is_null(term->function.keyspace)) {
         ast_text_put_slice(term->function.keyspace, text);
         ast_text_put(".", text);
     }
     ast_text_put_slice(term->function.name, text);
-    ast_text_put_items(depth, term, "(", ")", text);
+    ast_text_put_items(at, term, "(", ")", text);
 }
 
-static void ast_text_put_wrapped(int depth, const char *open, const struct cql_term *term,
+const char *ast_text_operation(char operator)
+{
+    return operator== '+' ? "_add" :
+           operator== '-' ? "_substract"
+           :
+           operator== '*' ? "_multiply"
+           :
+           operator== '/' ? "_divide"
+                          : "_modulo";
+}
+
+static void ast_text_put_wrapped(struct place at, const char *open, const struct cql_term *term,
                                  const char *close, struct buffer *text)
 {
     ast_text_put(open, text);
-    ast_text_put_term_at(term, depth + 1, text);
+    ast_text_put_term_at(term, ast_text_inside(at), text);
     ast_text_put(close, text);
 }
 
-static void ast_text_put_term_at(const struct cql_term *term, int depth, struct buffer *text)
+static void ast_text_put_term_at(const struct cql_term *term, struct place at, struct buffer *text)
 {
-    if (depth > TEXT_DEPTH_MAX) {
+    if (at.depth > TEXT_DEPTH_MAX) {
         ast_text_put("...", text);
         return;
     }
@@ -93,74 +116,94 @@ static void ast_text_put_term_at(const struct cql_term *term, int depth, struct 
         ast_text_put("?", text);
         break;
     case CQL_TERM_LIST:
-        ast_text_put_items(depth, term, "[", "]", text);
+        ast_text_put_items(at, term, "[", "]", text);
         break;
     case CQL_TERM_SET:
-        ast_text_put_items(depth, term, "{", "}", text);
+        ast_text_put_items(at, term, "{", "}", text);
         break;
     case CQL_TERM_MAP:
-        ast_text_put_map(depth, term, text);
+        ast_text_put_map(at, term, text);
         break;
     case CQL_TERM_UDT:
-        ast_text_put_fields(depth, term, text);
+        ast_text_put_fields(at, term, text);
         break;
     case CQL_TERM_TUPLE:
-        ast_text_put_items(depth, term, "(", ")", text);
+        ast_text_put_items(at, term, "(", ")", text);
         break;
     case CQL_TERM_FUNCTION:
-        ast_text_put_call(depth, term, text);
+        ast_text_put_call(at, term, text);
         break;
     case CQL_TERM_TYPE_CAST:
         ast_text_put("(", text);
         ast_text_put_type(term->type, text);
-        ast_text_put_wrapped(depth, ")", term->items[0], "", text);
+        ast_text_put_wrapped(at, ")", term->items[0], "", text);
         break;
     case CQL_TERM_CAST:
-        ast_text_put_wrapped(depth, "cast(", term->items[0], " as ", text);
+        if (!at.is_selector) {
+            ast_text_put("system.cast_as_", text);
+            ast_text_put_type(term->type, text);
+            ast_text_put_items(at, term, "(", ")", text);
+            break;
+        }
+        ast_text_put_wrapped(at, "cast(", term->items[0], " as ", text);
         ast_text_put_type(term->type, text);
         ast_text_put(")", text);
         break;
     case CQL_TERM_NEGATE:
-        ast_text_put_wrapped(depth, "-", term->items[0], "", text);
+        if (!at.is_selector) {
+            ast_text_put_items(at, term, "system.\"_negate\"(", ")", text);
+            break;
+        }
+        ast_text_put_wrapped(at, "-", term->items[0], "", text);
         break;
     case CQL_TERM_OPERATION:
-        ast_text_put_term_at(term->items[0], depth + 1, text);
+        if (!at.is_selector) {
+            buffer_put_format(text, "system.\"%s\"", ast_text_operation(term->operator));
+            ast_text_put_items(at, term, "(", ")", text);
+            break;
+        }
+        ast_text_put_term_at(term->items[0], ast_text_inside(at), text);
         buffer_put_format(text, " %c ", term->operator);
-        ast_text_put_term_at(term->items[1], depth + 1, text);
+        ast_text_put_term_at(term->items[1], ast_text_inside(at), text);
         break;
     case CQL_TERM_COLUMN:
         ast_text_put_slice(term->value, text);
         break;
     case CQL_TERM_FIELD:
-        ast_text_put_wrapped(depth, "", term->items[0], ".", text);
+        ast_text_put_wrapped(at, "", term->items[0], ".", text);
         ast_text_put_slice(term->value, text);
         break;
     case CQL_TERM_ELEMENT:
-        ast_text_put_wrapped(depth, "", term->items[0], "[", text);
-        ast_text_put_wrapped(depth, "", term->items[1], "]", text);
+        ast_text_put_wrapped(at, "", term->items[0], "[", text);
+        ast_text_put_wrapped(at, "", term->items[1], "]", text);
         break;
     case CQL_TERM_SLICE:
-        ast_text_put_wrapped(depth, "", term->items[0], "[", text);
-        if (term->items[1] != NULL) ast_text_put_term_at(term->items[1], depth + 1, text);
+        ast_text_put_wrapped(at, "", term->items[0], "[", text);
+        if (term->items[1] != NULL) ast_text_put_term_at(term->items[1], ast_text_inside(at), text);
         ast_text_put("..", text);
-        if (term->items[2] != NULL) ast_text_put_term_at(term->items[2], depth + 1, text);
+        if (term->items[2] != NULL) ast_text_put_term_at(term->items[2], ast_text_inside(at), text);
         ast_text_put("]", text);
         break;
     case CQL_TERM_TTL:
-        ast_text_put_wrapped(depth, "ttl(", term->items[0], ")", text);
+        ast_text_put_wrapped(at, "ttl(", term->items[0], ")", text);
         break;
     case CQL_TERM_WRITETIME:
-        ast_text_put_wrapped(depth, "writetime(", term->items[0], ")", text);
+        ast_text_put_wrapped(at, "writetime(", term->items[0], ")", text);
         break;
     case CQL_TERM_MAXWRITETIME:
-        ast_text_put_wrapped(depth, "maxwritetime(", term->items[0], ")", text);
+        ast_text_put_wrapped(at, "maxwritetime(", term->items[0], ")", text);
         break;
     }
 }
 
 void ast_text_put_term(const struct cql_term *term, struct buffer *text)
 {
-    ast_text_put_term_at(term, 0, text);
+    ast_text_put_term_at(term, (struct place){0, false}, text);
+}
+
+void ast_text_put_selector(const struct cql_term *term, struct buffer *text)
+{
+    ast_text_put_term_at(term, (struct place){0, true}, text);
 }
 
 const char *ast_text_operator(enum cql_operator operator)
@@ -197,7 +240,7 @@ static void ast_text_put_relation_left(const struct cql_relation *relation, stru
     ast_text_put_names(&relation->columns, text);
     if (is_list) ast_text_put(")", text);
     if (relation->kind == CQL_RELATION_ELEMENT && relation->element != NULL)
-        ast_text_put_wrapped(0, "[", relation->element, "]", text);
+        ast_text_put_wrapped((struct place){0, false}, "[", relation->element, "]", text);
     if (relation->kind == CQL_RELATION_FIELD) {
         ast_text_put(".", text);
         ast_text_put_slice(relation->field, text);
@@ -226,7 +269,7 @@ void ast_text_put_assignment(const struct cql_assignment *assignment, struct buf
 {
     ast_text_put_slice(assignment->column, text);
     if (assignment->kind == CQL_ASSIGN_ELEMENT)
-        ast_text_put_wrapped(0, "[", assignment->element, "]", text);
+        ast_text_put_wrapped((struct place){0, false}, "[", assignment->element, "]", text);
     if (assignment->kind == CQL_ASSIGN_FIELD) {
         ast_text_put(".", text);
         ast_text_put_slice(assignment->field, text);

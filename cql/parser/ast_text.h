@@ -7,7 +7,12 @@
 #include "cql/parser/ast.h"
 
 // "[1, 'x']", "f(a, 2)", "(int)?", "NULL".
+// Operators are calls: system."_add"(1, 2).
 void ast_text_put_term(const struct cql_term *term, struct buffer *text);
+// In a selection operators are what they are: "a + 1", "cast(a as text)".
+void ast_text_put_selector(const struct cql_term *term, struct buffer *text);
+// The function behind an operator: "_add".
+const char *ast_text_operation(char operator);
 // "a = 1", "(c, d) > (0, 0)", "m['a'] = 1", "token(k) > 5".
 void ast_text_put_relation(const struct cql_relation *relation, struct buffer *text);
 // "n = n + 1", "l[0] = 1", with Cassandra's own "n = 4 - n" for a prepend.

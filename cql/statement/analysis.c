@@ -325,7 +325,7 @@ const char *analysis_term_text(struct analysis *analysis, const struct cql_term 
 {
     struct buffer text;
     buffer_init(&text, MESSAGE_TEXT_MAX);
-    ast_text_put_term(term, &text);
+    (analysis->in_selection ? ast_text_put_selector : ast_text_put_term)(term, &text);
     return analysis_take_text(analysis, &text);
 }
 

@@ -1,6 +1,7 @@
 // Operators: arithmetic of numbers, of times with durations, and texts put together
 // (org.apache.cassandra.cql3.functions.OperationFcts).
 #include "base/bytes.h"
+#include "cql/parser/ast_text.h"
 #include "cql/statement/functions_native.h"
 #include "storage/value/calendar.h"
 #include "storage/value/duration.h"
@@ -11,17 +12,6 @@
 
 // ---- Failures -----------------------------------------------------------------------------------
 
-static const char *functions_operation_name(char operator)
-{
-    return operator== '+' ? "_add" :
-           operator== '-' ? "_substract"
-           :
-           operator== '*' ? "_multiply"
-           :
-           operator== '/' ? "_divide"
-                          : "_modulo";
-}
-
 static bool functions_operation_fail(const struct function_call *call, const char *reason)
 {
     struct buffer types[2];
@@ -29,7 +19,7 @@ static bool functions_operation_fail(const struct function_call *call, const cha
         buffer_init(&types[i], 256);
         type_put_cql(call->function->arguments[i], &types[i]);
     }
-    functions_set_failure(call, functions_operation_name(call->function->operator));
+    functions_set_failure(call, ast_text_operation(call->function->operator));
     cql_error_set_text(call->error, "the operation '%.*s %c %.*s' failed: %s", (int)types[0].size,
                        (const char *)types[0].data, call->function->operator,(int) types[1].size,
                        (const char *)types[1].data, reason);
@@ -265,8 +255,7 @@ static const struct function *functions_make_operation(struct analysis *analysis
 {
     const struct type *types[2] = {type_of_kind(left), type_of_kind(right)};
     enum type_kind result = functions_operation_result(operator, left, right);
-    struct function *function =
-        functions_make(analysis, functions_operation_name(operator), types, 2);
+    struct function *function = functions_make(analysis, ast_text_operation(operator), types, 2);
     function->result = type_of_kind(result);
     function->operator= operator;
     function->call = right == TYPE_DURATION                        ? functions_operate_duration

@@ -489,7 +489,7 @@ static void selection_put_name(const struct cql_term *raw, struct buffer *name)
         break;
     }
     default:
-        ast_text_put_term(raw, name);
+        ast_text_put_selector(raw, name);
     }
 }
 
