@@ -131,6 +131,7 @@ static void ast_text_put_term_at(const struct cql_term *term, struct place at, s
         ast_text_put_items(at, term, "(", ")", text);
         break;
     case CQL_TERM_FUNCTION:
+        if (at.is_selector && slice_is_null(term->function.keyspace)) ast_text_put("system.", text);
         ast_text_put_call(at, term, text);
         break;
     case CQL_TERM_TYPE_CAST:

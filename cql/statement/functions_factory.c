@@ -100,15 +100,31 @@ static const char *functions_parameter_wanted(enum parameter parameter)
 
 // ---- Types --------------------------------------------------------------------------------------
 
-// A list in a selection has the type that its first item has.
-static const struct type *functions_infer_list(struct analysis *analysis,
-                                               const struct cql_term *raw)
+// The type of each item, or of the first whose type is known. A list has none outside of a
+// selection: it could be a vector.
+static const struct type *functions_infer_items(struct analysis *analysis,
+                                                const struct cql_term *raw)
 {
-    for (size_t i = 0; i < raw->item_count && analysis->in_selection; i++) {
-        const struct type *item = term_natural_type(analysis, raw->items[i]);
-        if (item != NULL) return type_make_list(analysis->arena, item, true);
+    const struct type *first[2] = {NULL, NULL};
+    const struct type **types =
+        ARENA_NEW_ARRAY(analysis->arena, const struct type *, raw->item_count + 1);
+    struct cql_error *error = analysis_ignore_errors(analysis);
+    size_t stride = raw->kind == CQL_TERM_MAP ? 2 : 1, known = 0;
+    for (size_t i = 0; i < raw->item_count; i++) {
+        types[i] = term_natural_type(analysis, raw->items[i]);
+        if (first[i % stride] == NULL) first[i % stride] = types[i];
+        if (types[i] != NULL) known++;
     }
-    return NULL;
+    analysis->error = error;
+    bool is_tuple = raw->kind == CQL_TERM_TUPLE && raw->item_count > 1;
+    if (is_tuple && known == raw->item_count)
+        return type_make_tuple(analysis->arena, types, (uint16_t)raw->item_count);
+    if (first[0] == NULL || is_tuple) return NULL;
+    if (raw->kind == CQL_TERM_MAP)
+        return first[1] == NULL ? NULL : type_make_map(analysis->arena, first[0], first[1], true);
+    if (raw->kind == CQL_TERM_SET) return type_make_set(analysis->arena, first[0], true);
+    if (raw->kind == CQL_TERM_TUPLE) return first[0];
+    return analysis->in_selection ? type_make_list(analysis->arena, first[0], true) : NULL;
 }
 
 // What is known of an argument by itself; NULL: nothing.
@@ -119,10 +135,11 @@ static const struct type *functions_infer(struct analysis *analysis,
     if (argument->type != NULL) return argument->type;
     const struct cql_term *raw = argument->term;
     if (raw->kind == CQL_TERM_CONSTANT) return term_natural_type(analysis, raw);
-    if (raw->kind == CQL_TERM_LIST) return functions_infer_list(analysis, raw);
+    if (raw->kind == CQL_TERM_LIST || raw->kind == CQL_TERM_SET || raw->kind == CQL_TERM_MAP ||
+        raw->kind == CQL_TERM_TUPLE)
+        return functions_infer_items(analysis, raw);
     bool is_call = raw->kind == CQL_TERM_FUNCTION || raw->kind == CQL_TERM_OPERATION ||
-                   raw->kind == CQL_TERM_NEGATE || raw->kind == CQL_TERM_CAST ||
-                   raw->kind == CQL_TERM_TUPLE;
+                   raw->kind == CQL_TERM_NEGATE || raw->kind == CQL_TERM_CAST;
     if (!is_call) return NULL;
     struct cql_error *error = analysis_ignore_errors(analysis);
     const struct type *type = term_natural_type(analysis, raw);

@@ -325,7 +325,14 @@ static bool selection_prepare_cast(struct preparing *preparing, const struct cql
     if (raw->kind == CQL_TERM_TYPE_CAST) {
         if (term_type_fits(from, to) == TERM_FIT_NOT)
             return selection_refuse_cast(analysis, raw, to);
-        return selection_prepare_argument(preparing, item, to, selector);
+        const struct selector *of;
+        if (!selection_prepare_argument(preparing, item, to, &of)) return false;
+        // The same bytes by another name.
+        struct selector *made = ARENA_NEW(analysis->arena, struct selector);
+        *made = *of;
+        made->type = to;
+        *selector = made;
+        return true;
     }
     if (type_equals(from, to)) return selection_prepare_term(preparing, item, selector);
     struct function_argument argument = {from, item};

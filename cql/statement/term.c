@@ -169,7 +169,9 @@ static enum term_fit term_call_fits(struct analysis *analysis, const struct cql_
         known = function == NULL ? type_of_kind(TYPE_EMPTY) : function->result;
         if (is_scalar) analysis_remember_type(analysis, place, known);
     }
-    return known->kind == TYPE_EMPTY ? TERM_FIT_NOT : term_type_fits(known, type);
+    // What can not be resolved fits anything: it is refused for itself later, in clearer words
+    // (FunctionCall.Raw.testAssignment).
+    return known->kind == TYPE_EMPTY ? TERM_FIT_WEAK : term_type_fits(known, type);
 }
 
 enum term_fit term_fits(struct analysis *analysis, const struct cql_term *raw,

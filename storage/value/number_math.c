@@ -233,15 +233,30 @@ static const char *decimal_remainder(struct decimal *a, struct decimal *b)
 {
     if (mpz_sgn(b->number) == 0)
         return mpz_sgn(a->number) == 0 ? "Division undefined" : "Division by zero";
-    // A dividend that is surely the smaller one is its own rest, though with the scale of both.
+    // A dividend that is surely the smaller one is its own rest.
     int64_t a_before = number_gmp_digit_count(a->number) - a->scale;
     int64_t b_before = number_gmp_digit_count(b->number) - b->scale;
     bool is_small = mpz_sgn(a->number) != 0 && a_before < b_before - 1;
-    if (is_small && a->scale >= b->scale) return NULL;
-    int64_t scale = number_math_max(a->scale, b->scale);
+    if (is_small) return NULL;
+    int64_t a_scale = a->scale, b_scale = b->scale;
+    int64_t scale = number_math_max(a_scale, b_scale);
     if (!decimal_set_scale(a, scale, ROUND_DOWN) || !decimal_set_scale(b, scale, ROUND_DOWN))
         return too_large;
-    mpz_tdiv_r(a->number, a->number, b->number);
+    mpz_t quotient;
+    mpz_init(quotient);
+    mpz_tdiv_qr(quotient, a->number, a->number, b->number);
+    // The quotient has as few zeros at its end as its scale allows; the rest has what is then left
+    // of the divisor's scale.
+    int64_t zeros = 0;
+    bool is_zero = mpz_sgn(quotient) == 0;
+    while (!is_zero && zeros < b_scale - a_scale && mpz_divisible_ui_p(quotient, 10)) {
+        mpz_divexact_ui(quotient, quotient, 10);
+        zeros++;
+    }
+    mpz_clear(quotient);
+    int64_t left =
+        is_zero || b_scale <= a_scale ? a_scale : number_math_max(a_scale, b_scale - zeros);
+    (void)decimal_set_scale(a, left, ROUND_DOWN);
     return NULL;
 }
 
