@@ -124,7 +124,8 @@
 #define REMOTE_PIECES_MAX 16u
 // The metadata log's file; it is rewritten as a snapshot when half of it is history.
 #define METADATA_LOG_SIZE_MAX (64 * MIB)
-// Roles and identities of a ring, and bytes of all that is known of them. More are an INVALID request.
+// Roles and identities of a ring, and bytes of all that is known of them. More are an INVALID
+// request.
 #define ROLES_MAX      10000u
 #define ROLES_SIZE_MAX (8 * MIB)
 // Mutations whose replicas have not all answered. More writes are OVERLOADED.
