@@ -414,6 +414,9 @@ static bool term_bind_marker(const struct term *term, const struct binding *bind
     if (value->unset || slice_is_null(value->bytes)) return true;
     struct error error;
     if (type_validate(term->type, value->bytes, &error) == STATUS_OK) return true;
+    bool is_null_item = strcmp(error.text, "Null value read when not allowed") == 0;
+    if (is_null_item && term->type->kind == TYPE_LIST && !term->type->frozen)
+        return cql_error_set(binding->error, CQL_ERROR_SERVER, "java.lang.NullPointerException");
     if (term->type->kind == TYPE_UDT) // Which Cassandra forgets to catch.
         return cql_error_set(binding->error, CQL_ERROR_SERVER,
                              "org.apache.cassandra.serializers.MarshalException: %s", error.text);
