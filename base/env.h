@@ -70,6 +70,7 @@ enum env_lane {
     ENV_LANE_BACKGROUND, // One thread of low priority: flush, removal of files.
     ENV_LANE_COMPACTION, // Threads of low priority, at first one: compactions; no flush waits for
                          // it.
+    ENV_LANE_PASSWORD,   // One thread of low priority: hashes of passwords, 50 ms each.
     ENV_LANE_COUNT
 };
 enum { ENV_LANE_THREADS_MAX = 64 };

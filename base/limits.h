@@ -91,6 +91,10 @@
 #define CQL_REQUESTS_SIZE_MAX (128 * MIB)
 // Statements of one BATCH message that come as text, parsed. More is an INVALID request.
 #define CQL_BATCH_SIZE_MAX (64 * MIB)
+// Logins and new passwords whose hashes wait for their turn, 50 ms each. One more is OVERLOADED.
+#define AUTH_PASSWORDS_WAITING_MAX 1024u
+// 2^16 rounds of bcrypt take 3 s. Hashes of more are refused.
+#define AUTH_HASH_ROUNDS_MAX 16
 // Bind markers of a statement.
 #define CQL_MARKERS_MAX 65535u
 

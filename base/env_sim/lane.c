@@ -25,6 +25,7 @@ static const struct {
     [ENV_LANE_READ] = {2, 10 * NS_PER_US, 200 * NS_PER_US},
     [ENV_LANE_BACKGROUND] = {1, 100 * NS_PER_US, 5 * NS_PER_MS},
     [ENV_LANE_COMPACTION] = {1, 100 * NS_PER_US, 5 * NS_PER_MS},
+    [ENV_LANE_PASSWORD] = {1, 40 * NS_PER_MS, 60 * NS_PER_MS},
 };
 #define SLOW_MIN_NS       (20 * NS_PER_MS)
 #define SLOW_MAX_NS       (500 * NS_PER_MS)

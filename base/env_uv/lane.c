@@ -22,7 +22,7 @@ void env_uv_lanes_init(struct env_uv *env)
         struct env_uv_lane *lane = &env->lanes[i];
         lane->env = env;
         lane->last = &lane->first;
-        lane->low_priority = i == ENV_LANE_BACKGROUND || i == ENV_LANE_COMPACTION;
+        lane->low_priority = i >= ENV_LANE_BACKGROUND;
         lane->threads_max = i == ENV_LANE_READ ? 2 : 1;
         ASSERT(uv_mutex_init(&lane->mutex) == 0);
         ASSERT(uv_cond_init(&lane->wake) == 0);
