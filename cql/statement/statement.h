@@ -15,7 +15,9 @@
 #include "ring/paxos/paxos.h"
 #include "storage/schema/schema.h"
 
+struct auth;          // cql/auth/auth.h
 struct system_tables; // cql/system/system_tables.h
+struct tracing;       // cql/system/tracing.h
 
 // What statements work with. One for a node; all members outlive it.
 struct query_processor {
@@ -25,6 +27,8 @@ struct query_processor {
     struct engine *engine;               // TRUNCATE.
     struct paxos *paxos;                 // IF and SERIAL; NULL: refused.
     struct system_tables *system_tables; // Schema and contents of system keyspaces.
+    struct auth *auth;                   // NULL: everybody may do everything.
+    struct tracing *tracing;             // Requests that are traced; NULL: none is.
     // For DESCRIBE CLUSTER and NetworkTopologyStrategy; NULL: "Test Cluster", "datacenter1".
     const char *cluster_name, *data_center;
     // cql/'s own; zero at first. What makes timestamps and time uuids of this node differ.
@@ -56,6 +60,7 @@ struct statement {
     uint32_t references;
     struct arena arena;
     enum statement_kind kind;
+    struct slice text;                 // As the client wrote it.
     const struct column_spec *markers; // In order of appearance.
     uint16_t marker_count;
     const uint16_t
@@ -99,6 +104,7 @@ struct query_options {
     int64_t timestamp_us;
     int32_t now_s;
     struct slice keyspace; // The current one.
+    struct slice user;     // Who logged in; null: nobody had to.
     int protocol_version;  // 3, 4 or 5: how some types and paging states are written.
 };
 
@@ -137,6 +143,7 @@ struct execution {
     struct cql_error error; // until execution_finish().
     struct result result;
     struct execution_state *state; // cql/'s own, in the arena.
+    struct trace *trace;           // Its story, set before the start; NULL: nobody wants it.
     bool is_canceled;              // Nobody waits for the answer: a long read may end early.
     // cql/'s own: what one row of a SELECT needs, and what one step of it leaves to the next.
     struct arena row_arena, step_arenas[2], candidate_arena;
