@@ -179,6 +179,7 @@ void select_finish(struct select_work *work)
         return;
     }
     if (plan->needs_sort) select_sort(work);
+    trace_add(execution->trace, TRACE_THREAD_READ, "Read %u live rows", progress->rows);
     execution->result.columns = plan->selection.columns;
     execution->result.column_count = plan->selection.column_count;
     execution->result.row_count = progress->rows;
@@ -243,10 +244,14 @@ static void select_step(struct select_work *work, enum select_step step)
         return;
     }
     select_save(work);
+    execution_trace_begin(execution);
+    bool is_done = false;
     if (step == STEP_NEXT)
         coordinator_read_start(coordinator, &work->read, consistency, select_read_done);
-    else if (coordinator_read_try(coordinator, &work->read, consistency, select_read_done))
-        select_read_done(&work->read, &work->read.result);
+    else
+        is_done = coordinator_read_try(coordinator, &work->read, consistency, select_read_done);
+    execution_trace_end(execution);
+    if (is_done) select_read_done(&work->read, &work->read.result);
 }
 
 static bool select_bind_limit(struct execution *execution, const struct term *term, uint32_t *limit)
@@ -326,6 +331,7 @@ static bool select_bind_limits(struct select_work *work)
     // An aggregate gives one row, of all that there is.
     if (plan->is_grouped && !plan->has_group_by) work->limit_left = UINT32_MAX;
     work->has_page = page_size > 0 && (!plan->is_grouped || plan->has_group_by);
+    if (!select_ann_check_limit(work)) return false;
     if (plan->needs_sort && work->has_page && work->limit_left > (uint32_t)page_size)
         return cql_error_set(&execution->error, CQL_ERROR_INVALID,
                              "Cannot page queries with both ORDER BY and a IN restriction on the "
@@ -362,7 +368,8 @@ static bool select_bind(struct select_work *work)
         work->scan_is_over = true;
         work->key_count = 0;
     }
-    return select_index_begin(work) && select_bind_limits(work);
+    return select_index_begin(work) && select_ann_begin(work) && select_ann_check_level(work) &&
+           select_bind_limits(work);
 }
 
 static void select_abandon(struct execution *execution)

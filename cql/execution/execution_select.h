@@ -28,6 +28,7 @@ struct select_progress {
 struct sorted_row {
     size_t offset, size;
     struct clustering clustering;
+    double nearness; // ANN OF
 };
 
 struct select_work {
@@ -60,6 +61,8 @@ struct select_work {
     struct memtable *memtable; // Of a virtual table.
     enum consistency consistency;
     struct paxos_cas *cas;      // Of a serial read; NULL: it is none.
+    struct slice ann_vector;    // ANN OF
+    double nearness;            // Of the present row.
     struct select_index *index; // Rows are found by it; NULL: by key, or by looking at all.
 };
 
@@ -83,6 +86,13 @@ void select_index_move_on(struct select_work *work);
 bool select_index_is_looking(const struct select_work *work);
 // An index could not be read: from now on all rows are looked at. False: it was no index.
 bool select_index_give_up(struct select_work *work);
+
+// execution_select_ann.c: these do nothing without ANN OF. False: the execution's error is set.
+bool select_ann_begin(struct select_work *work);
+bool select_ann_check_level(struct select_work *work);
+bool select_ann_check_limit(struct select_work *work);
+// The row has a vector that is near enough; its nearness is noted.
+bool select_ann_takes(struct select_work *work, const struct row_view *view);
 
 // execution_select.c
 // The ranges of rows that lie behind the place, in `cut_ranges`. Their number.

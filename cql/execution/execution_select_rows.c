@@ -61,8 +61,9 @@ static void select_keep_sorted(struct select_work *work, const struct live_row *
         work->sorted = grown;
         work->sorted_capacity = capacity;
     }
-    work->sorted[progress->sorted_count++] = (struct sorted_row){
-        before, work->execution->result.rows.size - before, select_copy_clustering(arena, row)};
+    work->sorted[progress->sorted_count++] =
+        (struct sorted_row){before, work->execution->result.rows.size - before,
+                            select_copy_clustering(arena, row), work->nearness};
 }
 
 static void select_put_row(struct select_work *work, const struct row_view *view)
@@ -195,6 +196,7 @@ static enum select_taken select_take_row(struct select_work *work, struct slice 
     arena_reset(work->context.row_arena);
     if (!select_passes(work, view, false)) return SELECT_GO_ON;
     if (select_partition_is_full(work, key, view)) return SELECT_NEXT_PARTITION;
+    if (work->plan->ann != NULL && !select_ann_takes(work, view)) return SELECT_GO_ON;
     progress->partition_had_rows = true;
     if (work->plan->is_grouped) {
         if (!select_add_to_group(work, key, view)) return SELECT_STOP;
@@ -364,7 +366,7 @@ static int select_compare_sorted(const void *a, const void *b, void *context)
     const struct select_plan *plan = context;
     const struct sorted_row *left = a, *right = b;
     // By the columns that ORDER BY names; rows without any (of a static row alone) come first.
-    int order = 0;
+    int order = (left->nearness < right->nearness) - (left->nearness > right->nearness);
     for (uint16_t i = 0; i < plan->order_count && order == 0; i++) {
         const struct column *column = plan->order[i];
         if (column->index >= left->clustering.count || column->index >= right->clustering.count)

@@ -472,7 +472,6 @@ bool schema_change_drop_index(struct analysis *analysis, const struct cql_drop *
     struct table_builder *builder = table_builder_copy(table);
     table_builder_drop_index(builder, drop->name.name);
     index_put_table(analysis, table, builder, change);
-    if (index_has_vector(change->table)) change->warnings[change->warning_count++] = VECTOR_WARNING;
     return true;
 }
 

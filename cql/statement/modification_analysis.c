@@ -18,11 +18,12 @@ static bool modification_find_table(struct analysis *analysis,
     return true;
 }
 
-// Found last, since Cassandra only finds it when it executes.
+// Found last, since Cassandra only finds it when it executes. Traces are the node's to write.
 static bool modification_check_stored(struct analysis *analysis,
                                       const struct modification_plan *plan)
 {
-    return !plan->table->is_virtual ||
+    bool is_trace = slice_equals(plan->table->keyspace, slice_of_text("system_traces"));
+    return (!plan->table->is_virtual && !is_trace) ||
            cql_error_set(analysis->error, CQL_ERROR_INVALID,
                          "Modification is not supported by table %.*s.%.*s",
                          SLICE_TEXT(plan->table->keyspace), SLICE_TEXT(plan->table->name));
@@ -559,7 +560,7 @@ static bool modification_prepare_update(struct analysis *analysis, const struct 
     modification_finish_operations(plan, operations, update->assignment_count);
     bool only_static = modification_only_static(plan);
     struct restrictions_options options = {RESTRICTIONS_UPDATE, false,
-                                           only_static && !modification_asks_row(plan)};
+                                           only_static && !modification_asks_row(plan), false};
     if (!restrictions_prepare(analysis, &update->where, &options, &plan->restrictions))
         return false;
     plan->changes_rows = !only_static;
@@ -584,7 +585,7 @@ static bool modification_prepare_delete(struct analysis *analysis,
     modification_finish_operations(plan, operations, deletion->deletion_count);
     bool only_static = modification_only_static(plan);
     struct restrictions_options options = {RESTRICTIONS_DELETE, false,
-                                           only_static && !modification_asks_row(plan)};
+                                           only_static && !modification_asks_row(plan), false};
     if (!restrictions_prepare(analysis, &deletion->where, &options, &plan->restrictions))
         return false;
     plan->changes_rows = !only_static;

@@ -12,6 +12,15 @@
 
 // ---- SELECT -------------------------------------------------------------------------------------
 
+enum ann_similarity { ANN_COSINE, ANN_EUCLIDEAN, ANN_DOT_PRODUCT };
+
+// ORDER BY column ANN OF vector (select_ann.h).
+struct ann_order {
+    const struct column *column;
+    const struct term *vector;
+    enum ann_similarity similarity;
+};
+
 struct select_plan {
     const struct table *table;
     struct selection selection;
@@ -29,7 +38,8 @@ struct select_plan {
     bool with_static;                      // Static columns are selected, filtered, or make rows.
     // system_views and the like: may be filtered, and go in the order of the keys.
     bool is_of_virtual_keyspace;
-    const char *warning; // NULL: none.
+    const char *warning;         // NULL: none.
+    const struct ann_order *ann; // ORDER BY … ANN OF; NULL: none. `needs_sort` then.
 };
 
 bool select_analysis_prepare(struct analysis *analysis, const struct cql_select *select,

@@ -823,9 +823,16 @@ static bool restrictions_check_vectors(struct gathering *gathering)
     const struct table *table = gathering->analysis->table;
     for (size_t i = 0; i < gathering->count; i++) {
         const struct restriction *item = &gathering->items[i];
-        if (!item->is_token && item->columns[0]->type->kind == TYPE_VECTOR &&
-            index_choice_has(table, item))
+        if (item->is_token || item->columns[0]->type->kind != TYPE_VECTOR ||
+            !index_choice_has(table, item))
+            continue;
+        if (!gathering->options->uses_vectors)
             return gathering_refuse(gathering, "Vector indexes only support ANN queries");
+        // ANN OF is a relation, too.
+        return cql_error_set(gathering->analysis->error, CQL_ERROR_INVALID,
+                             "%.*s cannot be restricted by more than one relation if it includes "
+                             "an Equal",
+                             SLICE_TEXT(item->columns[0]->name));
     }
     return true;
 }
@@ -885,9 +892,11 @@ bool restrictions_prepare(struct analysis *analysis, const struct cql_relations 
             restrictions->has_index |= !gathering.items[i].is_token &&
                                        index_choice_has(analysis->table, &gathering.items[i]);
     }
+    if (options->uses_vectors) restrictions->has_index = true;
     if (!restrictions_sort_keys(&gathering, restrictions)) return false;
     if (!restrictions_sort_clustering(&gathering, restrictions)) return false;
     if (!restrictions_sort_others(&gathering, restrictions)) return false;
+    if (options->uses_vectors) restrictions->uses_index = true;
     if (!restrictions->uses_index) return true;
     if (restrictions->keys_have_in)
         return gathering_refuse(&gathering, "Select on indexed columns and with IN clause for the "
@@ -900,8 +909,9 @@ bool restrictions_check_scan(const struct restrictions *restrictions, bool allow
                              struct cql_error *error)
 {
     bool is_scan = !restrictions->keys_are_complete;
-    if (allow_filtering || (!is_scan && !restrictions->uses_index)) return true;
-    if (restrictions->uses_index && restrictions->indexed_count > 0) {
+    bool has_indexed = restrictions->uses_index && restrictions->indexed_count > 0;
+    if (allow_filtering || (!is_scan && !has_indexed)) return true;
+    if (has_indexed) {
         if (index_choice_serves(restrictions->table, restrictions->indexed,
                                 restrictions->indexed_count))
             return true;

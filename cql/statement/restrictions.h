@@ -77,6 +77,7 @@ struct restrictions_options {
     enum restrictions_use use;
     bool allow_filtering;     // Also: of a virtual keyspace, where it needs no saying.
     bool only_static_columns; // The statement selects or changes nothing but static columns.
+    bool uses_vectors;        // ORDER BY … ANN OF: an index is used in any case.
 };
 
 bool restrictions_prepare(struct analysis *analysis, const struct cql_relations *relations,

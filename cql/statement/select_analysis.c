@@ -1,6 +1,7 @@
 // SELECT bound to its table (org.apache.cassandra.cql3.statements.SelectStatement.RawStatement).
 #include "base/bytes.h"
 #include "cql/statement/plan.h"
+#include "cql/statement/select_ann.h"
 
 static bool select_analysis_refuse(struct analysis *analysis, const char *text)
 {
@@ -58,9 +59,7 @@ static bool select_analysis_order(struct analysis *analysis, const struct cql_se
                                   struct select_plan *plan)
 {
     if (select->order_by_count == 0) return true;
-    for (size_t i = 0; i < select->order_by_count; i++)
-        if (select->order_by[i].ann_of != NULL)
-            return select_analysis_refuse(analysis, "ANN ordering is not supported by Helenus yet");
+    if (select_ann_is_wanted(select)) return select_ann_prepare(analysis, select, plan);
     if (plan->restrictions.uses_index)
         return select_analysis_refuse(
             analysis, "ORDER BY with 2ndary indexes is not supported, except for ANN queries.");
@@ -240,9 +239,9 @@ bool select_analysis_prepare(struct analysis *analysis, const struct cql_select 
         analysis_lookup_keyspace(analysis->processor, plan->table->keyspace);
     plan->is_of_virtual_keyspace = keyspace != NULL && keyspace->is_virtual;
     bool may_filter = select->allow_filtering || plan->is_of_virtual_keyspace;
-    struct restrictions_options options = {RESTRICTIONS_SELECT, may_filter,
-                                           plan->selection.only_static_columns &&
-                                               !select->is_distinct};
+    struct restrictions_options options = {
+        RESTRICTIONS_SELECT, may_filter,
+        plan->selection.only_static_columns && !select->is_distinct, select_ann_is_wanted(select)};
     if (!restrictions_prepare(analysis, &select->where, &options, &plan->restrictions))
         return false;
     if (!select_analysis_group(analysis, select, plan)) return false;
