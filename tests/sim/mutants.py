@@ -362,7 +362,7 @@ MUTANTS = [
            ".deletion = {next_number(engine), (int32_t)(env_wall_us(engine->env) / 1000000)},",
            ".deletion = {next_number(engine) + 1000000, (int32_t)(env_wall_us(engine->env) / 1000000)},"),
     Mutant("index_of_one_replica_is_believed", "ring", "cql/execution/execution_select.c",
-           "else if (coordinator_read_try(coordinator, &work->read, consistency, select_read_done))",
-           "else if (coordinator_read_try(coordinator, &work->read, select_index_is_looking(work) ?\n"
-           "                                  CONSISTENCY_ONE : consistency, select_read_done))"),
+           "is_done = coordinator_read_try(coordinator, &work->read, consistency, select_read_done);",
+           "is_done = coordinator_read_try(coordinator, &work->read, select_index_is_looking(work) ?\n"
+           "                                       CONSISTENCY_ONE : consistency, select_read_done);"),
 ]
