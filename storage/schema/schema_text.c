@@ -314,11 +314,12 @@ void schema_text_put_table(const struct table *table, bool with_internals, struc
     put_table(table, with_internals, false, text);
 }
 
-void schema_text_put_index(const struct table *table, const struct index_definition *index,
-                           struct buffer *text)
+static void put_index(const struct table *table, const struct index_definition *index,
+                      bool if_not_exists, struct buffer *text)
 {
     bool is_custom = !slice_is_null(index->class_name);
     put(text, is_custom ? "CREATE CUSTOM INDEX " : "CREATE INDEX ");
+    if (if_not_exists) put(text, "IF NOT EXISTS ");
     cql_name_put(index->name, text);
     put(text, " ON ");
     put_table_name(table, text);
@@ -334,6 +335,12 @@ void schema_text_put_index(const struct table *table, const struct index_definit
         put_options(&index->options, text);
     }
     put(text, ";");
+}
+
+void schema_text_put_index(const struct table *table, const struct index_definition *index,
+                           struct buffer *text)
+{
+    put_index(table, index, false, text);
 }
 
 // ---- A file of it -------------------------------------------------------------------------------
@@ -383,4 +390,8 @@ void schema_text_put_file(const struct table *table, struct buffer *text)
     free(types.names);
     put_table(table, true, true, text);
     put(text, "\n");
+    for (size_t i = 0; i < table->index_count; i++) {
+        put_index(table, &table->indexes[i], true, text);
+        put(text, "\n");
+    }
 }

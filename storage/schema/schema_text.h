@@ -17,7 +17,8 @@ void schema_text_put_table(const struct table *table, bool with_internals, struc
 void schema_text_put_index(const struct table *table, const struct index_definition *index,
                            struct buffer *text);
 // What a snapshot's schema.cql says: its user-defined types, each after those that it needs, and
-// the table with internals, all "IF NOT EXISTS", a line feed after each (SchemaCQLHelper).
+// the table with internals, its indexes, all "IF NOT EXISTS", a line feed after each
+// (SchemaCQLHelper).
 void schema_text_put_file(const struct table *table, struct buffer *text);
 
 #endif

@@ -1,5 +1,6 @@
 // The texts of DESCRIBE against those that Cassandra's own classes gave for the same tables
 // (tests/golden/values/describe.txt, made by Describe.java beside it).
+#include "storage/schema/schema_codec.h"
 #include "storage/schema/schema_text.h"
 
 #include "storage/schema/cql_name.h"
@@ -246,6 +247,57 @@ START_TEST(names_are_quoted_where_they_must_be)
 }
 END_TEST
 
+static void check_index(const struct index_definition *index, const char *expected)
+{
+    struct table_builder *builder =
+        table_builder_create(slice_of_text("ks"), slice_of_text("t"), (struct uuid){{0}});
+    const struct type *map = type_make_map(table_builder_arena(builder), type_of_kind(TYPE_TEXT),
+                                           type_of_kind(TYPE_INT), false);
+    table_builder_add_column(builder, slice_of_text("k"), type_of_kind(TYPE_INT),
+                             COLUMN_PARTITION_KEY, false);
+    table_builder_add_column(builder, slice_of_text("M"), map, COLUMN_REGULAR, false);
+    table_builder_add_index(builder, index);
+    const struct table *made = table_builder_finish(builder);
+    buffer_clear(&text);
+    schema_text_put_index(made, &made->indexes[0], &text);
+    ck_assert_msg(slice_equals(buffer_slice(&text), slice_of_text(expected)), "%.*s",
+                  (int)text.size, (const char *)text.data);
+    // It comes through the codec as it is.
+    struct buffer bytes;
+    struct error error;
+    const struct table *read;
+    buffer_init(&bytes, SIZE_MAX);
+    schema_codec_put_table(&bytes, made);
+    struct cursor cursor = cursor_make(buffer_slice(&bytes));
+    ck_assert_int_eq(schema_codec_get_table(&cursor, &read, &error), STATUS_OK);
+    ck_assert_uint_eq(cursor_left(&cursor), 0);
+    buffer_clear(&text);
+    schema_text_put_index(read, &read->indexes[0], &text);
+    ck_assert(slice_equals(buffer_slice(&text), slice_of_text(expected)));
+    ck_assert(uuid_equals(read->indexes[0].id, index->id));
+    buffer_deinit(&bytes);
+    table_unref(read);
+    table_unref(made);
+}
+
+START_TEST(indexes_are_described_as_cassandra_does)
+{
+    struct index_definition index = {.id = {{7}},
+                                     .name = slice_of_text("Up"),
+                                     .column = slice_of_text("M"),
+                                     .target = INDEX_TARGET_ENTRIES};
+    check_index(&index, "CREATE INDEX \"Up\" ON ks.t (entries(\"M\"));");
+    struct option option = {slice_of_text("case_sensitive"), slice_of_text("false")};
+    index = (struct index_definition){.name = slice_of_text("i"),
+                                      .column = slice_of_text("M"),
+                                      .target = INDEX_TARGET_KEYS,
+                                      .class_name = slice_of_text("sai"),
+                                      .options = {&option, 1}};
+    check_index(&index, "CREATE CUSTOM INDEX i ON ks.t (keys(\"M\")) USING 'sai' WITH OPTIONS = "
+                        "{'case_sensitive': 'false'};");
+}
+END_TEST
+
 int main(void)
 {
     TCase *describe = tcase_create("describe");
@@ -255,6 +307,7 @@ int main(void)
     tcase_add_test(describe, dropped_columns_are_made_and_dropped_again);
     tcase_add_test(describe, virtual_tables_are_a_comment);
     tcase_add_test(describe, keyspaces_are_described_as_cassandra_does);
+    tcase_add_test(describe, indexes_are_described_as_cassandra_does);
     tcase_add_loop_test(describe, names_are_quoted_where_they_must_be, 0,
                         sizeof names / sizeof names[0]);
 
