@@ -5,6 +5,7 @@
 #include "cql/protocol/server.h"
 #include "cql/statement/statement.h"
 #include "cql/system/system_tables.h"
+#include "cql/system/tracing.h"
 #include "node/admin.h"
 #include "node/identity.h"
 #include "node/members.h"
@@ -53,6 +54,7 @@ struct node {
     struct coordinator *coordinator;
     struct paxos *paxos;
     struct system_tables *system_tables;
+    struct tracing *tracing;
     struct query_processor processor;
     struct admin *admin;
     struct cql_server *server; // NULL when drained.
@@ -214,6 +216,10 @@ static enum status open_network(struct node *node, struct error *error)
 static enum status open_storage(struct node *node, struct error *error)
 {
     internal_tables_init(&node->internal_tables);
+    node->system_tables = system_tables_create(node->env, node->metadata, &node->self);
+    const struct table *own_tables[INTERNAL_TABLE_COUNT + SYSTEM_TABLES_STORED_COUNT];
+    memcpy(own_tables, node->internal_tables.tables, INTERNAL_TABLE_COUNT * sizeof *own_tables);
+    system_tables_stored(node->system_tables, own_tables + INTERNAL_TABLE_COUNT);
     size_t dropped_count;
     const struct table *const *dropped = metadata_dropped_tables(node->metadata, &dropped_count);
     const struct engine_options options = {
@@ -229,8 +235,8 @@ static enum status open_storage(struct node *node, struct error *error)
         .incremental_backups = config_incremental_backups(&node->config),
         .compaction_throughput = config_compaction_throughput(&node->config),
         .concurrent_compactors = (size_t)node->config.concurrent_compactors,
-        .internal_tables = node->internal_tables.tables,
-        .internal_table_count = INTERNAL_TABLE_COUNT,
+        .internal_tables = own_tables,
+        .internal_table_count = sizeof own_tables / sizeof own_tables[0],
         .dropped_tables = dropped,
         .dropped_table_count = dropped_count,
     };
@@ -279,6 +285,7 @@ static enum status open_coordinator(struct node *node, struct error *error)
         .hints = node->hints,
         .batch_log = node->batch_log,
         .metadata = node->metadata,
+        .system_schema = system_tables_schema(node->system_tables),
         .read_timeout_ns = (uint64_t)config->read_request_timeout_in_ms * NS_PER_MS,
         .range_timeout_ns = (uint64_t)config->range_request_timeout_in_ms * NS_PER_MS,
         .write_timeout_ns = (uint64_t)config->write_request_timeout_in_ms * NS_PER_MS,
@@ -398,7 +405,8 @@ static void open_admin(struct node *node)
 
 static enum status open_services(struct node *node, struct error *error)
 {
-    node->system_tables = system_tables_create(node->env, node->metadata, &node->self);
+    node->tracing = tracing_create(node->env, node->coordinator, node->system_tables,
+                                   &node->self.broadcast_address);
     system_tables_set_engine(node->system_tables, node->engine);
     node->processor = (struct query_processor){
         .env = node->env,
@@ -407,6 +415,7 @@ static enum status open_services(struct node *node, struct error *error)
         .paxos = node->paxos,
         .engine = node->engine,
         .system_tables = node->system_tables,
+        .tracing = node->tracing,
         .cluster_name = node->config.cluster_name,
         .data_center = node->self.data_center,
     };
@@ -438,8 +447,9 @@ static void node_free(struct node *node)
 {
     env_task_cancel(node->env, &node->ready_task);
     if (node->admin != NULL) admin_destroy(node->admin);
-    if (node->system_tables != NULL) system_tables_destroy(node->system_tables);
     if (node->coordinator != NULL) coordinator_destroy(node->coordinator);
+    tracing_destroy(node->tracing);
+    if (node->system_tables != NULL) system_tables_destroy(node->system_tables);
     batch_log_destroy(node->batch_log);
     internal_tables_deinit(&node->internal_tables);
     if (node->members != NULL) topology_destroy(node->members);

@@ -28,6 +28,19 @@ void execution_succeed(struct execution *execution, enum result_kind kind);
 bool execution_check(struct execution *execution, const struct coordinator_result *result,
                      bool is_write, const char *write_type);
 void execution_add_warning(struct execution *execution, const char *warning);
+// Around the start of an operation of the coordinator: what it does is part of the execution's
+// story, if somebody wants that.
+static inline void execution_trace_begin(const struct execution *execution)
+{
+    if (execution->trace != NULL)
+        coordinator_trace(execution->processor->coordinator, execution->trace);
+}
+
+static inline void execution_trace_end(const struct execution *execution)
+{
+    if (execution->trace != NULL) coordinator_trace(execution->processor->coordinator, NULL);
+}
+
 // A value of a result row: i32 length, bytes; null is -1.
 void execution_put_value(struct execution *execution, struct slice value);
 void execution_put_text(struct execution *execution, const char *text);

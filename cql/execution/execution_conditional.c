@@ -391,8 +391,10 @@ static void conditional_ready(struct paxos_cas *cas)
         .filter = {work->ranges, work->range_count, false, true},
         .now_s = execution->state->now_s,
     };
+    execution_trace_begin(execution);
     coordinator_read_start(execution->processor->coordinator, &work->read, cas->read_consistency,
                            conditional_read_done);
+    execution_trace_end(execution);
 }
 
 static void conditional_abandon(struct execution *execution)

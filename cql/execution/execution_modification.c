@@ -43,9 +43,11 @@ static void modification_increment(struct modification_work *work)
         return;
     }
     execution->state->abandon = modification_abandon_increment;
+    execution_trace_begin(execution);
     coordinator_increment_start(execution->processor->coordinator, &work->increment,
                                 work->list.updates, work->list.update_count,
                                 execution->options->consistency, modification_increment_done);
+    execution_trace_end(execution);
 }
 
 static void modification_write_done(struct coordinator_write *write,
@@ -64,9 +66,11 @@ static void modification_write(struct modification_work *work)
         return;
     }
     bool is_logged = strcmp(work->write_type, "BATCH") == 0;
+    execution_trace_begin(execution);
     (is_logged ? coordinator_write_logged : coordinator_write_start)(
         execution->processor->coordinator, &work->write, work->list.mutations,
         work->list.mutation_count, execution->options->consistency, modification_write_done);
+    execution_trace_end(execution);
 }
 
 static struct modification_work *modification_new_work(struct execution *execution,

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/limits.h"
+#include "cql/protocol/request_trace.h"
 
 #include <stdlib.h>
 
@@ -24,6 +25,7 @@ struct request {
     enum message_metadata metadata;
     uint8_t metadata_id[PREPARED_ID_SIZE];
     struct query_options options;
+    struct trace *trace; // NULL: nobody wants to know.
     struct execution execution;
 };
 
@@ -48,6 +50,8 @@ static struct request *acquire(struct connection *connection, const struct frame
     request->entries = NULL;
     request->entry_count = 0;
     request->metadata = MESSAGE_METADATA_FULL;
+    request->trace =
+        (frame->flags & FRAME_FLAG_TRACING) == 0 ? NULL : request_trace_begin(connection);
     request->next = connection->requests;
     request->place = &connection->requests;
     if (request->next != NULL) request->next->place = &request->next;
@@ -92,6 +96,7 @@ static void release(struct request *request)
 {
     struct connection *connection = request->connection;
     struct connection_shared *shared = connection->shared;
+    if (request->trace != NULL) tracing_end(request->trace);
     let_go(request);
     if (shared->free_request_count >= POOL_COUNT_MAX) {
         destroy(request);
@@ -135,9 +140,33 @@ void request_pool_deinit(struct connection_shared *shared)
 
 // ---- Answers -----------------------------------------------------------------------------------
 
+// The session's id comes before all else of the body.
+static struct buffer *begin_answer(struct request *request, uint8_t opcode, uint8_t flags)
+{
+    if (request->trace != NULL) flags |= FRAME_FLAG_TRACING;
+    struct buffer *body =
+        connection_begin_response(request->connection, request->stream, opcode, flags);
+    if (body != NULL && request->trace != NULL) uuid_put(body, tracing_session(request->trace));
+    return body;
+}
+
+static void send_error(struct request *request, const struct cql_error *error)
+{
+    struct connection *connection = request->connection;
+    if (request->trace == NULL) {
+        connection_send_error(connection, request->stream, error);
+        return;
+    }
+    connection->shared->statistics.errors++;
+    struct buffer *body = begin_answer(request, OPCODE_ERROR, 0);
+    if (body == NULL) return;
+    message_put_error(body, connection->version, error);
+    (void)connection_end_response(connection);
+}
+
 static void answer_error(struct request *request, const struct cql_error *error)
 {
-    connection_send_error(request->connection, request->stream, error);
+    send_error(request, error);
     release(request);
 }
 
@@ -145,8 +174,7 @@ static void answer_result(struct request *request, const struct result *result)
 {
     struct connection *connection = request->connection;
     bool warns = result->warning_count > 0 && connection->version >= 4;
-    struct buffer *body = connection_begin_response(connection, request->stream, OPCODE_RESULT,
-                                                    warns ? FRAME_FLAG_WARNING : 0);
+    struct buffer *body = begin_answer(request, OPCODE_RESULT, warns ? FRAME_FLAG_WARNING : 0);
     if (body == NULL) return;
     if (warns) message_put_warnings(body, result->warnings, result->warning_count);
     message_put_result(body, connection->version, result, request->metadata, request->metadata_id);
@@ -155,7 +183,7 @@ static void answer_result(struct request *request, const struct result *result)
     cql_error_set(&error, CQL_ERROR_INVALID,
                   "The result is larger than %u MiB; ask for it in pages",
                   CQL_RESPONSE_SIZE_MAX / MIB);
-    connection_send_error(connection, request->stream, &error);
+    send_error(request, &error);
 }
 
 static void execution_done(struct execution *execution)
@@ -163,7 +191,7 @@ static void execution_done(struct execution *execution)
     struct request *request = CONTAINER_OF(execution, struct request, execution);
     struct connection *connection = request->connection;
     if (execution->failed) {
-        connection_send_error(connection, request->stream, &execution->error);
+        send_error(request, &execution->error);
     } else {
         const struct result *result = &execution->result;
         if (result->kind == RESULT_SET_KEYSPACE && result->keyspace.size < CQL_NAME_SIZE_MAX) {
@@ -201,6 +229,7 @@ static void execute(struct request *request, const struct message_query *query)
 {
     request->options = query->options;
     request->options.keyspace = current_keyspace(request, query->options.keyspace);
+    request->execution.trace = request->trace;
     execution_start(&request->execution, request->statement, &request->options, execution_done);
 }
 
@@ -212,6 +241,7 @@ static enum request_outcome start_query(struct request *request, struct slice bo
     if (!message_decode_query(body, connection->version, &request->arena, &query, error))
         return REQUEST_MALFORMED;
     connection->shared->statistics.queries++;
+    if (request->trace != NULL) request_trace_query(request->trace, &query);
     struct slice keyspace = current_keyspace(request, query.options.keyspace);
     if (!check_page_size(&query, error) ||
         !statement_prepare(connection->shared->processor, query.text, keyspace, &request->statement,
@@ -287,6 +317,7 @@ static enum request_outcome start_execute(struct request *request, struct slice 
         return REQUEST_STARTED;
     }
     choose_metadata(request, prepared, &query);
+    if (request->trace != NULL) request_trace_execute(request->trace, prepared->statement, &query);
     request->statement = prepared->statement;
     statement_ref(request->statement);
     execute(request, &query);
@@ -301,6 +332,7 @@ static enum request_outcome start_prepare(struct request *request, struct slice 
     if (!message_decode_prepare(body, connection->version, &message, error))
         return REQUEST_MALFORMED;
     connection->shared->statistics.prepares++;
+    if (request->trace != NULL) request_trace_prepare(request->trace, message.text);
     const struct prepared *prepared =
         prepared_cache_prepare(connection->shared->prepared, connection->shared->processor,
                                message.text, current_keyspace(request, message.keyspace), error);
@@ -308,8 +340,7 @@ static enum request_outcome start_prepare(struct request *request, struct slice 
         answer_error(request, error);
         return REQUEST_STARTED;
     }
-    struct buffer *response =
-        connection_begin_response(connection, request->stream, OPCODE_RESULT, 0);
+    struct buffer *response = begin_answer(request, OPCODE_RESULT, 0);
     if (response != NULL) {
         message_put_prepared(response, connection->version, prepared->statement, prepared->id,
                              prepared->metadata_id);
@@ -363,6 +394,7 @@ static enum request_outcome start_batch(struct request *request, struct slice bo
     if (!message_decode_batch(body, connection->version, &request->arena, &batch, error))
         return REQUEST_MALFORMED;
     connection->shared->statistics.batches++;
+    if (request->trace != NULL) request_trace_batch(request->trace, &batch.options);
     if (batch.count == 0) {
         answer_result(request, &(struct result){.kind = RESULT_VOID});
         release(request);
@@ -378,6 +410,7 @@ static enum request_outcome start_batch(struct request *request, struct slice bo
             return REQUEST_STARTED;
         }
     }
+    request->execution.trace = request->trace;
     execution_start_batch(&request->execution, batch.type, request->entries, request->entry_count,
                           &request->options, execution_done);
     return REQUEST_STARTED;

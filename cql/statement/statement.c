@@ -39,9 +39,7 @@ bool statement_is_stale(const struct statement *statement, const struct query_pr
     for (size_t i = 0; i < statement->table_count; i++) {
         const struct table *table = statement->tables[i];
         if (table->is_virtual) continue;
-        if (schema_find_table(metadata_schema(processor->metadata), table->keyspace, table->name) !=
-            table)
-            return true;
+        if (analysis_lookup_table(processor, table->keyspace, table->name) != table) return true;
     }
     return false;
 }
@@ -208,7 +206,7 @@ static bool statement_analyse(struct query_processor *processor, struct statemen
 {
     struct arena *arena = &statement->arena;
     const struct cql_statement_ast *ast;
-    text = arena_copy(arena, text);
+    text = statement->text = arena_copy(arena, text);
     if (!cql_parse(text, arena, &ast, error)) return false;
     struct column_spec *markers =
         ARENA_NEW_ARRAY(arena, struct column_spec, (size_t)ast->marker_count + 1);

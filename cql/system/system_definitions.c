@@ -612,7 +612,8 @@ static const struct table *make_table(struct arena *arena,
     ASSERT(status == STATUS_OK);
     struct table_builder *builder = table_builder_create(slice_of_text(definition->keyspace),
                                                          slice_of_text(definition->name), id);
-    table_builder_set_virtual(builder, true);
+    // Traces are stored, and replicated: system_tables_stored().
+    table_builder_set_virtual(builder, strcmp(definition->keyspace, "system_traces") != 0);
     set_params(table_builder_params(builder), keyspace, definition);
     for (const char *text = definition->columns; *text != 0;) {
         const char *end = column_end(text);

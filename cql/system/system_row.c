@@ -21,6 +21,11 @@ static const struct column *find_column(const struct system_row *row, const char
     return column;
 }
 
+static int32_t expiry(const struct system_row *row)
+{
+    return row->ttl == TTL_NONE ? LOCAL_TIME_NONE : (int32_t)(row->timestamp / 1000000) + row->ttl;
+}
+
 static void add_cell(struct system_row *row, const struct column *column, struct slice value,
                      struct slice path)
 {
@@ -33,8 +38,8 @@ static void add_cell(struct system_row *row, const struct column *column, struct
         row->cell_capacity = capacity;
     }
     struct cell cell = {.column = column->index,
-                        .ttl = TTL_NONE,
-                        .local_time = LOCAL_TIME_NONE,
+                        .ttl = row->ttl,
+                        .local_time = expiry(row),
                         .timestamp = row->timestamp,
                         .value = value,
                         .path = path};
@@ -156,21 +161,28 @@ void system_row_add_entry(struct system_row *row, const char *name, struct slice
 
 // ---- The end -----------------------------------------------------------------------------------
 
-void system_row_end(struct system_row *row)
+struct row system_row_take(struct system_row *row, struct partition_key *key)
 {
     const struct table *table = row->table;
-    struct mutation mutation = {.table = table, .deletion = DELETION_NONE};
-    enum status status =
-        partition_key_build(row->partition_key, table->column_counts[COLUMN_PARTITION_KEY],
-                            row->arena, &mutation.key, NULL);
+    enum status status = partition_key_build(
+        row->partition_key, table->column_counts[COLUMN_PARTITION_KEY], row->arena, key, NULL);
     ASSERT(status == STATUS_OK);
-    struct row stored = {
-        .clustering = {table->column_counts[COLUMN_CLUSTERING], row->clustering},
-        .liveness = {row->timestamp, TTL_NONE, LOCAL_TIME_NONE},
+    uint16_t count = table->column_counts[COLUMN_CLUSTERING];
+    struct slice *clustering = ARENA_NEW_ARRAY(row->arena, struct slice, (size_t)count + 1);
+    memcpy(clustering, row->clustering, count * sizeof *clustering);
+    return (struct row){
+        .clustering = {count, clustering},
+        .liveness = {row->timestamp, row->ttl, expiry(row)},
         .deletion = DELETION_NONE,
         .cell_count = row->cell_count,
         .cells = row->cells,
     };
+}
+
+void system_row_end(struct system_row *row)
+{
+    struct mutation mutation = {.table = row->table, .deletion = DELETION_NONE};
+    struct row stored = system_row_take(row, &mutation.key);
     mutation.rows = &stored;
     mutation.row_count = 1;
     memtable_apply(row->memtable, &mutation, 0);

@@ -18,6 +18,7 @@ struct system_row {
     struct memtable *memtable;
     struct arena *arena; // For values; the caller's, reset when it likes.
     int64_t timestamp;
+    int32_t ttl; // TTL_NONE, unless it is set after system_row_begin(): seconds from `timestamp`.
     struct slice partition_key[4], clustering[5];
     struct cell *cells;
     uint32_t cell_count, cell_capacity;
@@ -27,6 +28,10 @@ void system_row_begin(struct system_row *row, const struct table *table, struct 
                       struct arena *arena, int64_t timestamp);
 // All columns of the primary key have been set.
 void system_row_end(struct system_row *row);
+
+// The row instead, which lives as long as the arena: for a mutation of several rows of the same
+// partition, whose key this gives too.
+struct row system_row_take(struct system_row *row, struct partition_key *key);
 
 // The bytes of a value. A column that the table lacks is a bug.
 void system_row_set(struct system_row *row, const char *column, struct slice value);

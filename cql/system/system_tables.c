@@ -50,6 +50,15 @@ const struct schema *system_tables_schema(const struct system_tables *tables)
     return tables->schema;
 }
 
+void system_tables_stored(const struct system_tables *tables,
+                          const struct table *stored[static SYSTEM_TABLES_STORED_COUNT])
+{
+    static const char *const names[SYSTEM_TABLES_STORED_COUNT] = {"sessions", "events"};
+    for (size_t i = 0; i < SYSTEM_TABLES_STORED_COUNT; i++)
+        stored[i] = schema_find_table(tables->schema, slice_of_text("system_traces"),
+                                      slice_of_text(names[i]));
+}
+
 // ---- system.local ------------------------------------------------------------------------------
 
 static void set_address(struct system_row *row, const char *name, const char *port_name,

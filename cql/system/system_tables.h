@@ -34,10 +34,15 @@ void system_tables_destroy(struct system_tables *tables);
 // Whose compactions it shows. NULL, as at the beginning: none.
 void system_tables_set_engine(struct system_tables *tables, const struct engine *engine);
 
-// The definitions, keyspaces and tables, all with is_virtual set on the tables. A keyspace has it
-// only if Cassandra's is virtual too (system_views, system_virtual_schema): DESCRIBE, and what
-// needs no ALLOW FILTERING, go by that.
+// The definitions, keyspaces and tables, all but two with is_virtual set on the tables. A keyspace
+// has it only if Cassandra's is virtual too (system_views, system_virtual_schema): DESCRIBE, and
+// what needs no ALLOW FILTERING, go by that.
 const struct schema *system_tables_schema(const struct system_tables *tables);
+// Those that are stored nevertheless, in the engine of each node (engine_options.internal_tables),
+// and replicated as their keyspace says (coordinator_options.system_schema): system_traces.
+enum { SYSTEM_TABLES_STORED_COUNT = 2 };
+void system_tables_stored(const struct system_tables *tables,
+                          const struct table *stored[static SYSTEM_TABLES_STORED_COUNT]);
 // Applies the rows of `table` as they are now. `table` is one of system_tables_schema().
 void system_tables_fill(const struct system_tables *tables, const struct table *table,
                         struct memtable *memtable);

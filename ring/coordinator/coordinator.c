@@ -55,6 +55,40 @@ void coordinator_destroy(struct coordinator *coordinator)
     free(coordinator);
 }
 
+void coordinator_trace(struct coordinator *coordinator, struct trace *trace)
+{
+    coordinator->trace = trace;
+}
+
+const struct keyspace *coordinator_find_keyspace(const struct coordinator *coordinator,
+                                                 struct slice name)
+{
+    const struct schema *system = coordinator->options.system_schema;
+    const struct keyspace *keyspace = schema_find_keyspace(coordinator->schema, name);
+    return keyspace != NULL || system == NULL ? keyspace : schema_find_keyspace(system, name);
+}
+
+const struct table *coordinator_find_table(const struct coordinator *coordinator, struct uuid id)
+{
+    const struct schema *system = coordinator->options.system_schema;
+    const struct table *table = schema_find_table_by_id(coordinator->schema, id);
+    if (table != NULL || system == NULL) return table;
+    table = schema_find_table_by_id(system, id);
+    return table == NULL || table->is_virtual ? NULL : table;
+}
+
+const char *coordinator_member_text(const struct coordinator *coordinator, uint16_t member,
+                                    char text[static COORDINATOR_MEMBER_TEXT_SIZE])
+{
+    const struct placement *placement = coordinator->options.placement;
+    const struct topology *topology = placement == NULL ? NULL : placement_topology(placement);
+    text[0] = '/';
+    text[1] = '\0';
+    if (topology != NULL && member < topology->member_count)
+        env_address_format(&topology->members[member].address, text + 1);
+    return text;
+}
+
 // ---- Arenas -------------------------------------------------------------------------------------
 
 void coordinator_take_arena(struct coordinator *coordinator, struct arena *arena)
@@ -110,7 +144,7 @@ int coordinator_replication_factor(const struct keyspace *keyspace)
 bool coordinator_replicas_suffice(const struct coordinator *coordinator, const struct table *table,
                                   enum consistency consistency, struct coordinator_result *result)
 {
-    const struct keyspace *keyspace = schema_find_keyspace(coordinator->schema, table->keyspace);
+    const struct keyspace *keyspace = coordinator_find_keyspace(coordinator, table->keyspace);
     int factor = keyspace == NULL ? 1 : coordinator_replication_factor(keyspace);
     int alive = factor > 0 ? 1 : 0;
     int required = consistency_required(consistency, factor);

@@ -21,6 +21,7 @@
 #include "ring/coordinator/batch_log.h"
 #include "ring/coordinator/hints.h"
 #include "ring/coordinator/replica_truncate.h"
+#include "ring/coordinator/trace.h"
 #include "ring/topology/placement.h"
 #include "storage/engine/engine.h"
 
@@ -54,6 +55,9 @@ struct coordinator_options {
     struct batch_log *batch_log;
     // Whose open jobs forbid truncations of what they count into; NULL: there are none.
     const struct metadata *metadata;
+    // Keyspaces of the system's own that are replicated like those of users, though not in the
+    // members' schema: each member has the same (cql/system/system_tables.h). NULL: none.
+    const struct schema *system_schema;
     // As in cassandra.yaml; 0: Cassandra's defaults (5, 10, 2, 5 and 60 s).
     uint64_t read_timeout_ns, range_timeout_ns, write_timeout_ns, counter_write_timeout_ns,
         truncate_timeout_ns;
@@ -62,6 +66,10 @@ struct coordinator_options {
 struct coordinator;
 struct coordinator *coordinator_create(struct env *env, const struct coordinator_options *options);
 void coordinator_destroy(struct coordinator *coordinator); // No operation may be under way.
+
+// What is started from now on is part of this story, until NULL is given: around the call that
+// starts an operation, in one turn of the loop.
+void coordinator_trace(struct coordinator *coordinator, struct trace *trace);
 
 // A write of mutations that are not counters, or of ready counter shards. All of them leave in one
 // turn of the loop and are acknowledged together: when each has as many synced copies as the level
@@ -154,6 +162,7 @@ struct coordinator_read {
     bool goes_on;
     // The rest is the coordinator's.
     struct coordinator *coordinator;
+    struct trace *trace; // NULL: nobody wants to know.
     struct coordinator_result result;
     struct remote_read *remote; // While it goes on over the network (remote_read.h).
     uint64_t position;

@@ -27,6 +27,7 @@ struct logged_batch {
     struct coordinator_write *write;
     void (*done)(struct coordinator_write *write, const struct coordinator_result *result);
     enum consistency consistency;
+    struct trace *trace; // With a reference; NULL: nobody wants to know.
     struct uuid id;
     int64_t made_us;
     struct buffer body; // The request: id, time, records.
@@ -44,13 +45,17 @@ static void logged_free(struct logged_batch *batch)
     if (batch->next != NULL) batch->next->place = batch->place;
     buffer_deinit(&batch->body);
     arena_deinit(&batch->arena);
+    trace_unref(batch->trace);
     free(batch);
 }
 
 void logged_batches_deinit(struct coordinator *coordinator)
 {
-    while (coordinator->logged_batches != NULL)
+    // Traces are their maker's now.
+    while (coordinator->logged_batches != NULL) {
+        coordinator->logged_batches->trace = NULL;
         logged_free(coordinator->logged_batches);
+    }
 }
 
 static struct slice logged_records(const struct logged_batch *batch)
@@ -111,8 +116,10 @@ static void logged_write(struct logged_batch *batch)
     size_t count = 0;
     batch_log_decode(coordinator->options.batch_log, logged_records(batch), &batch->arena,
                      &mutations, &count);
+    coordinator_trace(coordinator, batch->trace);
     coordinator_write_start(coordinator, batch->write, mutations, count, batch->consistency,
                             logged_written);
+    coordinator_trace(coordinator, NULL);
     batch->write->logged = batch;
 }
 
@@ -301,6 +308,9 @@ void coordinator_write_logged(struct coordinator *coordinator, struct coordinato
         return;
     }
     batch->write = write;
+    batch->trace = coordinator->trace;
+    trace_ref(batch->trace);
+    trace_add(batch->trace, TRACE_THREAD_REQUEST, "Sending batchlog store request");
     batch->done = done;
     batch->consistency = consistency;
     env_mark(coordinator->env, ENV_MARK_LOGGED_STARTED);

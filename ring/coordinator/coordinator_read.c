@@ -30,6 +30,17 @@ static void read_synced(struct commit_log_waiter *waiter, enum status status)
     read->done(read, &read->result);
 }
 
+static void read_tell(const struct coordinator_read *read)
+{
+    const struct table *table = read->table;
+    if (read->keys != NULL)
+        trace_add(read->trace, TRACE_THREAD_READ, "Executing single-partition query on %.*s",
+                  TRACE_NAME(table->name));
+    else
+        trace_add(read->trace, TRACE_THREAD_READ, "Executing seq scan on %.*s",
+                  TRACE_NAME(table->name));
+}
+
 static enum status read_keys(struct coordinator_read *read)
 {
     bool enough = false;
@@ -83,10 +94,12 @@ static bool read_step(struct coordinator_read *read)
 {
     struct coordinator *coordinator = read->coordinator;
     arena_reset(&read->arena);
+    if (read->trace != NULL) read_tell(read);
     read->restart(read);
     enum status status = read->keys != NULL ? read_keys(read) : read_range(read);
     if (status == STATUS_WOULD_BLOCK) {
         env_mark(coordinator->env, ENV_MARK_READ_LOADING);
+        trace_add(read->trace, TRACE_THREAD_READ, "Waiting for data from disk");
         engine_load(coordinator->engine, &read->load, &read->pins, read_loaded);
         return false;
     }
@@ -147,6 +160,7 @@ bool coordinator_read_try(struct coordinator *coordinator, struct coordinator_re
     read->done = done;
     read->coordinator = coordinator;
     read->position = 0;
+    read->trace = coordinator->trace;
     read->goes_on = false;
     read->remote = NULL;
     read->task = (struct env_task){0};

@@ -12,6 +12,7 @@ struct read_pool;
 enum {
     COORDINATOR_ARENA_BLOCK_SIZE = 16384,
     FREE_ARENAS_MAX = 16,
+    COORDINATOR_MEMBER_TEXT_SIZE = ENV_ADDRESS_TEXT_SIZE + 1,
     KEPT_ARENA_SIZE_MAX = 65536, // A larger one is not kept for the next operation.
 };
 
@@ -20,7 +21,8 @@ struct coordinator {
     struct coordinator_options options;
     struct engine *engine;
     const struct schema *schema;
-    uint16_t self; // Our number; 0 in a ring of one.
+    uint16_t self;       // Our number; 0 in a ring of one.
+    struct trace *trace; // Of what is started in this call.
     // An operation needs its arena only while it reads or applies, so one or two serve for all.
     struct arena free_arenas[FREE_ARENAS_MAX];
     size_t free_arena_count;
@@ -41,6 +43,15 @@ static inline struct messaging *coordinator_messaging(const struct coordinator *
 {
     return coordinator->replica_writes.write.messaging;
 }
+
+// Of users, else of the system. NULL: none is replicated under that name, or there is none.
+const struct keyspace *coordinator_find_keyspace(const struct coordinator *coordinator,
+                                                 struct slice name);
+const struct table *coordinator_find_table(const struct coordinator *coordinator, struct uuid id);
+
+// "/127.0.0.2:7000", as events of traces name members.
+const char *coordinator_member_text(const struct coordinator *coordinator, uint16_t member,
+                                    char text[static COORDINATOR_MEMBER_TEXT_SIZE]);
 
 void coordinator_take_arena(struct coordinator *coordinator, struct arena *arena);
 // The arena is empty afterwards, and may be given back again.

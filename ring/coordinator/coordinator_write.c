@@ -79,6 +79,11 @@ static void write_part(struct coordinator_write *write, const struct mutation *m
 {
     struct coordinator *coordinator = write->coordinator;
     enum status status;
+    if (coordinator->trace != NULL && coordinator_is_replica(coordinator, plan)) {
+        trace_add(coordinator->trace, TRACE_THREAD_MUTATION, "Appending to commitlog");
+        trace_add(coordinator->trace, TRACE_THREAD_MUTATION, "Adding to %.*s memtable",
+                  TRACE_NAME(mutation->table->name));
+    }
     if (plan->replicas.count == 1 && plan->replicas.members[0] == coordinator->self)
         status = engine_apply(coordinator->engine, mutation, position);
     else
@@ -130,6 +135,7 @@ void coordinator_write_start(struct coordinator *coordinator, struct coordinator
     uint64_t position = 0;
     env_mark(coordinator->env, ENV_MARK_WRITE_STARTED);
     struct replica_plan plan;
+    trace_add(coordinator->trace, TRACE_THREAD_REQUEST, "Determining replicas for mutation");
     bool is_planned = write_plan_all(write, mutations, count, &plan);
     for (size_t i = 0; i < count && is_planned && write->result.outcome == COORDINATOR_OK; i++) {
         // The plan of the last one that was looked at is that of the only one.

@@ -80,6 +80,8 @@ static void delivery_give_back(struct delivery *delivery)
     struct deliveries *all = &delivery->coordinator->deliveries;
     free(delivery->wanted);
     delivery->wanted = NULL;
+    trace_unref(delivery->trace);
+    delivery->trace = NULL;
     delivery->newer = all->free;
     all->free = delivery;
     all->count--;
@@ -198,10 +200,35 @@ static bool is_lost(enum status status)
     return status == STATUS_TIMED_OUT || status == STATUS_CLOSED || status == STATUS_CANCELED;
 }
 
+static void delivery_tell_answer(const struct delivery *delivery, uint16_t member,
+                                 enum status status)
+{
+    char text[COORDINATOR_MEMBER_TEXT_SIZE];
+    (void)coordinator_member_text(delivery->coordinator, member, text);
+    if (status != STATUS_OK) {
+        trace_add(delivery->trace, TRACE_THREAD_RESPONSE, "No answer of use from %s: %s", text,
+                  status_text(status));
+        return;
+    }
+    trace_add(delivery->trace, TRACE_THREAD_MESSAGE, "MUTATION_RSP message received from %s", text);
+    trace_add(delivery->trace, TRACE_THREAD_RESPONSE, "Processing response from %s", text);
+}
+
+static void delivery_tell_sent(const struct delivery *delivery, uint16_t member, size_t size)
+{
+    char text[COORDINATOR_MEMBER_TEXT_SIZE];
+    if (delivery->trace == NULL) return;
+    trace_add(delivery->trace, TRACE_THREAD_MESSAGE,
+              "Sending MUTATION_REQ message to %s message size %zu bytes",
+              coordinator_member_text(delivery->coordinator, member, text), size);
+}
+
 void delivery_hear(struct delivery *delivery, uint16_t member, enum status status)
 {
     ASSERT(delivery->pending > 0);
     delivery->pending--;
+    if (delivery->trace != NULL && member != delivery->coordinator->self)
+        delivery_tell_answer(delivery, member, status);
     if (delivery->ended == NULL) env_mark(delivery->coordinator->env, ENV_MARK_DELIVERY_LATE);
     if (delivery_counts(delivery, member)) {
         delivery->counting--;
@@ -254,7 +281,7 @@ static void delivery_want_each(struct delivery *delivery, const struct delivery_
     struct coordinator *coordinator = delivery->coordinator;
     const struct topology *topology = placement_topology(coordinator->options.placement);
     const struct keyspace *keyspace =
-        schema_find_keyspace(coordinator->schema, order->table->keyspace);
+        coordinator_find_keyspace(coordinator, order->table->keyspace);
     delivery->center_count = topology->member_count;
     delivery->wanted = calloc(topology->member_count, sizeof *delivery->wanted);
     ASSERT(delivery->wanted != NULL);
@@ -286,6 +313,8 @@ void delivery_start(struct coordinator *coordinator, const struct delivery_order
     const struct replica_plan *plan = order->plan;
     delivery->ended = ended;
     delivery->owner = owner;
+    delivery->trace = coordinator->trace;
+    trace_ref(delivery->trace);
     delivery->is_local = plan->is_local;
     delivery->is_counter = order->is_counter;
     delivery->result = (struct coordinator_result){
@@ -304,6 +333,7 @@ void delivery_start(struct coordinator *coordinator, const struct delivery_order
         } else {
             delivery->pending++;
             if (delivery_counts(delivery, member)) delivery->counting++;
+            delivery_tell_sent(delivery, member, order->record.size);
             delivery_group_add(coordinator, member, order->record, delivery);
         }
     }

@@ -33,6 +33,7 @@ struct delivery_group;
 
 struct delivery {
     struct coordinator *coordinator;
+    struct trace *trace; // With a reference; NULL: nobody wants to know.
     void (*ended)(void *owner, const struct coordinator_result *result); // NULL: was called.
     void *owner;
     struct delivery *newer, **place; // By deadline, as long as the end is to come.

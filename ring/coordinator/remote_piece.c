@@ -109,12 +109,48 @@ static void contact_local_done(struct replica_read *local, enum status status)
     remote_read_go_on(piece->remote);
 }
 
+static void contact_tell_answer(const struct remote_contact *contact, enum status status)
+{
+    const struct remote_read *remote = contact->piece->remote;
+    struct trace *trace = remote->read->trace;
+    char text[COORDINATOR_MEMBER_TEXT_SIZE];
+    if (trace == NULL) return;
+    (void)coordinator_member_text(remote->coordinator, contact->member, text);
+    if (status != STATUS_OK) {
+        trace_add(trace, TRACE_THREAD_RESPONSE, "No answer of use from %s: %s", text,
+                  status_text(status));
+        return;
+    }
+    trace_add(trace, TRACE_THREAD_MESSAGE, "READ_RSP message received from %s", text);
+    trace_add(trace, TRACE_THREAD_RESPONSE, "Processing response from %s", text);
+}
+
+static void contact_tell_asked(const struct remote_contact *contact, bool wants_data, size_t size)
+{
+    const struct remote_read *remote = contact->piece->remote;
+    struct trace *trace = remote->read->trace;
+    char text[COORDINATOR_MEMBER_TEXT_SIZE];
+    if (trace == NULL) return;
+    if (contact->member == remote->coordinator->self) {
+        trace_add(trace, TRACE_THREAD_READ, "Executing %s query on %.*s",
+                  contact->piece->is_scan ? "range" : "single-partition",
+                  TRACE_NAME(remote->read->table->name));
+        return;
+    }
+    (void)coordinator_member_text(remote->coordinator, contact->member, text);
+    trace_add(trace, TRACE_THREAD_REQUEST, "reading %s from %s", wants_data ? "data" : "digest",
+              text);
+    trace_add(trace, TRACE_THREAD_MESSAGE, "Sending READ_REQ message to %s message size %zu bytes",
+              text, size);
+}
+
 static void contact_answered(struct messaging_request *request, enum status status,
                              struct slice answer)
 {
     struct remote_contact *contact = CONTAINER_OF(request, struct remote_contact, request);
     struct remote_piece *piece = contact->piece;
     struct remote_read *remote = piece->remote;
+    contact_tell_answer(contact, status);
     if (status != STATUS_OK) {
         contact_lose(contact, status);
     } else if (contact->answer == REMOTE_ASKED_DATA) {
@@ -156,6 +192,7 @@ static void contact_ask(struct remote_contact *contact, bool wants_data)
     struct read_request request = piece_request(piece);
     if (contact->member == remote->coordinator->self) { // We have no use for a digest.
         enum status status;
+        contact_tell_asked(contact, true, 0);
         contact->answer = REMOTE_ASKED_DATA;
         contact->local = replica_read_take(remote->pool);
         contact->local->done = contact_local_done;
@@ -175,6 +212,7 @@ static void contact_ask(struct remote_contact *contact, bool wants_data)
     read_request_put(&request, bytes);
     contact->answer = wants_data ? REMOTE_ASKED_DATA : REMOTE_ASKED_DIGEST;
     contact->asked_ns = env_monotonic_ns(remote->coordinator->env);
+    contact_tell_asked(contact, wants_data, bytes->size);
     messaging_send(messaging, &contact->request, contact->member, VERB_READ, buffer_slice(bytes),
                    remote->timeout_ns, contact_answered);
 }
@@ -393,6 +431,8 @@ static void piece_collect(struct remote_piece *piece)
 {
     env_mark(piece->remote->coordinator->env, ENV_MARK_READ_MISMATCH);
     piece->state = REMOTE_COLLECTING;
+    trace_add(piece->remote->read->trace, TRACE_THREAD_REQUEST,
+              "Digest mismatch: all replicas are asked for their data");
     for (uint16_t i = 0; i < piece->contact_count; i++) {
         struct remote_contact *contact = &piece->contacts[i];
         if (contact->answer == REMOTE_ASKED_DIGEST) {
@@ -511,6 +551,7 @@ void remote_piece_speculate(struct remote_piece *piece)
     struct remote_contact *contact = remote_plan_next_contact(piece, 0);
     if (contact == NULL) return;
     env_mark(piece->remote->coordinator->env, ENV_MARK_READ_SPECULATED);
+    trace_add(piece->remote->read->trace, TRACE_THREAD_REQUEST, "speculating read retry");
     bool has_data = remote_plan_count(piece, HAS_DATA) > 0;
     contact_ask(contact, piece->state == REMOTE_COLLECTING || !has_data);
     piece_step(piece);

@@ -211,7 +211,7 @@ static int required_in(const struct remote_piece *piece, uint16_t center)
 {
     const struct remote_read *remote = piece->remote;
     const struct keyspace *keyspace =
-        schema_find_keyspace(remote->coordinator->schema, remote->read->table->keyspace);
+        coordinator_find_keyspace(remote->coordinator, remote->read->table->keyspace);
     return keyspace == NULL ? 1 : replica_plan_required_in(remote->coordinator, keyspace, center);
 }
 

@@ -116,7 +116,7 @@ bool replica_plan_make(const struct coordinator *coordinator, const struct table
 {
     struct placement *placement = coordinator->options.placement;
     if (placement == NULL) return replica_plan_alone(coordinator, table, consistency, plan, result);
-    const struct keyspace *keyspace = schema_find_keyspace(coordinator->schema, table->keyspace);
+    const struct keyspace *keyspace = coordinator_find_keyspace(coordinator, table->keyspace);
     // Tables of the node's own have no keyspace here: their one copy is this node's.
     if (keyspace == NULL) return replica_plan_alone(coordinator, table, consistency, plan, result);
     *plan = (struct replica_plan){

@@ -260,7 +260,7 @@ void replica_read_handle(struct message_handler *handler, const struct message *
     enum status status = read_request_get_table(message->body, &id);
     const struct table *table = NULL;
     if (status == STATUS_OK) {
-        table = schema_find_table_by_id(pool->coordinator->schema, id);
+        table = coordinator_find_table(pool->coordinator, id);
         if (table == NULL) status = STATUS_NOT_FOUND;
     }
     if (pool->replica_count >= REPLICA_READS_MAX || pool->waiting_size >= REPLICA_READS_SIZE_MAX) {

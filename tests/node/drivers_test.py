@@ -35,6 +35,33 @@ def test_it_agrees_about_replicas():
                     assert rf == 3 or ours == theirs, (rf, key, ours, theirs)
 
 
+def test_traces_are_found_at_any_node():
+    from cassandra import ConsistencyLevel
+    from cassandra.query import SimpleStatement
+    with ring(ADDRESS, nodes=3) as r:
+        with r.session(node=1) as session:
+            session.execute("CREATE KEYSPACE tr WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}")
+            session.execute("CREATE TABLE tr.t (k int PRIMARY KEY, v int)")
+            insert = SimpleStatement("INSERT INTO tr.t (k, v) VALUES (1, 2)", consistency_level=ConsistencyLevel.ALL)
+            trace = session.execute(insert, trace=True).get_query_trace()
+            texts = [e.description for e in trace.events]
+            assert trace.parameters["consistency_level"] == "ALL" and "query" in trace.parameters, trace.parameters
+            assert str(trace.coordinator) in r.addresses and trace.duration is not None
+            assert sum(t.startswith("Sending MUTATION_REQ message to /") for t in texts) == 2, texts
+            assert sum(t.startswith("Processing response from /") for t in texts) == 2, texts
+            ids = [row.session_id for row in session.execute("SELECT session_id FROM system_traces.sessions")]
+            assert ids == [trace.trace_id], ids
+            # A failure is traced too, and words that name a password are not kept.
+            future = session.execute_async("CREATE ROLE r WITH PASSWORD = 'secret'", trace=True)
+            try:
+                future.result()
+            except Exception:
+                pass
+            trace = future.get_query_trace()
+            assert trace.parameters["query"] == "CREATE ROLE r WITH PASSWORD *******", trace.parameters
+            assert not any("secret" in e.description for e in trace.events)
+
+
 def test_requests_go_to_a_replica():
     from cassandra.cluster import Cluster
     from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy

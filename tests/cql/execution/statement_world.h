@@ -50,22 +50,28 @@ static inline void world_open(void)
                                 &world.metadata, &error) == STATUS_OK,
                   "%s", error.text);
     internal_tables_init(&world.internal_tables);
+    world.tables = system_tables_create(world.env, world.metadata, &world_identity);
+    const struct table *own_tables[INTERNAL_TABLE_COUNT + SYSTEM_TABLES_STORED_COUNT];
+    memcpy(own_tables, world.internal_tables.tables, INTERNAL_TABLE_COUNT * sizeof *own_tables);
+    system_tables_stored(world.tables, own_tables + INTERNAL_TABLE_COUNT);
     const struct engine_options options = {.directory = world.directory,
-                                           .internal_tables = world.internal_tables.tables,
-                                           .internal_table_count = INTERNAL_TABLE_COUNT};
+                                           .internal_tables = own_tables,
+                                           .internal_table_count =
+                                               sizeof own_tables / sizeof own_tables[0]};
     ck_assert_msg(engine_open(world.env, &options, metadata_schema(world.metadata), &world.engine,
                               &error) == STATUS_OK,
                   "%s", error.text);
     metadata_set_engine(world.metadata, world.engine);
     world.coordinator = coordinator_create(
-        world.env, &(struct coordinator_options){.engine = world.engine,
-                                                 .schema = metadata_schema(world.metadata)});
+        world.env,
+        &(struct coordinator_options){.engine = world.engine,
+                                      .schema = metadata_schema(world.metadata),
+                                      .system_schema = system_tables_schema(world.tables)});
     world.paxos = paxos_create(
         world.env,
         &(struct paxos_options){.engine = world.engine,
                                 .schema = metadata_schema(world.metadata),
                                 .table = world.internal_tables.tables[INTERNAL_TABLE_PAXOS]});
-    world.tables = system_tables_create(world.env, world.metadata, &world_identity);
     world.processor = (struct query_processor){.env = world.env,
                                                .metadata = world.metadata,
                                                .coordinator = world.coordinator,
