@@ -6,11 +6,19 @@
 static struct slice join(struct arena *arena, const char *root, struct slice keyspace,
                          struct slice name)
 {
-    const char *text =
-        slice_is_null(name)
-            ? arena_format(arena, "%s/%.*s", root, SLICE_TEXT(keyspace))
-            : arena_format(arena, "%s/%.*s/%.*s", root, SLICE_TEXT(keyspace), SLICE_TEXT(name));
-    return slice_of_text(text);
+    size_t root_size = strlen(root);
+    uint8_t *text = arena_alloc(arena, root_size + keyspace.size + name.size + 2), *end = text;
+    memcpy(end, root, root_size);
+    end += root_size;
+    *end++ = '/';
+    if (keyspace.size > 0) memcpy(end, keyspace.data, keyspace.size);
+    end += keyspace.size;
+    if (!slice_is_null(name)) {
+        *end++ = '/';
+        memcpy(end, name.data, name.size);
+        end += name.size;
+    }
+    return slice_make(text, (size_t)(end - text));
 }
 
 struct slice resource_of_keyspace(struct arena *arena, struct slice keyspace)

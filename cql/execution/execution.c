@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/container_of.h"
 #include "base/limits.h"
+#include "cql/auth/permission.h"
 #include "cql/execution/job_guard.h"
 #include "cql/statement/analysis.h"
 
@@ -209,28 +210,12 @@ static void execution_use(struct execution *execution)
     execution_succeed(execution, RESULT_SET_KEYSPACE);
 }
 
-// ---- Roles --------------------------------------------------------------------------------------
-
-// Without authentication: what Cassandra's AllowAllAuthenticator and AllowAllAuthorizer answer.
-static void execution_role(struct execution *execution)
+// Whether the user may do it, in the roles of now.
+static bool execution_is_permitted(struct execution *execution, const struct statement *statement)
 {
-    const struct cql_statement_ast *ast = execution->statement->plan->ast;
-    const char *text = NULL;
-    bool is_alter = ast->kind == CQL_AST_ALTER_ROLE;
-    if (is_alter && ast->role.options.count == 0) text = "ALTER [ROLE|USER] can't be empty";
-    for (size_t i = 0; i < ast->role.options.count && text == NULL; i++) {
-        struct slice name = ast->role.options.items[i].name;
-        if (slice_equals(name, slice_of_text("PASSWORD")))
-            text = "org.apache.cassandra.auth.CassandraRoleManager doesn't support PASSWORD";
-        if (slice_equals(name, slice_of_text("HASHED PASSWORD")))
-            text = "org.apache.cassandra.auth.CassandraRoleManager doesn't support HASHED PASSWORD";
-    }
-    if (text != NULL)
-        cql_error_set(&execution->error, CQL_ERROR_INVALID, "%s", text);
-    else
-        cql_error_set(&execution->error, CQL_ERROR_UNAUTHORIZED,
-                      "You have to be logged in and not anonymous to perform this request");
-    execution_fail(execution);
+    const struct permission_user user = {execution->processor, execution->options->user,
+                                         &execution->arena, &execution->error};
+    return execution->processor->auth == NULL || permission_check(&user, statement);
 }
 
 static void execution_run(struct execution *execution)
@@ -258,7 +243,7 @@ static void execution_run(struct execution *execution)
         execution_describe_start(execution);
         break;
     case STATEMENT_ROLE:
-        execution_role(execution);
+        execution_role_start(execution);
         break;
     }
 }
@@ -267,7 +252,7 @@ void execution_start(struct execution *execution, struct statement *statement,
                      const struct query_options *options, void (*done)(struct execution *execution))
 {
     execution_begin(execution, statement, options, done);
-    if (!execution_check_values(execution))
+    if (!execution_is_permitted(execution, statement) || !execution_check_values(execution))
         execution_fail(execution);
     else if (job_guard_has_to_ask(execution->processor, statement))
         job_guard_ask(execution, execution_run);
@@ -291,6 +276,11 @@ void execution_start_batch(struct execution *execution, int type, const struct b
     state->entries = entries;
     state->entry_count = count;
     bool has_to_ask = false;
+    for (size_t i = 0; i < count; i++) {
+        if (execution_is_permitted(execution, entries[i].statement)) continue;
+        execution_fail(execution);
+        return;
+    }
     for (size_t i = 0; i < count && !has_to_ask; i++)
         has_to_ask = job_guard_has_to_ask(execution->processor, entries[i].statement);
     if (has_to_ask)

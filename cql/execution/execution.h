@@ -62,6 +62,13 @@ void execution_conditional_start(struct execution *execution,
 void execution_truncate_start(struct execution *execution);
 void execution_schema_start(struct execution *execution);
 void execution_describe_start(struct execution *execution);
+void execution_role_start(struct execution *execution);
+// LIST ROLES, USERS and PERMISSIONS, once they have been checked.
+struct permission_user;
+void execution_role_list(struct execution *execution, const struct permission_user *user);
+// After CREATE: who made it gets all permissions on it, then the execution succeeds with `kind`.
+void execution_role_permit_creator(struct execution *execution, enum result_kind kind,
+                                   const struct slice *resources, size_t count);
 
 // ---- Changes being collected --------------------------------------------------------------------
 

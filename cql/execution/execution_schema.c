@@ -7,6 +7,8 @@
 //        \--nothing to change--> SETTLING --all nodes have the schema--> done
 #include "base/container_of.h"
 #include "base/limits.h"
+#include "cql/auth/auth.h"
+#include "cql/auth/resource.h"
 #include "cql/execution/execution.h"
 #include "cql/execution/schema_change.h"
 
@@ -24,6 +26,31 @@ static void schema_release(struct schema_change *made)
     table_unref(made->table);
     made->keyspace = NULL;
     made->table = NULL;
+}
+
+// Who makes a keyspace or a table gets all permissions on it.
+static bool schema_has_creator(const struct schema_work *work)
+{
+    const struct execution *execution = work->execution;
+    enum cql_ast_kind kind = execution->statement->plan->ast->kind;
+    const struct auth *auth = execution->processor->auth;
+    return auth != NULL && auth->authorizes && !slice_is_null(execution->options->user) &&
+           (kind == CQL_AST_CREATE_KEYSPACE || kind == CQL_AST_CREATE_TABLE);
+}
+
+static void schema_permit_creator(struct schema_work *work)
+{
+    struct arena *arena = &work->execution->arena;
+    struct slice *resources = ARENA_NEW_ARRAY(arena, struct slice, 2);
+    size_t count = 1;
+    if (work->made.is_of_table) {
+        resources[0] =
+            resource_of_table(arena, work->made.keyspace_name, work->made.table_name);
+    } else {
+        resources[0] = resource_of_keyspace(arena, work->made.keyspace_name);
+        resources[count++] = resource_of_functions(arena, work->made.keyspace_name);
+    }
+    execution_role_permit_creator(work->execution, RESULT_SCHEMA_CHANGE, resources, count);
 }
 
 static void schema_done(struct metadata_schema_change *change, enum status status)
@@ -50,7 +77,10 @@ static void schema_done(struct metadata_schema_change *change, enum status statu
     result->target = work->made.is_of_table ? "TABLE" : work->made.is_of_type ? "TYPE" : "KEYSPACE";
     result->keyspace = work->made.keyspace_name;
     result->name = work->made.table_name;
-    execution_succeed(execution, RESULT_SCHEMA_CHANGE);
+    if (schema_has_creator(work))
+        schema_permit_creator(work);
+    else
+        execution_succeed(execution, RESULT_SCHEMA_CHANGE);
 }
 
 static void schema_settled(struct metadata_schema_change *change, enum status status)

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/limits.h"
+#include "cql/protocol/login.h"
 #include "cql/protocol/request.h"
 
 #include <stdio.h>
@@ -26,6 +27,7 @@ static void destroy(struct connection *connection)
     env_task_cancel(shared->env, &connection->task);
     frame_reader_deinit(&connection->reader);
     frame_writer_deinit(&connection->writer);
+    login_free(connection);
     *connection->place = connection->next;
     if (connection->next != NULL) connection->next->place = connection->place;
     free(connection);
@@ -191,8 +193,13 @@ static bool take_startup(struct connection *connection, const struct frame *fram
         frame_reader_set_lz4(&connection->reader);
         frame_writer_set_lz4(&connection->writer);
     }
-    connection->state = CONNECTION_READY;
-    answer_empty(connection, frame->stream, OPCODE_READY);
+    if (login_is_needed(connection)) {
+        connection->state = CONNECTION_AUTHENTICATING;
+        login_ask(connection, frame->stream);
+    } else {
+        connection->state = CONNECTION_READY;
+        answer_empty(connection, frame->stream, OPCODE_READY);
+    }
     if (connection->version >= 5) {
         frame_reader_set_segmented(&connection->reader, lz4);
         frame_writer_set_segmented(&connection->writer, lz4);
@@ -220,10 +227,16 @@ static bool check_state(const struct connection *connection, const struct frame 
                              "Unexpected message %s, expecting STARTUP or OPTIONS",
                              frame_opcode_text(opcode));
     }
+    if (connection->state == CONNECTION_AUTHENTICATING) {
+        if (opcode == OPCODE_AUTH_RESPONSE) return true;
+        return cql_error_set(error, CQL_ERROR_PROTOCOL,
+                             "Unexpected message %s, expecting SASL_RESPONSE",
+                             frame_opcode_text(opcode));
+    }
     if (opcode == OPCODE_STARTUP)
         return cql_error_set(error, CQL_ERROR_PROTOCOL,
                              "Unexpected message STARTUP, the connection is already initialized");
-    if (opcode == OPCODE_AUTH_RESPONSE) // Nobody was asked to log in.
+    if (opcode == OPCODE_AUTH_RESPONSE) // Nobody was asked to log in, or it is done.
         return cql_error_set(error, CQL_ERROR_PROTOCOL,
                              "Unexpected message AUTH_RESPONSE, the connection is already "
                              "initialized");
@@ -267,6 +280,8 @@ static bool take_message(struct connection *connection, struct frame *frame,
         return take_startup(connection, frame, error);
     case OPCODE_REGISTER:
         return take_register(connection, frame, error);
+    case OPCODE_AUTH_RESPONSE:
+        return login_start(connection, frame, error);
     default:
         return request_start(connection, frame, error) == REQUEST_STARTED;
     }
@@ -318,7 +333,7 @@ static void refuse_oversize(struct connection *connection, const struct frame *f
 
 static bool has_room(const struct connection *connection)
 {
-    return !connection->shared->is_held &&
+    return !connection->shared->is_held && connection->login == NULL &&
            connection->request_count < CQL_REQUESTS_PER_CONNECTION_MAX &&
            connection->shared->request_size < CQL_REQUESTS_SIZE_MAX &&
            (connection->stream == NULL ||
@@ -378,7 +393,7 @@ static void run_task(struct env_task *task)
     write_collected(connection);
     if (connection->state == CONNECTION_CLOSING) close_stream(connection, true);
     if (connection->state == CONNECTION_CLOSED) {
-        if (connection->request_count == 0) destroy(connection);
+        if (connection->request_count == 0 && connection->login == NULL) destroy(connection);
         return;
     }
     if (!connection->is_paused || !has_room(connection)) return;
@@ -401,6 +416,11 @@ void connection_request_ended(struct connection *connection)
     shared->is_full = false;
     for (struct connection *other = shared->first; other != NULL; other = other->next)
         if (other->is_paused) post(other);
+}
+
+void connection_login_ended(struct connection *connection)
+{
+    post(connection);
 }
 
 // ---- For the server ----------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // One client's connection, from its first byte to its last answer
 // (org.apache.cassandra.transport.ServerConnection).
 //
-//     NEW ----------STARTUP---------> READY
+//     NEW ----------STARTUP---------> READY   (with authentication: AUTHENTICATING in between)
 //      | unknown version, bad bytes     | fault, close
 //      v                                v
 //     CLOSING <-------------------------+
@@ -25,6 +25,7 @@
 #include "cql/protocol/prepared_cache.h"
 
 struct connection;
+struct login;
 struct request;
 
 struct connection_statistics {
@@ -52,7 +53,13 @@ struct connection_shared {
     void (*last_is_gone)(struct connection_shared *shared);
 };
 
-enum connection_state { CONNECTION_NEW, CONNECTION_READY, CONNECTION_CLOSING, CONNECTION_CLOSED };
+enum connection_state {
+    CONNECTION_NEW,
+    CONNECTION_AUTHENTICATING,
+    CONNECTION_READY,
+    CONNECTION_CLOSING,
+    CONNECTION_CLOSED
+};
 
 struct connection {
     struct connection_shared *shared;
@@ -70,6 +77,9 @@ struct connection {
     size_t request_count;
     size_t keyspace_size;
     char keyspace[CQL_NAME_SIZE_MAX]; // Of USE.
+    struct login *login;              // One that is being checked; nothing is read meanwhile.
+    uint8_t *user;                    // Who logged in; NULL: nobody, or nobody has to.
+    size_t user_size;
 };
 
 // Takes the stream over.
@@ -80,6 +90,11 @@ void connection_read_on(struct connection *connection);
 void connection_close(struct connection *connection);
 // Frees it and its requests as they stand: the end of a simulated crash.
 void connection_abandon(struct connection *connection);
+
+// ---- For login.c --------------------------------------------------------------------------------
+
+// It goes on, or is freed if it was closed meanwhile.
+void connection_login_ended(struct connection *connection);
 
 // ---- For request.c -----------------------------------------------------------------------------
 

@@ -218,6 +218,12 @@ static struct slice current_keyspace(struct request *request, struct slice of_me
     return arena_copy(&request->arena, slice_make(connection->keyspace, connection->keyspace_size));
 }
 
+static struct slice current_user(const struct request *request)
+{
+    const struct connection *connection = request->connection;
+    return slice_make(connection->user, connection->user_size);
+}
+
 static bool check_page_size(const struct message_query *query, struct cql_error *error)
 {
     if (!query->page_size_is_zero) return true;
@@ -229,6 +235,7 @@ static void execute(struct request *request, const struct message_query *query)
 {
     request->options = query->options;
     request->options.keyspace = current_keyspace(request, query->options.keyspace);
+    request->options.user = current_user(request);
     request->execution.trace = request->trace;
     execution_start(&request->execution, request->statement, &request->options, execution_done);
 }
@@ -402,6 +409,7 @@ static enum request_outcome start_batch(struct request *request, struct slice bo
     }
     request->options = batch.options;
     request->options.keyspace = current_keyspace(request, batch.options.keyspace);
+    request->options.user = current_user(request);
     request->entries = arena_alloc(&request->arena, batch.count * sizeof *request->entries);
     size_t text_size = 0;
     for (size_t i = 0; i < batch.count; i++) {
