@@ -3,6 +3,9 @@
 // bench/run. Flushes, the log's writes and compactions are in the figures: they are those of the
 // process. At the end how long reads and increments take, by the clock, while nothing else goes on
 // and beside a major compaction at a node's rate.
+//
+// For work at the read of what is in no cache: "fill" leaves the directory filled, and "miss" does
+// nothing but such reads there, so that two programs can be compared again and again.
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/env_uv.h"
@@ -349,6 +352,26 @@ static void measure_latencies(struct bench *bench, const struct place *places, u
     print_latencies("compaction", &busy);
 }
 
+// Reads of one row, each of which is as likely as any other: next to all have to fetch and
+// decompress their chunk. What they cost is what an increment costs that finds nothing in its
+// cache.
+static void run_misses(struct bench *bench, const struct workload *w, uint64_t count)
+{
+    enum { MISS_ROUNDS = 5 };
+    struct place *places = workload_places_to_read(w, count);
+    for (int round = 0; round < MISS_ROUNDS; round++)
+        measure_reads(bench, places, count, "miss", false);
+    free(places);
+}
+
+static void run_fill(struct bench *bench, const struct workload *w)
+{
+    fill(bench, w);
+    engine_flush(bench->engine, &bench->table->id, &bench->flush, flushed);
+    wait(bench);
+    settle(bench);
+}
+
 static void run(struct bench *bench, const struct workload *w, uint64_t count)
 {
     struct measurement m = {0};
@@ -373,15 +396,25 @@ static void run(struct bench *bench, const struct workload *w, uint64_t count)
 
 int main(int count, char **arguments)
 {
-    if (count != 5) {
-        (void)fprintf(stderr,
-                      "usage: storage_bench_growth DIRECTORY ROWS OPERATIONS MEMTABLE_MIB\n");
+    const char *work = count == 6 ? arguments[5] : "";
+    if ((count != 5 && count != 6) ||
+        (count == 6 && strcmp(work, "fill") != 0 && strcmp(work, "miss") != 0)) {
+        (void)fprintf(
+            stderr,
+            "usage: storage_bench_growth DIRECTORY ROWS OPERATIONS MEMTABLE_MIB [fill|miss]\n");
         return 2;
     }
     struct bench bench;
     struct workload workload = workload_make(strtoull(arguments[2], NULL, 10));
     bench_open(&bench, arguments[1], strtoull(arguments[4], NULL, 10) * MIB);
-    run(&bench, &workload, strtoull(arguments[3], NULL, 10));
+    uint64_t operations = strtoull(arguments[3], NULL, 10);
+    if (strcmp(work, "fill") == 0) {
+        run_fill(&bench, &workload);
+    } else if (strcmp(work, "miss") == 0) {
+        run_misses(&bench, &workload, operations);
+    } else {
+        run(&bench, &workload, operations);
+    }
     bench_close(&bench);
     return 0;
 }

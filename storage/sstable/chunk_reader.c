@@ -12,7 +12,11 @@ enum { CHECKSUM_SIZE = 4 };
 struct chunk_access {
     bool cached;              // Only if nobody has to wait for them.
     struct read_ahead *ahead; // Or NULL.
+    size_t wanted;            // So many from the chunk's beginning are enough.
 };
+
+// Stored bytes of a chunk of the usual size are read to here, where the processor has them near.
+enum { NEAR_SIZE = CHUNK_SIZE_DEFAULT + KIB };
 
 static enum status read_exactly(const struct sstable_reader *reader,
                                 enum sstable_component component, uint64_t offset, void *bytes,
@@ -87,15 +91,15 @@ static enum status read_plain(struct sstable_reader *reader, size_t index,
     return STATUS_OK;
 }
 
-// `stored` has its checksum behind it.
+// `stored` has its checksum behind it and gives `whole` bytes, of which the chunk takes the first.
 static enum status decompress(struct sstable_reader *reader, uint64_t offset, struct slice stored,
-                              struct chunk *chunk, struct error *error)
+                              size_t whole, struct chunk *chunk, struct error *error)
 {
     if (is_to_be_checked(reader) &&
         checksum_crc32(stored) != bytes_get_u32(stored.data + stored.size))
         return reader_corrupt(reader, SSTABLE_DATA, offset, error, "bad checksum of a chunk");
-    if (compression_decompress(&reader->compression.compression, stored, chunk->bytes,
-                               chunk->size) != STATUS_OK)
+    if (compression_decompress_start(&reader->compression.compression, stored, whole, chunk->bytes,
+                                     chunk->size) != STATUS_OK)
         return reader_corrupt(reader, SSTABLE_DATA, offset, error,
                               "a chunk does not decompress to its length");
     return STATUS_OK;
@@ -116,14 +120,17 @@ static enum status read_compressed(struct sstable_reader *reader, size_t index,
     if (access->ahead != NULL)
         status = take_ahead(reader, access->ahead, offset, size + CHECKSUM_SIZE, &ahead, error);
     if (status != STATUS_OK) return status;
-    if (ahead != NULL) return decompress(reader, offset, slice_make(ahead, size), chunk, error);
-    uint8_t *stored = malloc(size + CHECKSUM_SIZE);
+    size_t whole = data_chunk_size(reader, index);
+    if (ahead != NULL)
+        return decompress(reader, offset, slice_make(ahead, size), whole, chunk, error);
+    uint8_t near[NEAR_SIZE];
+    uint8_t *stored = size + CHECKSUM_SIZE <= sizeof near ? near : malloc(size + CHECKSUM_SIZE);
     ASSERT(stored != NULL);
     status = read_exactly(reader, SSTABLE_DATA, offset, stored, size + CHECKSUM_SIZE,
                           access->cached, error);
     if (status == STATUS_OK)
-        status = decompress(reader, offset, slice_make(stored, size), chunk, error);
-    free(stored);
+        status = decompress(reader, offset, slice_make(stored, size), whole, chunk, error);
+    if (stored != near) free(stored);
     return status;
 }
 
@@ -132,6 +139,15 @@ static enum status read_index(const struct sstable_reader *reader, size_t block,
 {
     return read_exactly(reader, SSTABLE_INDEX, (uint64_t)block * INDEX_BLOCK_SIZE, chunk->bytes,
                         chunk->size, cached, error);
+}
+
+// How many bytes of a chunk of Data.db are got.
+static size_t size_to_get(const struct sstable_reader *reader, size_t index, size_t wanted)
+{
+    size_t whole = data_chunk_size(reader, index);
+    bool has_starts = reader->compression_file.size > 0 &&
+                      compression_has_starts(&reader->compression.compression);
+    return has_starts && wanted < whole ? wanted : whole;
 }
 
 static enum status read_chunk(struct sstable_reader *reader, size_t index,
@@ -147,7 +163,7 @@ static enum status read_chunk(struct sstable_reader *reader, size_t index,
         read = chunk_create(left < INDEX_BLOCK_SIZE ? (size_t)left : INDEX_BLOCK_SIZE);
         status = read_index(reader, block, access->cached, read, error);
     } else {
-        read = chunk_create(data_chunk_size(reader, index));
+        read = chunk_create(size_to_get(reader, index, access->wanted));
         status = reader->compression_file.size > 0
                      ? read_compressed(reader, index, access, read, error)
                      : read_plain(reader, index, access, read, error);
@@ -163,12 +179,21 @@ static enum status read_chunk(struct sstable_reader *reader, size_t index,
 enum status reader_read_chunk(struct sstable_reader *reader, size_t index, bool cached,
                               struct chunk **chunk, struct error *error)
 {
-    return read_chunk(reader, index, &(struct chunk_access){cached, NULL}, chunk, error);
+    struct chunk_access access = {.cached = cached, .wanted = SIZE_MAX};
+    return read_chunk(reader, index, &access, chunk, error);
+}
+
+enum status reader_read_chunk_start(struct sstable_reader *reader, size_t index, size_t wanted,
+                                    struct chunk **chunk, struct error *error)
+{
+    struct chunk_access access = {.cached = true, .wanted = wanted};
+    return read_chunk(reader, index, &access, chunk, error);
 }
 
 enum status reader_read_chunk_ahead(struct sstable_reader *reader, size_t index,
                                     struct read_ahead *ahead, struct chunk **chunk,
                                     struct error *error)
 {
-    return read_chunk(reader, index, &(struct chunk_access){false, ahead}, chunk, error);
+    struct chunk_access access = {.ahead = ahead, .wanted = SIZE_MAX};
+    return read_chunk(reader, index, &access, chunk, error);
 }

@@ -138,12 +138,29 @@ size_t compression_compress(const struct compression *compression, struct compre
     return limit;
 }
 
+static enum compressor compressor_of_chunk(const struct compression *compression,
+                                           struct slice stored)
+{
+    bool is_raw = stored.size >= compression->max_compressed_size;
+    return is_raw ? COMPRESSOR_NOOP : compression->compressor;
+}
+
 enum status compression_decompress(const struct compression *compression, struct slice stored,
                                    uint8_t *chunk, size_t size)
 {
-    bool is_raw = stored.size >= compression->max_compressed_size;
-    return compressor_decompress(is_raw ? COMPRESSOR_NOOP : compression->compressor, stored, chunk,
-                                 size);
+    return compressor_decompress(compressor_of_chunk(compression, stored), stored, chunk, size);
+}
+
+bool compression_has_starts(const struct compression *compression)
+{
+    return compressor_has_starts(compression->compressor);
+}
+
+enum status compression_decompress_start(const struct compression *compression, struct slice stored,
+                                         size_t size, uint8_t *start, size_t start_size)
+{
+    return compressor_decompress_start(compressor_of_chunk(compression, stored), stored, size,
+                                       start, start_size);
 }
 
 // ---- CompressionInfo.db -------------------------------------------------------------------------

@@ -32,6 +32,12 @@ size_t compression_compress(const struct compression *compression, struct compre
 // The other way; `chunk` has room for exactly what the chunk has. CORRUPT.
 MUST_USE enum status compression_decompress(const struct compression *compression,
                                             struct slice stored, uint8_t *chunk, size_t size);
+// Whether the first bytes of a chunk come for less than all of it.
+bool compression_has_starts(const struct compression *compression);
+// As compression_decompress(), the first bytes of a chunk of `size`; fewer only if it has starts.
+MUST_USE enum status compression_decompress_start(const struct compression *compression,
+                                                  struct slice stored, size_t size, uint8_t *start,
+                                                  size_t start_size);
 
 // CompressionInfo.db.
 struct compression_info {

@@ -167,11 +167,25 @@ static bool decompress_deflate(struct slice compressed, uint8_t *chunk, size_t s
     return result == LIBDEFLATE_SUCCESS && written == size;
 }
 
+static bool is_lz4_of(struct slice compressed, size_t size)
+{
+    return compressed.size >= LENGTH_SIZE && compressed.size <= INT32_MAX &&
+           bytes_get_u32_le(compressed.data) == size;
+}
+
+static bool decompress_lz4_start(struct slice compressed, size_t size, uint8_t *start,
+                                 size_t start_size)
+{
+    if (!is_lz4_of(compressed, size)) return false;
+    int written = LZ4_decompress_safe_partial((const char *)compressed.data + LENGTH_SIZE,
+                                              (char *)start, (int)compressed.size - LENGTH_SIZE,
+                                              (int)start_size, (int)start_size);
+    return written >= 0 && (size_t)written == start_size;
+}
+
 static bool decompress_lz4(struct slice compressed, uint8_t *chunk, size_t size)
 {
-    if (compressed.size < LENGTH_SIZE || compressed.size > INT32_MAX ||
-        bytes_get_u32_le(compressed.data) != size)
-        return false;
+    if (!is_lz4_of(compressed, size)) return false;
     int written = LZ4_decompress_safe((const char *)compressed.data + LENGTH_SIZE, (char *)chunk,
                                       (int)compressed.size - LENGTH_SIZE, (int)size);
     return written >= 0 && (size_t)written == size;
@@ -210,4 +224,22 @@ enum status compressor_decompress(enum compressor compressor, struct slice compr
                                   uint8_t *chunk, size_t size)
 {
     return decompress(compressor, compressed, chunk, size) ? STATUS_OK : STATUS_CORRUPT;
+}
+
+bool compressor_has_starts(enum compressor compressor)
+{
+    return compressor == COMPRESSOR_LZ4 || compressor == COMPRESSOR_NOOP;
+}
+
+enum status compressor_decompress_start(enum compressor compressor, struct slice compressed,
+                                        size_t size, uint8_t *start, size_t start_size)
+{
+    if (start_size == size) return compressor_decompress(compressor, compressed, start, size);
+    ASSERT(compressor_has_starts(compressor) && start_size < size);
+    bool is_right = compressor == COMPRESSOR_LZ4
+                        ? decompress_lz4_start(compressed, size, start, start_size)
+                        : compressed.size >= size;
+    if (!is_right) return STATUS_CORRUPT;
+    if (compressor == COMPRESSOR_NOOP) memcpy(start, compressed.data, start_size);
+    return STATUS_OK;
 }

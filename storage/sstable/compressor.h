@@ -53,5 +53,12 @@ size_t compressor_compress(struct compressor_press *press, struct slice chunk, u
 // To exactly `size` bytes, else CORRUPT. Any thread.
 MUST_USE enum status compressor_decompress(enum compressor compressor, struct slice compressed,
                                            uint8_t *chunk, size_t size);
+// Whether the first bytes of a chunk come for less than all of it.
+bool compressor_has_starts(enum compressor compressor);
+// The first `start_size` bytes of those `size`: all of them, or by a compressor that has starts.
+// What is wrong behind them is not seen.
+MUST_USE enum status compressor_decompress_start(enum compressor compressor,
+                                                 struct slice compressed, size_t size,
+                                                 uint8_t *start, size_t start_size);
 
 #endif

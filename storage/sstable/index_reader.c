@@ -1,6 +1,9 @@
 #include "storage/sstable/index_reader.h"
 
+#include "base/assert.h"
 #include "storage/sstable/vint.h"
+
+#include <stdlib.h>
 
 enum { WIDTH_BASE = 65536 };
 
@@ -58,27 +61,75 @@ enum status index_reader_entry(struct stream *stream, struct index_entry *entry)
     return status;
 }
 
-// Enters the stretch of Index.db that has the key, if any has. False: none has.
-static bool enter_stretch(struct stream *stream, const struct partition_key *key, uint64_t *end)
+// The stretch of Index.db that has a key, if any has, and a search through it.
+struct stretch {
+    uint64_t start, end;
+    struct index_marks *marks; // NULL: none are to be used.
+    uint32_t entries_to_mark;  // Until the next one is to be noted; 0: none is.
+};
+
+// Enters it. False: none has the key.
+static bool enter_stretch(struct stream *stream, const struct partition_key *key,
+                          struct stretch *stretch)
 {
     const struct summary *summary = &stream->reader->summary;
     ptrdiff_t sample = summary_find(summary, key);
     if (sample < 0) return false;
-    stream_seek(stream, summary->entries[sample].position);
-    *end =
-        (size_t)sample + 1 < summary->count ? summary->entries[sample + 1].position : stream->end;
+    *stretch = (struct stretch){
+        .start = summary->entries[sample].position,
+        .end = (size_t)sample + 1 < summary->count ? summary->entries[sample + 1].position
+                                                   : stream->end,
+    };
+    stream_seek(stream, stretch->start);
+    struct sstable_reader *reader = stream->reader;
+    // Without a cache it may be any thread that reads.
+    if (stream->access.cache == NULL || summary->interval <= INDEX_MARKS_MAX) return true;
+    if (reader->marks == NULL) reader->marks = calloc(summary->count, sizeof *reader->marks);
+    ASSERT(reader->marks != NULL);
+    stretch->marks = &reader->marks[sample];
     return true;
 }
 
-// Skips entries of other keys that lie whole in the chunk at hand: a search goes through half a
-// stretch of them. Whatever is damaged is left to the caller.
-static enum status skip_others(struct stream *stream, uint64_t end, struct slice key)
+// Moves to the last mark before the key. True if there is one.
+static bool enter_mark(struct stream *stream, const struct partition_key *key,
+                       struct stretch *stretch)
+{
+    const struct index_marks *marks = stretch->marks;
+    if (marks == NULL) return false;
+    size_t before = index_marks_before(marks, key->token);
+    uint32_t step = stream->reader->summary.interval / (INDEX_MARKS_MAX + 1);
+    if (marks->count < INDEX_MARKS_MAX)
+        stretch->entries_to_mark = (uint32_t)(marks->count + 1 - before) * step;
+    if (before == 0) return false;
+    stream_seek(stream, stretch->start + marks->offsets[before - 1]);
+    return true;
+}
+
+// Notes the entry that begins here, if all of its key does.
+static void note_mark(struct stretch *stretch, uint32_t step, struct cursor entry,
+                      uint64_t position)
+{
+    struct slice key = cursor_take(&entry, cursor_u16(&entry));
+    bool is_noted = !entry.failed &&
+                    index_marks_add(stretch->marks, token_of_key(key), position - stretch->start);
+    stretch->entries_to_mark = is_noted && stretch->marks->count < INDEX_MARKS_MAX ? step : 0;
+}
+
+// Bytes of the vint that begins with this one.
+static inline size_t vint_size_of(uint8_t first)
+{
+    return 1 + (size_t)__builtin_clz((unsigned)(uint8_t)~first << 24 | 1U << 23);
+}
+
+// Skips entries of other keys that lie whole in the chunk at hand: a search goes through half the
+// way to the next mark of them. Whatever is damaged is left to the caller.
+static enum status skip_others(struct stream *stream, struct stretch *stretch, struct slice key)
 {
     struct slice bytes;
     enum status status = stream_peek(stream, 1, &bytes);
     if (status != STATUS_OK) return status;
-    if (bytes.size > end - stream->position)
-        bytes = slice_make(bytes.data, (size_t)(end - stream->position));
+    if (bytes.size > stretch->end - stream->position)
+        bytes = slice_make(bytes.data, (size_t)(stretch->end - stream->position));
     struct cursor cursor = cursor_make(bytes);
     const uint8_t *start = cursor.next;
     for (;;) {
@@ -87,31 +138,47 @@ static enum status skip_others(struct stream *stream, uint64_t end, struct slice
         if (cursor_left(&cursor) < 2 + key_size + 2 * (size_t)VINT_SIZE_MAX) break;
         if (key_size == key.size && memcmp(cursor.next + 2, key.data, key_size) == 0) break;
         cursor.next += 2 + key_size;
-        (void)vint_read(&cursor);
+        cursor.next += vint_size_of(*cursor.next);
         uint64_t size = vint_read(&cursor);
         if (size > cursor_left(&cursor)) break;
         cursor.next += size;
         start = cursor.next;
+        if (stretch->entries_to_mark > 0 && --stretch->entries_to_mark == 0)
+            note_mark(stretch, stream->reader->summary.interval / (INDEX_MARKS_MAX + 1), cursor,
+                      stream->position + (uint64_t)(start - bytes.data));
     }
     stream->position += (uint64_t)(start - bytes.data);
     return STATUS_OK;
 }
 
-enum status index_reader_find(struct stream *stream, const struct partition_key *key,
-                              struct index_entry *entry)
+// From the stream's place to the end of the stretch.
+static enum status search(struct stream *stream, struct stretch *stretch, struct slice key,
+                          struct index_entry *entry)
 {
-    uint64_t end;
-    if (!enter_stretch(stream, key, &end)) return STATUS_END;
-    while (stream->position < end) {
-        enum status status = skip_others(stream, end, key->bytes);
-        if (status == STATUS_OK && stream->position >= end) break;
+    while (stream->position < stretch->end) {
+        enum status status = skip_others(stream, stretch, key);
+        if (status == STATUS_OK && stream->position >= stretch->end) break;
         if (status == STATUS_OK) status = index_reader_entry(stream, entry);
         if (status != STATUS_OK) return status;
         // Whether a key is past ours would cost a hash; that it is ours costs a comparison.
-        if (slice_equals(entry->key, key->bytes)) return STATUS_OK;
+        if (slice_equals(entry->key, key)) return STATUS_OK;
         index_reader_advance(stream, entry);
+        stretch->entries_to_mark = 0; // It was not counted.
     }
     return STATUS_END;
+}
+
+enum status index_reader_find(struct stream *stream, const struct partition_key *key,
+                              struct index_entry *entry)
+{
+    struct stretch stretch;
+    if (!enter_stretch(stream, key, &stretch)) return STATUS_END;
+    bool is_by_mark = enter_mark(stream, key, &stretch);
+    enum status status = search(stream, &stretch, key->bytes, entry);
+    if (!is_by_mark || status == STATUS_OK || status == STATUS_WOULD_BLOCK) return status;
+    stretch.entries_to_mark = 0;
+    stream_seek(stream, stretch.start);
+    return search(stream, &stretch, key->bytes, entry);
 }
 
 static bool is_before(const struct partition_key *key, const struct scan_bound *start)
@@ -126,8 +193,8 @@ enum status index_reader_seek(struct stream *stream, const struct scan_bound *st
     // The empty key is the smallest of its token: the stretch before all that are wanted.
     struct slice bytes = start->key.data == NULL ? slice_make("", 0) : start->key;
     struct partition_key key = {start->token, bytes};
-    uint64_t end;
-    if (!enter_stretch(stream, &key, &end)) stream_seek(stream, 0);
+    struct stretch stretch;
+    if (!enter_stretch(stream, &key, &stretch)) stream_seek(stream, 0);
     for (;;) {
         struct index_entry entry;
         enum status status = index_reader_entry(stream, &entry);

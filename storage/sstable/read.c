@@ -82,6 +82,7 @@ enum status sstable_read(struct sstable_reader *reader, const struct table *tabl
     if (status == STATUS_OK) {
         opened->base.ops = &partition_ops;
         opened->data.ahead = chunks_of(opened);
+        if (opened->entry.block_count == 0) opened->data.wanted_end = opened->entry.data_end;
         status = partition_reader_open(opened, *key, &opened->index);
     }
     if (status != STATUS_OK) {

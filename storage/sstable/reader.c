@@ -438,6 +438,7 @@ void sstable_unref(struct sstable_reader *reader)
     if (reader->index_file != NULL) env_file_close(reader->index_file);
     filter_deinit(&reader->filter);
     summary_deinit(&reader->summary);
+    free(reader->marks);
     free((void *)reader->compression_file.data);
     free((void *)reader->crc_file.data);
     sstable_set_table(reader, NULL);
@@ -550,6 +551,7 @@ size_t sstable_memory_size(const struct sstable_reader *reader)
 {
     return sizeof *reader + reader_chunk_count(reader) * sizeof *reader->slots +
            (size_t)reader->filter.word_count * 8 + reader->summary.memory_size +
+           (reader->marks == NULL ? 0 : reader->summary.count * sizeof *reader->marks) +
            reader->summary.bytes.capacity +
            reader->summary.capacity * sizeof *reader->summary.entries +
            reader->compression_file.size + reader->crc_file.size + arena_size(&reader->arena) +

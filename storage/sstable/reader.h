@@ -7,6 +7,7 @@
 
 #include "storage/sstable/compression.h"
 #include "storage/sstable/filter.h"
+#include "storage/sstable/index_marks.h"
 #include "storage/sstable/statistics.h"
 #include "storage/sstable/summary.h"
 
@@ -45,6 +46,7 @@ struct sstable_reader {
 
     struct filter filter;
     struct summary summary;
+    struct index_marks *marks; // For each entry of the summary, or NULL. The loop's.
     struct statistics_summary statistics;
     struct header header;
     uint64_t partition_count;
@@ -70,6 +72,11 @@ void reader_map_columns(const struct sstable_reader *reader, const struct table 
 // Reads one chunk from its file: blocks, unless `cached`; then WOULD_BLOCK. One reference.
 MUST_USE enum status reader_read_chunk(struct sstable_reader *reader, size_t index, bool cached,
                                        struct chunk **chunk, struct error *error);
+// As reader_read_chunk(), `cached`, but of a chunk of Data.db perhaps no more than its first
+// `wanted` bytes.
+MUST_USE enum status reader_read_chunk_start(struct sstable_reader *reader, size_t index,
+                                             size_t wanted, struct chunk **chunk,
+                                             struct error *error);
 
 // Of Data.db, what a scan of all of it has read beyond the chunk that it wanted.
 enum { READ_AHEAD_SIZE = 256 * 1024 };

@@ -46,8 +46,24 @@ static void note_missing(struct stream *stream, size_t index, size_t last)
     }
 }
 
-// The chunk of the reader's number `index`, with a reference. `last` is the last that is wanted.
-static enum status get_chunk(struct stream *stream, size_t index, size_t last, struct chunk **chunk)
+// How much of a chunk is to be decompressed. What a second read wants more of is wanted often.
+static size_t reach(const struct stream *stream, size_t index, size_t needed,
+                    const struct chunk *shorter)
+{
+    enum { STEP = 1024 }; // So that what is freed fits for others.
+    if (stream->wanted_end == 0 || shorter != NULL) return SIZE_MAX;
+    uint64_t start = (uint64_t)index << stream->reader->data_chunk_shift;
+    if (stream->wanted_end <= start) return SIZE_MAX;
+    uint64_t size = stream->wanted_end - start;
+    if (size < needed) size = needed;
+    return size > stream->reader->data_chunk_size ? SIZE_MAX
+                                                  : (size_t)(size + STEP - 1) / STEP * STEP;
+}
+
+// The chunk of the reader's number `index`, or at least the `needed` first bytes of it, with a
+// reference. `last` is the last that is wanted.
+static enum status get_chunk(struct stream *stream, size_t index, size_t last, size_t needed,
+                             struct chunk **chunk)
 {
     struct sstable_reader *reader = stream->reader;
     struct chunk_cache *cache = stream->access.cache;
@@ -57,11 +73,12 @@ static enum status get_chunk(struct stream *stream, size_t index, size_t last, s
     if (cache == NULL) return reader_read_chunk(reader, index, false, chunk, error);
     struct chunk **slot = &reader->slots[index];
     struct chunk *found = stream->is_scan ? chunk_cache_look(slot) : chunk_cache_find(cache, slot);
-    if (found != NULL) {
+    if (found != NULL && found->size >= needed) {
         *chunk = chunk_ref(found);
         return STATUS_OK;
     }
-    enum status status = reader_read_chunk(reader, index, true, chunk, error);
+    enum status status =
+        reader_read_chunk_start(reader, index, reach(stream, index, needed, found), chunk, error);
     if (status == STATUS_WOULD_BLOCK) note_missing(stream, index, last);
     if (status != STATUS_OK) return status;
     if (stream->is_scan) {
@@ -82,12 +99,14 @@ static enum status enter_chunk(struct stream *stream, uint64_t position, size_t 
 {
     size_t chunk_size = chunk_size_of(stream);
     size_t index = (size_t)(position / chunk_size);
-    if (stream->chunk != NULL && stream->chunk_index == index) return STATUS_OK;
     uint64_t last_position = want > stream->end - position ? stream->end - 1 : position + want - 1;
     size_t last = (size_t)(last_position / chunk_size);
+    size_t needed = last > index ? chunk_size : (size_t)(last_position % chunk_size) + 1;
+    if (stream->chunk != NULL && stream->chunk_index == index && stream->chunk->size >= needed)
+        return STATUS_OK;
     size_t base = stream->component == SSTABLE_DATA ? 0 : stream->reader->data_chunk_count;
     struct chunk *chunk;
-    enum status status = get_chunk(stream, base + index, base + last, &chunk);
+    enum status status = get_chunk(stream, base + index, base + last, needed, &chunk);
     if (status != STATUS_OK) return status;
     chunk_unref(stream->chunk);
     stream->chunk = chunk;

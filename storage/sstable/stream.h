@@ -26,6 +26,7 @@ struct stream {
     size_t chunk_index;   //
     size_t ahead;         // Chunks that are asked for at a miss, at least one.
     bool is_scan;         // What it reads is not to drive out what others read often.
+    uint64_t wanted_end;  // Of Data.db, where what is wanted ends, as a hint; 0: not known.
     uint8_t *gathered;    // Bytes of several chunks …
     size_t gathered_capacity;
 };

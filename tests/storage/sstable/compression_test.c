@@ -116,6 +116,51 @@ START_TEST(what_is_damaged_is_corrupt_or_of_its_size)
 }
 END_TEST
 
+START_TEST(the_start_of_a_chunk_is_what_all_of_it_begins_with)
+{
+    enum { SIZE = 5000 };
+    enum compressor compressor = presses[_i].compressor;
+    if (!compressor_has_starts(compressor)) return;
+    struct compressor_press press;
+    compressor_press_init(&press, compressor, presses[_i].level);
+    uint8_t *chunk = malloc(SIZE), *whole = malloc(compressor_bound(compressor, SIZE));
+    for (unsigned noise = 0; noise <= 256; noise += 64) {
+        fill(chunk, SIZE, noise, _i + 3);
+        size_t size = compressor_compress(&press, slice_make(chunk, SIZE), whole);
+        for (size_t start_size = 1; start_size <= SIZE; start_size += start_size < 64 ? 1 : 61) {
+            uint8_t *start = malloc(start_size);
+            struct slice stored = slice_make(whole, size);
+            ck_assert_int_eq(
+                compressor_decompress_start(compressor, stored, SIZE, start, start_size),
+                STATUS_OK);
+            ck_assert_mem_eq(start, chunk, start_size);
+            // Damaged or cut it says so, or gives as many bytes.
+            size_t at = start_size * 7919 % size;
+            uint8_t *damaged = malloc(size);
+            memcpy(damaged, whole, size);
+            damaged[at] ^= (uint8_t)(1 << start_size % 8);
+            (void)!compressor_decompress_start(compressor, slice_make(damaged, size), SIZE, start,
+                                               start_size);
+            free(damaged);
+            uint8_t *part = malloc(at + 1);
+            memcpy(part, whole, at + 1);
+            if (compressor_decompress_start(compressor, slice_make(part, at + 1), SIZE, start,
+                                            start_size) == STATUS_OK)
+                ck_assert_mem_eq(start, chunk, start_size);
+            free(part);
+            free(start);
+        }
+        if (compressor == COMPRESSOR_LZ4)
+            ck_assert_int_eq(compressor_decompress_start(compressor, slice_make(whole, size),
+                                                         SIZE + 1, chunk, 10),
+                             STATUS_CORRUPT);
+    }
+    free(chunk);
+    free(whole);
+    compressor_press_deinit(&press);
+}
+END_TEST
+
 START_TEST(names_are_cassandras)
 {
     ck_assert_int_eq(compressor_of_name(slice_of_text("ZstdCompressor")), COMPRESSOR_ZSTD);
@@ -378,6 +423,7 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, a_chunk_comes_back, 0, PRESS_COUNT);
     tcase_add_loop_test(tcase, what_is_damaged_is_corrupt_or_of_its_size, 0, PRESS_COUNT);
+    tcase_add_loop_test(tcase, the_start_of_a_chunk_is_what_all_of_it_begins_with, 0, PRESS_COUNT);
     tcase_add_test(tcase, names_are_cassandras);
     tcase_add_test(tcase, options_of_a_table_are_taken_as_by_cassandra);
     tcase_add_test(tcase, options_that_are_none_do_no_harm);

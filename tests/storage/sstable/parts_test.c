@@ -309,6 +309,49 @@ START_TEST(the_least_recently_used_chunk_leaves_unless_it_is_held)
 }
 END_TEST
 
+START_TEST(a_longer_chunk_takes_the_place_of_a_shorter_one)
+{
+    struct chunk_cache *cache = chunk_cache_create(1000);
+    struct chunk *slots[3] = {NULL};
+    for (int i = 0; i < 3; i++) {
+        struct chunk *chunk = chunk_create(100);
+        chunk_cache_insert(cache, &slots[i], chunk);
+        chunk_unref(chunk);
+    }
+    struct chunk *held = chunk_ref(slots[0]), *longer = chunk_create(300), *shorter = slots[1];
+    chunk_cache_insert_oldest(cache, &slots[0], longer);
+    ck_assert_ptr_eq(slots[0], longer);
+    ck_assert_uint_eq(chunk_cache_size(cache), 500);
+    ck_assert_uint_eq(held->references, 1);
+    chunk_unref(held);
+    struct chunk *other = chunk_create(100);
+    chunk_cache_insert(cache, &slots[1], other); // No longer than what is there.
+    ck_assert_ptr_eq(slots[1], shorter);
+    chunk_unref(other);
+    chunk_unref(longer);
+    // The newest and the middle one: the list is whole.
+    for (int i = 2; i > 0; i--) {
+        longer = chunk_create(200);
+        chunk_cache_insert(cache, &slots[i], longer);
+        ck_assert_ptr_eq(slots[i], longer);
+        chunk_unref(longer);
+    }
+    ck_assert_uint_eq(chunk_cache_size(cache), 700);
+    struct chunk *more[8] = {NULL};
+    for (int i = 0; i < 8; i++) {
+        struct chunk *chunk = chunk_create(100);
+        chunk_cache_insert(cache, &more[i], chunk);
+        chunk_unref(chunk);
+        // In the order in which their slots were filled.
+        ck_assert((slots[0] == NULL) == (i >= 3));
+        ck_assert((slots[1] == NULL) == (i >= 6));
+    }
+    ck_assert_ptr_nonnull(slots[2]);
+    chunk_cache_destroy(cache);
+    ck_assert_ptr_null(slots[2]);
+}
+END_TEST
+
 START_TEST(a_summary_finds_the_entry_before_each_key)
 {
     enum { KEYS = 1000 };
@@ -365,6 +408,7 @@ int main(void)
     tcase_add_test(tcase, filters_have_cassandras_bytes);
     tcase_add_test(tcase, vints_of_the_hot_path_are_those_of_the_buffer);
     tcase_add_test(tcase, the_least_recently_used_chunk_leaves_unless_it_is_held);
+    tcase_add_test(tcase, a_longer_chunk_takes_the_place_of_a_shorter_one);
     tcase_add_test(tcase, a_summary_finds_the_entry_before_each_key);
 
     Suite *suite = suite_create("sstable_parts");

@@ -1,5 +1,6 @@
-// Reads touch no more chunks than they need, a scan does not drive out what is read often, a
-// reversed read holds one block at a time, and what is large has places beyond 32 bits.
+// Reads touch no more chunks, and no more of them, than they need, a scan does not drive out what
+// is read often, a reversed read holds one block at a time, and what is large has places beyond 32
+// bits.
 #include "base/env_uv.h"
 #include "storage/sstable/partition_reader.h"
 #include "tests/storage/support/memory_source.h"
@@ -229,7 +230,7 @@ START_TEST(a_read_touches_what_it_needs)
 }
 END_TEST
 
-// ---- A scan and the cache -----------------------------------------------------------------------
+// ---- A scan -------------------------------------------------------------------------------------
 
 static size_t scan_all(struct chunk_cache *cache)
 {
@@ -283,6 +284,119 @@ static size_t scan_all(struct chunk_cache *cache)
     arena_deinit(&memory);
     return rows;
 }
+
+// ---- Starts of chunks ---------------------------------------------------------------------------
+
+// Compares what the cache has of Data.db with all of it. Returns how many chunks are there whole.
+static size_t check_chunks(size_t *short_count, size_t *short_bytes)
+{
+    size_t whole_count = 0;
+    *short_count = *short_bytes = 0;
+    for (size_t i = 0; i < reader->data_chunk_count; i++) {
+        struct chunk *whole, *found = reader->slots[i];
+        if (found == NULL) continue;
+        ck_assert_int_eq(reader_read_chunk(reader, i, false, &whole, NULL), STATUS_OK);
+        ck_assert_uint_gt(found->size, 0);
+        ck_assert_uint_le(found->size, whole->size);
+        ck_assert_mem_eq(found->bytes, whole->bytes, found->size);
+        if (found->size == whole->size) {
+            whole_count++;
+        } else {
+            (*short_count)++;
+            *short_bytes += found->size;
+        }
+        chunk_unref(whole);
+    }
+    return whole_count;
+}
+
+START_TEST(a_read_decompresses_no_more_than_its_partition)
+{
+    size_t short_count, short_bytes;
+    struct chunk_cache *cache = chunk_cache_create(64 * MIB);
+    // Few of them share a chunk.
+    for (int32_t k = 1; k < PARTITIONS; k += 20)
+        ck_assert_uint_eq(read_rows(cache, k, 3, 3, false, ALL), 1);
+    (void)check_chunks(&short_count, &short_bytes);
+    ck_assert_uint_gt(short_count, PARTITIONS / 20 / 3);
+    ck_assert_uint_lt(short_bytes, short_count * CHUNK * 3 / 4);
+
+    // Whoever wants more gets it, whatever was there before; then nothing is missing.
+    for (int32_t k = 1; k < PARTITIONS; k++)
+        ck_assert_uint_eq(read_rows(cache, k, 0, ROWS - 1, k % 2 == 0, ALL), ROWS);
+    ck_assert_uint_gt(check_chunks(&short_count, &short_bytes), 80);
+    size_t size = chunk_cache_size(cache);
+    for (int32_t k = 1; k < PARTITIONS; k++)
+        ck_assert_uint_eq(read_rows(cache, k, 0, ROWS - 1, false, ALL), ROWS);
+    ck_assert_uint_eq(chunk_cache_size(cache), size);
+
+    // A scan wants all.
+    ck_assert_uint_eq(scan_all(cache), WIDE_ROWS + (PARTITIONS - 1) * ROWS);
+    ck_assert_uint_eq(check_chunks(&short_count, &short_bytes), reader->data_chunk_count);
+    sstable_unref(reader);
+    reader = NULL;
+    chunk_cache_destroy(cache);
+}
+END_TEST
+
+// ---- Marks --------------------------------------------------------------------------------------
+
+static void read_all_keys(struct chunk_cache *cache)
+{
+    for (int32_t k = 1; k < PARTITIONS; k++)
+        ck_assert_uint_eq(read_rows(cache, k, 3, 3, false, ALL), 1);
+}
+
+// Each mark stands where an entry with its token begins.
+static size_t check_marks(void)
+{
+    struct stream stream;
+    struct index_entry entry;
+    size_t seen = 0;
+    stream_init(&stream, reader, (struct stream_access){0}, SSTABLE_INDEX);
+    for (size_t i = 0; i < reader->summary.count; i++) {
+        const struct index_marks *marks = &reader->marks[i];
+        for (size_t m = 0; m < marks->count; m++, seen++) {
+            stream_seek(&stream, reader->summary.entries[i].position + marks->offsets[m]);
+            ck_assert_int_eq(index_reader_entry(&stream, &entry), STATUS_OK);
+            ck_assert_uint_eq(index_marks_token(token_of_key(entry.key)), marks->tokens[m]);
+        }
+    }
+    stream_deinit(&stream);
+    return seen;
+}
+
+START_TEST(marks_stand_in_the_index_and_may_lie)
+{
+    struct chunk_cache *cache = chunk_cache_create(64 * MIB);
+    ck_assert_ptr_null(reader->marks);
+    size_t memory = sstable_memory_size(reader);
+    read_all_keys(cache);
+    ck_assert_ptr_nonnull(reader->marks);
+    ck_assert_uint_gt(sstable_memory_size(reader), memory);
+    // The promoted index of the wide partition is in one of the four stretches.
+    ck_assert_uint_ge(check_marks(), INDEX_MARKS_MAX * (PARTITIONS / 128 - 1));
+    read_all_keys(cache);
+    // Whatever a mark says, it is a hint.
+    for (uint32_t round = 0; round < 20; round++) {
+        for (size_t i = 0; i < reader->summary.count; i++) {
+            struct index_marks *marks = &reader->marks[i];
+            marks->count = INDEX_MARKS_MAX;
+            for (uint32_t m = 0; m < INDEX_MARKS_MAX; m++) {
+                marks->tokens[m] = (uint32_t)i * 2654435761U * (round + m + 1);
+                marks->offsets[m] = (uint16_t)(round % 4 == 0 ? UINT16_MAX - m : 331 * round * m);
+            }
+        }
+        read_all_keys(cache);
+    }
+    sstable_unref(reader);
+    reader = NULL;
+    chunk_cache_destroy(cache);
+}
+END_TEST
+
+// ---- A scan and the cache
+// -------------------------------------------------------------------------
 
 START_TEST(a_scan_does_not_drive_out_what_is_read_often)
 {
@@ -344,6 +458,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, a_read_touches_what_it_needs);
+    tcase_add_test(tcase, a_read_decompresses_no_more_than_its_partition);
+    tcase_add_test(tcase, marks_stand_in_the_index_and_may_lie);
     tcase_add_test(tcase, a_scan_does_not_drive_out_what_is_read_often);
     tcase_add_test(tcase, a_reversed_read_holds_one_block);
     Suite *suite = suite_create("sstable_touch");
