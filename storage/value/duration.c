@@ -51,7 +51,7 @@ static int64_t add_parts(int64_t ms, int64_t months, int64_t days, int64_t nanos
     uint64_t more = (uint64_t)days * CALENDAR_MS_PER_DAY + (uint64_t)(nanoseconds / NS_PER_MS);
     if (months != 0) {
         int64_t day = ms / CALENDAR_MS_PER_DAY - (ms % CALENDAR_MS_PER_DAY < 0);
-        int64_t of_day = ms - day * CALENDAR_MS_PER_DAY;
+        int64_t of_day = (ms % CALENDAR_MS_PER_DAY + CALENDAR_MS_PER_DAY) % CALENDAR_MS_PER_DAY;
         ms = (int64_t)((uint64_t)days_and_months(day, months) * CALENDAR_MS_PER_DAY +
                        (uint64_t)of_day);
     }

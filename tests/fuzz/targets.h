@@ -32,6 +32,7 @@
     X(metadata)            \
     X(metadata_log)        \
     X(mutation)            \
+    X(number)              \
     X(paging_state)        \
     X(read_answer)         \
     X(read_request)        \
