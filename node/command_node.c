@@ -107,6 +107,7 @@ static enum status start(struct running *running, const struct node_options *opt
     if (options->config_path != NULL)
         status = config_read_file(running->env, &config, options->config_path, error);
     if (status == STATUS_OK) status = apply_keys(&config, options, error);
+    if (status == STATUS_OK) status = config_check_access(&config, error);
     if (status == STATUS_OK) status = make_directory(running->env, options->directory, error);
     if (status == STATUS_OK)
         status = node_start(running->env, options->directory, &config, &running->node, error);

@@ -42,6 +42,11 @@ static const struct option_spec start_specs[] = {
      "Places of each node on the ring (16)", 1, 1024},
     {"auto-snapshot", OPTION_FLAG, offsetof(struct ring_options, auto_snapshot), NULL,
      "Of a new ring: snapshots before TRUNCATE and DROP, as Cassandra takes them", 0, 0},
+    {"auth", OPTION_FLAG, offsetof(struct ring_options, auth), NULL,
+     "Of a new ring: clients log in (first as cassandra, password cassandra) and need permissions",
+     0, 0},
+    {"allow-clients-without-authentication", OPTION_FLAG, offsetof(struct ring_options, allows_all),
+     NULL, "Of a new ring: serve other machines' clients though nobody has to log in", 0, 0},
 };
 
 static const struct command start_command = {
@@ -68,6 +73,15 @@ static enum status form(struct ring_session *session, struct error *error)
     // Rings of tests and demos are emptied all the time: then a snapshot costs more than the rest.
     (void)snprintf(first.auto_snapshot, sizeof first.auto_snapshot, "%s",
                    options->auto_snapshot ? "true" : "false");
+    (void)snprintf(first.authenticator, sizeof first.authenticator, "%s",
+                   options->auth ? "PasswordAuthenticator" : "AllowAllAuthenticator");
+    (void)snprintf(first.authorizer, sizeof first.authorizer, "%s",
+                   options->auth ? "CassandraAuthorizer" : "AllowAllAuthorizer");
+    (void)snprintf(first.allow_clients_without_authentication,
+                   sizeof first.allow_clients_without_authentication, "%s",
+                   options->allows_all ? "true" : "false");
+    enum status status = config_check_access(&first, error);
+    if (status != STATUS_OK) return status;
     size_t count = options->nodes == 0 ? 1 : (size_t)options->nodes;
     return ring_directory_form(session->env, session->ring, count, &first, error);
 }
@@ -84,6 +98,7 @@ static enum status check_kept(const struct ring_session *session, struct error *
     if (options->storage_port != 0 && options->storage_port != kept->storage_port)
         option = "storage-port";
     if (options->num_tokens != 0 && options->num_tokens != kept->num_tokens) option = "num-tokens";
+    if (options->auth && !config_authenticates(kept)) option = "auth";
     if (option == NULL) return STATUS_OK;
     return error_set(error, STATUS_INVALID,
                      "the ring in %.400s was made with another --%s and keeps it: leave it out to "
@@ -96,6 +111,10 @@ static enum status start_all(struct ring_session *session, struct error *error)
     struct ring_directory *ring = session->ring;
     int64_t asked = session->options.nodes;
     if (ring->node_count > 0 && check_kept(session, error) != STATUS_OK) return error->status;
+    if (session->options.auth && (session->options.rf != 0 || session->options.init != NULL))
+        return error_set(error, STATUS_INVALID,
+                         "--rf and --init do not log in: leave them out with --auth, and make what "
+                         "they make with cqlsh -u cassandra -p cassandra");
     if (ring->node_count > 0 && asked != 0 && (size_t)asked != ring->node_count)
         return error_set(error, STATUS_INVALID,
                          "the ring in %.400s has %zu nodes and keeps them: leave --nodes out to "

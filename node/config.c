@@ -53,6 +53,14 @@ static const struct config_key keys[] = {
     TEXT(hinted_handoff_enabled, "Are writes kept for nodes that are down: true or false"),
     NUMBER(max_hint_window_in_ms, 1, 604800000, "For how long a node may be down for that"),
     NUMBER(hinted_handoff_throttle_in_kb, 1, 1 << 30, "How fast they are sent later, in a second"),
+    TEXT(authenticator, "Do clients log in: AllowAllAuthenticator or PasswordAuthenticator"),
+    TEXT(authorizer, "Do statements need permissions: AllowAllAuthorizer or CassandraAuthorizer"),
+    TEXT(role_manager, "CassandraRoleManager"),
+    TEXT(roles_validity, "Taken and not needed: what roles may do is never out of date"),
+    TEXT(permissions_validity, "Likewise"),
+    TEXT(credentials_validity, "Likewise"),
+    TEXT(allow_clients_without_authentication,
+         "Listen for clients of other machines though nobody has to log in: true or false"),
 };
 
 #undef TEXT
@@ -92,6 +100,13 @@ void config_set_defaults(struct config *config)
         .hinted_handoff_enabled = "true",
         .max_hint_window_in_ms = 3 * 3600 * 1000,
         .hinted_handoff_throttle_in_kb = 16 * 1024,
+        .authenticator = "AllowAllAuthenticator",
+        .authorizer = "AllowAllAuthorizer",
+        .role_manager = "CassandraRoleManager",
+        .roles_validity = "2000ms",
+        .permissions_validity = "2000ms",
+        .credentials_validity = "2000ms",
+        .allow_clients_without_authentication = "false",
     };
 }
 
@@ -143,7 +158,8 @@ static enum status check_rate(const char *key, const char *value, struct error *
 static bool is_switch(const char *key)
 {
     static const char *const switches[] = {"hinted_handoff_enabled", "ignore_replay_errors",
-                                           "auto_snapshot", "incremental_backups"};
+                                           "auto_snapshot", "incremental_backups",
+                                           "allow_clients_without_authentication"};
     for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++)
         if (strcmp(key, switches[i]) == 0) return true;
     return false;
@@ -153,6 +169,44 @@ static enum status check_switch(const char *key, const char *value, struct error
 {
     if (strcmp(value, "true") == 0 || strcmp(value, "false") == 0) return STATUS_OK;
     return error_set(error, STATUS_INVALID, "%s is true or false, not '%s'", key, value);
+}
+
+// The class of a key that names one, without its package. NULL: another key. The first of the two
+// that there are is the default.
+static const char *const *classes_of(const char *key)
+{
+    static const char *const authenticators[] = {"AllowAllAuthenticator", "PasswordAuthenticator"};
+    static const char *const authorizers[] = {"AllowAllAuthorizer", "CassandraAuthorizer"};
+    static const char *const role_managers[] = {"CassandraRoleManager", "CassandraRoleManager"};
+    if (strcmp(key, "authenticator") == 0) return authenticators;
+    if (strcmp(key, "authorizer") == 0) return authorizers;
+    return strcmp(key, "role_manager") == 0 ? role_managers : NULL;
+}
+
+static enum status set_class(const char *key, const char *const *classes, const char *value,
+                             char *target, struct error *error)
+{
+    static const char package[] = "org.apache.cassandra.auth.";
+    const char *name = value;
+    if (strncmp(value, package, sizeof package - 1) == 0) name += sizeof package - 1;
+    for (size_t i = 0; i < 2; i++) {
+        if (strcmp(name, classes[i]) != 0) continue;
+        (void)snprintf(target, CONFIG_TEXT_SIZE, "%s", name);
+        return STATUS_OK;
+    }
+    return error_set(error, STATUS_INVALID, "%s is %s or %s, not '%s'", key, classes[0], classes[1],
+                     value);
+}
+
+// DurationSpec: "2000ms", "2s".
+static enum status check_validity(const char *key, const char *value, struct error *error)
+{
+    static const char *const units[] = {"ms", "s", "m", "h", "d"};
+    size_t digits = strspn(value, "0123456789");
+    for (size_t i = 0; digits > 0 && i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(value + digits, units[i]) == 0) return STATUS_OK;
+    return error_set(error, STATUS_INVALID, "%s is a duration such as 2000ms, not '%s'", key,
+                     value);
 }
 
 enum status config_set(struct config *config, const char *key, const char *value,
@@ -170,6 +224,11 @@ enum status config_set(struct config *config, const char *key, const char *value
         if (strcmp(key, "commitlog_sync") == 0 && check_sync(value, error) != STATUS_OK)
             return STATUS_INVALID;
         if (is_switch(key) && check_switch(key, value, error) != STATUS_OK) return STATUS_INVALID;
+        const char *end_of_key = strrchr(key, '_');
+        if (end_of_key != NULL && strcmp(end_of_key, "_validity") == 0 &&
+            check_validity(key, value, error) != STATUS_OK)
+            return STATUS_INVALID;
+        if (classes_of(key) != NULL) return set_class(key, classes_of(key), value, target, error);
         if (strcmp(key, "compaction_throughput") == 0 && check_rate(key, value, error) != STATUS_OK)
             return STATUS_INVALID;
         (void)snprintf(target, CONFIG_TEXT_SIZE, "%s", value);
@@ -287,4 +346,44 @@ enum commit_log_sync config_commit_log_sync(const struct config *config)
     if (strcmp(config->commitlog_sync, "periodic") == 0) return COMMIT_LOG_SYNC_PERIODIC;
     if (strcmp(config->commitlog_sync, "batch") == 0) return COMMIT_LOG_SYNC_BATCH;
     return COMMIT_LOG_SYNC_GROUP;
+}
+
+bool config_authenticates(const struct config *config)
+{
+    return strcmp(config->authenticator, "PasswordAuthenticator") == 0;
+}
+
+bool config_authorizes(const struct config *config)
+{
+    return strcmp(config->authorizer, "CassandraAuthorizer") == 0;
+}
+
+static bool is_loopback(const struct env_address *address)
+{
+    static const uint8_t loopback6[16] = {[15] = 1};
+    return address->size == 4 ? address->bytes[0] == 127
+                              : memcmp(address->bytes, loopback6, sizeof loopback6) == 0;
+}
+
+enum status config_check_access(const struct config *config, struct error *error)
+{
+    if (config_authorizes(config) && !config_authenticates(config))
+        return error_set(
+            error, STATUS_INVALID,
+            "AllowAllAuthenticator can't be used with CassandraAuthorizer: permissions "
+            "need somebody who has them; set authenticator: PasswordAuthenticator");
+    const char *text =
+        config->rpc_address[0] != '\0' ? config->rpc_address : config->listen_address;
+    struct env_address address;
+    // What is no address is said by whoever listens.
+    if (env_address_parse(text, 0, &address) != STATUS_OK || is_loopback(&address) ||
+        config_authenticates(config) ||
+        strcmp(config->allow_clients_without_authentication, "true") == 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID,
+                     "%s can be reached from other machines, and nobody has to log in. Set "
+                     "authenticator: PasswordAuthenticator and authorizer: CassandraAuthorizer "
+                     "('helenus ring start --auth'), or, if whoever reaches it may do everything, "
+                     "allow_clients_without_authentication: true",
+                     text);
 }

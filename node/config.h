@@ -42,6 +42,14 @@ struct config {
     char hinted_handoff_enabled[CONFIG_TEXT_SIZE]; // true, false
     int64_t max_hint_window_in_ms;
     int64_t hinted_handoff_throttle_in_kb; // In a second.
+    // Cassandra's classes, by their last names.
+    char authenticator[CONFIG_TEXT_SIZE]; // AllowAllAuthenticator, PasswordAuthenticator
+    char authorizer[CONFIG_TEXT_SIZE];    // AllowAllAuthorizer, CassandraAuthorizer
+    char role_manager[CONFIG_TEXT_SIZE];  // CassandraRoleManager
+    // How old what is known of a role may be: nothing is ever old here.
+    char roles_validity[CONFIG_TEXT_SIZE], permissions_validity[CONFIG_TEXT_SIZE];
+    char credentials_validity[CONFIG_TEXT_SIZE];
+    char allow_clients_without_authentication[CONFIG_TEXT_SIZE]; // true, false
 };
 
 // One key: its name in the file, on the command line with dashes for underscores.
@@ -70,6 +78,12 @@ uint64_t config_compaction_throughput(const struct config *config);
 // Are snapshots taken before TRUNCATE and DROP? Are flushed files linked into backups/?
 bool config_auto_snapshot(const struct config *config);
 bool config_incremental_backups(const struct config *config);
+// Do clients have to log in? Does each statement need permissions?
+bool config_authenticates(const struct config *config);
+bool config_authorizes(const struct config *config);
+// INVALID: permissions without logins; or clients of other machines without, unless that was asked
+// for.
+MUST_USE enum status config_check_access(const struct config *config, struct error *error);
 // The sync mode that `commitlog_sync` names.
 enum commit_log_sync config_commit_log_sync(const struct config *config);
 

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/container_of.h"
+#include "cql/auth/auth.h"
 #include "cql/protocol/server.h"
 #include "cql/statement/statement.h"
 #include "cql/system/system_tables.h"
@@ -56,6 +57,7 @@ struct node {
     struct system_tables *system_tables;
     struct tracing *tracing;
     struct query_processor processor;
+    struct auth auth;
     struct admin *admin;
     struct cql_server *server; // NULL when drained.
     struct job_service *job_service;
@@ -139,6 +141,8 @@ static enum status find_members(struct node *node, struct error *error)
         .listen_address = node->listen_address,
         .tokens = self->tokens,
         .token_count = self->token_count,
+        .authenticates = config_authenticates(&node->config),
+        .authorizes = config_authorizes(&node->config),
     };
     return STATUS_OK;
 }
@@ -419,6 +423,10 @@ static enum status open_services(struct node *node, struct error *error)
         .cluster_name = node->config.cluster_name,
         .data_center = node->self.data_center,
     };
+    node->auth = (struct auth){.env = node->env,
+                               .metadata = node->metadata,
+                               .authorizes = config_authorizes(&node->config)};
+    if (config_authenticates(&node->config)) node->processor.auth = &node->auth;
     (void)snprintf(node->worker_log, sizeof node->worker_log, "%s/workers.log", node->directory);
     (void)snprintf(node->intake_directory, sizeof node->intake_directory, "%s/intake",
                    node->directory);

@@ -304,12 +304,21 @@ static enum status write_configuration(const struct forming *forming, size_t ind
     enum status status = next_address(first->listen_address, index, address, error);
     if (status == STATUS_OK) status = node_path(forming, index, "/helenus.yaml", path, error);
     if (status != STATUS_OK) return status;
-    (void)snprintf(text, sizeof text,
-                   "cluster_name: '%s'\nlisten_address: %s\nstorage_port: %" PRId64
-                   "\nnative_transport_port: %" PRId64 "\nnum_tokens: %" PRId64
-                   "\ncommitlog_sync: %s\nauto_snapshot: %s\n",
-                   first->cluster_name, address, first->storage_port, first->native_transport_port,
-                   first->num_tokens, first->commitlog_sync, first->auto_snapshot);
+    int size =
+        snprintf(text, sizeof text,
+                 "cluster_name: '%s'\nlisten_address: %s\nstorage_port: %" PRId64
+                 "\nnative_transport_port: %" PRId64 "\nnum_tokens: %" PRId64
+                 "\ncommitlog_sync: %s\nauto_snapshot: %s\n",
+                 first->cluster_name, address, first->storage_port, first->native_transport_port,
+                 first->num_tokens, first->commitlog_sync, first->auto_snapshot);
+    // What is as always is not said: releases before it would not know it.
+    if (config_authenticates(first))
+        size +=
+            snprintf(text + size, sizeof text - (size_t)size, "authenticator: %s\nauthorizer: %s\n",
+                     first->authenticator, first->authorizer);
+    if (strcmp(first->allow_clients_without_authentication, "true") == 0)
+        (void)snprintf(text + size, sizeof text - (size_t)size,
+                       "allow_clients_without_authentication: true\n");
     return ring_write_text(forming->env, path, text, error);
 }
 

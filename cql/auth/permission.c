@@ -65,6 +65,11 @@ bool permission_has(const struct permission_user *user, uint32_t permission, str
     const struct role *const *inherited = roles_inherited(role, &count);
     for (size_t i = 0; i < count; i++)
         if (inherited[i]->is_superuser) return true;
+    // What is granted on all keyspaces says nothing of the system's own: who could write to
+    // system_auth could make himself a superuser.
+    if ((permission & ~PERMISSIONS_OF_SYSTEM) != 0 &&
+        permission_is_system_keyspace(resource_keyspace(resource)))
+        return false;
     do {
         if (has_on(inherited, count, permission, resource)) return true;
     } while (resource_go_up(user->arena, &resource));

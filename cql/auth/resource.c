@@ -179,7 +179,9 @@ bool resource_go_up(struct arena *arena, struct slice *resource)
 bool resource_exists(const struct query_processor *processor, struct slice resource)
 {
     struct parts parts = split(resource);
-    if (slice_is_null(parts.first) || parts.root == ROOT_MBEAN) return true;
+    if (slice_is_null(parts.first)) return true;
+    // There are no MBeans; a pattern need not match any.
+    if (parts.root == ROOT_MBEAN) return memchr(parts.first.data, '*', parts.first.size) != NULL;
     if (parts.root == ROOT_ROLES)
         return roles_find(metadata_roles(processor->metadata), parts.first) != NULL;
     // There are no functions of users.

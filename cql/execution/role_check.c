@@ -193,11 +193,10 @@ static bool allow_permissions(const struct permission_user *user,
                               const struct cql_role_statement *role, struct slice resource)
 {
     uint32_t permissions = named_permissions(role) & resource_permissions(resource);
-    const uint32_t of_system = ROLE_MAY_SELECT | ROLE_MAY_DESCRIBE | ROLE_MAY_UNMASK;
     if (!permission_ensure(user, ROLE_MAY_AUTHORIZE, resource)) return false;
     for (uint32_t bit = 1; bit < ROLE_MAY_ALL; bit <<= 1)
         if ((permissions & bit) != 0 && !permission_ensure(user, bit, resource)) return false;
-    if ((permissions & ~of_system) == 0 ||
+    if ((permissions & ~PERMISSIONS_OF_SYSTEM) == 0 ||
         !permission_is_system_keyspace(resource_keyspace(resource)))
         return true;
     return refuse(user, CQL_ERROR_UNAUTHORIZED,

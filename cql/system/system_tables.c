@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "cql/system/system_auth_rows.h"
 #include "cql/system/system_definitions.h"
 #include "cql/system/system_row.h"
 #include "cql/system/system_schema_rows.h"
@@ -174,8 +175,10 @@ static void put_host(const struct system_row *empty, const char *name,
 static void fill_settings(const struct system_tables *tables, const struct system_row *empty)
 {
     const struct node_identity *identity = tables->identity;
-    put_setting(empty, "authenticator", "AllowAllAuthenticator");
-    put_setting(empty, "authorizer", "AllowAllAuthorizer");
+    put_setting(empty, "authenticator",
+                identity->authenticates ? "PasswordAuthenticator" : "AllowAllAuthenticator");
+    put_setting(empty, "authorizer",
+                identity->authorizes ? "CassandraAuthorizer" : "AllowAllAuthorizer");
     put_host(empty, "broadcast_address", &identity->broadcast_address);
     put_setting(empty, "cluster_name", identity->cluster_name);
     put_setting(empty, "endpoint_snitch", "SimpleSnitch");
@@ -291,6 +294,8 @@ void system_tables_fill(const struct system_tables *tables, const struct table *
         if (tables->engine != NULL) fill_index_info(tables, &row);
     } else if (is_table(table, "system_views", "sstable_tasks")) {
         if (tables->engine != NULL) fill_sstable_tasks(tables->engine, &row);
+    } else if (slice_equals(table->keyspace, slice_of_text("system_auth"))) {
+        system_auth_rows_fill(metadata_roles(tables->metadata), &row);
     } else if (slice_equals(table->keyspace, slice_of_text("system_schema"))) {
         const struct schema *user_schema = metadata_schema(tables->metadata);
         system_schema_rows_fill(table, SYSTEM_SCHEMA_STORED, tables->schema, memtable, &arena, now);

@@ -25,6 +25,7 @@ struct node_identity {
     struct env_address broadcast_address, rpc_address, listen_address; // Ports: 7000, 9042, 7000
     const struct token *tokens;
     size_t token_count;
+    bool authenticates, authorizes;
 };
 
 // All that it is given outlives it.
