@@ -9,6 +9,7 @@ from . import grammar
 from .values import DOMAINS, NATIVE, NUMBERS, Type, json_value, value
 
 KEYSPACE = "random_statements"
+RARE = 1500
 WORDS = ["SELECT", "FROM", "WHERE", "AND", "IF", "NULL", "(", ")", ",", "=", "+", "-", "[", "]", "{", "}", ":", ".", "'x'", "1", "1.5",
          "?", "*", "SET", "VALUES", "IN", "TOKEN", "LIMIT", "AS", "frozen", "int", "0xf", "$", '"', "'", ";", "--", "USING", "TTL"]
 TOKENS = re.compile(r"'(?:[^']|'')*'|\w[\w.]*|\s+|.", re.S)
@@ -51,7 +52,7 @@ class Generator:
         self.random = random.Random(seed)
         self.rules = grammar.rules()
         self.counts = {(rule, a): 0 for rule, alternatives in self.rules.items() for _, a in alternatives}
-        self.clock = 1000
+        self.clock, self.total = 1000, 0
         self.numbers = {}
         self.forget()
 
@@ -77,6 +78,7 @@ class Generator:
             if rule == "statement":
                 named = re.match(r"<([a-z_]+)>", self.trace[0][1])
                 kind = named.group(1) if named else self.trace[0][1].split()[0].lower()
+            self.total += 1
             for production in self.trace:
                 self.counts[production] += 1
             return self.finish(re.sub(r"\s+", " ", text).strip(), kind)
@@ -125,7 +127,7 @@ class Generator:
     def expand(self, rule):
         alternatives = list(self.rules[rule])
         while alternatives:
-            chosen = self.random.choices(alternatives, [w for w, _ in alternatives])[0]
+            chosen = self.random.choices(alternatives, [self.weight(rule, w, a) for w, a in alternatives])[0]
             state = len(self.trace), len(self.binds), self.want, self.current
             self.trace.append((rule, chosen[1]))
             try:
@@ -135,6 +137,10 @@ class Generator:
                 self.want, self.current = state[2:]
                 alternatives.remove(chosen)
         raise Impossible
+
+    def weight(self, rule, weight, alternative):
+        """What has become rare is taken more often: each production is to occur at least some 60 times in 100,000."""
+        return weight * 8 if self.counts[rule, alternative] * RARE < self.total else weight
 
     def part(self, match):
         rule, repeat, leaf = match.groups()
@@ -495,7 +501,7 @@ class Generator:
             return Type("map", [self.type(depth - 1, True), self.type(depth - 1, True)], frozen)
         if chance < 0.88:
             return Type("tuple", [self.type(depth - 1, True) for _ in range(r.choice((1, 2, 3)))], True)
-        if chance < 0.93 or not self.user_types:
+        if chance < 0.94 or not self.user_types:
             return Type("vector", [Type(r.choice(("float", "int", "text", "float")))], False, r.choice((2, 3)))
         name = r.choice(list(self.user_types))
         made = self.user_types[name]

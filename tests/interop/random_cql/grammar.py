@@ -20,18 +20,18 @@ statement
    45 <batch>
     3 TRUNCATE <table_word?> {table}
     2 USE {keyspace}
-   22 <alter_table>
-    9 <create_table>
+   36 <alter_table>
+   16 <create_table>
     3 <drop_table>
-    5 <create_type>
+    7 <create_type>
     8 <alter_type>
     3 <drop_type>
-    9 <create_index>
+   14 <create_index>
     4 <drop_index>
-    7 <keyspace_statement>
-    9 <refused>
+    14 <keyspace_statement>
+   16 <refused>
    44 <auth>
-    8 <describe>
+   14 <describe>
 table_word
     1 TABLE
 if_exists
@@ -44,7 +44,7 @@ select
     6 SELECT JSON <selection> FROM {table}{where} <tail> {filtering}
    10 SELECT <selection> FROM {table}{where} {group_by} <tail> {filtering}
     8 SELECT <selection> FROM {table}{partition_where} ORDER BY {ordering} <tail> {filtering}
-    1 SELECT <selection> FROM {table} ORDER BY {vector} ANN OF {term} LIMIT {small}
+    3 SELECT <selection> FROM {table} ORDER BY {vector} ANN OF {term} LIMIT {small}
     5 SELECT DISTINCT {partition_columns} FROM {table}{distinct_where} <tail> {filtering}
 distinct
     1 DISTINCT
@@ -313,9 +313,9 @@ create_table
     1 CREATE TABLE {keyspace}.tx1 (k {type}, v {type})
     1 CREATE TABLE tx2 (k {type} PRIMARY KEY, c {type} STATIC)
     1 CREATE TABLE tx3 (k {type}, c {type}, v {type}, PRIMARY KEY (k, c))
-    1 CREATE TABLE tx4 (k int PRIMARY KEY, v int) WITH <table_property+AND>
+    3 CREATE TABLE tx4 (k int PRIMARY KEY, v int) WITH <table_property+AND>
     1 CREATE TABLE tx5 (k int, c int, v counter, w int, PRIMARY KEY (k, c))
-    1 CREATE TABLE tx6 (k int, c int, PRIMARY KEY (k, c)) WITH CLUSTERING ORDER BY (<direction>)
+    9 CREATE TABLE tx6 (k int, c int, PRIMARY KEY (k, c)) WITH CLUSTERING ORDER BY (<direction>)
     1 CREATE TABLE tx7 (k int, k int, PRIMARY KEY (k))
     1 CREATE TABLE tx8 (k int PRIMARY KEY, v int) WITH COMPACT STORAGE
 direction
@@ -357,7 +357,7 @@ alter_table
     1 ALTER TABLE {table} DROP {partition}
     3 ALTER TABLE {table} RENAME <if_exists?> {renamed}
     1 ALTER TABLE {table} RENAME {regular} TO x1
-    2 ALTER TABLE {table} WITH <table_property+AND>
+   16 ALTER TABLE {table} WITH <table_property+AND>
     1 ALTER TABLE {table} ALTER {any} TYPE {type}
     1 ALTER TABLE {table} DROP COMPACT STORAGE
     1 ALTER TABLE {table} ALTER {any} MASKED WITH DEFAULT
