@@ -1,20 +1,26 @@
-// helenus bench cql: measures any CQL server with the statements of a file.
+// helenus bench: cql measures any CQL server with the statements of a file; parse our own parser
+// (command_bench_parse.c).
 #include "node/commands.h"
 
 #include "base/env_uv.h"
-#include "cql/client/bench.h"
+#include "cql/client/bench_chart.h"
+#include "cql/client/bench_report.h"
 #include "node/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { STATEMENT_FILE_SIZE_MAX = 1024 * 1024 };
+enum { STATEMENT_FILE_SIZE_MAX = 1024 * 1024, SVG_SIZE_MAX = 1024 * 1024 };
+
+// With --strict: measured, but the server failed an operation or did not hold the rate.
+enum { EXIT_MISSED = 3 };
 
 struct bench_options {
-    const char *host, *consistency, *pids;
-    int64_t port, connections, in_flight, seconds, warm_up, count, seed, protocol;
-    bool lz4, json;
+    const char *host, *consistency, *pids, *arrivals, *svg;
+    int64_t port, connections, in_flight, rate, seconds, warm_up, count, seed, protocol;
+    bool lz4, unprepared, json, strict;
 };
 
 #define TARGET(member) offsetof(struct bench_options, member)
@@ -27,7 +33,11 @@ static const struct option_spec specs[] = {
      CQL_BENCH_CONNECTIONS_MAX},
     {"in-flight", OPTION_NUMBER, TARGET(in_flight), "F", "Requests in flight on each (16)", 1,
      CQL_BENCH_IN_FLIGHT_MAX},
-    {"seconds", OPTION_NUMBER, TARGET(seconds), "S", "How long to measure (10)", 1, 86400},
+    {"rate", OPTION_NUMBER, TARGET(rate), "N", "Requests a second, whatever the server does", 1,
+     CQL_BENCH_RATE_MAX},
+    {"arrivals", OPTION_TEXT, TARGET(arrivals), "HOW", "Of a rate: even or poisson (even)", 0, 0},
+    {"seconds", OPTION_NUMBER, TARGET(seconds), "S", "How long to measure (10)", 1,
+     CQL_BENCH_SECONDS_MAX},
     {"warm-up", OPTION_NUMBER, TARGET(warm_up), "S", "Seconds before that (1)", 0, 3600},
     {"count", OPTION_NUMBER, TARGET(count), "N", "Measure N operations instead", 0, INT64_MAX},
     {"seed", OPTION_NUMBER, TARGET(seed), "N", "Of the values' random numbers (1)", 0, INT64_MAX},
@@ -35,7 +45,11 @@ static const struct option_spec specs[] = {
     {"consistency", OPTION_TEXT, TARGET(consistency), "LEVEL", "Consistency level (ONE)", 0, 0},
     {"pids", OPTION_TEXT, TARGET(pids), "P,P…", "Processes whose CPU is told per operation", 0, 0},
     {"lz4", OPTION_FLAG, TARGET(lz4), NULL, "Compress", 0, 0},
-    {"json", OPTION_FLAG, TARGET(json), NULL, "One JSON object instead of text", 0, 0},
+    {"unprepared", OPTION_FLAG, TARGET(unprepared), NULL, "Send each statement as text", 0, 0},
+    {"json", OPTION_FLAG, TARGET(json), NULL, "JSON lines: each second's, then the summary", 0, 0},
+    {"svg", OPTION_TEXT, TARGET(svg), "FILE", "Draw percentiles over time and their curve", 0, 0},
+    {"strict", OPTION_FLAG, TARGET(strict), NULL, "Exit with 3 after errors or a rate not held", 0,
+     0},
 };
 
 static const struct command command = {
@@ -46,8 +60,14 @@ static const struct command command = {
             "  -- setup CREATE TABLE IF NOT EXISTS bench.t (k text PRIMARY KEY, n counter)\n"
             "  -- bind text zipf 10000 prefix tag\n"
             "  UPDATE bench.t SET n = n + 1 WHERE k = ?\n"
-            "Kinds: zipf N, uniform N, sequence [FROM], constant N, random SIZE; behind them\n"
-            "prefix TEXT, pad WIDTH, exponent E. '-- weight N' mixes several statements.",
+            "Kinds: zipf N, uniform N, gaussian N, sequence [FROM], constant N, random SIZE;\n"
+            "behind them prefix TEXT, pad WIDTH, exponent E, and for random sizes uniform,\n"
+            "gaussian or zipf, from SIZE. '-- weight N' mixes several statements.\n\n"
+            "Without --rate each answer starts the next request (a closed loop), and latencies\n"
+            "are from sending. With it requests are due by the clock (an open loop), and\n"
+            "latencies are from the due time: a stalled server cannot hide whom it kept waiting.\n"
+            "The client then turns without sleeping where gaps are short, and wants a core.\n\n"
+            "Exit codes: 0 measured, 1 it could not be, 2 wrong usage, 3 see --strict.",
     .specs = specs,
     .spec_count = sizeof specs / sizeof specs[0],
     .operands_min = 1,
@@ -103,12 +123,23 @@ static enum status take_consistency(const char *text, enum consistency *consiste
     return error_set(error, STATUS_INVALID, "there is no consistency level '%s'", text);
 }
 
+static enum status take_arrivals(const char *text, enum bench_arrival_kind *kind,
+                                 struct error *error)
+{
+    if (strcmp(text, "even") != 0 && strcmp(text, "poisson") != 0)
+        return error_set(error, STATUS_INVALID, "--arrivals is even or poisson, not '%s'", text);
+    *kind = text[0] == 'e' ? BENCH_ARRIVALS_EVEN : BENCH_ARRIVALS_POISSON;
+    return STATUS_OK;
+}
+
 static enum status take_options(const struct bench_options *options,
                                 struct cql_bench_options *bench, struct error *error)
 {
     *bench = (struct cql_bench_options){
         .version = (int)options->protocol,
         .lz4 = options->lz4,
+        .is_unprepared = options->unprepared,
+        .rate = (uint64_t)options->rate,
         .connections = (size_t)options->connections,
         .in_flight = (size_t)options->in_flight,
         .warm_up_ns = (uint64_t)options->warm_up * 1000000000u,
@@ -119,6 +150,7 @@ static enum status take_options(const struct bench_options *options,
     enum status status = take_hosts(options->host, (uint16_t)options->port, bench, error);
     if (status == STATUS_OK)
         status = take_consistency(options->consistency, &bench->consistency, error);
+    if (status == STATUS_OK) status = take_arrivals(options->arrivals, &bench->arrivals, error);
     return status != STATUS_OK ? status : take_pids(options->pids, bench, error);
 }
 
@@ -144,11 +176,56 @@ static enum status read_file(struct env *env, const char *path, struct buffer *t
 
 struct run {
     struct env *env;
-    const struct cql_bench_options *options;
-    bool json;
+    const struct bench_options *asked;
+    const char *path; // Of the statements.
+    struct cql_bench_options options;
+    bool shows_progress, is_good;
     enum status status;
     struct error *error;
 };
+
+static void print(FILE *file, const struct buffer *text)
+{
+    (void)fwrite(text->data, 1, text->size, file);
+    (void)fflush(file);
+}
+
+static void bench_second(void *context, const struct cql_bench_second *second)
+{
+    struct run *run = context;
+    struct buffer text;
+    buffer_init(&text, 4096);
+    if (run->asked->json) {
+        bench_report_put_second_json(&text, second);
+        print(stdout, &text);
+    }
+    if (run->shows_progress) {
+        buffer_clear(&text);
+        buffer_put_format(&text, "\r\033[K");
+        bench_report_put_second_text(&text, second);
+        print(stderr, &text);
+    }
+    buffer_deinit(&text);
+}
+
+static enum status write_svg(struct run *run, const struct cql_bench_result *result)
+{
+    struct buffer svg;
+    struct env_file *file;
+    char title[512];
+    (void)snprintf(title, sizeof title, "%s at %s", run->path, run->asked->host);
+    buffer_init(&svg, SVG_SIZE_MAX);
+    bench_chart_put(&svg, title, &run->options, result);
+    enum status status =
+        env_file_open(run->env, run->asked->svg,
+                      ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_TRUNCATE, &file, run->error);
+    if (status == STATUS_OK) {
+        status = env_file_write(file, 0, svg.data, svg.size, run->error);
+        env_file_close(file);
+    }
+    buffer_deinit(&svg);
+    return status;
+}
 
 static void bench_done(void *context, enum status status, const struct cql_bench_result *result,
                        const struct error *error)
@@ -156,35 +233,39 @@ static void bench_done(void *context, enum status status, const struct cql_bench
     struct run *run = context;
     run->status = status;
     *run->error = *error;
+    if (run->shows_progress) (void)fprintf(stderr, "\r\033[K");
     if (status == STATUS_OK) {
         struct buffer text;
         buffer_init(&text, 64u * 1024);
-        cql_bench_put_result(run->options, result, run->json, &text);
-        (void)fwrite(text.data, 1, text.size, stdout);
+        if (run->asked->json)
+            bench_report_put_json(&text, &run->options, result);
+        else
+            bench_report_put_text(&text, &run->options, result);
+        print(stdout, &text);
         buffer_deinit(&text);
+        run->is_good = bench_report_is_good(&run->options, result);
+        if (run->asked->svg != NULL) run->status = write_svg(run, result);
     }
     env_uv_stop(run->env);
 }
 
-static enum status run_bench(struct env *env, const struct bench_options *options, const char *path,
-                             struct error *error)
+static enum status run_bench(struct run *run, struct error *error)
 {
-    struct cql_bench_options bench_options;
     struct bench_workload *workload = calloc(1, sizeof *workload);
     struct buffer text;
     buffer_init(&text, STATEMENT_FILE_SIZE_MAX);
     enum status status = workload == NULL ? error_set(error, STATUS_OVERLOADED, "out of memory")
-                                          : take_options(options, &bench_options, error);
-    if (status == STATUS_OK) status = read_file(env, path, &text, error);
+                                          : take_options(run->asked, &run->options, error);
+    if (status == STATUS_OK) status = read_file(run->env, run->path, &text, error);
     if (status == STATUS_OK) {
         status = bench_workload_parse(workload, buffer_slice(&text), error);
         if (status == STATUS_OK) {
-            struct run run = {env, &bench_options, options->json, STATUS_OK, error};
+            run->options.second = bench_second;
             struct cql_bench *bench =
-                cql_bench_start(env, &bench_options, workload, bench_done, &run);
-            env_uv_run(env);
+                cql_bench_start(run->env, &run->options, workload, bench_done, run);
+            env_uv_run(run->env);
             cql_bench_destroy(bench);
-            status = run.status;
+            status = run->status;
         }
         bench_workload_deinit(workload);
     }
@@ -193,20 +274,12 @@ static enum status run_bench(struct env *env, const struct bench_options *option
     return status;
 }
 
-int command_bench(int argc, char **argv)
+static int run_bench_cql(int argc, char **argv)
 {
-    if (argc < 1 || strcmp(argv[0], "cql") != 0) {
-        bool helps = argc >= 1 && options_is_help(argv[0]);
-        if (helps)
-            options_print_help(&command);
-        else
-            (void)fprintf(stderr, "helenus bench: 'cql' is what there is to measure\n"
-                                  "'helenus bench cql --help' tells more.\n");
-        return helps ? EXIT_OK : EXIT_USAGE;
-    }
     struct bench_options options = {
         .host = "127.0.0.1",
         .consistency = "ONE",
+        .arrivals = "even",
         .port = 9042,
         .connections = 8,
         .in_flight = 16,
@@ -216,13 +289,34 @@ int command_bench(int argc, char **argv)
         .protocol = 4,
     };
     struct operands operands;
-    int code = options_begin(&command, argc - 1, argv + 1, &options, &operands);
+    int code = options_begin(&command, argc, argv, &options, &operands);
     if (code >= 0) return code;
     struct env *env;
     struct error error;
     if (env_uv_create(&env, &error) != STATUS_OK) return command_fail(command.name, &error);
-    enum status status = run_bench(env, &options, operands.items[0], &error);
-    code = status == STATUS_OK ? EXIT_OK : command_fail(command.name, &error);
+    struct run run = {
+        .env = env,
+        .asked = &options,
+        .path = operands.items[0],
+        .shows_progress = isatty(STDERR_FILENO) == 1,
+        .error = &error,
+    };
+    enum status status = run_bench(&run, &error);
+    if (status != STATUS_OK)
+        code = command_fail(command.name, &error);
+    else
+        code = options.strict && !run.is_good ? EXIT_MISSED : EXIT_OK;
     env_uv_destroy(env);
     return code;
+}
+
+int command_bench(int argc, char **argv)
+{
+    if (argc >= 1 && strcmp(argv[0], "cql") == 0) return run_bench_cql(argc - 1, argv + 1);
+    if (argc >= 1 && strcmp(argv[0], "parse") == 0) return command_bench_parse(argc - 1, argv + 1);
+    bool helps = argc >= 1 && options_is_help(argv[0]);
+    (void)fprintf(helps ? stdout : stderr,
+                  "%s'helenus bench cql --help' and 'helenus bench parse --help' tell more.\n",
+                  helps ? "" : "helenus bench: 'cql' or 'parse' is what there is to measure\n");
+    return helps ? EXIT_OK : EXIT_USAGE;
 }

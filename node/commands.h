@@ -9,6 +9,7 @@ int command_stream(int argc, char **argv);
 int command_tweets(int argc, char **argv);
 int command_sim(int argc, char **argv);
 int command_bench(int argc, char **argv);
+int command_bench_parse(int argc, char **argv); // `helenus bench parse`, of command_bench.c.
 int command_sstable(int argc, char **argv);
 int command_version(int argc, char **argv);
 // Those of command_node_tool.c: what nodetool shows of a ring, asked of one node.

@@ -4,20 +4,33 @@
 #include "base/container_of.h"
 #include "cql/client/client.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum phase { BENCH_CONNECTING, BENCH_SETTING_UP, BENCH_PREPARING, BENCH_RUNNING, BENCH_ENDED };
 
-enum { MEMORY_OF_ONE_REQUEST = 4096 };
+// Within RUNNING. In OVERTIME, of an open loop only, nothing more becomes due.
+enum stage { STAGE_WARMING_UP, STAGE_MEASURING, STAGE_OVERTIME };
 
-// One of the requests in flight.
+enum { MEMORY_OF_ONE_REQUEST = 4096 };
+#define SECOND_NS UINT64_C(1000000000)
+// For the answers to what was due.
+#define OVERTIME_NS (10 * SECOND_NS)
+// So late, and the benchmark ends: the server does not hold the rate.
+#define BEHIND_NS_MAX (60 * SECOND_NS)
+// Timers are no finer than a millisecond: the last part of a wait is spent in turns of the loop.
+#define TURNING_NS UINT64_C(2000000)
+
+// One of the requests in flight, or room for one.
 struct slot {
     struct cql_client_request request;
     struct cql_bench *bench;
     struct cql_client *client;
-    uint64_t started_ns;
+    size_t connection;
+    uint64_t due_ns, sent_ns; // The same in a closed loop.
+    bool is_in_flight;
+    bool is_measured;  // Open loop: it was due within the measured time.
+    struct slot *next; // Of the connection's free ones.
 };
 
 // As the server knows a statement of the workload.
@@ -33,14 +46,29 @@ struct cql_bench {
     struct cql_client *clients[CQL_BENCH_CONNECTIONS_MAX];
     size_t ready_count;
     struct slot *slots;
+    // Open loop: room in each connection, whose turn it is, and how many are in flight.
+    struct slot *free_slots[CQL_BENCH_CONNECTIONS_MAX];
+    size_t turn, in_flight;
+    struct bench_arrivals arrivals;
+    bool is_blocked;                // Something is due, and there is no room.
+    uint64_t sent_count, sent_open; // Measured ones; those without an answer.
+    uint64_t window_end_ns;         // What is due from then on is not sent.
+    struct env_timer send_timer;
+    struct env_task send_task;
     size_t step; // Of setting up, or of preparing: every statement at every host.
     struct prepared_id ids[BENCH_STATEMENTS_MAX];
     struct arena arena;         // Of the ids.
     struct arena request_arena; // Of the values of one request.
     struct random random;
     struct env_timer timer;
-    bool is_measuring;
+    enum stage stage;
     uint64_t begun_ns;
+    struct env_timer second_timer;
+    uint64_t second_begun_ns;
+    struct histogram second;                   // Latencies since then; merged into the result's.
+    uint64_t operations_before, errors_before; // Of the result, when that second began.
+    struct cql_bench_second *seconds;
+    size_t second_capacity;
     struct cql_bench_result result;
     struct env_task ended_task;
     enum status status;
@@ -58,12 +86,20 @@ static void run_ended_task(struct env_task *task)
     bench->done(bench->context, bench->status, &bench->result, &bench->error);
 }
 
+static void stop_timers(struct cql_bench *bench)
+{
+    env_timer_stop(bench->env, &bench->timer);
+    env_timer_stop(bench->env, &bench->second_timer);
+    env_timer_stop(bench->env, &bench->send_timer);
+    env_task_cancel(bench->env, &bench->send_task);
+}
+
 static void end(struct cql_bench *bench, enum status status)
 {
     if (bench->phase == BENCH_ENDED) return;
     bench->phase = BENCH_ENDED;
     bench->status = status;
-    env_timer_stop(bench->env, &bench->timer);
+    stop_timers(bench);
     env_task_post(bench->env, &bench->ended_task, run_ended_task);
 }
 
@@ -92,26 +128,134 @@ static void read_processes(struct cql_bench *bench, bool at_end)
     }
 }
 
-static void measured_enough(struct cql_bench *bench)
+// ---- Seconds -----------------------------------------------------------------------------------
+
+static struct cql_bench_second *add_second(struct cql_bench *bench)
 {
-    bench->result.elapsed_ns = env_monotonic_ns(bench->env) - bench->begun_ns;
-    bench->is_measuring = false;
+    struct cql_bench_result *result = &bench->result;
+    if (result->second_count == CQL_BENCH_SECONDS_MAX)
+        return &bench->seconds[CQL_BENCH_SECONDS_MAX - 1];
+    if (result->second_count == bench->second_capacity) {
+        size_t capacity = bench->second_capacity == 0 ? 64 : bench->second_capacity * 2;
+        bench->seconds = realloc(bench->seconds, capacity * sizeof *bench->seconds);
+        ASSERT(bench->seconds != NULL);
+        bench->second_capacity = capacity;
+    }
+    result->seconds = bench->seconds;
+    return &bench->seconds[result->second_count++];
+}
+
+static uint64_t behind_ns(const struct cql_bench *bench, uint64_t now_ns)
+{
+    if (bench->options.rate == 0 || bench->stage == STAGE_OVERTIME) return 0;
+    uint64_t due_ns = bench_arrivals_due_ns(&bench->arrivals);
+    return due_ns < now_ns ? now_ns - due_ns : 0;
+}
+
+static void end_second(struct cql_bench *bench, uint64_t now_ns)
+{
+    const struct histogram *latency = &bench->second;
+    struct cql_bench_second *second = add_second(bench);
+    *second = (struct cql_bench_second){
+        .end_ns = now_ns - bench->begun_ns,
+        .elapsed_ns = now_ns - bench->second_begun_ns,
+        .operations = bench->result.operations - bench->operations_before,
+        .errors = bench->result.errors - bench->errors_before,
+        .p50_ns = histogram_percentile(latency, 50),
+        .p90_ns = histogram_percentile(latency, 90),
+        .p99_ns = histogram_percentile(latency, 99),
+        .p999_ns = histogram_percentile(latency, 99.9),
+        .max_ns = latency->max,
+        .in_flight = bench->in_flight,
+        .behind_ns = behind_ns(bench, now_ns),
+    };
+    histogram_merge(&bench->result.latency, latency);
+    histogram_init(&bench->second);
+    bench->operations_before = bench->result.operations;
+    bench->errors_before = bench->result.errors;
+    bench->second_begun_ns = now_ns;
+    if (bench->options.second != NULL) bench->options.second(bench->context, second);
+}
+
+static void give_up(struct cql_bench *bench, uint64_t now_ns);
+
+static void second_timer_fired(struct env_timer *timer)
+{
+    struct cql_bench *bench = CONTAINER_OF(timer, struct cql_bench, second_timer);
+    uint64_t now_ns = env_monotonic_ns(bench->env);
+    end_second(bench, now_ns);
+    if (behind_ns(bench, now_ns) > BEHIND_NS_MAX) {
+        give_up(bench, now_ns);
+        return;
+    }
+    // From the beginning, so that lateness does not add up.
+    uint64_t passed_ns = (now_ns - bench->begun_ns) % SECOND_NS;
+    env_timer_start(bench->env, timer, SECOND_NS - passed_ns, second_timer_fired);
+}
+
+// ---- The measured time -------------------------------------------------------------------------
+
+static void measured_enough(struct cql_bench *bench, uint64_t now_ns)
+{
+    bench->result.elapsed_ns = now_ns - bench->begun_ns;
+    if (bench->second.count > 0) end_second(bench, now_ns);
     read_processes(bench, true);
     end(bench, STATUS_OK);
 }
 
+// What has no answer yet goes in with what it has waited: no less than its latency would be.
+static void count_unanswered(struct cql_bench *bench, uint64_t due_ns, uint64_t now_ns)
+{
+    bench->result.unanswered++;
+    histogram_record(&bench->second, now_ns - due_ns);
+}
+
+static void give_up(struct cql_bench *bench, uint64_t now_ns)
+{
+    const struct cql_bench_options *options = &bench->options;
+    size_t slot_count = options->connections * options->in_flight;
+    for (size_t i = 0; i < slot_count; i++)
+        if (bench->slots[i].is_in_flight && bench->slots[i].is_measured)
+            count_unanswered(bench, bench->slots[i].due_ns, now_ns);
+    uint64_t end_ns = now_ns < bench->window_end_ns ? now_ns : bench->window_end_ns;
+    for (;; bench_arrivals_advance(&bench->arrivals)) {
+        uint64_t due_ns = bench_arrivals_due_ns(&bench->arrivals);
+        if (due_ns >= end_ns || (options->count != 0 && bench->sent_count >= options->count)) break;
+        count_unanswered(bench, due_ns, now_ns);
+        bench->sent_count++;
+    }
+    measured_enough(bench, now_ns);
+}
+
+static void send_due(struct cql_bench *bench);
+
 static void timer_fired(struct env_timer *timer)
 {
     struct cql_bench *bench = CONTAINER_OF(timer, struct cql_bench, timer);
-    if (bench->is_measuring) {
-        measured_enough(bench);
-        return;
+    const struct cql_bench_options *options = &bench->options;
+    uint64_t now_ns = env_monotonic_ns(bench->env);
+    if (bench->stage == STAGE_WARMING_UP) {
+        bench->stage = STAGE_MEASURING;
+        read_processes(bench, false);
+        bench->begun_ns = bench->second_begun_ns = now_ns;
+        env_timer_start(bench->env, &bench->second_timer, SECOND_NS, second_timer_fired);
+        // What the warm-up left unsent is not asked any more: the schedule begins anew.
+        if (options->rate != 0) {
+            bench_arrivals_init(&bench->arrivals, options->arrivals, options->rate, now_ns,
+                                options->seed + 1);
+            send_due(bench);
+        }
+        if (options->count != 0) return;
+        bench->window_end_ns = now_ns + options->duration_ns;
+        env_timer_start(bench->env, timer, options->duration_ns, timer_fired);
+    } else if (options->rate == 0) {
+        measured_enough(bench, now_ns);
+    } else if (now_ns < bench->window_end_ns + OVERTIME_NS) {
+        env_timer_start(bench->env, timer, OVERTIME_NS, timer_fired);
+        send_due(bench); // Sees that the time is over.
+    } else {
+        give_up(bench, now_ns);
     }
-    bench->is_measuring = true;
-    read_processes(bench, false);
-    bench->begun_ns = env_monotonic_ns(bench->env);
-    if (bench->options.count == 0)
-        env_timer_start(bench->env, timer, bench->options.duration_ns, timer_fired);
 }
 
 static void count_answer(struct cql_bench *bench, const struct slot *slot,
@@ -119,7 +263,8 @@ static void count_answer(struct cql_bench *bench, const struct slot *slot,
 {
     struct cql_bench_result *result = &bench->result;
     result->operations++;
-    histogram_record(&result->latency, now_ns - slot->started_ns);
+    histogram_record(&bench->second, now_ns - slot->due_ns);
+    if (bench->options.rate != 0) histogram_record(&result->service, now_ns - slot->sent_ns);
     if (answer->opcode == OPCODE_ERROR) {
         result->errors++;
         if (result->first_error[0] == '\0')
@@ -129,8 +274,9 @@ static void count_answer(struct cql_bench *bench, const struct slot *slot,
     } else if (answer->opcode == OPCODE_RESULT && answer->kind == RESULT_ROWS) {
         result->rows += answer->row_count;
     }
-    if (bench->options.count != 0 && result->operations >= bench->options.count)
-        measured_enough(bench);
+    if (bench->options.rate == 0 && bench->options.count != 0 &&
+        result->operations >= bench->options.count)
+        measured_enough(bench, now_ns);
 }
 
 // ---- Running -----------------------------------------------------------------------------------
@@ -138,7 +284,7 @@ static void count_answer(struct cql_bench *bench, const struct slot *slot,
 static void request_done(struct cql_client_request *request, enum status status,
                          const struct answer *answer);
 
-static void start_request(struct slot *slot)
+static void start_request(struct slot *slot, uint64_t due_ns)
 {
     struct cql_bench *bench = slot->bench;
     struct bench_statement *statement = bench_workload_choose(bench->workload, &bench->random);
@@ -152,11 +298,105 @@ static void start_request(struct slot *slot)
                                     .serial_consistency = CONSISTENCY_SERIAL,
                                     .values = values,
                                     .value_count = statement->value_count};
-    slot->started_ns = env_monotonic_ns(bench->env);
-    enum status status = cql_client_execute(slot->client, &slot->request, id->id, id->metadata_id,
-                                            &options, request_done);
+    slot->sent_ns = env_monotonic_ns(bench->env);
+    slot->due_ns = bench->options.rate == 0 ? slot->sent_ns : due_ns;
+    slot->is_in_flight = true;
+    bench->in_flight++;
+    enum status status = bench->options.is_unprepared
+                             ? cql_client_query(slot->client, &slot->request, statement->text,
+                                                &options, request_done)
+                             : cql_client_execute(slot->client, &slot->request, id->id,
+                                                  id->metadata_id, &options, request_done);
     if (status != STATUS_OK)
         fail(bench, status, "a request could not be sent", slice_of_text(status_text(status)));
+}
+
+// ---- Open loop
+
+static void release_slot(struct cql_bench *bench, struct slot *slot)
+{
+    slot->next = bench->free_slots[slot->connection];
+    bench->free_slots[slot->connection] = slot;
+}
+
+// Of the connection whose turn it is, or of the next one that has room. NULL: none has.
+static struct slot *take_free_slot(struct cql_bench *bench)
+{
+    const struct cql_bench_options *options = &bench->options;
+    if (bench->in_flight == options->connections * options->in_flight) return NULL;
+    while (bench->free_slots[bench->turn] == NULL)
+        bench->turn = (bench->turn + 1) % options->connections;
+    struct slot *slot = bench->free_slots[bench->turn];
+    bench->free_slots[bench->turn] = slot->next;
+    bench->turn = (bench->turn + 1) % options->connections;
+    return slot;
+}
+
+static void send_timer_fired(struct env_timer *timer)
+{
+    send_due(CONTAINER_OF(timer, struct cql_bench, send_timer));
+}
+
+static void run_send_task(struct env_task *task)
+{
+    send_due(CONTAINER_OF(task, struct cql_bench, send_task));
+}
+
+static void begin_overtime(struct cql_bench *bench)
+{
+    bench->stage = STAGE_OVERTIME;
+    if (bench->sent_open == 0) measured_enough(bench, env_monotonic_ns(bench->env));
+}
+
+// Sends what is due as far as there is room, and sees to it that the next is sent in time.
+static void send_due(struct cql_bench *bench)
+{
+    const struct cql_bench_options *options = &bench->options;
+    uint64_t now_ns = env_monotonic_ns(bench->env);
+    bench->is_blocked = false;
+    while (bench->phase == BENCH_RUNNING && bench->stage != STAGE_OVERTIME) {
+        uint64_t due_ns = bench_arrivals_due_ns(&bench->arrivals);
+        if (due_ns >= bench->window_end_ns ||
+            (options->count != 0 && bench->sent_count == options->count)) {
+            // The second's end tells of what was measured, so it comes when the time is over.
+            if (options->count != 0 || now_ns >= bench->window_end_ns) begin_overtime(bench);
+            return;
+        }
+        if (due_ns > now_ns + TURNING_NS) {
+            env_timer_start(bench->env, &bench->send_timer, due_ns - now_ns - TURNING_NS,
+                            send_timer_fired);
+            return;
+        }
+        if (due_ns > now_ns) {
+            env_task_post(bench->env, &bench->send_task, run_send_task);
+            return;
+        }
+        struct slot *slot = take_free_slot(bench);
+        if (slot == NULL) {
+            bench->is_blocked = true; // An answer goes on.
+            return;
+        }
+        bench_arrivals_advance(&bench->arrivals);
+        slot->is_measured = bench->stage == STAGE_MEASURING;
+        bench->sent_count += slot->is_measured;
+        bench->sent_open += slot->is_measured;
+        start_request(slot, due_ns);
+    }
+}
+
+static void open_request_done(struct cql_bench *bench, struct slot *slot,
+                              const struct answer *answer)
+{
+    release_slot(bench, slot);
+    uint64_t now_ns = env_monotonic_ns(bench->env);
+    if (slot->is_measured) {
+        bench->sent_open--;
+        count_answer(bench, slot, answer, now_ns);
+    }
+    if (bench->is_blocked)
+        send_due(bench);
+    else if (bench->stage == STAGE_OVERTIME && bench->sent_open == 0)
+        measured_enough(bench, now_ns);
 }
 
 static void request_done(struct cql_client_request *request, enum status status,
@@ -169,17 +409,31 @@ static void request_done(struct cql_client_request *request, enum status status,
         fail(bench, status, "a connection broke", slice_of_text(status_text(status)));
         return;
     }
-    if (bench->is_measuring) count_answer(bench, slot, answer, env_monotonic_ns(bench->env));
-    if (bench->phase == BENCH_RUNNING) start_request(slot);
+    slot->is_in_flight = false;
+    bench->in_flight--;
+    if (bench->options.rate == 0) {
+        if (bench->stage == STAGE_MEASURING)
+            count_answer(bench, slot, answer, env_monotonic_ns(bench->env));
+        if (bench->phase == BENCH_RUNNING) start_request(slot, 0);
+    } else {
+        open_request_done(bench, slot, answer);
+    }
 }
 
 static void start_running(struct cql_bench *bench)
 {
+    const struct cql_bench_options *options = &bench->options;
     bench->phase = BENCH_RUNNING;
-    env_timer_start(bench->env, &bench->timer, bench->options.warm_up_ns, timer_fired);
-    size_t count = bench->options.connections * bench->options.in_flight;
+    env_timer_start(bench->env, &bench->timer, options->warm_up_ns, timer_fired);
+    if (options->rate != 0) {
+        bench_arrivals_init(&bench->arrivals, options->arrivals, options->rate,
+                            env_monotonic_ns(bench->env), options->seed);
+        send_due(bench);
+        return;
+    }
+    size_t count = options->connections * options->in_flight;
     for (size_t i = 0; i < count && bench->phase == BENCH_RUNNING; i++)
-        start_request(&bench->slots[i]);
+        start_request(&bench->slots[i], 0);
 }
 
 // ---- Setting up --------------------------------------------------------------------------------
@@ -266,6 +520,7 @@ struct cql_bench *cql_bench_start(struct env *env, const struct cql_bench_option
     ASSERT(options->connections >= 1 && options->connections <= CQL_BENCH_CONNECTIONS_MAX);
     ASSERT(options->host_count >= 1 && options->host_count <= options->connections);
     ASSERT(options->in_flight >= 1 && options->in_flight <= CQL_BENCH_IN_FLIGHT_MAX);
+    ASSERT(options->rate <= CQL_BENCH_RATE_MAX);
     struct cql_bench *bench = calloc(1, sizeof *bench);
     ASSERT(bench != NULL);
     bench->env = env;
@@ -277,6 +532,9 @@ struct cql_bench *cql_bench_start(struct env *env, const struct cql_bench_option
     arena_init(&bench->request_arena, MEMORY_OF_ONE_REQUEST);
     random_init(&bench->random, options->seed);
     histogram_init(&bench->result.latency);
+    histogram_init(&bench->result.service);
+    histogram_init(&bench->second);
+    bench->window_end_ns = UINT64_MAX;
     bench->slots = calloc(options->connections * options->in_flight, sizeof *bench->slots);
     ASSERT(bench->slots != NULL);
     struct cql_client_options client_options = {
@@ -291,6 +549,8 @@ struct cql_bench *cql_bench_start(struct env *env, const struct cql_bench_option
             struct slot *slot = &bench->slots[i * options->in_flight + j];
             slot->bench = bench;
             slot->client = bench->clients[i];
+            slot->connection = i;
+            release_slot(bench, slot);
         }
     }
     return bench;
@@ -301,106 +561,11 @@ void cql_bench_destroy(struct cql_bench *bench)
     bench->phase = BENCH_ENDED;
     for (size_t i = 0; i < bench->options.connections; i++)
         cql_client_close(bench->clients[i]);
-    env_timer_stop(bench->env, &bench->timer);
+    stop_timers(bench);
     env_task_cancel(bench->env, &bench->ended_task);
     arena_deinit(&bench->arena);
     arena_deinit(&bench->request_arena);
     free(bench->slots);
+    free(bench->seconds);
     free(bench);
-}
-
-// ---- The report --------------------------------------------------------------------------------
-
-static const double percents[] = {50, 90, 95, 99, 99.9, 100};
-static const char *const percent_names[] = {"p50", "p90", "p95", "p99", "p99.9", "max"};
-enum { PERCENT_COUNT = sizeof percents / sizeof percents[0] };
-
-static double per_operation_us(const struct cql_bench_result *result, uint64_t ns)
-{
-    return result->operations == 0 ? 0 : (double)ns / 1e3 / (double)result->operations;
-}
-
-static double rate(const struct cql_bench_result *result)
-{
-    return result->elapsed_ns == 0 ? 0
-                                   : (double)result->operations * 1e9 / (double)result->elapsed_ns;
-}
-
-static void put_json_text(struct buffer *text, const char *value)
-{
-    buffer_put_u8(text, '"');
-    for (; *value != '\0'; value++) {
-        unsigned char c = (unsigned char)*value;
-        if (c == '"' || c == '\\')
-            buffer_put_format(text, "\\%c", c);
-        else if (c < 0x20)
-            buffer_put_format(text, "\\u%04x", c);
-        else
-            buffer_put_u8(text, c);
-    }
-    buffer_put_u8(text, '"');
-}
-
-static void put_json(const struct cql_bench_options *options, const struct cql_bench_result *result,
-                     struct buffer *text)
-{
-    buffer_put_format(text,
-                      "{\"connections\":%zu,\"in_flight\":%zu,\"seconds\":%.3f,"
-                      "\"operations\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"rows\":%" PRIu64
-                      ",\"rate\":%.1f,\"mean_us\":%.1f",
-                      options->connections, options->in_flight, (double)result->elapsed_ns / 1e9,
-                      result->operations, result->errors, result->rows, rate(result),
-                      histogram_mean(&result->latency) / 1e3);
-    for (size_t i = 0; i < PERCENT_COUNT; i++)
-        buffer_put_format(text, ",\"%s_us\":%.1f", percent_names[i],
-                          (double)histogram_percentile(&result->latency, percents[i]) / 1e3);
-    buffer_put_format(text, ",\"processes\":[");
-    bool first = true;
-    for (size_t i = 0; i < options->pid_count; i++) {
-        if (!result->processes[i].is_known) continue;
-        buffer_put_format(text,
-                          "%s{\"pid\":%d,\"cpu_us_per_operation\":%.3f,\"cpu_seconds\":%.3f,"
-                          "\"resident_bytes\":%" PRIu64 "}",
-                          first ? "" : ",", result->processes[i].pid,
-                          per_operation_us(result, result->processes[i].cpu_ns),
-                          (double)result->processes[i].cpu_ns / 1e9,
-                          result->processes[i].resident_bytes);
-        first = false;
-    }
-    buffer_put_format(text, "],\"first_error\":");
-    put_json_text(text, result->first_error);
-    buffer_put_format(text, "}\n");
-}
-
-void cql_bench_put_result(const struct cql_bench_options *options,
-                          const struct cql_bench_result *result, bool as_json, struct buffer *text)
-{
-    if (as_json) {
-        put_json(options, result, text);
-        return;
-    }
-    buffer_put_format(
-        text, "%" PRIu64 " operations in %.1f s: %.0f/s, %zu connection%s x %zu in flight\n",
-        result->operations, (double)result->elapsed_ns / 1e9, rate(result), options->connections,
-        options->connections == 1 ? "" : "s", options->in_flight);
-    buffer_put_format(text, "latency in us: mean %.0f", histogram_mean(&result->latency) / 1e3);
-    for (size_t i = 0; i < PERCENT_COUNT; i++)
-        buffer_put_format(text, ", %s %.0f", percent_names[i],
-                          (double)histogram_percentile(&result->latency, percents[i]) / 1e3);
-    buffer_put_format(text, "\n");
-    if (result->rows > 0)
-        buffer_put_format(text, "%" PRIu64 " rows, %.1f a read\n", result->rows,
-                          (double)result->rows / (double)result->operations);
-    for (size_t i = 0; i < options->pid_count; i++) {
-        if (result->processes[i].is_known)
-            buffer_put_format(text, "process %d: %.2f us of CPU an operation, %.1f MiB\n",
-                              result->processes[i].pid,
-                              per_operation_us(result, result->processes[i].cpu_ns),
-                              (double)result->processes[i].resident_bytes / (1024 * 1024));
-        else
-            buffer_put_format(text, "process %d: not there\n", result->processes[i].pid);
-    }
-    if (result->errors > 0)
-        buffer_put_format(text, "%" PRIu64 " errors, the first: %s\n", result->errors,
-                          result->first_error);
 }

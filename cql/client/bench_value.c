@@ -28,25 +28,41 @@ static double inverse_area(double exponent, double y)
     return fabs(t) < 1e-8 ? exp(y * (1 - t / 2)) : exp(log1p(t) / (1 - exponent));
 }
 
-static void prepare_zipf(struct bench_value *value)
+static void prepare_zipf(struct bench_value *value, uint64_t limit)
 {
     double e = value->exponent;
     value->zipf_first = area(e, 1.5) - 1;
-    value->zipf_last = area(e, (double)value->limit + 0.5);
+    value->zipf_last = area(e, (double)limit + 0.5);
     value->zipf_squeeze = 2 - inverse_area(e, area(e, 2.5) - pow(2, -e));
 }
 
-static uint64_t next_zipf(const struct bench_value *value, struct random *random)
+// 1 … limit, which was prepared.
+static uint64_t next_zipf(const struct bench_value *value, uint64_t limit, struct random *random)
 {
     for (;;) {
         double u = value->zipf_last + random_f64(random) * (value->zipf_first - value->zipf_last);
         double x = inverse_area(value->exponent, u);
         double k = floor(x + 0.5);
         if (k < 1) k = 1;
-        if (k > (double)value->limit) k = (double)value->limit;
+        if (k > (double)limit) k = (double)limit;
         if (k - x <= value->zipf_squeeze ||
             u >= area(value->exponent, k + 0.5) - pow(k, -value->exponent))
             return (uint64_t)k;
+    }
+}
+
+// ---- Gaussian ----------------------------------------------------------------------------------
+
+// 0 … limit - 1 about the middle. The ends are three deviations away: what lies beyond, one in 370,
+// is drawn again.
+static uint64_t next_gaussian(uint64_t limit, struct random *random)
+{
+    for (;;) {
+        // G. Box, M. Muller, 1958. The first number is above 0.
+        double radius = sqrt(-2 * log(1 - random_f64(random)));
+        double normal = radius * cos(2 * 3.14159265358979323846 * random_f64(random));
+        double number = floor(((double)limit) * (0.5 + normal / 6));
+        if (number >= 0 && number < (double)limit) return (uint64_t)number;
     }
 }
 
@@ -76,13 +92,36 @@ static bool find_type(const char *name, enum type_kind *kind)
 
 static bool find_kind(const char *name, enum bench_value_kind *kind)
 {
-    static const char *const kinds[] = {"zipf", "uniform", "sequence", "constant", "random"};
+    static const char *const kinds[] = {"zipf",     "uniform", "sequence",
+                                        "constant", "random",  "gaussian"};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(kinds[i], name) != 0) continue;
         *kind = (enum bench_value_kind)i;
         return true;
     }
     return false;
+}
+
+static enum status parse_sizes(const char *argument, struct bench_value *value, struct error *error)
+{
+    if (value->kind != BENCH_VALUE_RANDOM)
+        return error_set(error, STATUS_MALFORMED, "sizes are for random only");
+    if (find_kind(argument, &value->sizes) &&
+        (value->sizes == BENCH_VALUE_ZIPF || value->sizes == BENCH_VALUE_UNIFORM ||
+         value->sizes == BENCH_VALUE_GAUSSIAN))
+        return STATUS_OK;
+    return error_set(error, STATUS_MALFORMED, "sizes are zipf, uniform or gaussian, not '%s'",
+                     argument);
+}
+
+static enum status parse_size_min(const char *argument, struct bench_value *value,
+                                  struct error *error)
+{
+    char *end;
+    value->size_min = strtoull(argument, &end, 10);
+    if (*end == '\0' && value->kind == BENCH_VALUE_RANDOM && value->size_min <= value->limit)
+        return STATUS_OK;
+    return error_set(error, STATUS_MALFORMED, "from is the least size of a random value");
 }
 
 static enum status parse_options(char *rest, struct bench_value *value, struct error *error)
@@ -104,9 +143,13 @@ static enum status parse_options(char *rest, struct bench_value *value, struct e
             value->exponent = strtod(argument, NULL);
             if (!(value->exponent > 0 && value->exponent <= 10))
                 return error_set(error, STATUS_MALFORMED, "exponent is above 0 and at most 10");
+        } else if (strcmp(name, "sizes") == 0 || strcmp(name, "from") == 0) {
+            enum status status = name[0] == 's' ? parse_sizes(argument, value, error)
+                                                : parse_size_min(argument, value, error);
+            if (status != STATUS_OK) return status;
         } else {
-            return error_set(error, STATUS_MALFORMED, "'%s' is none of prefix, pad, exponent",
-                             name);
+            return error_set(error, STATUS_MALFORMED,
+                             "'%s' is none of prefix, pad, exponent, sizes, from", name);
         }
     }
     return STATUS_OK;
@@ -118,12 +161,13 @@ enum status bench_value_parse(const char *text, struct bench_value *value, struc
     int at = 0;
     if (sscanf(text, "%31s %31s %n", type, kind, &at) != 2 || at == 0)
         return error_set(error, STATUS_MALFORMED, "'%s': a type and a kind are needed", text);
-    *value = (struct bench_value){.exponent = 1};
+    *value = (struct bench_value){.exponent = 1, .sizes = BENCH_VALUE_CONSTANT};
     if (!find_type(type, &value->type))
         return error_set(error, STATUS_MALFORMED, "'%s' is no type for a bind", type);
     if (!find_kind(kind, &value->kind))
         return error_set(error, STATUS_MALFORMED,
-                         "'%s' is none of zipf, uniform, sequence, constant, random", kind);
+                         "'%s' is none of zipf, uniform, gaussian, sequence, constant, random",
+                         kind);
     // The argument may be left out of a sequence: the next word is then an option's name.
     int argument_size = 0;
     if (sscanf(text + at, "%31s%n", argument, &argument_size) == 1 &&
@@ -132,7 +176,8 @@ enum status bench_value_parse(const char *text, struct bench_value *value, struc
     else if (value->kind != BENCH_VALUE_SEQUENCE)
         return error_set(error, STATUS_MALFORMED, "'%s' needs a number behind it", kind);
     value->limit = strtoull(argument, NULL, 10);
-    bool needs_limit = value->kind == BENCH_VALUE_ZIPF || value->kind == BENCH_VALUE_UNIFORM;
+    bool needs_limit = value->kind == BENCH_VALUE_ZIPF || value->kind == BENCH_VALUE_UNIFORM ||
+                       value->kind == BENCH_VALUE_GAUSSIAN;
     if (needs_limit && (value->limit == 0 || value->limit > INT64_MAX))
         return error_set(error, STATUS_MALFORMED, "'%s %s': a number above 0 is needed", kind,
                          argument);
@@ -146,8 +191,10 @@ enum status bench_value_parse(const char *text, struct bench_value *value, struc
         return error_set(error, STATUS_MALFORMED, "the line is too long");
     strcpy(rest, text + at);
     enum status status = parse_options(rest, value, error);
-    if (status == STATUS_OK && value->kind == BENCH_VALUE_ZIPF) prepare_zipf(value);
-    return status;
+    if (status != STATUS_OK) return status;
+    if (value->kind == BENCH_VALUE_ZIPF) prepare_zipf(value, value->limit);
+    if (value->sizes == BENCH_VALUE_ZIPF) prepare_zipf(value, value->limit - value->size_min + 1);
+    return STATUS_OK;
 }
 
 // ---- Making ------------------------------------------------------------------------------------
@@ -156,9 +203,11 @@ uint64_t bench_value_next_number(struct bench_value *value, struct random *rando
 {
     switch (value->kind) {
     case BENCH_VALUE_ZIPF:
-        return next_zipf(value, random);
+        return next_zipf(value, value->limit, random);
     case BENCH_VALUE_UNIFORM:
         return random_below(random, value->limit);
+    case BENCH_VALUE_GAUSSIAN:
+        return next_gaussian(value->limit, random);
     case BENCH_VALUE_SEQUENCE:
         return value->limit++;
     case BENCH_VALUE_CONSTANT:
@@ -168,15 +217,31 @@ uint64_t bench_value_next_number(struct bench_value *value, struct random *rando
     return value->limit;
 }
 
+static size_t next_size(const struct bench_value *value, struct random *random)
+{
+    uint64_t count = value->limit - value->size_min + 1;
+    switch (value->sizes) {
+    case BENCH_VALUE_ZIPF:
+        return (size_t)(value->size_min + next_zipf(value, count, random) - 1);
+    case BENCH_VALUE_UNIFORM:
+        return (size_t)(value->size_min + random_below(random, count));
+    case BENCH_VALUE_GAUSSIAN:
+        return (size_t)(value->size_min + next_gaussian(count, random));
+    default:
+        return (size_t)value->limit;
+    }
+}
+
 static struct slice make_random_bytes(const struct bench_value *value, struct random *random,
                                       struct arena *arena)
 {
-    uint8_t *bytes = arena_alloc(arena, (size_t)value->limit + 1);
-    random_bytes(random, bytes, (size_t)value->limit);
+    size_t size = next_size(value, random);
+    uint8_t *bytes = arena_alloc(arena, size + 1);
+    random_bytes(random, bytes, size);
     if (value->type != TYPE_BLOB)
-        for (size_t i = 0; i < value->limit; i++)
+        for (size_t i = 0; i < size; i++)
             bytes[i] = (uint8_t)('a' + bytes[i] % 26);
-    return slice_make(bytes, (size_t)value->limit);
+    return slice_make(bytes, size);
 }
 
 static struct slice make_text(const struct bench_value *value, uint64_t number, struct arena *arena)

@@ -37,7 +37,7 @@ def test_every_action_on_jobs_has_help():
 
 
 def test_help_stands_in_columns():
-    for command in (["bench", "cql"], ["node"], ["stream", "run"]):
+    for command in (["bench", "cql"], ["bench", "parse"], ["node"], ["stream", "run"]):
         lines = run(HELENUS, *command, "--help").stdout.split("\nOptions:\n")[1].rstrip("\n").split("\n")
         column = len(lines[0]) - len(lines[0].split("  ", 2)[2].lstrip())
         for line in lines:

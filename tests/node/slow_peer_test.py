@@ -10,8 +10,9 @@ STALL_MS = 10000
 
 
 def measure(r, hosts, seconds=3):
-    return json.loads(run(HELENUS, "bench", "cql", "--host", ",".join(hosts), "--connections", 6, "--in-flight", 8,
-                          "--consistency", "QUORUM", "--warm-up", 1, "--seconds", seconds, "--json", STATEMENTS).stdout)
+    lines = run(HELENUS, "bench", "cql", "--host", ",".join(hosts), "--connections", 6, "--in-flight", 8,
+                "--consistency", "QUORUM", "--warm-up", 1, "--seconds", seconds, "--json", STATEMENTS).stdout
+    return json.loads(lines.splitlines()[-1])  # The summary, behind those of each second.
 
 
 def memory_mib(r):

@@ -2,7 +2,8 @@
 #include "cql/client/client.h"
 
 #include "base/env_uv.h"
-#include "cql/client/bench.h"
+#include "cql/client/bench_chart.h"
+#include "cql/client/bench_report.h"
 #include "cql/protocol/message.h"
 #include "cql/protocol/server.h"
 #include "tests/cql/protocol/fake_statements.h"
@@ -26,6 +27,7 @@ static struct {
     uint8_t metadata_id[16];
     bool server_is_closing, server_is_closed, bench_is_done;
     struct cql_bench_result bench;
+    int bench_seconds;
     enum status bench_status;
     char bench_error[ERROR_TEXT_SIZE];
 } seen;
@@ -238,33 +240,58 @@ static void bench_done(void *context, enum status status, const struct cql_bench
     env_uv_stop(env);
 }
 
-static void run_bench(const char *file, uint64_t count)
+static void bench_second(void *context, const struct cql_bench_second *second)
+{
+    (void)context;
+    struct buffer text;
+    buffer_init(&text, 4096);
+    bench_report_put_second_json(&text, second);
+    bench_report_put_second_text(&text, second);
+    ck_assert(!text.overflow && text.size > 0);
+    buffer_deinit(&text);
+    seen.bench_seconds++;
+}
+
+static struct cql_bench_options bench_options(uint64_t count)
+{
+    return (struct cql_bench_options){.hosts = {cql_server_address(server)},
+                                      .host_count = 1,
+                                      .version = 5,
+                                      .connections = 3,
+                                      .in_flight = 5,
+                                      .count = count,
+                                      .seed = 1,
+                                      .consistency = CONSISTENCY_ONE,
+                                      .pids = {1},
+                                      .pid_count = 1,
+                                      .second = bench_second};
+}
+
+static void run_bench_with(const char *file, const struct cql_bench_options *options)
 {
     static struct bench_workload workload;
     struct error error;
     ck_assert_msg(bench_workload_parse(&workload, slice_of_text(file), &error) == STATUS_OK, "%s",
                   error.text);
-    const struct cql_bench_options options = {.hosts = {cql_server_address(server)},
-                                              .host_count = 1,
-                                              .version = 5,
-                                              .connections = 3,
-                                              .in_flight = 5,
-                                              .count = count,
-                                              .seed = 1,
-                                              .consistency = CONSISTENCY_ONE,
-                                              .pids = {1},
-                                              .pid_count = 1};
-    struct cql_bench *bench = cql_bench_start(env, &options, &workload, bench_done, NULL);
+    struct cql_bench *bench = cql_bench_start(env, options, &workload, bench_done, NULL);
     run_until(&seen.bench_is_done, NULL, 0);
     struct buffer text;
-    for (int as_json = 0; as_json < 2; as_json++) {
-        buffer_init(&text, 65536);
-        cql_bench_put_result(&options, &seen.bench, as_json == 1, &text);
+    for (int form = 0; form < 3; form++) {
+        buffer_init(&text, 1 << 20);
+        if (form == 0) bench_report_put_text(&text, options, &seen.bench);
+        if (form == 1) bench_report_put_json(&text, options, &seen.bench);
+        if (form == 2) bench_chart_put(&text, "a <title> & more", options, &seen.bench);
         ck_assert(!text.overflow && text.size > 0);
         buffer_deinit(&text);
     }
     cql_bench_destroy(bench);
     bench_workload_deinit(&workload);
+}
+
+static void run_bench(const char *file, uint64_t count)
+{
+    const struct cql_bench_options options = bench_options(count);
+    run_bench_with(file, &options);
 }
 
 START_TEST(the_benchmark_counts_what_it_asked_for)
@@ -297,6 +324,112 @@ START_TEST(the_benchmark_stops_at_a_statement_that_cannot_be_prepared)
 }
 END_TEST
 
+START_TEST(an_open_loop_asks_as_often_as_its_rate_says)
+{
+    struct cql_bench_options options = bench_options(0);
+    options.rate = 2000;
+    options.arrivals = _i == 0 ? BENCH_ARRIVALS_EVEN : BENCH_ARRIVALS_POISSON;
+    options.duration_ns = 300ull * 1000 * 1000;
+    options.is_unprepared = _i == 1;
+    run_bench_with("VOID\n", &options);
+    ck_assert_int_eq(seen.bench_status, STATUS_OK);
+    // 600 in 0.3 s; by chance, six deviations of 24 more or less.
+    ck_assert_uint_ge(seen.bench.operations, _i == 0 ? 599 : 600 - 6 * 25);
+    ck_assert_uint_le(seen.bench.operations, _i == 0 ? 601 : 600 + 6 * 25);
+    ck_assert_uint_eq(seen.bench.unanswered, 0);
+    ck_assert_uint_eq(seen.bench.latency.count, seen.bench.operations);
+    ck_assert_uint_eq(seen.bench.service.count, seen.bench.operations);
+    ck_assert(seen.bench.latency.sum >= seen.bench.service.sum);
+    ck_assert_int_ge(seen.bench_seconds, 1);
+}
+END_TEST
+
+START_TEST(an_open_loop_ends_with_its_count)
+{
+    struct cql_bench_options options = bench_options(500);
+    options.rate = 10000;
+    run_bench_with("ROWS 2\n", &options);
+    ck_assert_int_eq(seen.bench_status, STATUS_OK);
+    ck_assert_uint_eq(seen.bench.operations, 500);
+    ck_assert_uint_eq(seen.bench.rows, 1000);
+}
+END_TEST
+
+static void end_waiting_fired(struct env_timer *timer)
+{
+    fake_end_waiting();
+    env_timer_start(env, timer, 1000 * 1000, end_waiting_fired);
+}
+
+// Nothing is answered for 200 ms. A closed loop would tell of 15 slow requests; here the 400 that
+// were due meanwhile are slow too.
+START_TEST(who_was_kept_waiting_is_in_the_latencies)
+{
+    struct cql_bench_options options = bench_options(500);
+    options.rate = 2000;
+    struct env_timer timer = {0};
+    env_timer_start(env, &timer, 200ull * 1000 * 1000, end_waiting_fired);
+    run_bench_with("LATER\n", &options);
+    env_timer_stop(env, &timer);
+    ck_assert_int_eq(seen.bench_status, STATUS_OK);
+    ck_assert_uint_eq(seen.bench.operations, 500);
+    ck_assert_uint_gt(histogram_percentile(&seen.bench.latency, 50), 20ull * 1000 * 1000);
+    ck_assert_uint_lt(histogram_percentile(&seen.bench.service, 50),
+                      histogram_percentile(&seen.bench.latency, 50));
+}
+END_TEST
+
+START_TEST(arrivals_keep_their_rate)
+{
+    enum { COUNT = 100000, RATE = 3000 };
+    struct bench_arrivals arrivals;
+    bench_arrivals_init(&arrivals, _i == 0 ? BENCH_ARRIVALS_EVEN : BENCH_ARRIVALS_POISSON, RATE, 77,
+                        1);
+    uint64_t last_ns = 77, short_gaps = 0;
+    for (int i = 0; i < COUNT; i++) {
+        bench_arrivals_advance(&arrivals);
+        uint64_t due_ns = bench_arrivals_due_ns(&arrivals);
+        ck_assert_uint_ge(due_ns, last_ns);
+        short_gaps += due_ns - last_ns < 1000000000ull / RATE;
+        last_ns = due_ns;
+    }
+    double expected_ns = 1e9 * COUNT / RATE;
+    ck_assert_double_eq_tol((double)(last_ns - 77), expected_ns, _i == 0 ? 1 : expected_ns / 100);
+    // Of an exponential distribution 1 - 1/e lie below the mean.
+    if (_i == 1) ck_assert_double_eq_tol((double)short_gaps / COUNT, 0.632, 0.01);
+}
+END_TEST
+
+START_TEST(a_chart_is_well_formed)
+{
+    static struct cql_bench_second seconds[1000];
+    static struct cql_bench_result result;
+    const struct cql_bench_options options = {.connections = 1, .in_flight = 1, .rate = 1};
+    struct buffer svg;
+    for (int has_values = 0; has_values < 2; has_values++) {
+        histogram_init(&result.latency);
+        histogram_init(&result.service);
+        for (uint64_t i = 0; i < 1000 && has_values; i++) {
+            histogram_record(&result.latency, i * i * 1000);
+            histogram_record(&result.service, i * 1000);
+            seconds[i] = (struct cql_bench_second){.end_ns = (i + 1) * 1000000000, .max_ns = i * 7};
+        }
+        result.seconds = seconds;
+        result.second_count = has_values ? 1000 : 0;
+        buffer_init(&svg, 1 << 20);
+        bench_chart_put(&svg, "<&>", &options, &result);
+        buffer_put_u8(&svg, 0);
+        const char *text = (const char *)svg.data;
+        ck_assert(!svg.overflow);
+        ck_assert_ptr_nonnull(strstr(text, ">&#60;&#38;&#62;</text>"));
+        ck_assert_str_eq(text + svg.size - 8, "</svg>\n");
+        ck_assert_ptr_null(strstr(text, "nan "));
+        ck_assert_ptr_null(strstr(text, "inf "));
+        buffer_deinit(&svg);
+    }
+}
+END_TEST
+
 // ---- Workloads ---------------------------------------------------------------------------------
 
 static const struct {
@@ -310,6 +443,11 @@ static const struct {
     {"-- bind int random 3\nSELECT ?\n", "line 1: random is for text and blob, of at most 1048576 "
                                          "bytes"},
     {"-- bind int uniform 3 prefix\nSELECT ?\n", "line 1: 'prefix' needs a value behind it"},
+    {"-- bind int uniform 3 sizes zipf\nSELECT ?\n", "line 1: sizes are for random only"},
+    {"-- bind blob random 3 sizes even\nSELECT ?\n",
+     "line 1: sizes are zipf, uniform or gaussian, not 'even'"},
+    {"-- bind blob random 3 from 4\nSELECT ?\n",
+     "line 1: from is the least size of a random value"},
     {"SELECT 1\n-- bind int uniform 3\n", "line 2: a bind without a statement behind it"},
     {"-- weight 0\nSELECT 1\n", "line 1: weight is from 1 to 1000000"},
 };
@@ -362,6 +500,65 @@ START_TEST(values_look_as_they_were_described)
 }
 END_TEST
 
+START_TEST(gaussian_numbers_gather_in_the_middle)
+{
+    enum { LIMIT = 600, DRAWS = 100000 };
+    struct bench_value value;
+    struct random random;
+    random_init(&random, 7);
+    ck_assert_int_eq(bench_value_parse("int gaussian 600", &value, NULL), STATUS_OK);
+    double sum = 0, squares = 0;
+    int near = 0;
+    for (int i = 0; i < DRAWS; i++) {
+        uint64_t number = bench_value_next_number(&value, &random);
+        ck_assert_uint_lt(number, LIMIT);
+        double distance = (double)number + 0.5 - LIMIT / 2;
+        sum += distance;
+        squares += distance * distance;
+        near += fabs(distance) < 100;
+    }
+    ck_assert_double_eq_tol(sum / DRAWS, 0, 2);
+    ck_assert_double_eq_tol(sqrt(squares / DRAWS), 98.7, 1.5); // 100, without its ends.
+    ck_assert_double_eq_tol((double)near / DRAWS, 0.6845, 0.01);
+}
+END_TEST
+
+START_TEST(sizes_are_spread_as_they_were_described)
+{
+    static const struct {
+        const char *text;
+        size_t min, max;
+        double mean, tolerance;
+    } rows[] = {
+        {"blob random 100", 100, 100, 100, 0},
+        {"blob random 100 sizes uniform", 0, 100, 50, 1},
+        {"text random 100 sizes uniform from 50", 50, 100, 75, 1},
+        {"blob random 100 sizes gaussian from 20", 20, 100, 60, 1},
+        {"blob random 100 sizes zipf from 1", 1, 100, 19.3, 1},
+        {"blob random 5 sizes zipf from 5", 5, 5, 5, 0},
+    };
+    struct random random;
+    struct arena arena;
+    random_init(&random, 3);
+    arena_init(&arena, 1024);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bench_value value;
+        double sum = 0;
+        ck_assert_int_eq(bench_value_parse(rows[i].text, &value, NULL), STATUS_OK);
+        for (int n = 0; n < 10000; n++) {
+            size_t size = bench_value_next(&value, &random, &arena).size;
+            ck_assert_uint_ge(size, rows[i].min);
+            ck_assert_uint_le(size, rows[i].max);
+            sum += (double)size;
+            arena_reset(&arena);
+        }
+        ck_assert_msg(fabs(sum / 10000 - rows[i].mean) <= rows[i].tolerance, "%s: %f", rows[i].text,
+                      sum / 10000);
+    }
+    arena_deinit(&arena);
+}
+END_TEST
+
 START_TEST(zipf_has_the_right_shares)
 {
     static const double exponents[] = {0.5, 0.99, 1, 1.5};
@@ -407,12 +604,19 @@ int main(void)
     tcase_add_test(client, the_benchmark_counts_what_it_asked_for);
     tcase_add_test(client, the_benchmark_tells_errors_and_goes_on);
     tcase_add_test(client, the_benchmark_stops_at_a_statement_that_cannot_be_prepared);
+    tcase_add_loop_test(client, an_open_loop_asks_as_often_as_its_rate_says, 0, 2);
+    tcase_add_test(client, an_open_loop_ends_with_its_count);
+    tcase_add_test(client, who_was_kept_waiting_is_in_the_latencies);
     TCase *workload = tcase_create("workload");
     tcase_set_timeout(workload, 60); // Millions of values, also under sanitizers on a busy machine.
     tcase_add_loop_test(workload, a_bad_statement_file_is_explained, 0,
                         sizeof bad_files / sizeof bad_files[0]);
     tcase_add_test(workload, values_look_as_they_were_described);
     tcase_add_test(workload, zipf_has_the_right_shares);
+    tcase_add_test(workload, gaussian_numbers_gather_in_the_middle);
+    tcase_add_test(workload, sizes_are_spread_as_they_were_described);
+    tcase_add_loop_test(workload, arrivals_keep_their_rate, 0, 2);
+    tcase_add_test(workload, a_chart_is_well_formed);
 
     Suite *suite = suite_create("client");
     suite_add_tcase(suite, client);
