@@ -44,8 +44,7 @@ static void schema_permit_creator(struct schema_work *work)
     struct slice *resources = ARENA_NEW_ARRAY(arena, struct slice, 2);
     size_t count = 1;
     if (work->made.is_of_table) {
-        resources[0] =
-            resource_of_table(arena, work->made.keyspace_name, work->made.table_name);
+        resources[0] = resource_of_table(arena, work->made.keyspace_name, work->made.table_name);
     } else {
         resources[0] = resource_of_keyspace(arena, work->made.keyspace_name);
         resources[count++] = resource_of_functions(arena, work->made.keyspace_name);
