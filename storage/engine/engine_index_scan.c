@@ -9,7 +9,8 @@
 #include "storage/engine/engine_index.h"
 #include "storage/engine/engine_index_internal.h"
 
-enum { STALE_MAX = 256, ROW_BLOCK_SIZE = 4096, MISSED_ENTRIES_MAX = 64 };
+// Entries that one scan removes: so many that they are soon gone, whoever made them.
+enum { STALE_FIRST = 64, STALE_MAX = 16384, ROW_BLOCK_SIZE = 4096, MISSED_ENTRIES_MAX = 64 };
 
 // Rows that are given out have this, whatever their own is: replicas then answer alike.
 enum { ROW_TIMESTAMP = 1 };
@@ -48,7 +49,7 @@ struct index_scan {
     struct partition_key last_key;
     struct clustering last_row;
     struct clustering *stale;
-    size_t stale_count;
+    size_t stale_count, stale_capacity;
     struct index_partition partition;
 };
 
@@ -196,8 +197,13 @@ static bool is_last(const struct index_scan *scan, const struct partition_key *k
 static void note_stale(struct index_scan *scan, const struct clustering *entry)
 {
     if (scan->stale_count == STALE_MAX) return;
-    if (scan->stale == NULL)
-        scan->stale = ARENA_NEW_ARRAY(scan->arena, struct clustering, STALE_MAX);
+    if (scan->stale_count == scan->stale_capacity) {
+        size_t capacity = scan->stale_capacity == 0 ? STALE_FIRST : 2 * scan->stale_capacity;
+        struct clustering *grown = ARENA_NEW_ARRAY(scan->arena, struct clustering, capacity);
+        if (scan->stale_count > 0) memcpy(grown, scan->stale, scan->stale_count * sizeof *grown);
+        scan->stale = grown;
+        scan->stale_capacity = capacity;
+    }
     scan->stale[scan->stale_count++] = copy_clustering(scan->arena, entry);
 }
 
