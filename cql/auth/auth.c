@@ -7,7 +7,6 @@
 
 #include <crypt.h>
 #include <stdlib.h>
-#include <strings.h>
 
 // As Cassandra's default: 2^10 rounds.
 enum { HASH_ROUNDS = 10 };
@@ -152,18 +151,4 @@ bool auth_login_is_right(const struct auth *auth, struct slice user, bool passwo
     if (role->can_login) return true;
     return cql_error_set(error, CQL_ERROR_BAD_CREDENTIALS, "%.*s is not permitted to log in",
                          (int)user.size, (const char *)user.data);
-}
-
-struct slice auth_hide_passwords(struct arena *arena, struct slice text)
-{
-    static const char word[] = "password", hidden[] = " *******";
-    enum { WORD_SIZE = sizeof word - 1, HIDDEN_SIZE = sizeof hidden - 1 };
-    for (size_t i = 0; i + WORD_SIZE <= text.size; i++) {
-        if (strncasecmp((const char *)text.data + i, word, WORD_SIZE) != 0) continue;
-        uint8_t *shown = arena_alloc(arena, i + WORD_SIZE + HIDDEN_SIZE);
-        memcpy(shown, text.data, i + WORD_SIZE);
-        memcpy(shown + i + WORD_SIZE, hidden, HIDDEN_SIZE);
-        return slice_make(shown, i + WORD_SIZE + HIDDEN_SIZE);
-    }
-    return text;
 }

@@ -11,7 +11,6 @@
 #ifndef CQL_AUTH_AUTH_H
 #define CQL_AUTH_AUTH_H
 
-#include "base/arena.h"
 #include "base/env.h"
 #include "cql/cql_error.h"
 #include "ring/metadata/roles.h"
@@ -58,9 +57,5 @@ const char *auth_hash_of(const struct auth *auth, struct slice user);
 // After the comparison: `error` says why not.
 bool auth_login_is_right(const struct auth *auth, struct slice user, bool password_is_right,
                          struct cql_error *error);
-
-// The text of a statement as traces and lists of statements may show it: what stands behind the
-// word PASSWORD is *******, to the end (Cassandra's PasswordObfuscator).
-struct slice auth_hide_passwords(struct arena *arena, struct slice text);
 
 #endif

@@ -15,6 +15,7 @@
 #define TESTS_CQL_PROTOCOL_FAKE_STATEMENTS_H
 
 #include "base/assert.h"
+#include "cql/protocol/request_trace.h"
 #include "cql/statement/statement.h"
 
 #include <stdio.h>
@@ -224,6 +225,56 @@ const struct topology *metadata_topology(const struct metadata *metadata)
 {
     (void)metadata;
     return &fake_topology;
+}
+
+// ---- Traces: nobody wants one ------------------------------------------------------------------
+
+struct trace *request_trace_begin(struct connection *connection)
+{
+    (void)connection;
+    return NULL;
+}
+
+void request_trace_query(struct trace *trace, const struct message_query *query)
+{
+    (void)trace, (void)query;
+}
+
+void request_trace_prepare(struct trace *trace, struct slice text)
+{
+    (void)trace, (void)text;
+}
+
+void request_trace_execute(struct trace *trace, const struct statement *statement,
+                           const struct message_query *query)
+{
+    (void)trace, (void)statement, (void)query;
+}
+
+void request_trace_batch(struct trace *trace, const struct query_options *options)
+{
+    (void)trace, (void)options;
+}
+
+void tracing_end(struct trace *trace)
+{
+    (void)trace;
+}
+
+struct uuid tracing_session(const struct trace *trace)
+{
+    (void)trace;
+    return (struct uuid){{0}};
+}
+
+// ---- Roles --------------------------------------------------------------------------------------
+
+static struct roles *fake_roles; // NULL, unless a test has logins.
+
+const struct roles *metadata_roles(const struct metadata *metadata)
+{
+    (void)metadata;
+    return fake_roles;
 }
 
 void metadata_unlisten(struct metadata *metadata, struct metadata_listener *listener)
