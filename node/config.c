@@ -194,6 +194,8 @@ static enum status set_class(const char *key, const char *const *classes, const 
         (void)snprintf(target, CONFIG_TEXT_SIZE, "%s", name);
         return STATUS_OK;
     }
+    if (strcmp(classes[0], classes[1]) == 0)
+        return error_set(error, STATUS_INVALID, "%s is %s, not '%s'", key, classes[0], value);
     return error_set(error, STATUS_INVALID, "%s is %s or %s, not '%s'", key, classes[0], classes[1],
                      value);
 }
