@@ -447,7 +447,9 @@ static enum status open_services(struct node *node, struct error *error)
     open_admin(node);
     status =
         cql_server_create(node->env, &node->processor, &node->rpc_address, &node->server, error);
-    if (status == STATUS_OK) cql_server_hold(node->server);
+    if (status != STATUS_OK) return status;
+    cql_server_tell(node->server);
+    cql_server_hold(node->server);
     return status;
 }
 

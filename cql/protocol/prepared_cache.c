@@ -22,6 +22,7 @@ struct prepared_cache {
     struct entry *newest, *oldest;
     size_t size;
     uint64_t evictions;
+    struct prepared_keeper *keeper; // NULL: none.
 };
 
 struct prepared_cache *prepared_cache_create(void)
@@ -104,8 +105,15 @@ static void link_newest(struct prepared_cache *cache, struct entry *entry)
     cache->newest = entry;
 }
 
+static struct slice keyspace_of(const struct statement *statement)
+{
+    return statement->names_keyspaces ? slice_make("", 0) : statement->current_keyspace;
+}
+
 static void remove_entry(struct prepared_cache *cache, struct entry *entry)
 {
+    if (cache->keeper != NULL)
+        cache->keeper->remove(cache->keeper, slice_make(entry->prepared.id, PREPARED_ID_SIZE));
     remove_slot(cache, find_slot(cache, entry->prepared.id));
     unlink_entry(cache, entry);
     cache->count--;
@@ -172,6 +180,10 @@ static const struct prepared *add(struct prepared_cache *cache, const uint8_t *i
     link_newest(cache, entry);
     cache->count++;
     cache->size += size;
+    // Words that name passwords are not written down.
+    if (cache->keeper != NULL && statement->kind != STATEMENT_ROLE)
+        cache->keeper->put(cache->keeper, slice_make(id, PREPARED_ID_SIZE), keyspace_of(statement),
+                           statement->text);
     return &entry->prepared;
 }
 
@@ -208,12 +220,37 @@ const struct prepared *prepared_cache_prepare(struct prepared_cache *cache,
     return add(cache, id, statement, size);
 }
 
-void prepared_cache_drop_stale(struct prepared_cache *cache,
-                               const struct query_processor *processor)
+void prepared_cache_set_keeper(struct prepared_cache *cache, struct prepared_keeper *keeper)
+{
+    cache->keeper = keeper;
+}
+
+// The same text, bound to the tables as they are now. False: it can not be prepared any more.
+static bool prepare_anew(struct prepared_cache *cache, struct entry *entry,
+                         struct query_processor *processor)
+{
+    struct statement *old = entry->prepared.statement, *statement;
+    struct cql_error error;
+    if (!statement_prepare(processor, old->text, old->current_keyspace, &statement, &error))
+        return false;
+    cache->size -= entry->size;
+    entry->size = arena_size(&statement->arena) + sizeof *entry;
+    cache->size += entry->size;
+    entry->prepared.statement = statement;
+    statement_unref(old);
+    prepared_cache_metadata_id(statement->result_columns, statement->result_column_count,
+                               entry->prepared.metadata_id);
+    return true;
+}
+
+void prepared_cache_drop_stale(struct prepared_cache *cache, struct query_processor *processor)
 {
     for (struct entry *entry = cache->newest, *older; entry != NULL; entry = older) {
         older = entry->older;
-        if (statement_is_stale(entry->prepared.statement, processor)) remove_entry(cache, entry);
+        const struct statement *statement = entry->prepared.statement;
+        if (statement_is_stale(statement, processor) ||
+            (statement_is_outdated(statement, processor) && !prepare_anew(cache, entry, processor)))
+            remove_entry(cache, entry);
     }
 }
 

@@ -9,7 +9,8 @@
 //
 // Bounded by CQL_PREPARED_MAX and CQL_PREPARED_SIZE_MAX: the least recently used leaves, and is
 // UNPREPARED to clients, who prepare it again by themselves. A statement whose table changed leaves
-// when the change is heard of (prepared_cache_drop_stale), so what is found is never out of date.
+// or is bound anew when the change is heard of (prepared_cache_drop_stale), so what is found is
+// never out of date. What is there is written down for the next start (prepared_store.h).
 #ifndef CQL_PROTOCOL_PREPARED_CACHE_H
 #define CQL_PROTOCOL_PREPARED_CACHE_H
 
@@ -24,7 +25,16 @@ struct prepared {
 };
 
 struct prepared_cache;
+// Where what comes and goes is written down (prepared_store.h). `keyspace` is empty where the
+// statement names all of its own.
+struct prepared_keeper {
+    void (*put)(struct prepared_keeper *keeper, struct slice id, struct slice keyspace,
+                struct slice text);
+    void (*remove)(struct prepared_keeper *keeper, struct slice id);
+};
 struct prepared_cache *prepared_cache_create(void);
+void prepared_cache_set_keeper(struct prepared_cache *cache,
+                               struct prepared_keeper *keeper); // NULL: none.
 void prepared_cache_destroy(struct prepared_cache *cache);
 
 // The statement of this id, now the most recently used; NULL when there is none. `id` may have any
@@ -34,9 +44,9 @@ const struct prepared *prepared_cache_find(struct prepared_cache *cache, struct 
 const struct prepared *prepared_cache_prepare(struct prepared_cache *cache,
                                               struct query_processor *processor, struct slice text,
                                               struct slice keyspace, struct cql_error *error);
-// Lets go of the statements whose tables are not what they were.
-void prepared_cache_drop_stale(struct prepared_cache *cache,
-                               const struct query_processor *processor);
+// The statements whose tables are not what they were: lets go of those, as Cassandra does, whose
+// columns or indexes are others; what only has other options is prepared anew in its place.
+void prepared_cache_drop_stale(struct prepared_cache *cache, struct query_processor *processor);
 size_t prepared_cache_count(const struct prepared_cache *cache);
 // How many left because of the limits.
 uint64_t prepared_cache_evictions(const struct prepared_cache *cache);

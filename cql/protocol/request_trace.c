@@ -1,6 +1,5 @@
 #include "cql/protocol/request_trace.h"
 
-#include "cql/statement/functions.h"
 #include "ring/consistency.h"
 #include "storage/value.h"
 
@@ -12,7 +11,7 @@ struct trace *request_trace_begin(struct connection *connection)
     struct query_processor *processor = connection->shared->processor;
     if (processor->tracing == NULL || connection->stream == NULL) return NULL;
     struct env_address client = env_stream_peer(connection->stream);
-    return tracing_begin(processor->tracing, functions_now_uuid(processor), &client);
+    return tracing_begin(processor->tracing, tracing_next_session(processor->tracing), &client);
 }
 
 static void set_options(struct trace *trace, const struct query_options *options)

@@ -3,20 +3,10 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/limits.h"
-#include "cql/protocol/connection.h"
 #include "cql/protocol/request.h"
+#include "cql/protocol/server_internal.h"
 
 #include <stdlib.h>
-
-struct cql_server {
-    struct connection_shared shared;
-    struct env_listener *listener; // NULL once it closes.
-    struct metadata_listener metadata_listener;
-    struct env_task closed_task;
-    bool is_closing, is_abandoned;
-    void (*closed)(void *context);
-    void *context;
-};
 
 static void accepted(void *context, struct env_stream *stream)
 {
@@ -88,6 +78,7 @@ static void destroy(struct cql_server *server)
     env_task_cancel(server->shared.env, &server->closed_task);
     if (server->shared.processor->metadata != NULL)
         metadata_unlisten(server->shared.processor->metadata, &server->metadata_listener);
+    if (server->end_telling != NULL) server->end_telling(server);
     request_pool_deinit(&server->shared);
     prepared_cache_destroy(server->shared.prepared);
     free(server);
@@ -102,11 +93,16 @@ static void run_closed_task(struct env_task *task)
     closed(context);
 }
 
+void cql_server_look_for_end(struct cql_server *server)
+{
+    if (server->is_closing && !server->is_abandoned && server->shared.first == NULL &&
+        !server->is_loading)
+        env_task_post(server->shared.env, &server->closed_task, run_closed_task);
+}
+
 static void last_is_gone(struct connection_shared *shared)
 {
-    struct cql_server *server = CONTAINER_OF(shared, struct cql_server, shared);
-    if (server->is_closing && !server->is_abandoned)
-        env_task_post(shared->env, &server->closed_task, run_closed_task);
+    cql_server_look_for_end(CONTAINER_OF(shared, struct cql_server, shared));
 }
 
 enum status cql_server_create(struct env *env, struct query_processor *processor,
@@ -181,8 +177,7 @@ void cql_server_close(struct cql_server *server, void (*closed)(void *context), 
     server->listener = NULL;
     for (struct connection *c = server->shared.first; c != NULL; c = c->next)
         connection_close(c);
-    if (server->shared.first == NULL)
-        env_task_post(server->shared.env, &server->closed_task, run_closed_task);
+    cql_server_look_for_end(server);
 }
 
 void cql_server_abandon(struct cql_server *server)

@@ -18,6 +18,10 @@ struct cql_server;
 MUST_USE enum status cql_server_create(struct env *env, struct query_processor *processor,
                                        const struct env_address *address,
                                        struct cql_server **server, struct error *error);
+// System tables show its clients and numbers from now on, and prepared statements are kept over a
+// restart: those of the last life are prepared in later turns. Once; the processor has system
+// tables.
+void cql_server_tell(struct cql_server *server);
 // Connections are taken, but nothing is read from them, until the node has what it missed. Only
 // right after the server was made.
 void cql_server_hold(struct cql_server *server);

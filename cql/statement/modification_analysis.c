@@ -2,6 +2,7 @@
 // .ModificationStatement.Parsed, org.apache.cassandra.cql3.Operation).
 #include "base/limits.h"
 #include "cql/statement/plan.h"
+#include "cql/system/system_definitions.h"
 
 static bool modification_refuse(struct analysis *analysis, const char *text)
 {
@@ -18,12 +19,12 @@ static bool modification_find_table(struct analysis *analysis,
     return true;
 }
 
-// Found last, since Cassandra only finds it when it executes. Traces are the node's to write.
+// Found last, since Cassandra only finds it when it executes. What is stored of the
+// system's own is the node's to write.
 static bool modification_check_stored(struct analysis *analysis,
                                       const struct modification_plan *plan)
 {
-    bool is_trace = slice_equals(plan->table->keyspace, slice_of_text("system_traces"));
-    return (!plan->table->is_virtual && !is_trace) ||
+    return (!plan->table->is_virtual && !system_definitions_has_keyspace(plan->table->keyspace)) ||
            cql_error_set(analysis->error, CQL_ERROR_INVALID,
                          "Modification is not supported by table %.*s.%.*s",
                          SLICE_TEXT(plan->table->keyspace), SLICE_TEXT(plan->table->name));

@@ -34,12 +34,54 @@ void statement_unref(struct statement *statement)
     free(statement);
 }
 
+static bool statement_same_key(const struct table *a, const struct table *b)
+{
+    uint16_t count = a->column_counts[COLUMN_PARTITION_KEY];
+    if (count != b->column_counts[COLUMN_PARTITION_KEY]) return false;
+    for (uint16_t i = 0; i < count; i++) {
+        const struct column *left = &a->columns[COLUMN_PARTITION_KEY][i];
+        const struct column *right = &b->columns[COLUMN_PARTITION_KEY][i];
+        if (!slice_equals(left->name, right->name) || !type_equals(left->type, right->type))
+            return false;
+    }
+    return true;
+}
+
+static bool statement_same_indexes(const struct table *a, const struct table *b)
+{
+    if (a->index_count != b->index_count) return false;
+    for (size_t i = 0; i < a->index_count; i++)
+        if (!uuid_equals(a->indexes[i].id, b->indexes[i].id)) return false;
+    return true;
+}
+
+static const struct table *statement_present_table(const struct query_processor *processor,
+                                                   const struct table *table)
+{
+    return analysis_lookup_table(processor, table->keyspace, table->name);
+}
+
 bool statement_is_stale(const struct statement *statement, const struct query_processor *processor)
 {
     for (size_t i = 0; i < statement->table_count; i++) {
         const struct table *table = statement->tables[i];
         if (table->is_virtual) continue;
-        if (analysis_lookup_table(processor, table->keyspace, table->name) != table) return true;
+        const struct table *present = statement_present_table(processor, table);
+        if (present == table) continue;
+        if (present == NULL || !uuid_equals(present->id, table->id) ||
+            present->layout_hash != table->layout_hash || !statement_same_key(present, table) ||
+            !statement_same_indexes(present, table))
+            return true;
+    }
+    return false;
+}
+
+bool statement_is_outdated(const struct statement *statement,
+                           const struct query_processor *processor)
+{
+    for (size_t i = 0; i < statement->table_count; i++) {
+        const struct table *table = statement->tables[i];
+        if (!table->is_virtual && statement_present_table(processor, table) != table) return true;
     }
     return false;
 }
@@ -207,13 +249,14 @@ static bool statement_analyse(struct query_processor *processor, struct statemen
     struct arena *arena = &statement->arena;
     const struct cql_statement_ast *ast;
     text = statement->text = arena_copy(arena, text);
+    statement->current_keyspace = arena_copy(arena, keyspace);
     if (!cql_parse(text, arena, &ast, error)) return false;
     struct column_spec *markers =
         ARENA_NEW_ARRAY(arena, struct column_spec, (size_t)ast->marker_count + 1);
     struct analysis analysis = {
         .processor = processor,
         .arena = arena,
-        .keyspace = arena_copy(arena, keyspace),
+        .keyspace = statement->current_keyspace,
         .markers = markers,
         .marker_columns = ARENA_NEW_ARRAY(arena, struct slice, (size_t)ast->marker_count + 1),
         .value_count = ast->marker_count,

@@ -61,6 +61,7 @@ struct statement {
     struct arena arena;
     enum statement_kind kind;
     struct slice text;                 // As the client wrote it.
+    struct slice current_keyspace;     // When it was prepared; empty if none.
     const struct column_spec *markers; // In order of appearance.
     uint16_t marker_count;
     const uint16_t
@@ -82,8 +83,12 @@ bool statement_prepare(struct query_processor *processor, struct slice text, str
                        struct statement **statement, struct cql_error *error);
 void statement_ref(struct statement *statement);
 void statement_unref(struct statement *statement); // NULL is allowed.
-// A table it names was dropped or changed in a way that matters to it.
+// A table it names was dropped, or has other columns or indexes than it had
+// (TableMetadata.changeAffectsPreparedStatements).
 bool statement_is_stale(const struct statement *statement, const struct query_processor *processor);
+// A table it names was changed at all: it has to be prepared anew.
+bool statement_is_outdated(const struct statement *statement,
+                           const struct query_processor *processor);
 
 // ---- Execution ----------------------------------------------------------------------------------
 

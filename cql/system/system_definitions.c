@@ -603,6 +603,13 @@ static void set_params(struct table_params *params, const struct keyspace_defini
 
 // ---- Making them -------------------------------------------------------------------------------
 
+// What a node really keeps: system_tables_stored().
+static bool is_stored(const struct table_definition *table)
+{
+    return strcmp(table->keyspace, "system_traces") == 0 ||
+           is_table(table, "system", "prepared_statements");
+}
+
 static const struct table *make_table(struct arena *arena,
                                       const struct keyspace_definition *keyspace,
                                       const struct table_definition *definition)
@@ -612,8 +619,7 @@ static const struct table *make_table(struct arena *arena,
     ASSERT(status == STATUS_OK);
     struct table_builder *builder = table_builder_create(slice_of_text(definition->keyspace),
                                                          slice_of_text(definition->name), id);
-    // Traces are stored, and replicated: system_tables_stored().
-    table_builder_set_virtual(builder, strcmp(definition->keyspace, "system_traces") != 0);
+    table_builder_set_virtual(builder, !is_stored(definition));
     set_params(table_builder_params(builder), keyspace, definition);
     for (const char *text = definition->columns; *text != 0;) {
         const char *end = column_end(text);

@@ -6,6 +6,7 @@
 #include "cql/system/system_definitions.h"
 #include "cql/system/system_row.h"
 #include "cql/system/system_schema_rows.h"
+#include "cql/system/system_views.h"
 #include "storage/engine/engine_index.h"
 
 #include <inttypes.h>
@@ -16,7 +17,8 @@ struct system_tables {
     struct env *env;
     const struct metadata *metadata;
     const struct node_identity *identity;
-    const struct engine *engine; // NULL: none.
+    const struct engine *engine;        // NULL: none.
+    const struct system_source *source; // NULL: none.
     struct schema *schema;
     int32_t generation; // Seconds since 1970 at the start: Cassandra's gossip generation.
 };
@@ -46,6 +48,11 @@ void system_tables_set_engine(struct system_tables *tables, const struct engine 
     tables->engine = engine;
 }
 
+void system_tables_set_source(struct system_tables *tables, const struct system_source *source)
+{
+    tables->source = source;
+}
+
 const struct schema *system_tables_schema(const struct system_tables *tables)
 {
     return tables->schema;
@@ -54,10 +61,14 @@ const struct schema *system_tables_schema(const struct system_tables *tables)
 void system_tables_stored(const struct system_tables *tables,
                           const struct table *stored[static SYSTEM_TABLES_STORED_COUNT])
 {
-    static const char *const names[SYSTEM_TABLES_STORED_COUNT] = {"sessions", "events"};
+    static const char *const names[SYSTEM_TABLES_STORED_COUNT][2] = {
+        {"system_traces", "sessions"},
+        {"system_traces", "events"},
+        {"system", "prepared_statements"},
+    };
     for (size_t i = 0; i < SYSTEM_TABLES_STORED_COUNT; i++)
-        stored[i] = schema_find_table(tables->schema, slice_of_text("system_traces"),
-                                      slice_of_text(names[i]));
+        stored[i] = schema_find_table(tables->schema, slice_of_text(names[i][0]),
+                                      slice_of_text(names[i][1]));
 }
 
 // ---- system.local ------------------------------------------------------------------------------
@@ -274,6 +285,13 @@ static bool is_table(const struct table *table, const char *keyspace, const char
            slice_equals(table->name, slice_of_text(name));
 }
 
+static bool fill_views(const struct system_tables *tables, const struct system_row *empty)
+{
+    const struct system_views views = {tables->metadata, tables->identity, tables->engine,
+                                       tables->source};
+    return system_views_fill(&views, empty);
+}
+
 void system_tables_fill(const struct system_tables *tables, const struct table *table,
                         struct memtable *memtable)
 {
@@ -282,7 +300,9 @@ void system_tables_fill(const struct system_tables *tables, const struct table *
     int64_t now = env_wall_us(tables->env);
     struct system_row row;
     system_row_begin(&row, table, memtable, &arena, now);
-    if (is_table(table, "system", "local")) {
+    if (fill_views(tables, &row)) {
+        // It was one of those.
+    } else if (is_table(table, "system", "local")) {
         fill_local(tables, &row);
     } else if (is_table(table, "system", "peers") || is_table(table, "system", "peers_v2")) {
         fill_peers(tables, is_table(table, "system", "peers_v2"), &row);

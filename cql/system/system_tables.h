@@ -28,6 +28,25 @@ struct node_identity {
     bool authenticates, authorizes;
 };
 
+// What the server of clients tells of itself. Borrowed during the call.
+struct system_client {
+    struct env_address address;
+    const char *stage; // "ready"
+    struct slice keyspace;
+    int protocol_version;
+};
+struct system_statistics {
+    uint64_t queries, executions, prepared_evictions;
+    size_t prepared_statements;
+};
+struct system_source {
+    void (*each_client)(void *context,
+                        void (*found)(void *found_context, const struct system_client *client),
+                        void *found_context);
+    void (*statistics)(void *context, struct system_statistics *statistics);
+    void *context;
+};
+
 // All that it is given outlives it.
 struct system_tables *system_tables_create(struct env *env, const struct metadata *metadata,
                                            const struct node_identity *identity);
@@ -35,13 +54,17 @@ void system_tables_destroy(struct system_tables *tables);
 // Whose compactions it shows. NULL, as at the beginning: none.
 void system_tables_set_engine(struct system_tables *tables, const struct engine *engine);
 
-// The definitions, keyspaces and tables, all but two with is_virtual set on the tables. A keyspace
-// has it only if Cassandra's is virtual too (system_views, system_virtual_schema): DESCRIBE, and
-// what needs no ALLOW FILTERING, go by that.
+// Whose clients it shows. NULL, as at the beginning: none.
+void system_tables_set_source(struct system_tables *tables, const struct system_source *source);
+
+// The definitions, keyspaces and tables, all but these with is_virtual set on the tables. A
+// keyspace has it only if Cassandra's is virtual too (system_views, system_virtual_schema):
+// DESCRIBE, and what needs no ALLOW FILTERING, go by that.
 const struct schema *system_tables_schema(const struct system_tables *tables);
 // Those that are stored nevertheless, in the engine of each node (engine_options.internal_tables),
-// and replicated as their keyspace says (coordinator_options.system_schema): system_traces.
-enum { SYSTEM_TABLES_STORED_COUNT = 2 };
+// and replicated as their keyspace says (coordinator_options.system_schema): sessions and events of
+// system_traces, prepared_statements of system.
+enum { SYSTEM_TABLES_STORED_COUNT = 3 };
 void system_tables_stored(const struct system_tables *tables,
                           const struct table *stored[static SYSTEM_TABLES_STORED_COUNT]);
 // Applies the rows of `table` as they are now. `table` is one of system_tables_schema().

@@ -24,6 +24,8 @@ struct tracing *tracing_create(struct env *env, struct coordinator *coordinator,
 // After coordinator_destroy(): what is not written yet is lost.
 void tracing_destroy(struct tracing *tracing);
 
+// A time uuid of this node, later than all before.
+struct uuid tracing_next_session(struct tracing *tracing);
 // NULL: too many already. `session` is a time uuid of this node.
 struct trace *tracing_begin(struct tracing *tracing, struct uuid session,
                             const struct env_address *client);

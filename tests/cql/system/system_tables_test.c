@@ -326,12 +326,12 @@ END_TEST
 START_TEST(can_fill_every_table)
 {
     const struct schema *schema = system_tables_schema(tables);
-    size_t count = 0;
+    size_t count = 0, stored_count = 0;
     const struct keyspace *keyspace;
     for (size_t i = 0; (keyspace = schema_keyspace_at(schema, i)) != NULL; i++) {
         const struct table *table;
         for (size_t j = 0; (table = schema_table_at(schema, keyspace->name, j)) != NULL; j++) {
-            ck_assert(table->is_virtual);
+            if (!table->is_virtual) stored_count++;
             struct memtable *memtable = memtable_create(table);
             system_tables_fill(tables, table, memtable);
             memtable_unref(memtable);
@@ -339,6 +339,7 @@ START_TEST(can_fill_every_table)
         }
     }
     ck_assert_uint_eq(count, 94);
+    ck_assert_uint_eq(stored_count, SYSTEM_TABLES_STORED_COUNT);
 }
 END_TEST
 
