@@ -255,8 +255,7 @@ static enum status run_bench(struct run *run, struct error *error)
     struct buffer text;
     buffer_init(&text, STATEMENT_FILE_SIZE_MAX);
     enum status status = workload == NULL ? error_set(error, STATUS_OVERLOADED, "out of memory")
-                                          : take_options(run->asked, &run->options, error);
-    if (status == STATUS_OK) status = read_file(run->env, run->path, &text, error);
+                                          : read_file(run->env, run->path, &text, error);
     if (status == STATUS_OK) {
         status = bench_workload_parse(workload, buffer_slice(&text), error);
         if (status == STATUS_OK) {
@@ -293,14 +292,18 @@ static int run_bench_cql(int argc, char **argv)
     if (code >= 0) return code;
     struct env *env;
     struct error error;
-    if (env_uv_create(&env, &error) != STATUS_OK) return command_fail(command.name, &error);
     struct run run = {
-        .env = env,
         .asked = &options,
         .path = operands.items[0],
         .shows_progress = isatty(STDERR_FILENO) == 1,
         .error = &error,
     };
+    if (take_options(&options, &run.options, &error) != STATUS_OK) {
+        (void)command_fail(command.name, &error);
+        return EXIT_USAGE;
+    }
+    if (env_uv_create(&env, &error) != STATUS_OK) return command_fail(command.name, &error);
+    run.env = env;
     enum status status = run_bench(&run, &error);
     if (status != STATUS_OK)
         code = command_fail(command.name, &error);

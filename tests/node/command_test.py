@@ -1,10 +1,12 @@
 """The command line: help, exit codes, errors with a next step."""
+import json
 import os
 import socket
 import subprocess
 import tempfile
+import xml.dom.minidom
 
-from support import HELENUS, Ring, ring, run
+from support import HELENUS, ROOT, Ring, ring, run
 
 
 def fails(code, text, *arguments, **options):
@@ -44,7 +46,32 @@ def test_help_stands_in_columns():
             assert line[column - 1] == " " and line[column] != " ", (command, line)
 
 
+def test_bench_parse_measures_what_it_is_given():
+    lines = run(HELENUS, "bench", "parse", "--rounds", 3, "--milliseconds", 1, "--json", "SELECT * FROM t", "USE k").stdout
+    measured = [json.loads(line) for line in lines.splitlines()]
+    assert [m["bytes"] for m in measured] == [15, 5] and all(0 < m["min_ns"] <= m["median_ns"] for m in measured), lines
+    fails(1, "no viable alternative", "bench", "parse", "SELEKT")
+
+
+def test_bench_cql_asks_at_a_rate_and_says_how_it_went():
+    statements = os.path.join(ROOT, "bench/statements/insert.cql")
+    with ring("127.0.77.31") as r, tempfile.TemporaryDirectory() as directory:
+        asked = ["bench", "cql", "--host", "127.0.77.31", "--warm-up", 0, "--strict"]
+        svg = os.path.join(directory, "latency.svg")
+        lines = run(HELENUS, *asked, "--rate", 500, "--seconds", 2, "--json", "--svg", svg, statements).stdout
+        *seconds, summary = [json.loads(line) for line in lines.splitlines()]
+        assert {s["type"] for s in seconds} == {"second"} and summary["type"] == "summary", lines
+        assert sum(s["operations"] for s in seconds) == summary["operations"] and 999 <= summary["operations"] <= 1001, lines
+        assert summary["p50_us"] >= summary["service_p50_us"] and summary["unanswered"] == 0, lines
+        assert xml.dom.minidom.parse(svg).documentElement.tagName == "svg"
+        # One copy cannot be written at TWO.
+        failed = run(HELENUS, *asked, "--count", 10, "--consistency", "TWO", statements, check=False)
+        assert failed.returncode == 3 and "errors, the first: " in failed.stdout, (failed.returncode, failed.stdout)
+    fails(1, "cannot connect", "bench", "cql", "--host", "127.0.77.31", statements)
+
+
 def test_a_wrong_command_line_says_what_is_right():
+    fails(2, "--arrivals is even or poisson, not 'odd'", "bench", "cql", "--arrivals", "odd", "x.cql")
     fails(2, "no command 'rin'", "rin")
     fails(2, "no action 'begin'", "ring", "begin")
     fails(2, "no action 'begin'", "stream", "begin")
