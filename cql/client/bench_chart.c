@@ -13,6 +13,7 @@ enum {
     PANEL_STEP = 490, // From one panel to the next.
     HEIGHT = 440,
     POINTS_MAX = 400, // Of a line: about as many as pixels.
+    SHOWN_NS_MIN = 100 * 1000 * 1000,
 };
 
 // The scale that both panels share: powers of ten of nanoseconds, bottom and top.
@@ -91,12 +92,19 @@ static uint64_t series_value(const struct cql_bench_second *second, size_t index
     return values[index];
 }
 
+// Seconds to show: all but a last one so short that it says nothing.
+static size_t shown_count(const struct cql_bench_result *result)
+{
+    size_t count = result->second_count;
+    return count > 1 && result->seconds[count - 1].elapsed_ns < SHOWN_NS_MIN ? count - 1 : count;
+}
+
 // Where there are more seconds than points, a point shows the worst of its seconds. A second
 // without an answer has none: the line goes on behind it.
 static void put_series(struct buffer *svg, const struct scale *scale,
                        const struct cql_bench_result *result, double left, size_t index)
 {
-    size_t count = result->second_count;
+    size_t count = shown_count(result);
     size_t points = count < POINTS_MAX ? count : POINTS_MAX;
     double end_ns = (double)result->seconds[count - 1].end_ns;
     const char *step = "M";
@@ -121,7 +129,7 @@ static void put_over_time(struct buffer *svg, const struct scale *scale,
 {
     put_panel(svg, scale, left, "latency, second by second");
     if (result->second_count == 0) return;
-    double seconds = (double)result->seconds[result->second_count - 1].end_ns / 1e9;
+    double seconds = (double)result->seconds[shown_count(result) - 1].end_ns / 1e9;
     for (int i = 0; i <= 4; i++) {
         char label[32];
         (void)snprintf(label, sizeof label, "%.3g s", seconds * i / 4);
