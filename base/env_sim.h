@@ -178,6 +178,8 @@ bool sim_process_is_alive(const struct env *env);
 struct sim_machine *sim_process_machine(const struct env *env);
 // I/O steps so far: changes of files and names, syncs, sends.
 uint64_t sim_process_steps(const struct env *env);
+// Of this process alone; compare sim_world_marks().
+uint64_t sim_process_marks(const struct env *env, enum env_mark mark);
 // Frees it. It has crashed and its owner was told, or it ended by itself and holds nothing.
 void sim_process_destroy(struct env *env);
 

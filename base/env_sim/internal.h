@@ -167,6 +167,7 @@ struct sim_process {
     void (*died)(void *context, struct env *env);
     void *died_context;
     uint64_t paused_until_ns;
+    uint64_t marks[ENV_MARK_COUNT];
     uint64_t steps, crash_at;                 // crash_at: 0 or the step that crashes.
     uint64_t dir_syncs_left, file_syncs_left; // The one that crashes, counted down; 0: none.
     bool crash_with_power;

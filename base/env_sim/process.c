@@ -197,6 +197,11 @@ uint64_t sim_process_steps(const struct env *env)
     return sim_process_of(env)->steps;
 }
 
+uint64_t sim_process_marks(const struct env *env, enum env_mark mark)
+{
+    return sim_process_of(env)->marks[mark];
+}
+
 void sim_process_destroy(struct env *env)
 {
     struct sim_process *process = sim_process_of(env);
@@ -253,7 +258,9 @@ static void sim_random_bytes(struct env *env, void *bytes, size_t size)
 static void sim_mark(struct env *env, unsigned mark)
 {
     ASSERT(mark < ENV_MARK_COUNT);
-    sim_process_of(env)->world->marks[mark]++;
+    struct sim_process *process = sim_process_of(env);
+    process->marks[mark]++;
+    process->world->marks[mark]++;
 }
 
 // ---- Timers ------------------------------------------------------------------------------------

@@ -619,9 +619,9 @@ static void truncate_table(struct engine_world *world, size_t number)
         (void)!engine_world_excuses(world, wait.status, "a truncation");
 }
 
-void engine_world_truncate(struct engine_world *world)
+void engine_world_truncate(struct engine_world *world, size_t number)
 {
-    truncate_table(world, (size_t)engine_world_below(world, WORLD_TABLES));
+    truncate_table(world, number);
     engine_world_count(world, WORKLOAD_TRUNCATE);
 }
 

@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVENTS_OF_A_WAIT_MAX 2000000
-#define OPERATIONS_OF_A_LIFE 2000
-#define STARTS_MAX           1000
+#define EVENTS_OF_A_WAIT_MAX   2000000
+#define OPERATIONS_OF_A_LIFE   2000
+#define STARTS_MAX             1000
+#define EVENTS_OF_A_COMPACTION 1000
 
 // ---- What the other files use ------------------------------------------------------------------
 
@@ -261,15 +262,30 @@ static void make_expiring(struct engine_world *world)
     sim_machine_jump_clock(world->machine, 11000000);
 }
 
+// At the moment when one set of SSTables takes the place of another.
+static void truncate_installing(struct engine_world *world, size_t number)
+{
+    uint64_t before = sim_world_marks(world->sim, ENV_MARK_COMPACTION_INSTALLING);
+    for (int i = 0; i < EVENTS_OF_A_COMPACTION && world->env != NULL && world->compact_runs; i++) {
+        (void)!step(world);
+        if (sim_world_marks(world->sim, ENV_MARK_COMPACTION_INSTALLING) == before) continue;
+        if (world->engine != NULL && world->env != NULL && sim_process_is_alive(world->env))
+            engine_world_truncate(world, number);
+        return;
+    }
+}
+
 static void start_compaction(struct engine_world *world)
 {
     if (world->compact_runs) {
         if (engine_world_chance(world, 0.1)) (void)engine_stop_compactions(world->engine);
         return;
     }
-    struct uuid id = world->tables[engine_world_below(world, WORLD_TABLES)].table->id;
+    size_t number = (size_t)engine_world_below(world, WORLD_TABLES);
+    struct uuid id = world->tables[number].table->id;
     world->compact_runs = true;
     engine_compact(world->engine, id, engine_world_chance(world, 0.2), &world->compact, compacted);
+    if (world->truncates_installing) truncate_installing(world, number);
 }
 
 // ---- The schema --------------------------------------------------------------------------------
@@ -333,7 +349,7 @@ static void do_rare(struct engine_world *world)
     else if (choice < 920)
         alter_table(world);
     else if (choice < 970)
-        engine_world_truncate(world);
+        engine_world_truncate(world, (size_t)engine_world_below(world, WORLD_TABLES));
     else if (choice < 975)
         drop_table(world);
     else if (choice < 980)
@@ -485,6 +501,7 @@ void engine_world_run(struct sim_world *sim, const double chances[SIM_FAULT_COUN
     random_init(&world->random, seed ^ 0x656e67696e65);
     world->compaction_throughput = seed % 4 == 1 ? 64 * KIB : 0;
     world->keeps_snapshots = seed % 3 == 0;
+    world->truncates_installing = seed % 5 == 2;
     arena_init(&world->arena, 64 * KIB);
     read_pins_init(&world->pins);
     make_world(world);

@@ -46,7 +46,7 @@ struct engine_world {
     struct env *env; // NULL: no process.
     struct engine *engine;
     struct read_pins pins;
-    bool errors_are_likely, is_ending, keeps_snapshots;
+    bool errors_are_likely, is_ending, keeps_snapshots, truncates_installing;
     uint64_t compaction_throughput; // 0: as fast as it goes.
     struct world_table tables[WORLD_TABLES];
     struct arena arena;                                // Of one operation.
@@ -103,7 +103,7 @@ void engine_world_write(struct engine_world *world);
 // Deletes a partition.
 void engine_world_delete(struct engine_world *world, size_t number);
 void engine_world_increment(struct engine_world *world);
-void engine_world_truncate(struct engine_world *world);
+void engine_world_truncate(struct engine_world *world, size_t number);
 // Loads what the read that uses `pins` misses. False: it failed, or the process died.
 bool engine_world_load(struct engine_world *world);
 // Waits until the log has all there is.

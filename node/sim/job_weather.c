@@ -1,7 +1,20 @@
 #include "base/container_of.h"
 #include "base/env_marks.h"
 #include "node/sim/job_world_state.h"
+#include "ring/metadata/metadata.h"
 #include "ring/transport/messaging.h"
+
+// Who is overtaken stands still for less than a read waits.
+enum { STANDING_MS_MAX = 4700, OVERTAKEN_CELLS_MAX = 35, LATE_MS = 150 };
+// How often connections are refused or reset in such a world else.
+#define WRONG_LATER 0.01
+
+// No new connection at all, and whoever has one keeps it.
+static void refuse_connections(struct job_world *world, bool all)
+{
+    sim_world_set_chance(world->sim, SIM_FAULT_REFUSED, all ? 1 : WRONG_LATER);
+    sim_world_set_chance(world->sim, SIM_FAULT_RESET, all ? 0 : WRONG_LATER);
+}
 
 // ---- The network
 // ---------------------------------------------------------------------------------
@@ -24,6 +37,7 @@ static void heal(struct job_world *world)
 {
     world->is_stormy = false;
     sim_world_cancel(world->sim, &world->strand_call);
+    if (world->stranded != NULL && world->overtakes) refuse_connections(world, false);
     world->stranded = NULL;
     for (size_t i = 0; i < world->node_count; i++)
         for (size_t j = 0; j < world->node_count; j++)
@@ -111,12 +125,87 @@ static void cut_stranded(struct job_world *world)
     if (other != node) sim_network_cut(other->machine, node->machine, false);
 }
 
+// ---- Overtaking ---------------------------------------------------------------------------------
+
+// The newest that a member knows of.
+static uint64_t done_through(const struct job_world *world)
+{
+    uint64_t newest = 0;
+    for (size_t i = 0; i < world->node_count; i++) {
+        if (!is_up(&world->nodes[i])) continue;
+        const struct job *job =
+            jobs_find_by_name(metadata_jobs(node_metadata(world->nodes[i].node)), "simulated");
+        if (job != NULL && job->done_through > newest) newest = job->done_through;
+    }
+    return newest;
+}
+
+// What the first of the others writes of the next batch comes late to the second. The one that
+// stood still meets it at the first as it reads on; what it then writes itself is sooner at the
+// second, which has its batch as it should be.
+static void slow_others(struct job_world *world)
+{
+    size_t stranded = world->stranded->index, first = 1 + (size_t)below(world, 2);
+    sim_network_slow(world->nodes[(stranded + first) % NODES_MAX].machine,
+                     world->nodes[(stranded + NODES_MAX - first) % NODES_MAX].machine,
+                     LATE_MS * NS_PER_MS, 0, 0);
+}
+
+// It goes on when its batch is done, and much of the next one computed.
+static bool is_overtaken(struct job_world *world)
+{
+    uint64_t computed = sim_world_marks(world->sim, ENV_MARK_CELL_COMPUTED);
+    if (!world->is_done_without && done_through(world) > world->done_before) {
+        world->is_done_without = true;
+        world->computed_enough = computed + 5 + below(world, OVERTAKEN_CELLS_MAX);
+        slow_others(world);
+    }
+    return world->is_done_without && computed >= world->computed_enough;
+}
+
+static void look_at_overtaken(struct sim_call *call)
+{
+    struct job_world *world = CONTAINER_OF(call, struct job_world, strand_call);
+    world->stood_ms++;
+    if (!is_up(world->stranded) || world->stood_ms >= STANDING_MS_MAX || is_overtaken(world)) {
+        refuse_connections(world, false);
+        sim_world_cancel(world->sim, &world->weather_call);
+        sim_world_call(world->sim, &world->weather_call, below(world, 500 * NS_PER_MS),
+                       job_weather_change);
+        return;
+    }
+    sim_process_pause(world->stranded->env, 2 * NS_PER_MS + below(world, 10 * NS_PER_MS));
+    sim_world_call(world->sim, call, NS_PER_MS, look_at_overtaken);
+}
+
+// The worker loses it at once, and gives its batch to others.
+static void overtake_stranded(struct job_world *world)
+{
+    struct job_world_node *node = world->stranded;
+    sim_world_note(world->sim, "node %zu is overtaken while it reads totals", node->index);
+    world->done_before = done_through(world);
+    world->stood_ms = 0;
+    world->is_done_without = false;
+    sim_process_pause(node->env, 2 * NS_PER_MS);
+    refuse_connections(world, true);
+    sim_network_reset(world->worker_machine, node->machine);
+    sim_world_call(world->sim, &world->strand_call, NS_PER_MS, look_at_overtaken);
+}
+
+// ---- Standing still -----------------------------------------------------------------------------
+
 static void look_at_stranded(struct sim_call *call)
 {
     struct job_world *world = CONTAINER_OF(call, struct job_world, strand_call);
     uint64_t reads = sim_world_marks(world->sim, ENV_MARK_CELL_READ);
-    if (is_up(world->stranded) && reads > world->reads_before) {
-        cut_stranded(world);
+    bool reads_itself =
+        is_up(world->stranded) &&
+        (!world->overtakes || sim_process_marks(world->stranded->env, ENV_MARK_CELL_READ) > 0);
+    if (reads_itself && reads > world->reads_before) {
+        if (world->overtakes)
+            overtake_stranded(world);
+        else
+            cut_stranded(world);
         return;
     }
     if (!is_up(world->stranded)) world->reads_before = reads;
@@ -143,7 +232,7 @@ static void make_trouble(struct job_world *world)
         isolate(world);
         return;
     }
-    if (world->strands && chance(world, 0.7)) {
+    if (world->strands && chance(world, world->overtakes ? 1 : 0.7)) {
         strand(world);
         return;
     }
@@ -167,6 +256,7 @@ void job_weather_change(struct sim_call *call)
     if (begins) make_trouble(world);
     uint64_t least_ns = begins && world->stranded != NULL ? 8000 * NS_PER_MS : 0;
     uint64_t more_ms = begins ? 8000 : world->is_hasty ? 40 : 1500;
+    if (begins && world->overtakes) least_ns = 6000 * NS_PER_MS, more_ms = 1000;
     sim_world_call(world->sim, call, least_ns + below(world, more_ms * NS_PER_MS),
                    job_weather_change);
 }

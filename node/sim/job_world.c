@@ -447,6 +447,16 @@ struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_
     world->isolates = chance(world, 0.25);
     world->strands = chance(world, 0.4);
     world->is_hasty = chance(world, 0.5);
+    // Drawn apart: all other seeds stay what they are.
+    struct random apart;
+    random_init(&apart, seed ^ 0x6f766572);
+    world->overtakes = node_count > 2 && random_chance(&apart, 0.3);
+    if (world->overtakes) {
+        world->strands = true;
+        world->isolates = false;
+        world->is_hasty = true;
+        world->replication_factor = (int)node_count;
+    }
     for (size_t i = 0; i < world->worker_count; i++)
         world->workers[i].world = world;
     world->worker_machine = sim_machine_create(sim, "workers");
@@ -458,6 +468,7 @@ struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_
     sim_machine_sync(world->worker_machine);
     // From a batch of a few lines to some dozens of batches.
     world->batch_size = 64 + line_count * 10 / (1 + below(world, 60));
+    if (world->overtakes) world->batch_size = 128;
     world->client_env =
         sim_process_start(sim_machine_create(sim, "clients"), "client", nobody_dies, world);
     return world;

@@ -54,6 +54,11 @@ struct job_world {
     uint64_t reads_before; // Of totals, by all, when it was last down.
     // How this ring is plagued, drawn once for a seed.
     bool isolates, strands;
+    bool overtakes;                // Who stands still has lost its task when it goes on:
+    uint64_t done_before;          // the batches that were done before it,
+    bool is_done_without;          // its own batch is done by others,
+    uint64_t computed_enough;      // they have as many cells in all: it goes on,
+    size_t stood_ms;               // at the latest after a while.
     bool is_hasty;                 // A job of few batches meets many storms, too.
     struct job_world_node *to_die; // When the weather changes.
     bool is_stormy;

@@ -27,7 +27,8 @@ static uint64_t weight_of(const struct ring_workload *workload, size_t kind)
     bool is_ddl = kind >= WORKLOAD_CREATE_TABLE && kind <= WORKLOAD_DROP_TABLE;
     bool is_paxos = operation_is_conditional((enum workload_kind)kind);
     if (workload->options.only_paxos && !is_paxos) return 0;
-    bool often = (is_ddl && workload->much_ddl) || (is_paxos && workload->much_paxos);
+    bool often = (is_ddl && workload->much_ddl) || (is_paxos && workload->much_paxos) ||
+                 (kind == WORKLOAD_INSERT_BATCH && workload->options.much_batches);
     bool is_sparse = workload->options.is_sparse && sparse_weights[kind] > 0;
     return (uint64_t)(is_sparse ? sparse_weights : weights)[kind] * (often ? 10 : 1);
 }

@@ -12,13 +12,19 @@
 
 // ---- Troubles ----------------------------------------------------------------------------------
 
-static void lose_power(struct ring_world *world)
+enum place { EVERYWHERE, AT_MANY, AT_ONE, PLACES };
+
+static enum place any_place(struct ring_world *world)
 {
-    uint64_t kind = below(world, 3);
+    return (enum place)below(world, PLACES);
+}
+
+static void lose_power(struct ring_world *world, enum place place)
+{
     for (size_t i = 0; i < world->count; i++)
-        if (kind == 0 || (kind == 1 && chance(world, 0.6)))
+        if (place == EVERYWHERE || (place == AT_MANY && chance(world, 0.6)))
             sim_machine_crash(world->nodes[i].machine);
-    if (kind == 2) sim_machine_crash(world->nodes[below(world, world->count)].machine);
+    if (place == AT_ONE) sim_machine_crash(world->nodes[below(world, world->count)].machine);
     note_wrong(world);
 }
 
@@ -27,7 +33,10 @@ static void end_trouble(struct trouble *trouble)
     struct ring_world *world = trouble->world;
     struct ring_world_node *a = &world->nodes[trouble->a], *b = &world->nodes[trouble->b];
     if (trouble->kind == TROUBLE_LINK) sim_network_heal(a->machine, b->machine);
-    if (trouble->kind == TROUBLE_POWER && !world->is_healing && !world->is_over) lose_power(world);
+    if (trouble->kind == TROUBLE_OUTAGE && !world->is_healing && !world->is_over)
+        lose_power(world, EVERYWHERE);
+    if (trouble->kind == TROUBLE_POWER && !world->is_healing && !world->is_over)
+        lose_power(world, any_place(world));
     if (trouble->kind == TROUBLE_FULL) sim_machine_set_full(a->machine, false);
     if (trouble->kind == TROUBLE_MESSAGES && a->node != NULL && !a->is_stopping &&
         sim_process_is_alive(a->env))
@@ -129,6 +138,17 @@ static void spoil_messages(struct ring_world *world, size_t a, size_t b)
     begin_trouble(world, TROUBLE_MESSAGES, a, b, duration(world));
 }
 
+// All but one have written and not synced when power is lost everywhere: that one has its part of a
+// batch for good, and others have theirs, and the batch as they stored it, only if they waited.
+static void lose_all_but_one(struct ring_world *world)
+{
+    size_t spared = (size_t)below(world, world->count);
+    uint64_t until_ns = 50 * NS_PER_MS + below(world, 400 * NS_PER_MS);
+    for (size_t i = 0; i < world->count; i++)
+        if (i != spared) sim_machine_set_slow(world->nodes[i].machine, until_ns);
+    begin_trouble(world, TROUBLE_OUTAGE, 0, 0, 1 + below(world, until_ns));
+}
+
 // Everything is written and seen, and nothing synced, when power is lost everywhere or almost.
 static void lose_unsynced(struct ring_world *world)
 {
@@ -172,8 +192,9 @@ static void make_trouble(struct ring_world *world)
         note_wrong(world);
     }
     if (style->only_paxos && chance(world, 0.7)) sim_machine_crash(node->machine);
-    if (chance(world, style->power / 8)) lose_power(world);
+    if (chance(world, style->power / 8)) lose_power(world, any_place(world));
     if (chance(world, style->power / 4)) lose_unsynced(world);
+    if (world->tears_batches && chance(world, 0.7)) lose_all_but_one(world);
 }
 
 static void trouble_comes(struct sim_call *call)
@@ -272,6 +293,16 @@ void ring_weather_disturb_members(struct ring_world *world)
     world->style.messages = world->style.cuts = 0.3;
     if (world->count < 3) world->count = 3;
     world->replication_factor = 3;
+}
+
+// Each partition has one copy: what is lost of a batch is lost.
+void ring_weather_tear_batches(struct ring_world *world)
+{
+    world->style.storms = true;
+    world->style.restarts_fast = true;
+    world->style.gap_ns = 800 * NS_PER_MS;
+    if (world->count < 3) world->count = 3;
+    world->replication_factor = 1;
 }
 
 void ring_weather_choose_style(struct ring_world *world, bool only_paxos)

@@ -42,6 +42,7 @@ struct ring_workload_options {
     int replication_factor;
     bool only_paxos; // One register, and nothing else.
     bool is_sparse;  // Partitions of few rows, or of none but the static one.
+    bool much_batches;
 };
 
 struct ring_workload *ring_workload_create(struct sim_world *sim,

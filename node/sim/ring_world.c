@@ -426,6 +426,11 @@ struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint6
     ring_weather_choose_style(world, only_paxos);
     world->is_sparse = !only_paxos && chance(world, 0.35);
     if (world->is_sparse && chance(world, 0.6)) ring_weather_disturb_members(world);
+    // Drawn apart: all other seeds stay what they are.
+    struct random apart;
+    random_init(&apart, seed ^ 0x6261746368);
+    world->tears_batches = !only_paxos && random_chance(&apart, 0.15);
+    if (world->tears_batches) ring_weather_tear_batches(world);
     make_nodes(world);
     make_clients(world);
     static const struct ring_workload_world functions = {.calm_since_ns = calm_since,
@@ -438,7 +443,8 @@ struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint6
                                                   .node_count = world->count,
                                                   .replication_factor = world->replication_factor,
                                                   .only_paxos = world->style.only_paxos,
-                                                  .is_sparse = world->is_sparse};
+                                                  .is_sparse = world->is_sparse,
+                                                  .much_batches = world->tears_batches};
     world->workload = ring_workload_create(sim, &options, &functions, world, world->clients);
     const struct sim_clients_checks checks = {acknowledged, turn, clients_failed, world};
     sim_clients_set_checks(world->clients, &checks);

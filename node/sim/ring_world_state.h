@@ -29,7 +29,14 @@ struct ring_world_node {
 };
 
 // A wrong that ends after a time.
-enum trouble_kind { TROUBLE_LINK, TROUBLE_FULL, TROUBLE_MESSAGES, TROUBLE_TIME, TROUBLE_POWER };
+enum trouble_kind {
+    TROUBLE_LINK,
+    TROUBLE_FULL,
+    TROUBLE_MESSAGES,
+    TROUBLE_TIME,
+    TROUBLE_POWER,
+    TROUBLE_OUTAGE
+};
 struct trouble {
     struct sim_call call;
     struct ring_world *world;
@@ -53,7 +60,8 @@ struct ring_world {
     struct env *client_env;
     struct sim_clients *clients;
     struct style style;
-    bool is_sparse; // Little is left of each partition, and members miss some of it for long.
+    bool is_sparse;     // Little is left of each partition, and members miss some of it for long.
+    bool tears_batches; // Who stores them and who carries them out lose their power, one synced.
     double chances[SIM_FAULT_COUNT];
     size_t count;
     int replication_factor;
@@ -91,6 +99,7 @@ void ring_world_plan_end(struct ring_world_node *node);
 // What a seed is like.
 void ring_weather_choose_style(struct ring_world *world, bool only_paxos);
 void ring_weather_disturb_members(struct ring_world *world);
+void ring_weather_tear_batches(struct ring_world *world);
 // From calm to storm, and back: called once, it comes back by itself.
 void ring_weather_change(struct sim_call *call);
 // How often disks and connections fail by themselves.

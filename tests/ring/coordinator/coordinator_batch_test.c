@@ -272,11 +272,10 @@ START_TEST(a_batch_behind_a_truncation_is_written_whatever_clocks_say)
 }
 END_TEST
 
-// Row "row" of partition "k0", as a batch that nobody carries out but the member that has it.
-static void store_at(size_t at, const char *value)
+// Row "row" of partition "k0", as the records of a batch.
+static void put_records(size_t at, const char *value, int64_t made_us, struct buffer *records)
 {
     struct slice clustering = slice_of_text("row");
-    int64_t made_us = env_wall_us(world.members[at].env);
     struct cell cell = {
         .local_time = LOCAL_TIME_NONE, .timestamp = made_us, .value = slice_of_text(value)};
     struct row row = {.clustering = {1, &clustering},
@@ -289,16 +288,24 @@ static void store_at(size_t at, const char *value)
                                 .deletion = DELETION_NONE,
                                 .rows = &row,
                                 .row_count = 1};
-    struct buffer record, records;
+    struct buffer record;
     buffer_init(&record, 4096);
-    buffer_init(&records, 4096);
     engine_put_record(&mutation, &record);
-    buffer_put_vint_bytes(&records, buffer_slice(&record));
+    buffer_put_vint_bytes(records, buffer_slice(&record));
+    buffer_deinit(&record);
+}
+
+// That, as a batch that nobody carries out but the member that has it.
+static void store_at(size_t at, const char *value)
+{
+    int64_t made_us = env_wall_us(world.members[at].env);
+    struct buffer records;
+    buffer_init(&records, 4096);
+    put_records(at, value, made_us, &records);
     uint64_t position;
     ck_assert_int_eq(batch_log_put(world.members[at].batch_log, uuid_make_time_us(made_us, 0, 0, 1),
                                    made_us, buffer_slice(&records), &position),
                      STATUS_OK);
-    buffer_deinit(&record);
     buffer_deinit(&records);
     ring_world_run(&world, 0.1, NULL);
 }
@@ -370,6 +377,27 @@ START_TEST(what_no_coordinator_sends_is_not_stored)
 }
 END_TEST
 
+// Whoever asked for it begins to write when it is told so, and may die after the first row.
+START_TEST(a_batch_that_was_told_stored_outlives_a_power_loss)
+{
+    open_world(3, 1, 14);
+    sim_world_set_chance(world.sim, SIM_FAULT_LOST_PAGE, 1);
+    int64_t now_us = env_wall_us(world.members[0].env);
+    struct buffer records;
+    buffer_init(&records, 4096);
+    put_records(0, "x", now_us, &records);
+    sim_machine_set_slow(world.members[1].machine, 500000000);
+    ck_assert_int_eq(ask_to_store(now_us, now_us, buffer_slice(&records)), STATUS_OK);
+    buffer_deinit(&records);
+    ring_world_kill(&world, 1, true);
+    ring_world_start(&world, 1);
+    ring_world_run(&world, 40, NULL);
+    ck_assert_int_eq(copies(0), 1);
+    ck_assert_uint_eq(sim_world_marks(world.sim, ENV_MARK_LOGGED_REPLAYED), 1);
+    ring_world_close(&world);
+}
+END_TEST
+
 // A cut that the third one bridges: who does not answer us is not waited for.
 START_TEST(a_batch_is_stored_by_who_answers)
 {
@@ -419,6 +447,7 @@ int main(void)
     tcase_add_test(tests, a_batch_behind_a_truncation_is_written_whatever_clocks_say);
     tcase_add_test(tests, what_was_truncated_does_not_come_back_after_a_start);
     tcase_add_test(tests, what_no_coordinator_sends_is_not_stored);
+    tcase_add_test(tests, a_batch_that_was_told_stored_outlives_a_power_loss);
     tcase_add_test(tests, a_batch_is_stored_by_who_answers);
     tcase_add_test(tests, a_batch_whose_sync_failed_is_not_begun);
     SRunner *runner = srunner_create(suite);
