@@ -3,6 +3,7 @@
 #include "cql/auth/resource.h"
 #include "cql/statement/analysis.h"
 #include "cql/statement/plan.h"
+#include "cql/system/system_definitions.h"
 
 static bool is_one_of(struct slice name, const char *const *names, size_t count)
 {
@@ -65,14 +66,13 @@ bool permission_has(const struct permission_user *user, uint32_t permission, str
     const struct role *const *inherited = roles_inherited(role, &count);
     for (size_t i = 0; i < count; i++)
         if (inherited[i]->is_superuser) return true;
-    // What is granted on all keyspaces says nothing of the system's own: who could write to
+    // What is granted on all keyspaces says nothing of the system's own: who could read or write
     // system_auth could make himself a superuser.
-    if ((permission & ~PERMISSIONS_OF_SYSTEM) != 0 &&
-        permission_is_system_keyspace(resource_keyspace(resource)))
-        return false;
+    bool is_system = system_definitions_has_keyspace(resource_keyspace(resource));
     do {
         if (has_on(inherited, count, permission, resource)) return true;
-    } while (resource_go_up(user->arena, &resource));
+    } while (resource_go_up(user->arena, &resource) &&
+             (!is_system || resource_keyspace(resource).size > 0));
     return false;
 }
 

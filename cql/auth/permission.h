@@ -29,7 +29,7 @@ bool permission_ensure(const struct permission_user *user, uint32_t permission,
 const char *permission_name(uint32_t permission);
 // Those of `permissions`, ", " between them, in Cassandra's order.
 const char *permission_names(struct arena *arena, uint32_t permissions);
-// All that others than superusers can have on the system's own keyspaces.
+// All that can be granted on the system's own keyspaces.
 #define PERMISSIONS_OF_SYSTEM ((uint32_t)(ROLE_MAY_SELECT | ROLE_MAY_DESCRIBE | ROLE_MAY_UNMASK))
 // system, system_schema and those that are on several nodes: permissions on them are limited.
 bool permission_is_system_keyspace(struct slice keyspace);

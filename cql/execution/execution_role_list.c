@@ -164,6 +164,15 @@ static void list_permissions_of(struct role_list *list, const struct role *role,
             put_permissions(list, role, &role->permissions[i]);
 }
 
+// Their own, and those of whom they may describe.
+static bool sees_permissions(struct role_list *list, struct slice of)
+{
+    struct slice all = slice_of_text("roles");
+    if (of.size > 0 && is_own(list, of)) return true;
+    return permission_has(list->user, ROLE_MAY_DESCRIBE,
+                          of.size == 0 ? all : resource_of_role(list->user->arena, of));
+}
+
 static void list_permissions(struct role_list *list)
 {
     struct execution *execution = list->execution;
@@ -175,7 +184,7 @@ static void list_permissions(struct role_list *list)
         execution_fail(execution);
         return;
     }
-    if (!permission_is_superuser(list->user) && (of.size == 0 || !is_own(list, of))) {
+    if (!sees_permissions(list, of)) {
         cql_error_set(&execution->error, CQL_ERROR_UNAUTHORIZED,
                       "You are not authorized to view %.*s's permissions",
                       of.size == 0 ? 8 : (int)of.size,
