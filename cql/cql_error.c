@@ -71,5 +71,18 @@ void cql_error_set_from_result(struct cql_error *error, const struct coordinator
     }
     error->result = *result;
     error->write_type = write_type;
-    error->data_present = false;
+    error->data_present = !is_write && result->data_present;
+    memset(error->fault_addresses, 0, sizeof error->fault_addresses);
+}
+
+void cql_error_set_fault_addresses(struct cql_error *error, const struct topology *topology,
+                                   const struct env_address *own)
+{
+    for (uint8_t i = 0; i < error->result.fault_count; i++) {
+        uint16_t member = error->result.faults[i].member;
+        if (topology != NULL && member < topology->member_count)
+            error->fault_addresses[i] = topology->members[member].address;
+        else
+            error->fault_addresses[i] = *own;
+    }
 }

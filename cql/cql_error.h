@@ -42,6 +42,8 @@ struct cql_error {
     char text[CQL_ERROR_TEXT_SIZE]; // UTF-8, cut at a character.
     // UNAVAILABLE, timeouts, failures.
     struct coordinator_result result;
+    // Of result.faults: where they are. v5 tells it.
+    struct env_address fault_addresses[COORDINATOR_FAULTS_MAX];
     const char *write_type; // "SIMPLE", "COUNTER", "BATCH", …
     bool data_present;
     // ALREADY_EXISTS: `table` is "" for a keyspace. FUNCTION: `table` is the function's name.
@@ -70,6 +72,9 @@ bool cql_error_set(struct cql_error *error, enum cql_error_code code, const char
 // The text alone; the rest has been filled.
 bool cql_error_set_text(struct cql_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+// The addresses of the members to blame, as far as they are known. `topology` NULL: a ring of one.
+void cql_error_set_fault_addresses(struct cql_error *error, const struct topology *topology,
+                                   const struct env_address *own);
 // From how a coordinator's operation ended. `is_write`; `write_type` as in the field.
 void cql_error_set_from_result(struct cql_error *error, const struct coordinator_result *result,
                                bool is_write, const char *write_type);

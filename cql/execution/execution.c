@@ -6,6 +6,7 @@
 #include "cql/auth/permission.h"
 #include "cql/execution/job_guard.h"
 #include "cql/statement/analysis.h"
+#include "cql/system/system_tables.h"
 
 #include <xxhash.h>
 
@@ -90,7 +91,11 @@ bool execution_check(struct execution *execution, const struct coordinator_resul
                      bool is_write, const char *write_type)
 {
     if (result->outcome == COORDINATOR_OK) return true;
+    const struct query_processor *processor = execution->processor;
     cql_error_set_from_result(&execution->error, result, is_write, write_type);
+    if (result->fault_count > 0 && processor->system_tables != NULL)
+        cql_error_set_fault_addresses(&execution->error, metadata_topology(processor->metadata),
+                                      system_tables_address(processor->system_tables));
     execution_fail(execution);
     return false;
 }

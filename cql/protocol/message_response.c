@@ -65,17 +65,21 @@ static uint32_t not_negative(int number)
     return number < 0 ? 0 : (uint32_t)number;
 }
 
-// v4: how many. v5: which, and why; here without the address, which the coordinator does not keep.
-static void put_failures(struct buffer *buffer, int version, int failures)
+// v4: how many. v5: which, and why; of those behind the first few, and those that another
+// coordinator heard of, nothing is known but their number.
+static void put_failures(struct buffer *buffer, int version, const struct cql_error *error)
 {
-    uint32_t count = not_negative(failures);
+    const struct coordinator_result *result = &error->result;
+    uint32_t count = not_negative(result->failures);
     buffer_put_u32(buffer, count);
     if (version < 5) return;
-    const uint16_t reason_unknown = 0;
+    static const struct env_address unknown = {.size = 4};
     for (uint32_t i = 0; i < count; i++) {
-        buffer_put_u8(buffer, 4);
-        buffer_put_u32(buffer, 0);
-        buffer_put_u16(buffer, reason_unknown);
+        bool is_known = i < result->fault_count && error->fault_addresses[i].size > 0;
+        const struct env_address *address = is_known ? &error->fault_addresses[i] : &unknown;
+        buffer_put_u8(buffer, address->size);
+        buffer_put(buffer, address->bytes, address->size);
+        buffer_put_u16(buffer, i < result->fault_count ? result->faults[i].reason : 0);
     }
 }
 
@@ -105,7 +109,7 @@ static void put_error_extras(struct buffer *buffer, int version, enum cql_error_
         buffer_put_u32(buffer, not_negative(result->received));
         buffer_put_u32(buffer, not_negative(result->required));
         if (code == CQL_ERROR_WRITE_FAILURE || code == CQL_ERROR_READ_FAILURE)
-            put_failures(buffer, version, result->failures);
+            put_failures(buffer, version, error);
         if (code == CQL_ERROR_READ_TIMEOUT || code == CQL_ERROR_READ_FAILURE)
             buffer_put_u8(buffer, error->data_present);
         else

@@ -43,6 +43,11 @@ void system_tables_destroy(struct system_tables *tables)
     free(tables);
 }
 
+const struct env_address *system_tables_address(const struct system_tables *tables)
+{
+    return &tables->identity->broadcast_address;
+}
+
 void system_tables_set_engine(struct system_tables *tables, const struct engine *engine)
 {
     tables->engine = engine;

@@ -224,9 +224,27 @@ void coordinator_result_merge(struct coordinator_result *result,
         *result = merged;
 }
 
+static uint8_t reason_of(enum status status)
+{
+    enum { UNKNOWN = 0, TIMEOUT = 2, INCOMPATIBLE_SCHEMA = 3 };
+    return status == STATUS_TIMED_OUT   ? TIMEOUT
+           : status == STATUS_NOT_FOUND ? INCOMPATIBLE_SCHEMA
+                                        : UNKNOWN;
+}
+
+void coordinator_result_blame(struct coordinator_result *result, uint16_t member,
+                              enum status status)
+{
+    result->failures++;
+    if (result->fault_count < COORDINATOR_FAULTS_MAX)
+        result->faults[result->fault_count++] =
+            (struct coordinator_fault){member, reason_of(status)};
+}
+
 // How a fault of the local engine looks from outside. WOULD_BLOCK never comes here.
 void coordinator_result_fail(struct coordinator_result *result, enum status status)
 {
     result->outcome = status == STATUS_OVERLOADED ? COORDINATOR_OVERLOADED : COORDINATOR_FAILED;
-    result->failures = 1;
+    result->failures = result->fault_count = 0;
+    coordinator_result_blame(result, MEMBER_NONE, status);
 }

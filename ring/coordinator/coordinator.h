@@ -33,12 +33,21 @@ enum coordinator_outcome {
     COORDINATOR_OVERLOADED,
 };
 
+// Replicas that answered with a fault, as far as they are told by name.
+enum { COORDINATOR_FAULTS_MAX = 4 };
+struct coordinator_fault {
+    uint16_t member; // MEMBER_NONE: this node.
+    uint8_t reason;  // As in the protocol's errors (RequestFailureReason).
+};
+
 // How an operation ended; the numbers are those of the protocol's errors.
 struct coordinator_result {
     enum coordinator_outcome outcome;
     enum consistency consistency;
     int required, received, alive;
     int failures;
+    struct coordinator_fault faults[COORDINATOR_FAULTS_MAX]; // Of the first of them.
+    uint8_t fault_count;
     bool data_present; // Of a read that timed out or failed: the data came, digests are missing.
     bool at_batch_log; // Of a logged batch: nobody stored it (write type BATCH_LOG).
 };

@@ -69,6 +69,9 @@ bool coordinator_is_replica(const struct coordinator *coordinator, const struct 
 // when another part of it wrote something (`is_alone`: there is no other).
 void coordinator_result_merge(struct coordinator_result *result,
                               const struct coordinator_result *part, bool is_alone);
+// One more replica answered with a fault.
+void coordinator_result_blame(struct coordinator_result *result, uint16_t member,
+                              enum status status);
 // How a fault of the local engine looks from outside. WOULD_BLOCK never comes here.
 void coordinator_result_fail(struct coordinator_result *result, enum status status);
 

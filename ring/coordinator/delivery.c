@@ -240,7 +240,7 @@ void delivery_hear(struct delivery *delivery, uint16_t member, enum status statu
             if (center < delivery->center_count && delivery->wanted[center] > 0)
                 delivery->wanted[center]--;
         } else if (!is_lost(status)) {
-            delivery->result.failures++;
+            coordinator_result_blame(&delivery->result, member, status);
         }
     }
     delivery_look(delivery);
@@ -297,7 +297,8 @@ static void delivery_wait_for_us(struct delivery *delivery, const struct deliver
     struct coordinator *coordinator = delivery->coordinator;
     bool counts = delivery_counts(delivery, coordinator->self);
     if (order->local_status != STATUS_OK) {
-        if (counts) delivery->result.failures++;
+        if (counts)
+            coordinator_result_blame(&delivery->result, coordinator->self, order->local_status);
         return;
     }
     delivery->pending++;
@@ -329,7 +330,8 @@ void delivery_start(struct coordinator *coordinator, const struct delivery_order
                    deliveries_are_clogged(coordinator, member)) {
             delivery_hint(delivery, member, order->record);
         } else if (order->record.size > DELIVERY_RECORD_SIZE_MAX) {
-            if (delivery_counts(delivery, member)) delivery->result.failures++;
+            if (delivery_counts(delivery, member))
+                coordinator_result_blame(&delivery->result, member, STATUS_INVALID);
         } else {
             delivery->pending++;
             if (delivery_counts(delivery, member)) delivery->counting++;

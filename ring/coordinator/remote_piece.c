@@ -50,7 +50,9 @@ void remote_piece_fail(struct remote_piece *piece, enum coordinator_outcome outc
     remote_read_fail(piece->remote, outcome);
     result->required = piece->required;
     result->alive = piece->alive;
-    result->failures = piece->failures;
+    result->failures = piece->faults.failures;
+    result->fault_count = piece->faults.fault_count;
+    memcpy(result->faults, piece->faults.faults, sizeof result->faults);
     bool is_repairing = piece->state == REMOTE_REPAIRING;
     result->received = remote_plan_count(piece, is_repairing ? IS_EQUAL : HAS_ANSWER);
     result->data_present = piece->state != REMOTE_ASKING || remote_plan_count(piece, HAS_DATA) > 0;
@@ -60,7 +62,7 @@ void remote_piece_fail(struct remote_piece *piece, enum coordinator_outcome outc
 
 static void piece_fail_status(struct remote_piece *piece, enum status status)
 {
-    piece->failures++;
+    coordinator_result_blame(&piece->faults, MEMBER_NONE, status);
     remote_piece_fail(piece,
                       status == STATUS_OVERLOADED ? COORDINATOR_OVERLOADED : COORDINATOR_FAILED);
 }
@@ -72,7 +74,7 @@ static void contact_lose(struct remote_contact *contact, enum status status)
     contact->answer = REMOTE_LOST;
     bool is_silent =
         status == STATUS_CLOSED || status == STATUS_TIMED_OUT || status == STATUS_CANCELED;
-    if (!is_silent) contact->piece->failures++;
+    if (!is_silent) coordinator_result_blame(&contact->piece->faults, contact->member, status);
 }
 
 static void contact_take_data(struct remote_contact *contact, struct slice data)
@@ -261,7 +263,7 @@ void remote_piece_begin(struct remote_piece *piece)
         piece->contacts[i].answer = REMOTE_NOT_ASKED;
     }
     piece->state = REMOTE_ASKING;
-    piece->failures = 0;
+    piece->faults.failures = piece->faults.fault_count = 0;
     piece->reach = (struct read_reach){0};
     piece->remote->open_count++;
     piece_step(piece);
@@ -449,7 +451,7 @@ static bool piece_ask_next(struct remote_piece *piece, unsigned answers, bool wa
 {
     struct remote_contact *contact = remote_plan_next_contact(piece, answers);
     if (contact == NULL) {
-        bool has_fault = piece->failures > 0;
+        bool has_fault = piece->faults.failures > 0;
         remote_piece_fail(piece, has_fault ? COORDINATOR_FAILED : COORDINATOR_TIMED_OUT);
         return false;
     }

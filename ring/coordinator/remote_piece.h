@@ -46,7 +46,8 @@ struct remote_piece {
     struct remote_contact *contacts; // Those that live and count, the best first.
     uint16_t contact_count;
     uint32_t row_max; // Of the present chunk, as in the read.
-    int required, alive, failures;
+    int required, alive;
+    struct coordinator_result faults; // Only who has failed, and how many.
     bool is_each_quorum;
 };
 

@@ -311,6 +311,7 @@ END_TEST
 START_TEST(errors_carry_their_fields_in_each_version)
 {
     struct cql_error error;
+    memset(&error, 0, sizeof error);
     cql_error_set(&error, CQL_ERROR_READ_FAILURE, "x");
     error.result = (struct coordinator_result){
         .consistency = CONSISTENCY_QUORUM, .required = 2, .received = 1, .failures = 1};
@@ -330,6 +331,16 @@ START_TEST(errors_carry_their_fields_in_each_version)
         ck_assert_mem_eq(buffer.data, expected[version - 3], buffer.size);
         buffer_deinit(&buffer);
     }
+    // Those whose names are known are told with them, and why.
+    error.result.fault_count = 1;
+    error.result.faults[0] = (struct coordinator_fault){7, 3};
+    ck_assert_int_eq(env_address_parse("127.0.0.7", 7000, &error.fault_addresses[0]), STATUS_OK);
+    struct buffer buffer;
+    buffer_init(&buffer, 1000);
+    message_put_error(&buffer, 5, &error);
+    ck_assert_uint_eq(buffer.size, 29);
+    ck_assert_mem_eq(buffer.data + 21, "\x04\x7f\x00\x00\x07\x00\x03\x01", 8);
+    buffer_deinit(&buffer);
 }
 END_TEST
 

@@ -205,6 +205,20 @@ START_TEST(an_acknowledged_write_survives_power_loss_of_as_many_as_the_level_say
 }
 END_TEST
 
+START_TEST(who_fails_is_told_by_name)
+{
+    struct coordinator_result result;
+    engine_drop_table(world.members[2].engine, ring_world_table(&world, 0, "t")->id);
+    ck_assert_int_eq(write_at(0, "a", "1", CONSISTENCY_ALL, &result), COORDINATOR_FAILED);
+    ck_assert_int_eq(result.failures, 1);
+    ck_assert_uint_eq(result.fault_count, 1);
+    ck_assert_uint_eq(result.faults[0].member, 2);
+    const unsigned incompatible_schema = 3;
+    ck_assert_uint_eq(result.faults[0].reason, incompatible_schema);
+    ck_assert_int_eq(write_at(0, "a", "2", CONSISTENCY_QUORUM, &result), COORDINATOR_OK);
+}
+END_TEST
+
 START_TEST(a_write_goes_to_the_one_that_has_the_key)
 {
     for (uint16_t owner = 0; owner < 3; owner++) {
@@ -585,6 +599,7 @@ int main(void)
     tcase_set_timeout(three, 60);
     suite_add_tcase(suite, three);
     tcase_add_test(three, a_write_at_all_is_everywhere_when_it_is_done);
+    tcase_add_test(three, who_fails_is_told_by_name);
     tcase_add_test(three, an_acknowledged_write_survives_power_loss_of_as_many_as_the_level_says);
     tcase_add_test(three, unavailable_is_said_before_anything_is_sent);
     tcase_add_test(three, a_member_that_was_down_gets_its_hints);
