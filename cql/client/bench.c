@@ -18,8 +18,9 @@ enum { MEMORY_OF_ONE_REQUEST = 4096 };
 #define OVERTIME_NS (10 * SECOND_NS)
 // So late, and the benchmark ends: the server does not hold the rate.
 #define BEHIND_NS_MAX (60 * SECOND_NS)
-// Timers are no finer than a millisecond: the last part of a wait is spent in turns of the loop.
-#define TURNING_NS UINT64_C(2000000)
+// Timers are no finer than a millisecond: who spins spends the last part of a wait in turns of the
+// loop.
+#define SPINNING_NS UINT64_C(2000000)
 
 // One of the requests in flight, or room for one.
 struct slot {
@@ -353,6 +354,7 @@ static void send_due(struct cql_bench *bench)
 {
     const struct cql_bench_options *options = &bench->options;
     uint64_t now_ns = env_monotonic_ns(bench->env);
+    uint64_t spinning_ns = options->spins ? SPINNING_NS : 0;
     bench->is_blocked = false;
     while (bench->phase == BENCH_RUNNING && bench->stage != STAGE_OVERTIME) {
         uint64_t due_ns = bench_arrivals_due_ns(&bench->arrivals);
@@ -362,8 +364,8 @@ static void send_due(struct cql_bench *bench)
             if (options->count != 0 || now_ns >= bench->window_end_ns) begin_overtime(bench);
             return;
         }
-        if (due_ns > now_ns + TURNING_NS) {
-            env_timer_start(bench->env, &bench->send_timer, due_ns - now_ns - TURNING_NS,
+        if (due_ns > now_ns + spinning_ns) {
+            env_timer_start(bench->env, &bench->send_timer, due_ns - now_ns - spinning_ns,
                             send_timer_fired);
             return;
         }

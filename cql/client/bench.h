@@ -10,8 +10,10 @@
 // Open loop (a rate): requests are due as bench_arrivals.h says. Each goes to the next connection
 // that has room, at its time or as soon after it as there is room anywhere. The latency is from the
 // due time, so it has in it what a stalled server cost those that came meanwhile; the service time
-// is from the sending. Measured is what was due within the measured time, however late its answer
-// comes; what has none in OVERTIME goes in with the time that it has waited so far.
+// is from the sending. Requests go out with a timer of 1 ms, which is in the latency, unless the
+// client spins: then it is exact, and takes a core. Measured is what was due within the measured
+// time, however late its answer comes; what has none in OVERTIME goes in with the time that it has
+// waited so far.
 //
 // CPU is that of the processes told, between the two ends of the measured time, over the operations
 // in it.
@@ -53,6 +55,7 @@ struct cql_bench_options {
     size_t connections, in_flight; // In flight on each connection.
     uint64_t rate;                 // Requests a second of all connections; 0: a closed loop.
     enum bench_arrival_kind arrivals;
+    bool spins; // Open loop: sends at the very due time; else up to a millisecond after it.
     uint64_t warm_up_ns, duration_ns;
     uint64_t count; // Operations to measure, instead of a duration; 0: the duration counts.
     uint64_t seed;
