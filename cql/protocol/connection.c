@@ -183,12 +183,23 @@ static bool take_options(struct connection *connection, const struct frame *fram
     return connection_end_response(connection);
 }
 
+static void keep_text(char kept[static CONNECTION_DRIVER_SIZE], struct slice text)
+{
+    size_t size = text.size < CONNECTION_DRIVER_SIZE ? text.size : CONNECTION_DRIVER_SIZE - 1;
+    while (size < text.size && size > 0 && (text.data[size] & 0xC0) == 0x80)
+        size--; // Not amid a character.
+    memcpy(kept, text.data, size);
+    kept[size] = '\0';
+}
+
 static bool take_startup(struct connection *connection, const struct frame *frame,
                          struct cql_error *error)
 {
     struct message_startup startup;
     if (!message_decode_startup(frame->body, connection->version, &startup, error)) return false;
     bool lz4 = startup.compression == MESSAGE_LZ4;
+    keep_text(connection->driver_name, startup.driver_name);
+    keep_text(connection->driver_version, startup.driver_version);
     if (lz4 && connection->version < 5) {
         frame_reader_set_lz4(&connection->reader);
         frame_writer_set_lz4(&connection->writer);

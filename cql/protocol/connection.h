@@ -53,6 +53,8 @@ struct connection_shared {
     void (*last_is_gone)(struct connection_shared *shared);
 };
 
+enum { CONNECTION_DRIVER_SIZE = 64 };
+
 enum connection_state {
     CONNECTION_NEW,
     CONNECTION_AUTHENTICATING,
@@ -78,7 +80,10 @@ struct connection {
     size_t keyspace_size;
     char keyspace[CQL_NAME_SIZE_MAX]; // Of USE.
     struct login *login;              // One that is being checked; nothing is read meanwhile.
-    uint8_t *user;                    // Who logged in; NULL: nobody, or nobody has to.
+    // As STARTUP told them, for system_views.clients; longer ones are cut off.
+    char driver_name[CONNECTION_DRIVER_SIZE], driver_version[CONNECTION_DRIVER_SIZE];
+    uint64_t requests_taken;
+    uint8_t *user; // Who logged in; NULL: nobody, or nobody has to.
     size_t user_size;
 };
 

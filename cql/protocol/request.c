@@ -57,6 +57,7 @@ static struct request *acquire(struct connection *connection, const struct frame
     if (request->next != NULL) request->next->place = &request->next;
     connection->requests = request;
     connection->request_count++;
+    connection->requests_taken++;
     request->size = sizeof *request + frame->body.size;
     shared->request_size += request->size;
     shared->request_count++;

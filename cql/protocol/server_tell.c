@@ -17,7 +17,11 @@ static void each_client(void *context,
             .address = env_stream_peer(c->stream),
             .stage = "ready",
             .keyspace = slice_make(c->keyspace, c->keyspace_size),
+            .user = slice_make(c->user, c->user_size),
+            .driver_name = c->driver_name,
+            .driver_version = c->driver_version,
             .protocol_version = c->version,
+            .request_count = c->requests_taken,
         };
         found(found_context, &client);
     }

@@ -31,9 +31,11 @@ struct node_identity {
 // What the server of clients tells of itself. Borrowed during the call.
 struct system_client {
     struct env_address address;
-    const char *stage; // "ready"
-    struct slice keyspace;
+    const char *stage;           // "ready"
+    struct slice keyspace, user; // Empty: none.
+    const char *driver_name, *driver_version;
     int protocol_version;
+    uint64_t request_count;
 };
 struct system_statistics {
     uint64_t queries, executions, prepared_evictions;

@@ -183,7 +183,14 @@ static void put_client(void *context, const struct system_client *client)
     system_row_set_int(&row, "port", address->port);
     system_row_set_text(&row, "connection_stage", client->stage);
     if (client->keyspace.size > 0) system_row_set(&row, "keyspace_name", client->keyspace);
+    if (client->driver_name[0] != '\0')
+        system_row_set_text(&row, "driver_name", client->driver_name);
+    if (client->driver_version[0] != '\0')
+        system_row_set_text(&row, "driver_version", client->driver_version);
     system_row_set_int(&row, "protocol_version", client->protocol_version);
+    system_row_set_long(&row, "request_count", (int64_t)client->request_count);
+    system_row_set(&row, "username",
+                   client->user.size > 0 ? client->user : slice_of_text("anonymous"));
     system_row_end(&row);
 }
 

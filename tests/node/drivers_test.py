@@ -51,6 +51,10 @@ def test_traces_are_found_at_any_node():
             assert sum(t.startswith("Processing response from /") for t in texts) == 2, texts
             ids = [row.session_id for row in session.execute("SELECT session_id FROM system_traces.sessions")]
             assert ids == [trace.trace_id], ids
+            clients = list(session.execute("SELECT * FROM system_views.clients"))
+            assert clients and all(c.driver_name == "DataStax Python Driver" and c.username == "anonymous" and
+                                   c.connection_stage == "ready" for c in clients), clients
+            assert sum(c.request_count for c in clients) > 0
             # A failure is traced too, and words that name a password are not kept.
             future = session.execute_async("CREATE ROLE r WITH PASSWORD = 'secret'", trace=True)
             try:
