@@ -34,8 +34,32 @@ static void put_log(struct buffer *file, struct cursor *input, uint64_t number)
     }
 }
 
+struct opened {
+    struct uuid version;
+    uint64_t roles;
+};
+
+// What is known of roles; whom each inherits from has an end, and is no more than there are.
+static uint64_t look_at_roles(const struct roles *roles)
+{
+    size_t count = 0, inherited;
+    const struct role *role;
+    while (roles_at(roles, count) != NULL)
+        count++;
+    for (size_t i = 0; (role = roles_at(roles, i)) != NULL; i++) {
+        (void)roles_inherited(role, &inherited);
+        ASSERT(inherited >= 1 && inherited <= count);
+    }
+    struct buffer bytes;
+    buffer_init(&bytes, 1 << 26);
+    roles_put_all(&bytes, roles);
+    uint64_t hash = checksum_xxh3(buffer_slice(&bytes), 0);
+    buffer_deinit(&bytes);
+    return hash;
+}
+
 // False: CORRUPT.
-static bool open_metadata(struct fuzz_sim *sim, struct uuid *version)
+static bool open_metadata(struct fuzz_sim *sim, struct opened *opened)
 {
     struct metadata *metadata;
     struct error error;
@@ -43,7 +67,8 @@ static bool open_metadata(struct fuzz_sim *sim, struct uuid *version)
         sim->env, &(struct metadata_options){.directory = "/metadata"}, &metadata, &error);
     ASSERT(status == STATUS_OK || status == STATUS_CORRUPT);
     if (status != STATUS_OK) return false;
-    *version = schema_version(metadata_schema(metadata));
+    *opened = (struct opened){schema_version(metadata_schema(metadata)),
+                              look_at_roles(metadata_roles(metadata))};
     for (size_t i = 0; jobs_at(metadata_jobs(metadata), i) != NULL; i++)
         ASSERT(jobs_at(metadata_jobs(metadata), i)->batch_count <= JOB_BATCHES_MAX);
     metadata_close(metadata);
@@ -65,10 +90,10 @@ FUZZ_TARGET(metadata)
         put_log(&file, &cursor, (how & 2) != 0);
     fuzz_sim_write(&sim, (how & 2) != 0 ? "/metadata/log-1" : "/metadata/log-0",
                    buffer_slice(&file));
-    struct uuid version, again;
-    if (open_metadata(&sim, &version)) {
+    struct opened opened, again;
+    if (open_metadata(&sim, &opened)) {
         ASSERT(open_metadata(&sim, &again));
-        ASSERT(memcmp(&version, &again, sizeof version) == 0);
+        ASSERT(uuid_equals(opened.version, again.version) && opened.roles == again.roles);
     }
     buffer_deinit(&file);
     fuzz_sim_close(&sim);

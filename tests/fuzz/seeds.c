@@ -7,6 +7,7 @@
 #include "ring/coordinator/read_encoder.h"
 #include "ring/coordinator/read_request.h"
 #include "ring/coordinator/replica_increment.h"
+#include "ring/metadata/metadata_state.h"
 #include "ring/paxos/paxos_internal.h"
 #include "storage/commit_log/commit_log_format.h"
 #include "storage/engine/engine_internal.h"
@@ -346,6 +347,60 @@ static void write_metadata(struct fuzz_node *node)
     buffer_deinit(&seed);
 }
 
+// Changes of roles as records, and then the state that they make.
+static void write_roles(void)
+{
+    static const struct {
+        enum role_change_kind kind;
+        const char *role, *other;
+    } changes[] = {
+        {ROLE_CREATE, "a", "cassandra"}, {ROLE_CREATE, "b", "a"},       {ROLE_GRANT, "a", "b"},
+        {ROLE_PERMIT, "a", "data/ks/t"}, {ROLE_ADD_IDENTITY, "a", "x"}, {ROLE_ALTER, "b", ""},
+        {ROLE_FORBID, "a", "data/ks/t"}, {ROLE_REVOKE, "a", "b"},       {ROLE_DROP, "b", ""},
+    };
+    struct roles *roles = roles_create();
+    struct buffer seed, record, state;
+    buffer_init(&seed, SEED_SIZE_MAX);
+    buffer_init(&record, SEED_SIZE_MAX);
+    buffer_init(&state, SEED_SIZE_MAX);
+    buffer_put_u8(&seed, 1);
+    buffer_put_u16(&seed, 0);
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        const struct role_change change = {.kind = changes[i].kind,
+                                           .role = slice_of_text(changes[i].role),
+                                           .other = slice_of_text(changes[i].other),
+                                           .has_login = true,
+                                           .hash = slice_of_text("hash"),
+                                           .permissions = ROLE_MAY_ALL};
+        buffer_clear(&record);
+        buffer_put_u8(&record, RECORD_CHANGE_ROLE);
+        roles_put_change(&record, &change);
+        struct cursor cursor = cursor_make(slice_make(record.data + 1, record.size - 1));
+        ASSERT(roles_apply(roles, &cursor) == STATUS_OK);
+        buffer_put_u8(&seed, 1);
+        buffer_put_u16(&seed, (uint16_t)record.size);
+        buffer_put(&seed, record.data, record.size);
+        if (i == 4) {
+            struct jobs *jobs = jobs_create();
+            buffer_put_u64(&state, 0);
+            buffer_put_vint(&state, 0);
+            jobs_put_all(&state, jobs);
+            roles_put_all(&state, roles);
+            jobs_destroy(jobs);
+        }
+    }
+    write_seed("metadata", "role_records", 0, &seed);
+    buffer_clear(&seed);
+    buffer_put_u8(&seed, 3);
+    buffer_put_u16(&seed, (uint16_t)state.size);
+    buffer_put(&seed, state.data, state.size);
+    write_seed("metadata", "role_state", 0, &seed);
+    buffer_deinit(&seed);
+    buffer_deinit(&record);
+    buffer_deinit(&state);
+    roles_destroy(roles);
+}
+
 static void write_manifest(void *context, const char *name, bool is_dir)
 {
     struct fuzz_node *node = context;
@@ -607,6 +662,7 @@ int main(int argc, char **argv)
     write_increment();
     write_truncations();
     write_metadata(&node);
+    write_roles();
     fuzz_node_flush(&node);
     ASSERT(env_list_dir(node.sim.env, "/manifest", write_manifest, &node, NULL) == STATUS_OK);
     fuzz_node_close(&node);
