@@ -111,10 +111,13 @@ static enum status start_all(struct ring_session *session, struct error *error)
     struct ring_directory *ring = session->ring;
     int64_t asked = session->options.nodes;
     if (ring->node_count > 0 && check_kept(session, error) != STATUS_OK) return error->status;
-    if (session->options.auth && (session->options.rf != 0 || session->options.init != NULL))
-        return error_set(error, STATUS_INVALID,
-                         "--rf and --init do not log in: leave them out with --auth, and make what "
-                         "they make with cqlsh -u cassandra -p cassandra");
+    bool has_logins =
+        ring->node_count > 0 ? config_authenticates(&ring->nodes[0].config) : session->options.auth;
+    if (has_logins && (session->options.rf != 0 || session->options.init != NULL))
+        return error_set(
+            error, STATUS_INVALID,
+            "--rf and --init do not log in: leave them out where clients log in, and make what "
+            "they make with cqlsh -u cassandra -p cassandra");
     if (ring->node_count > 0 && asked != 0 && (size_t)asked != ring->node_count)
         return error_set(error, STATUS_INVALID,
                          "the ring in %.400s has %zu nodes and keeps them: leave --nodes out to "
