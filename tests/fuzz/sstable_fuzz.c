@@ -46,7 +46,7 @@ enum {
 
 // ---- Reading ------------------------------------------------------------------------------------
 
-enum { KEYS_MAX = 8, LOADS_MAX = 1000 };
+enum { KEYS_MAX = 20, LOADS_MAX = 1000 };
 
 // How a reader is read: from its files, or through a cache (then both are there) that is smaller
 // than the SSTable, with loads of what is missing.

@@ -136,6 +136,7 @@ static const struct table *make_later(const struct table *table, size_t index)
     struct table_params *params = table_builder_params(builder);
     params->compression = compressions[index % COMPRESSION_COUNT];
     params->crc_check_chance = (double)(index % 3) / 4;
+    params->min_index_interval = index % 4 < 3 ? 8 : 128;
     params->bloom_filter_fp_chance = (const double[]){1.0, 0.1, 0.9}[index % 3];
     uint16_t count = table->column_counts[COLUMN_REGULAR];
     // Some of its cells are younger than the drop, as if the column had come back.
