@@ -74,6 +74,7 @@ DOMAINS = {
                   ("'2024-02-29T12:34:56+0100'", struct.pack(">q", 1709206496000))],
     "duration": [("1d", b"\0\2\0"), ("1mo2d", b"\2\4\0"), ("P1Y", b"\x18\0\0"), ("5ns", b"\0\0\x0a")],
 }
+SIGNED = ("tinyint", "smallint", "int", "bigint", "varint")
 NATIVE = [n for n in DOMAINS if n != "counter"]
 NUMBERS = ("tinyint", "smallint", "int", "bigint", "varint", "decimal", "float", "double")
 
@@ -104,7 +105,8 @@ def value(t, random):
         parts = [value(t.args[0], random) for _ in range(count)]
         if t.name == "set":
             parts = list(dict.fromkeys(parts))
-            parts.sort(key=lambda p: (p[1] is None, p[1]) if p[1] is not None else (True, b""))
+            if t.args[0].name in SIGNED:
+                parts.sort(key=lambda p: int(p[0]))
         text = ("[%s]" if t.name == "list" else "{%s}") % ", ".join(p[0] for p in parts)
         count = len(parts)
     if any(p[1] is None for p in parts):
