@@ -49,6 +49,7 @@ def test_real_clients_log_in():
         cluster = login(r.address, "cassandra", "cassandra")
         session = cluster.connect()
         session.execute(f"CREATE ROLE u WITH PASSWORD = '{secret}' AND LOGIN = true")
+        session.execute(session.prepare(f"ALTER ROLE u WITH PASSWORD = '{secret}'"))
         refused(session.execute, f"CREATE ROLE u WITH PASSWORD = '{secret}' AND LOGIN = true")
         cluster.shutdown()
         login(r.address, "u", secret).connect().cluster.shutdown()
