@@ -123,13 +123,16 @@ static bool creating_check_key(struct creating *creating)
 {
     struct analysis *analysis = creating->analysis;
     size_t count = creating->raw->primary_key_count;
-    if (count != 1)
-        return schema_change_invalid(
-            analysis,
-            count == 0 ? "No PRIMARY KEY specifed for table '%.*s' (exactly one required)%.*s"
-                       : "Multiple PRIMARY KEY specified for table '%.*s' (exactly one "
-                         "required)%.*s",
-            creating->name, slice_make("", 0));
+    if (count != 1) {
+        struct slice keyspace = creating->raw->table.keyspace;
+        if (slice_is_null(keyspace)) keyspace = slice_make("", 0);
+        return cql_error_set(
+            analysis->error, CQL_ERROR_INVALID,
+            count == 0 ? "No PRIMARY KEY specifed for table '%.*s%s%.*s' (exactly one required)"
+                       : "Multiple PRIMARY KEY specified for table '%.*s%s%.*s' (exactly one "
+                         "required)",
+            SLICE_TEXT(keyspace), keyspace.size > 0 ? "." : "", SLICE_TEXT(creating->name));
+    }
     creating->key = &creating->raw->primary_keys[0];
     for (size_t i = 0; i < creating->key->partition_key.count; i++)
         if (!creating_check_key_column(creating, creating->key->partition_key.items[i]))
@@ -415,6 +418,35 @@ static bool altering_drop(struct altering *altering, struct slice name)
     return true;
 }
 
+// DROP (v, v): once is enough.
+static bool altering_drops_before(const struct cql_alter_table *raw, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (slice_equals(raw->dropped.items[i], raw->dropped.items[index])) return true;
+    return false;
+}
+
+// RENAME k TO a AND k TO b: the last one counts, as in a map.
+static bool altering_renames_behind(const struct cql_alter_table *raw, size_t index)
+{
+    for (size_t i = index + 1; i < raw->rename_count; i++)
+        if (slice_equals(raw->renames[i].from, raw->renames[index].from)) return true;
+    return false;
+}
+
+// RENAME k TO a AND c TO a: Cassandra stumbles, and changes nothing.
+static bool altering_check_renamed(const struct altering *altering)
+{
+    const struct cql_alter_table *raw = altering->raw;
+    for (size_t i = 0; i < raw->rename_count; i++)
+        for (size_t j = i + 1; j < raw->rename_count; j++)
+            if (slice_equals(raw->renames[i].to, raw->renames[j].to) &&
+                !altering_renames_behind(raw, i) && !altering_renames_behind(raw, j))
+                return cql_error_set(altering->analysis->error, CQL_ERROR_SERVER,
+                                     "java.lang.IllegalArgumentException");
+    return true;
+}
+
 static bool altering_rename(struct altering *altering, const struct cql_rename *rename)
 {
     const struct table *table = altering->table;
@@ -465,12 +497,14 @@ static bool altering_run(struct altering *altering)
         return true;
     case CQL_ALTER_TABLE_DROP:
         for (size_t i = 0; i < raw->dropped.count; i++)
-            if (!altering_drop(altering, raw->dropped.items[i])) return false;
+            if (!altering_drops_before(raw, i) && !altering_drop(altering, raw->dropped.items[i]))
+                return false;
         return true;
     case CQL_ALTER_TABLE_RENAME:
         for (size_t i = 0; i < raw->rename_count; i++)
-            if (!altering_rename(altering, &raw->renames[i])) return false;
-        return true;
+            if (!altering_renames_behind(raw, i) && !altering_rename(altering, &raw->renames[i]))
+                return false;
+        return altering_check_renamed(altering);
     case CQL_ALTER_TABLE_WITH:
         return altering_properties(altering);
     case CQL_ALTER_TABLE_ALTER_TYPE:

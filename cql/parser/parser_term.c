@@ -244,8 +244,11 @@ static bool begins_type_cast(struct parser *parser)
 {
     uint32_t behind = parser_type_lookahead(parser, 2);
     if (behind == 0 || parser_peek(parser, behind) != TOKEN_CLOSE) return false;
-    return parser_peek(parser, 2) != TOKEN_STRING ||
-           parser_is_term_start(parser_peek(parser, behind + 1));
+    if (parser_peek(parser, 2) != TOKEN_STRING) return true;
+    // GROUP in "= ('a') GROUP BY" could be a function's name, if there were parentheses.
+    enum token_kind next = parser_peek(parser, behind + 1), after = parser_peek(parser, behind + 2);
+    if (parser_is_name(next)) return after == TOKEN_OPEN || after == TOKEN_DOT;
+    return parser_is_term_start(next);
 }
 
 static const struct cql_term *type_cast(struct parser *parser)

@@ -426,10 +426,6 @@ static bool restrictions_merge(struct gathering *gathering, struct restriction *
         return true;
     }
     if (added->kind != RESTRICTION_SLICE) {
-        if (added->kind == RESTRICTION_EQ && !into->is_multi)
-            return cql_error_set(
-                analysis->error, CQL_ERROR_INVALID,
-                "%s cannot be restricted by more than one relation if it includes an Equal", names);
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "Column \"%s\" cannot be restricted by both an equality and an "
                              "inequality relation",

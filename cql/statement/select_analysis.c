@@ -1,5 +1,4 @@
 // SELECT bound to its table (org.apache.cassandra.cql3.statements.SelectStatement.RawStatement).
-#include "base/bytes.h"
 #include "cql/statement/plan.h"
 #include "cql/statement/select_ann.h"
 
@@ -201,10 +200,7 @@ static bool select_analysis_limit(struct analysis *analysis, const struct cql_te
     if (raw == NULL) return true;
     struct column_spec spec = {analysis->table->keyspace, analysis->table->name,
                                slice_of_text(name), type_of_kind(TYPE_INT)};
-    if (!term_prepare(analysis, raw, &spec, limit)) return false;
-    if ((*limit)->kind != TERM_CONSTANT || (*limit)->constant.size != 4) return true;
-    if ((int32_t)bytes_get_u32((*limit)->constant.data) > 0) return true;
-    return select_analysis_refuse(analysis, "LIMIT must be strictly positive");
+    return term_prepare(analysis, raw, &spec, limit); // Its value is looked at when it runs.
 }
 
 static bool select_analysis_check_limits(struct analysis *analysis, const struct cql_select *select,
@@ -225,6 +221,15 @@ static bool select_analysis_wants_static(const struct select_plan *plan)
 {
     const struct table *table = plan->table;
     return table->column_counts[COLUMN_STATIC] > 0;
+}
+
+// Whether anything is said about the partition key, be it about a part of it.
+static bool select_analysis_restricts_key(const struct select_plan *plan)
+{
+    if (plan->restrictions.token != NULL) return true;
+    for (uint16_t i = 0; i < plan->table->column_counts[COLUMN_PARTITION_KEY]; i++)
+        if (plan->restrictions.keys[i] != NULL) return true;
+    return false;
 }
 
 bool select_analysis_prepare(struct analysis *analysis, const struct cql_select *select,
@@ -257,7 +262,7 @@ bool select_analysis_prepare(struct analysis *analysis, const struct cql_select 
     if (!restrictions_check_scan(&plan->restrictions, may_filter, analysis->error)) return false;
     plan->with_static = select_analysis_wants_static(plan);
     bool is_system = plan->table->is_virtual;
-    if (plan->is_grouped && !plan->restrictions.keys_are_complete)
+    if (plan->is_grouped && !select_analysis_restricts_key(plan))
         plan->warning = "Aggregation query used without partition key";
     else if (plan->is_grouped && plan->restrictions.keys_have_in && !is_system)
         plan->warning = "Aggregation query used on multiple partition keys (IN restriction)";
