@@ -264,6 +264,9 @@ void batch_log_stop(struct batch_log *batch_log)
 void batch_log_abandon(struct batch_log *batch_log)
 {
     if (batch_log == NULL) return;
+    // A node that did not come up is abandoned, too, and its process lives on until it has said so.
+    env_timer_stop(batch_log->env, &batch_log->replay.timer);
+    env_task_cancel(batch_log->env, &batch_log->replay.task);
     read_pins_release(&batch_log->replay.pins);
     batch_log_destroy(batch_log);
 }
