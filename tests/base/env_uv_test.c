@@ -203,8 +203,7 @@ START_TEST(jobs_are_done_on_threads_and_reported_on_the_loop)
     }
     env_uv_run(env);
     ck_assert_int_eq(done_count, JOB_COUNT);
-    bool is_low =
-        _i == ENV_LANE_BACKGROUND || _i == ENV_LANE_COMPACTION || _i == ENV_LANE_PASSWORD;
+    bool is_low = _i == ENV_LANE_BACKGROUND || _i == ENV_LANE_COMPACTION || _i == ENV_LANE_PASSWORD;
     int expected = is_low ? 10 : getpriority(PRIO_PROCESS, 0);
     ck_assert_int_eq(works[0].priority, expected);
 }
