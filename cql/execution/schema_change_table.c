@@ -282,10 +282,28 @@ static bool creating_finish(struct creating *creating, struct schema_change *cha
     return true;
 }
 
+// Cassandra's parser refuses it, so before all else.
+static bool creating_check_order_once(const struct creating *creating)
+{
+    const struct cql_clustering_order *order = creating->raw->options.clustering_order;
+    struct slice keyspace = creating->raw->table.keyspace;
+    if (slice_is_null(keyspace)) keyspace = slice_make("", 0);
+    for (size_t i = 0; i < creating->raw->options.clustering_order_count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (slice_equals(order[i].column, order[k].column))
+                return cql_error_set(
+                    creating->analysis->error, CQL_ERROR_INVALID,
+                    "Duplicate column '%.*s' in CLUSTERING ORDER BY clause for table '%.*s%s%.*s'",
+                    SLICE_TEXT(order[i].column), SLICE_TEXT(keyspace), keyspace.size > 0 ? "." : "",
+                    SLICE_TEXT(creating->name));
+    return true;
+}
+
 bool schema_change_create_table(struct analysis *analysis, const struct cql_create_table *create,
                                 struct schema_change *change)
 {
     struct creating creating = {.analysis = analysis, .raw = create, .name = create->table.name};
+    if (!creating_check_order_once(&creating)) return false;
     if (!analysis_keyspace_of(analysis, &create->table, &creating.keyspace)) return false;
     if (!schema_change_check_keyspace(analysis, creating.keyspace)) return false;
     if (analysis_lookup_keyspace(analysis->processor, creating.keyspace) == NULL)
