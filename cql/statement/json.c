@@ -541,7 +541,7 @@ static bool json_read_items(struct reading *reading, bool is_object, struct json
     struct item *first = NULL, **last = &first;
     size_t count = 0;
     while (true) {
-        bool is_closed;
+        bool is_closed = false;
         if (!json_read_separator(reading, count == 0, &is_closed)) return false;
         if (is_closed) break;
         struct item *item = ARENA_NEW(reading->arena, struct item);
