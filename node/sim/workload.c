@@ -13,7 +13,7 @@
 #define NS_PER_US UINT64_C(1000)
 #define NS_PER_MS UINT64_C(1000000)
 
-enum { SLOTS_MAX = 24, STARTS_MAX = 2000, FAULT_SIZE = 1024 };
+enum { SLOTS_MAX = 24, STARTS_MAX = 2000, SHORT_LIFE_STEPS = 150, FAULT_SIZE = 1024 };
 
 struct shard {
     uint64_t key; // A hash of cell, id and clock; 0: free.
@@ -39,7 +39,10 @@ struct workload {
     bool truncates;
     bool kills_soon;
     bool much_ddl, much_truncation;
-    bool shows_unsynced; // The life before ended just before a sync.
+    // Most lives are short: the log has many segments, and flushes that free them are cut short.
+    bool has_short_lives;
+    struct random short_lives; // How they end.
+    bool shows_unsynced;       // The life before ended just before a sync.
     size_t checks_left;
     bool lost_power_at_the_end;
     struct workload_operation check; // The operation of the end.
@@ -490,6 +493,11 @@ static void stop_store(struct sim_call *call)
 void workload_plan_end(struct workload *workload, struct env *process)
 {
     if (workload->phase == PHASE_CHECK) return;
+    if (workload->has_short_lives && random_chance(&workload->short_lives, 0.9)) {
+        sim_process_crash_at(process, 1 + random_below(&workload->short_lives, SHORT_LIFE_STEPS),
+                             random_chance(&workload->short_lives, 0.5));
+        return;
+    }
     if (chance(workload, 0.2)) {
         workload->kills_soon = true;
         sim_world_call(workload->sim, &workload->kill_call, below(workload, 60 * NS_PER_MS),
@@ -636,6 +644,9 @@ struct workload *workload_create(struct sim_world *sim, const struct workload_op
     ASSERT(workload->slot_count <= SLOTS_MAX);
     workload->much_ddl = chance(workload, 0.2);
     workload->much_truncation = chance(workload, 0.2);
+    // Drawn apart: all other seeds stay what they are.
+    random_init(&workload->short_lives, options->seed ^ 0x666c757368);
+    workload->has_short_lives = !world->has_cql && random_chance(&workload->short_lives, 0.2);
     for (size_t i = 0; i < SLOTS_MAX; i++)
         workload->slots[i].workload = workload;
     return workload;

@@ -44,7 +44,7 @@ MUTANTS = [
            "if (status == STATUS_OK && journal->file_size < bytes.size)\n"
            "        status = env_file_truncate(journal->file, journal->file_size, error);"),
     # -- Flush and replay ---------------------------------------------------------------------------
-    Mutant("log_marked_flushed_too_early", "node", "storage/engine/engine_flush.c",
+    Mutant("log_marked_flushed_too_early", "storage", "storage/engine/engine_flush.c",
            "env_mark(engine->env, ENV_MARK_FLUSH_STARTED);",
            "commit_log_mark_flushed(engine->log, table->table->id, background->flushing->log_position);"),
     Mutant("replay_skips_one_record_after_a_flush", "storage", "storage/engine/engine_replay.c",
@@ -316,7 +316,7 @@ MUTANTS = [
            "metadata_journal_put(log->journal, &pending->entry, LOG_ENTRY_CHOSEN,\n"
            "                         buffer_slice(&pending->bytes), chosen_is_durable);",
            "chosen_is_durable(&pending->entry, STATUS_OK);"),
-    Mutant("log_commit_takes_any_value", "ring", "ring/metadata/metadata_catch_up.c",
+    Mutant("log_commit_takes_any_value", "ring.metadata.metadata_ring_test", "ring/metadata/metadata_catch_up.c",
            "ballot_compare(slot->accepted, ballot) == 0)\n        log_learn", "true)\n        log_learn"),
     Mutant("ddl_done_at_a_majority", "ring", "ring/metadata/metadata_log.c",
            "if (m != log->self && !peer->is_down && peer->acknowledged < append->number) return false;", "(void)peer;"),

@@ -1,5 +1,5 @@
-// The metadata log of one to five members in the simulator: appends, a member that is away, and
-// promises that outlive the process.
+// The metadata log of one to five members in the simulator: appends, a member that is away,
+// promises that outlive the process, and what a COMMIT decides.
 #include "tests/ring/metadata/log_world.h"
 
 // ---- Without faults -----------------------------------------------------------------------------
@@ -310,6 +310,46 @@ START_TEST(a_promise_outlives_the_process)
 }
 END_TEST
 
+// ---- What a COMMIT decides ----------------------------------------------------------------------
+
+static void commit_done(struct messaging_request *request, enum status status, struct slice answer)
+{
+    (void)answer;
+    CONTAINER_OF(request, struct question, request)->is_done = true;
+    ck_assert_int_ne(status, STATUS_OK); // The number is never applied.
+}
+
+// Node 1 tells node 0 that number 50 is chosen under this ballot.
+static void tell_commit(int64_t time_us)
+{
+    struct question question = {.is_done = false};
+    struct buffer body;
+    buffer_init(&body, 1024);
+    buffer_put_u64(&body, 50);
+    log_put_ballot(&body, (struct ballot){time_us, 1});
+    messaging_send(world.nodes[1].messaging, &question.request, 0, VERB_LOG_COMMIT,
+                   buffer_slice(&body), 1 * S, commit_done);
+    buffer_deinit(&body);
+    while (!question.is_done)
+        ck_assert(sim_world_step(world.sim));
+}
+
+// A member accepted a value that a later ballot may have replaced while it was away: what was
+// chosen under another ballot is to be fetched, and is not what it has.
+START_TEST(a_commit_of_another_ballot_decides_nothing)
+{
+    world_open(3, 80, false, true);
+    run_for(1 * S);
+    ck_assert_uint_eq(ask_acceptor(VERB_LOG_ACCEPT, 1000), ACCEPTOR_AGREED);
+    tell_commit(2000);
+    tell_commit(999);
+    ck_assert_uint_eq(ask_acceptor(VERB_LOG_PREPARE, 3000), ACCEPTOR_AGREED);
+    tell_commit(1000);
+    ck_assert_uint_eq(ask_acceptor(VERB_LOG_PREPARE, 4000), ACCEPTOR_DECIDED);
+    world_close();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("metadata_ring");
@@ -325,6 +365,7 @@ int main(void)
     tcase_add_test(tcase, a_minority_appends_nothing);
     tcase_add_loop_test(tcase, a_proposer_dies_at_any_step, 0, 4);
     tcase_add_loop_test(tcase, a_promise_outlives_the_process, 0, 4);
+    tcase_add_test(tcase, a_commit_of_another_ballot_decides_nothing);
     Suite *suite = suite_create("metadata_ring");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
