@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+// More than a pipe holds; only what a grandchild says without end is more.
+enum { PROCESS_LAST_READS_MAX = 64 };
 enum { PROCESS_OUTPUT_MODE = 0644, NS_PER_S = 1000 * 1000 * 1000 };
 
 // A child that we started. It is watched so that it does not stay as a zombie, and heard until it
@@ -53,15 +55,31 @@ static void env_uv_process_say_end(struct env_uv_process *process)
     if (said != NULL) said(process->context, slice_make("", 0));
 }
 
+// What a child that has ended left in its pipe. The end of another child may have told us of this
+// one, too, in a turn of the loop that had looked at pipes before.
+static void env_uv_process_hear_rest(struct env_uv_process *process)
+{
+    struct env_uv *env = CONTAINER_OF(process->process.loop, struct env_uv, loop);
+    uv_os_fd_t descriptor;
+    if (uv_fileno((uv_handle_t *)&process->pipe, &descriptor) != 0) return;
+    for (int i = 0; i < PROCESS_LAST_READS_MAX && process->said != NULL; i++) {
+        ssize_t count = read(descriptor, env->read_buffer, ENV_UV_READ_SIZE);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return; // A grandchild may hold it open, and says nothing now.
+        process->said(process->context, slice_make(env->read_buffer, (size_t)count));
+    }
+}
+
 static void env_uv_process_exited(uv_process_t *handle, int64_t exit_status, int signal_number)
 {
     (void)exit_status;
     (void)signal_number;
     struct env_uv_process *process = CONTAINER_OF(handle, struct env_uv_process, process);
     env_uv_process_close_handle((uv_handle_t *)handle);
-    // Its own children may hold the pipe; what it wrote itself was read before: libuv looks at
-    // signals last.
-    if (process->has_pipe) env_uv_process_say_end(process);
+    if (!process->has_pipe) return;
+    // Its own children may hold the pipe, so that its end would come much later.
+    env_uv_process_hear_rest(process);
+    env_uv_process_say_end(process);
 }
 
 static void env_uv_process_read_buffer(uv_handle_t *handle, size_t size, uv_buf_t *buffer)

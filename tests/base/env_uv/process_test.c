@@ -116,6 +116,36 @@ START_TEST(a_zombie_is_not_found)
 }
 END_TEST
 
+// Starts a child and comes back when it has said a word and ended, and nobody has been told yet.
+static void start_and_let_end(const char *script)
+{
+    int pid = start(script, "/dev/null");
+    siginfo_t info;
+    ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+}
+
+static void said_by_the_first(void *context, struct slice bytes)
+{
+    (void)context;
+    if (bytes.size > 0) start_and_let_end("echo second >&3");
+}
+
+// The end of one child is how the loop learns of the ends of all: what the second has said is not
+// read yet.
+START_TEST(a_child_is_heard_that_ends_with_another)
+{
+    const char *const arguments[] = {"/bin/sh", "-c", "echo first >&3", NULL};
+    struct env_process_options options = {.arguments = arguments, .said = said_by_the_first};
+    int pid;
+    ck_assert_int_eq(env_process_start(env, &options, &pid, &error), STATUS_OK);
+    siginfo_t info;
+    ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    run_until_end();
+    ck_assert_uint_eq(words.size, 7);
+    ck_assert_mem_eq(words.data, "second\n", 7);
+}
+END_TEST
+
 START_TEST(a_program_that_is_not_there_is_told)
 {
     static const char *const arguments[] = {"/no/such/program", NULL};
@@ -150,6 +180,7 @@ int main(void)
     tcase_add_test(process, a_killed_child_ends_and_is_gone);
     tcase_add_test(process, the_end_is_told_though_a_grandchild_holds_the_pipe);
     tcase_add_test(process, a_zombie_is_not_found);
+    tcase_add_test(process, a_child_is_heard_that_ends_with_another);
     tcase_add_test(process, a_program_that_is_not_there_is_told);
     tcase_add_test(process, a_child_outlives_its_starters_env);
 
