@@ -51,6 +51,7 @@ static void column_numbers_add(struct column_numbers *columns, const struct colu
     }
     for (uint32_t i = 0; i < row->complex_deletion_count; i++) {
         uint16_t column = row->complex_deletions[i].column;
+        ASSERT(i == 0 || row->complex_deletions[i - 1].column < column);
         columns->present[column / 64] |= 1ull << column % 64;
     }
 }

@@ -133,8 +133,14 @@ static void cell_list_add_tombstone(struct cell_list *list, const struct column 
 static void cell_list_delete_column(struct cell_list *list, const struct column *column,
                                     int64_t timestamp)
 {
-    list->deletions[list->deletion_count++] =
-        (struct complex_deletion){column->index, {timestamp, list->options->now_s}};
+    struct complex_deletion made = {column->index, {timestamp, list->options->now_s}};
+    // `DELETE v, v`: a row has one deletion of a column, or nobody can read it again.
+    struct complex_deletion *last =
+        list->deletion_count == 0 ? NULL : &list->deletions[list->deletion_count - 1];
+    if (last == NULL || last->column != made.column)
+        list->deletions[list->deletion_count++] = made;
+    else if (deletion_supersedes(made.deletion, last->deletion))
+        *last = made;
 }
 
 static struct slice cell_list_path(struct cell_list *list, struct uuid uuid)
