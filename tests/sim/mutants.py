@@ -71,7 +71,7 @@ MUTANTS = [
            "    for (size_t i = 0; i < count; i++)\n        counter_cache_put(",
            "    for (size_t i = 0; i < count; i++)\n        if (!planned[i].found) counter_cache_put("),
     # The sync stays: the names of the store's directories become durable by it.
-    Mutant("counter_id_kept_after_a_crash", "storage", "storage/engine/counter_id.c",
+    Mutant("counter_id_kept_after_a_crash", "storage.engine.counter_id_test", "storage/engine/counter_id.c",
            "if (has_last && has_mark && uuid_equals(last.id, mark.id) &&\n        mark.log_position == log_position) {",
            "if (has_last && (mark = last, env_sync_dir(env, directory, error) == STATUS_OK)) {"),
     # -- CQL ----------------------------------------------------------------------------------------
