@@ -202,9 +202,6 @@ static bool condition_bind_value(const struct condition *condition, const struct
                              "Invalid comparison with null for operator \"%s\"",
                              ast_text_operator(operator));
     }
-    // Clients may send sets and maps in any order.
-    if (term->kind == TERM_MARKER)
-        *value = term_sort_collection(binding->arena, condition->type, bytes.bytes);
     if (!condition_is_slice(operator) || !condition_means_nothing(condition, *value)) return true;
     const struct type *type = condition->type;
     return cql_error_set(binding->error, CQL_ERROR_INVALID,
@@ -227,12 +224,7 @@ static bool condition_bind_list(const struct condition *condition, const struct 
     size_t count;
     const struct slice *items = term_decode_collection(binding->arena, list.bytes, false, &count);
     if (items == NULL) return condition_refuse(binding, "Invalid list in IN condition");
-    struct slice *values = ARENA_NEW_ARRAY(binding->arena, struct slice, count + 1);
-    for (size_t i = 0; i < count; i++)
-        values[i] = slice_is_null(items[i])
-                        ? items[i]
-                        : term_sort_collection(binding->arena, condition->type, items[i]);
-    bound->values = values;
+    bound->values = items;
     bound->value_count = count;
     return true;
 }

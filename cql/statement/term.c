@@ -413,7 +413,11 @@ static bool term_bind_marker(const struct term *term, const struct binding *bind
     *value = binding->values[term->marker];
     if (value->unset || slice_is_null(value->bytes)) return true;
     struct error error;
-    if (type_validate(term->type, value->bytes, &error) == STATUS_OK) return true;
+    if (type_validate(term->type, value->bytes, &error) == STATUS_OK) {
+        // Clients send sets and maps in any order.
+        value->bytes = term_sort_collection(binding->arena, term->type, value->bytes);
+        return true;
+    }
     bool is_null_item = strcmp(error.text, "Null value read when not allowed") == 0;
     if (is_null_item && term->type->kind == TYPE_LIST && !term->type->frozen)
         return cql_error_set(binding->error, CQL_ERROR_SERVER, "java.lang.NullPointerException");

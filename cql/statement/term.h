@@ -77,8 +77,9 @@ struct slice term_encode_vector(struct arena *arena, const struct type *type,
 // Sorts by the element type and keeps the last of equal ones. `stride` is 2 for a map. How many.
 size_t term_sort_items(const struct type *type, struct slice *items, size_t count, size_t stride,
                        struct arena *arena);
-// A valid value with the elements of a set, or the entries of a map, in order, each once; any other
-// as it is.
+// A valid value with the elements of sets and the entries of maps in order, each once, also of
+// those inside of collections, and of vectors in them; not those inside of tuples and user types,
+// which Cassandra takes as they come, too. What is in order already stays where it is.
 struct slice term_sort_collection(struct arena *arena, const struct type *type, struct slice bytes);
 // The elements (of a map keys and values in turn) of a valid collection; NULL when it is not.
 const struct slice *term_decode_collection(struct arena *arena, struct slice bytes, bool is_map,

@@ -1,6 +1,7 @@
 // Values that are made of others, as bytes (cql-server.md §3): collections, tuples, vectors.
 #include "base/buffer.h"
 #include "base/bytes.h"
+#include "base/cursor.h"
 #include "cql/statement/term.h"
 
 #include <stdlib.h>
@@ -116,15 +117,66 @@ size_t term_sort_items(const struct type *type, struct slice *items, size_t coun
     return kept;
 }
 
+static struct slice term_sort_vector(struct arena *arena, const struct type *type,
+                                     struct slice bytes);
+
+// Whether values of the type have an order of their own inside: tuples are never looked into.
+static bool term_has_order(const struct type *type)
+{
+    while (type->kind == TYPE_LIST || type->kind == TYPE_VECTOR)
+        type = type->parameters[0];
+    return type->kind == TYPE_SET || type->kind == TYPE_MAP;
+}
+
+static bool term_is_sorted(const struct type *type, const struct slice *items, size_t count,
+                           size_t stride)
+{
+    for (size_t i = stride; i < count; i += stride)
+        if (type_compare(type, items[i - stride], items[i]) >= 0) return false;
+    return true;
+}
+
+// Sorts what is in the items, of a map in keys and values in turn. Whether any was not sorted.
+static bool term_sort_inside(struct arena *arena, const struct type *type, struct slice *items,
+                             size_t count)
+{
+    bool has_changed = false;
+    size_t kinds = type->kind == TYPE_MAP ? 2 : 1;
+    for (size_t i = 0; i < count; i++) {
+        const struct type *of = type->parameters[i % kinds];
+        struct slice sorted = term_sort_collection(arena, of, items[i]);
+        if (of->kind == TYPE_VECTOR) sorted = term_sort_vector(arena, of, items[i]);
+        has_changed |= sorted.data != items[i].data;
+        items[i] = sorted;
+    }
+    return has_changed;
+}
+
+static struct slice term_sort_vector(struct arena *arena, const struct type *type,
+                                     struct slice bytes)
+{
+    if (!term_has_order(type)) return bytes;
+    struct slice *items = ARENA_NEW_ARRAY(arena, struct slice, type->dimension + 1u);
+    struct cursor cursor = cursor_make(bytes);
+    for (size_t i = 0; i < type->dimension; i++)
+        items[i] = cursor_vint_bytes(&cursor);
+    if (cursor.failed || !term_sort_inside(arena, type, items, type->dimension)) return bytes;
+    return term_encode_vector(arena, type, items, type->dimension);
+}
+
 struct slice term_sort_collection(struct arena *arena, const struct type *type, struct slice bytes)
 {
-    bool is_map = type->kind == TYPE_MAP;
-    if (!is_map && type->kind != TYPE_SET) return bytes;
-    size_t count;
+    bool is_map = type->kind == TYPE_MAP, is_list = type->kind == TYPE_LIST;
+    if (is_list ? !term_has_order(type) : !is_map && type->kind != TYPE_SET) return bytes;
+    size_t count, stride = is_map ? 2 : 1;
     const struct slice *items = term_decode_collection(arena, bytes, is_map, &count);
     if (items == NULL || count == 0) return bytes;
     struct slice *sorted = ARENA_NEW_ARRAY(arena, struct slice, count);
     memcpy(sorted, items, count * sizeof *sorted);
-    count = term_sort_items(type->parameters[0], sorted, count, is_map ? 2 : 1, arena);
-    return term_encode_collection(arena, sorted, count, is_map);
+    bool has_changed = term_sort_inside(arena, type, sorted, count);
+    if (!is_list && !term_is_sorted(type->parameters[0], sorted, count, stride)) {
+        count = term_sort_items(type->parameters[0], sorted, count, stride, arena);
+        has_changed = true;
+    }
+    return has_changed ? term_encode_collection(arena, sorted, count, is_map) : bytes;
 }
