@@ -75,6 +75,7 @@ static struct slice functions_mask_value(const struct type *type, struct arena *
     case TYPE_INET:
         return functions_mask_zeros(arena, 4);
     case TYPE_TIME:
+    case TYPE_COUNTER:
         return functions_mask_zeros(arena, 8);
     case TYPE_LIST:
     case TYPE_SET:
