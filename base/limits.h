@@ -89,6 +89,14 @@
 // Bytes of all requests that wait for an answer, whatever their connection; at the limit
 // connections are not read until half of it is free.
 #define CQL_REQUESTS_SIZE_MAX (128 * MIB)
+// A file of keys or certificates for TLS. A larger one is refused.
+#define TLS_FILE_SIZE_MAX MIB
+// From the first byte of a client to the end of its TLS handshake; then it is closed. Each has up to
+// some 60 KiB until then.
+#define TLS_HANDSHAKE_TIMEOUT_NS (10 * UINT64_C(1000000000))
+// What is sent to a TLS client though nothing was written to it, once the handshake is done: alerts
+// that it asks for. One who asks for more is closed.
+#define TLS_UNASKED_SIZE_MAX (4 * KIB)
 // Statements of one BATCH message that come as text, parsed. More is an INVALID request.
 #define CQL_BATCH_SIZE_MAX (64 * MIB)
 // Logins and new passwords whose hashes wait for their turn, 50 ms each. One more is OVERLOADED.
