@@ -1,6 +1,7 @@
 #include "node/sstable_tool/tool_output.h"
 
 #include "base/limits.h"
+#include "storage/new_directory.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@ enum { PIECE_SIZE = 256 * 1024 };
 enum status tool_output_begin(struct tool_output *output, struct env *env, const char *path,
                               struct error *error)
 {
-    *output = (struct tool_output){.path = path};
+    *output = (struct tool_output){.env = env, .path = path};
     if (path != NULL && strcmp(path, "-") == 0) output->path = NULL;
     // One value may be as large as a row.
     buffer_init(&output->text, GIB);
@@ -58,6 +59,8 @@ enum status tool_output_end(struct tool_output *output, enum status status, stru
     if (output->file != NULL) {
         if (written == STATUS_OK && status == STATUS_OK)
             written = env_file_sync(output->file, &late);
+        if (written == STATUS_OK && status == STATUS_OK)
+            written = new_directory_keep(output->env, output->path, &late);
         env_file_close(output->file);
     }
     buffer_deinit(&output->text);

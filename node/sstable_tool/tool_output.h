@@ -9,6 +9,7 @@
 
 struct tool_output {
     struct buffer text; // Not written yet. The tool's to fill.
+    struct env *env;
     struct env_file *file;
     const char *path; // NULL: standard output.
     uint64_t offset;
@@ -20,7 +21,8 @@ MUST_USE enum status tool_output_begin(struct tool_output *output, struct env *e
                                        const char *path, struct error *error);
 // Writes the text once there is enough of it. CLOSED: nobody reads on, which is no fault of ours.
 MUST_USE enum status tool_output_step(struct tool_output *output, struct error *error);
-// Writes what is left unless `status` is a fault, and frees all. Returns `status` or a new fault.
+// Writes what is left unless `status` is a fault, makes a file and its name durable, and frees all.
+// Returns `status` or a new fault.
 MUST_USE enum status tool_output_end(struct tool_output *output, enum status status,
                                      struct error *error);
 
