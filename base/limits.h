@@ -72,23 +72,23 @@
 // ---- cql -------------------------------------------------------------------------------------
 // native_transport_max_frame_size: more is refused, skipped, and the connection lives.
 #define CQL_FRAME_SIZE_MAX (16 * MIB)
-// Connections; the next is closed after accept.
-#define CQL_CONNECTIONS_MAX 4096u
+// Connections. Some more may ask, to be told that they are too many; the next is closed after
+// accept. An idle one takes some 2 KiB.
+#define CQL_CONNECTIONS_MAX         16384u
+#define CQL_CONNECTIONS_REFUSED_MAX 64u
 // Requests of one connection that wait for an answer; at the limit it is not read until some leave.
 #define CQL_REQUESTS_PER_CONNECTION_MAX 32768u
 // Bytes queued for a client that does not read; at the limit its requests are not read either.
 #define CQL_OUTPUT_QUEUED_MAX (4 * MIB)
+// Bytes queued for all clients. At the limit the one is closed that did not read first.
+#define CQL_OUTPUT_SIZE_MAX (512 * MIB)
+// Bytes read from all clients that are no whole messages, or wait for room. At the limit the one is
+// closed, as OVERLOADED, whose message began first.
+#define CQL_INPUT_SIZE_MAX (128 * MIB)
 // A whole response, for SELECTs without paging. More is an error that asks for paging.
 #define CQL_RESPONSE_SIZE_MAX (256 * MIB)
 // Results of all SELECTs that are under way. The one that goes beyond it is OVERLOADED.
 #define CQL_RESULTS_SIZE_MAX (512 * MIB)
-// Prepared statements of a node; the least recently used leaves and is UNPREPARED.
-#define CQL_PREPARED_MAX 10000u
-// Their bytes, likewise. One that is larger by itself is refused.
-#define CQL_PREPARED_SIZE_MAX (32 * MIB)
-// Bytes of all requests that wait for an answer, whatever their connection; at the limit
-// connections are not read until half of it is free.
-#define CQL_REQUESTS_SIZE_MAX (128 * MIB)
 // A file of keys or certificates for TLS. A larger one is refused.
 #define TLS_FILE_SIZE_MAX MIB
 // From the first byte of a client to the end of its TLS handshake; then it is closed. Each has up to
@@ -97,6 +97,13 @@
 // What is sent to a TLS client though nothing was written to it, once the handshake is done: alerts
 // that it asks for. One who asks for more is closed.
 #define TLS_UNASKED_SIZE_MAX (4 * KIB)
+// Prepared statements of a node; the least recently used leaves and is UNPREPARED.
+#define CQL_PREPARED_MAX 10000u
+// Their bytes, likewise. One that is larger by itself is refused.
+#define CQL_PREPARED_SIZE_MAX (32 * MIB)
+// Bytes of all requests that wait for an answer, whatever their connection; at the limit
+// connections are not read until half of it is free.
+#define CQL_REQUESTS_SIZE_MAX (128 * MIB)
 // Statements of one BATCH message that come as text, parsed. More is an INVALID request.
 #define CQL_BATCH_SIZE_MAX (64 * MIB)
 // Logins and new passwords whose hashes wait for their turn, 50 ms each. One more is OVERLOADED.

@@ -12,6 +12,8 @@
 enum {
     // Output of one turn beyond which it is sent before the turn ends.
     WRITE_SIZE = 256 * 1024,
+    // More is not waited for when a client is told why it has to leave.
+    FLUSHED_SIZE_MAX = 16 * 1024,
     CONSECUTIVE_FAULTS_MAX = 1,
     VERSION_CURRENT = 5,
 };
@@ -25,6 +27,7 @@ static void destroy(struct connection *connection)
     struct connection_shared *shared = connection->shared;
     ASSERT(connection->request_count == 0);
     env_task_cancel(shared->env, &connection->task);
+    connection_memory_forget(connection);
     frame_reader_deinit(&connection->reader);
     frame_writer_deinit(&connection->writer);
     login_free(connection);
@@ -52,6 +55,7 @@ static void close_stream(struct connection *connection, bool flush)
     connection->state = CONNECTION_CLOSED;
     env_stream_close(connection->stream, flush);
     connection->stream = NULL;
+    connection_memory_forget(connection);
     set_paused(connection, false);
     request_cancel_all(connection);
     connection->shared->open_count--;
@@ -80,6 +84,8 @@ static void write_collected(struct connection *connection)
     // A client that sends requests and does not read answers to them, past any pause.
     if (env_stream_queued(connection->stream) > CQL_RESPONSE_SIZE_MAX + CQL_OUTPUT_QUEUED_MAX)
         close_stream(connection, false);
+    else
+        connection_memory_count_output(connection);
 }
 
 struct buffer *connection_begin_response(struct connection *connection, int16_t stream,
@@ -145,14 +151,31 @@ static void refuse_version(struct connection *connection, uint8_t version)
     begin_closing(connection);
 }
 
-// The stream of bytes itself makes no sense any more.
-static void give_up(struct connection *connection, int16_t stream, const char *why)
+static void send_last_error(struct connection *connection, int16_t stream, enum cql_error_code code,
+                            const char *why)
 {
     struct cql_error error;
-    cql_error_set(&error, CQL_ERROR_PROTOCOL, "%s", why);
+    cql_error_set(&error, code, "%s", why);
     if (connection->version == 0) connection->version = VERSION_CURRENT;
     connection_send_error(connection, stream, &error);
     begin_closing(connection);
+}
+
+// The stream of bytes itself makes no sense any more.
+static void give_up(struct connection *connection, int16_t stream, const char *why)
+{
+    send_last_error(connection, stream, CQL_ERROR_PROTOCOL, why);
+}
+
+void connection_shed(struct connection *connection, const char *why)
+{
+    const int16_t stream = 0; // There may be no header yet to answer to.
+    if (why == NULL) {
+        close_stream(connection, false);
+    } else if (connection->state < CONNECTION_CLOSING) {
+        frame_reader_deinit(&connection->reader);
+        send_last_error(connection, stream, CQL_ERROR_OVERLOADED, why);
+    }
 }
 
 // One message makes no sense. Before v5 that ends the connection; in v5 the segment around it was
@@ -318,6 +341,11 @@ static bool check_version(struct connection *connection, const struct frame *fra
 static void take_frame(struct connection *connection, struct frame *frame)
 {
     if (!check_version(connection, frame)) return;
+    if (connection->is_refused) {
+        send_last_error(connection, frame->stream, CQL_ERROR_OVERLOADED,
+                        "Too many connections, try again later");
+        return;
+    }
     struct cql_error error;
     if (take_message(connection, frame, &error))
         connection->consecutive_faults = 0;
@@ -376,7 +404,12 @@ static void read_frames(struct connection *connection, struct slice bytes)
         else
             give_up(connection, reader->fault_has_stream ? frame.stream : 0, reader->fault);
     }
+    if (connection->state >= CONNECTION_CLOSING) { // The rest is not looked at.
+        frame_reader_deinit(reader);
+        return;
+    }
     frame_reader_park(reader);
+    connection_memory_count_input(connection);
 }
 
 static void on_data(void *context, struct slice bytes)
@@ -388,6 +421,7 @@ static void on_data(void *context, struct slice bytes)
 
 static void on_drained(void *context)
 {
+    connection_memory_count_output(context);
     post(context);
 }
 
@@ -402,8 +436,10 @@ static void run_task(struct env_task *task)
 {
     struct connection *connection = CONTAINER_OF(task, struct connection, task);
     write_collected(connection);
-    if (connection->state == CONNECTION_CLOSING) close_stream(connection, true);
+    if (connection->state == CONNECTION_CLOSING)
+        close_stream(connection, env_stream_queued(connection->stream) <= FLUSHED_SIZE_MAX);
     if (connection->state == CONNECTION_CLOSED) {
+        frame_reader_deinit(&connection->reader); // Its requests may take a while.
         if (connection->request_count == 0 && connection->login == NULL) destroy(connection);
         return;
     }
@@ -436,13 +472,14 @@ void connection_login_ended(struct connection *connection)
 
 // ---- For the server ----------------------------------------------------------------------------
 
-void connection_create(struct connection_shared *shared, struct env_stream *stream)
+void connection_create(struct connection_shared *shared, struct env_stream *stream, bool is_refused)
 {
     static const struct env_stream_events events = {on_data, on_drained, on_ended};
     struct connection *connection = calloc(1, sizeof *connection);
     ASSERT(connection != NULL);
     connection->shared = shared;
     connection->stream = stream;
+    connection->is_refused = is_refused;
     connection->next = shared->first;
     connection->place = &shared->first;
     if (connection->next != NULL) connection->next->place = &connection->next;
@@ -451,6 +488,7 @@ void connection_create(struct connection_shared *shared, struct env_stream *stre
     frame_reader_init(&connection->reader, CQL_FRAME_SIZE_MAX);
     frame_writer_init(&connection->writer, 0x80 | VERSION_CURRENT,
                       (size_t)CQL_RESPONSE_SIZE_MAX + CQL_OUTPUT_QUEUED_MAX);
+    connection->reader.pool = connection->writer.pool = &shared->frames;
     env_stream_start(stream, &events, connection);
 }
 

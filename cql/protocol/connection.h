@@ -15,11 +15,12 @@
 //
 // Back-pressure: the connection is not read while too many of its requests wait, too much of its
 // output is queued, or the requests of all connections are too big together (limits.h). What was
-// read but not looked at stays in the reader.
+// read but not looked at stays in the reader. What all hold is bounded too: connection_memory.h.
 #ifndef CQL_PROTOCOL_CONNECTION_H
 #define CQL_PROTOCOL_CONNECTION_H
 
 #include "base/env.h"
+#include "cql/protocol/connection_memory.h"
 #include "cql/protocol/frame.h"
 #include "cql/protocol/message.h"
 #include "cql/protocol/prepared_cache.h"
@@ -45,8 +46,10 @@ struct connection_shared {
     size_t open_count;        // Those not CLOSED.
     size_t request_size;      // Bytes of all requests that wait.
     size_t request_count;
-    bool is_held;                  // Nothing is read yet: the node is not ready.
-    bool is_full;                  // It was too much; until half is free.
+    bool is_held; // Nothing is read yet: the node is not ready.
+    bool is_full; // It was too much; until half is free.
+    struct frame_pool frames;
+    struct connections_memory memory;
     struct request *free_requests; // request.c's pool.
     size_t free_request_count;
     // Called when the last connection was freed.
@@ -72,8 +75,10 @@ struct connection {
     unsigned events;        // MESSAGE_SCHEMA_CHANGE…: what it registered for.
     int consecutive_faults; // v5: messages in a row that could not be decoded.
     bool is_paused;
+    bool is_refused; // One too many: its first message is answered with the reason.
     struct frame_reader reader;
     struct frame_writer writer;
+    struct connection_memory memory;
     struct env_task task;     // Writes what collected, reads what waited, frees.
     struct request *requests; // Those that wait.
     size_t request_count;
@@ -87,14 +92,21 @@ struct connection {
     size_t user_size;
 };
 
-// Takes the stream over.
-void connection_create(struct connection_shared *shared, struct env_stream *stream);
+// Takes the stream over. `is_refused`: only to say why.
+void connection_create(struct connection_shared *shared, struct env_stream *stream,
+                       bool is_refused);
 // There may be room again: it is looked at in this turn.
 void connection_read_on(struct connection *connection);
 // Sends what waits and closes; it is freed when its requests have ended.
 void connection_close(struct connection *connection);
 // Frees it and its requests as they stand: the end of a simulated crash.
 void connection_abandon(struct connection *connection);
+
+// ---- For connection_memory.c --------------------------------------------------------------------
+
+// It ends, for others to have room, and lets go of what it read. `why` is its last answer; NULL if
+// it does not read answers.
+void connection_shed(struct connection *connection, const char *why);
 
 // ---- For login.c --------------------------------------------------------------------------------
 

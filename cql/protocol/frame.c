@@ -5,8 +5,6 @@
 
 #include <lz4.h>
 
-// Memory that a quiet connection keeps in each of its buffers.
-enum { KEPT_SIZE_MAX = 64 * 1024 };
 // Plain bytes of an LZ4 block for each of its own, at most.
 enum { LZ4_EXPANSION_MAX = 255 };
 
@@ -57,18 +55,6 @@ uint32_t frame_crc32(const uint8_t *bytes, size_t size)
     return checksum_crc32_more(begin, slice_make(bytes, size));
 }
 
-// Empties the buffer and lets go of its memory if that is much.
-static void empty(struct buffer *buffer)
-{
-    if (buffer->capacity > KEPT_SIZE_MAX) {
-        size_t limit = buffer->limit;
-        buffer_deinit(buffer);
-        buffer_init(buffer, limit);
-    } else {
-        buffer_clear(buffer);
-    }
-}
-
 // ---- Reading -----------------------------------------------------------------------------------
 
 void frame_reader_init(struct frame_reader *reader, uint32_t body_size_max)
@@ -103,6 +89,7 @@ void frame_reader_push(struct frame_reader *reader, struct slice bytes)
 {
     reader->input_is_pending = reader->pending.size > 0;
     if (reader->input_is_pending) {
+        frame_pool_make_room(reader->pool, &reader->pending, bytes.size);
         buffer_put(&reader->pending, bytes.data, bytes.size);
         reader->input = buffer_slice(&reader->pending);
     } else {
@@ -119,15 +106,16 @@ void frame_reader_park(struct frame_reader *reader)
         reader->segment_is_input = false;
     }
     if (reader->input.size == 0)
-        empty(&reader->pending);
+        frame_pool_take_back(reader->pool, &reader->pending);
     else if (reader->input_is_pending)
         buffer_consume(&reader->pending, reader->pending.size - reader->input.size);
     else
         buffer_put(&reader->pending, reader->input.data, reader->input.size);
+    frame_pool_trim(reader->pool, &reader->pending);
     reader->input = slice_make("", 0);
-    if (reader->segment.size == 0) empty(&reader->plain);
+    if (reader->segment.size == 0) frame_pool_take_back(reader->pool, &reader->plain);
     if (reader->large_is_given) {
-        empty(&reader->large);
+        frame_pool_take_back(reader->pool, &reader->large);
         reader->large_is_given = false;
     }
 }
@@ -174,6 +162,7 @@ static enum frame_event decompress_body(struct frame_reader *reader, struct fram
     if (size / LZ4_EXPANSION_MAX > frame->body.size - 4)
         return broken(reader, "Compressed lengths mismatch");
     buffer_clear(&reader->plain);
+    frame_pool_lend(reader->pool, &reader->plain);
     uint8_t *plain = buffer_reserve(&reader->plain, size + 1); // Never zero bytes.
     if (plain == NULL) return broken(reader, "Compressed body is too big");
     int done = LZ4_decompress_safe((const char *)frame->body.data + 4, (char *)plain,
@@ -260,6 +249,7 @@ static enum frame_event decompress_segment(struct frame_reader *reader, uint32_t
                                            struct segment *segment)
 {
     buffer_clear(&reader->plain);
+    frame_pool_lend(reader->pool, &reader->plain);
     uint8_t *plain = buffer_reserve(&reader->plain, plain_size);
     if (plain == NULL) return broken(reader, "A segment is too big");
     int done = LZ4_decompress_safe((const char *)segment->payload.data, (char *)plain,
@@ -302,7 +292,7 @@ enum frame_event frame_reader_next(struct frame_reader *reader, struct frame *fr
     *frame = (struct frame){.body = slice_make("", 0)};
     if (reader->pending.overflow) return broken(reader, "Too much input");
     if (reader->large_is_given) {
-        empty(&reader->large);
+        frame_pool_take_back(reader->pool, &reader->large);
         reader->large_is_given = false;
     }
     if (!reader->segmented) return next_envelope(reader, frame);
@@ -358,6 +348,7 @@ void frame_writer_set_segmented(struct frame_writer *writer, bool lz4)
 struct buffer *frame_writer_begin(struct frame_writer *writer, uint8_t flags, int16_t stream,
                                   uint8_t opcode)
 {
+    frame_pool_lend(writer->pool, &writer->envelopes);
     writer->start = writer->envelopes.size;
     uint8_t *header = buffer_reserve(&writer->envelopes, FRAME_HEADER_SIZE);
     if (header != NULL) {
@@ -382,7 +373,7 @@ static void compress_body(struct frame_writer *writer)
     uint8_t *header = writer->envelopes.data + writer->start, *body = header + FRAME_HEADER_SIZE;
     size_t size = writer->envelopes.size - writer->start - FRAME_HEADER_SIZE;
     if (size < 16) return;
-    buffer_clear(&writer->scratch);
+    frame_pool_lend(writer->pool, &writer->scratch);
     uint8_t *packed = buffer_reserve(&writer->scratch, size);
     if (packed == NULL) return;
     int packed_size =
@@ -394,7 +385,7 @@ static void compress_body(struct frame_writer *writer)
         buffer_truncate(&writer->envelopes,
                         writer->start + FRAME_HEADER_SIZE + 4 + (size_t)packed_size);
     }
-    empty(&writer->scratch);
+    frame_pool_take_back(writer->pool, &writer->scratch);
 }
 
 bool frame_writer_end(struct frame_writer *writer)
@@ -453,6 +444,7 @@ static size_t payload_size_max(const struct frame_writer *writer)
 static void put_segments(struct frame_writer *writer)
 {
     const size_t size_max = payload_size_max(writer);
+    frame_pool_lend(writer->pool, &writer->wire);
     const uint8_t *next = writer->envelopes.data, *end = next + writer->envelopes.size;
     while (next < end) {
         size_t size = 0;
@@ -478,7 +470,7 @@ struct slice frame_writer_take(struct frame_writer *writer)
 {
     if (writer->segmented) {
         if (writer->envelopes.size > 0) put_segments(writer);
-        empty(&writer->envelopes);
+        frame_pool_take_back(writer->pool, &writer->envelopes);
         return buffer_slice(&writer->wire);
     }
     ASSERT(writer->wire.size == 0);
@@ -487,6 +479,6 @@ struct slice frame_writer_take(struct frame_writer *writer)
 
 void frame_writer_clear(struct frame_writer *writer)
 {
-    empty(&writer->envelopes);
-    empty(&writer->wire);
+    frame_pool_take_back(writer->pool, &writer->envelopes);
+    frame_pool_take_back(writer->pool, &writer->wire);
 }

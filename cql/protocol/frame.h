@@ -18,6 +18,7 @@
 
 #include "base/buffer.h"
 #include "base/slice.h"
+#include "cql/protocol/frame_pool.h"
 
 // clang-format off
 #define FRAME_OPCODE_MAP(X)           \
@@ -87,8 +88,9 @@ enum frame_event {
 struct frame_reader {
     uint32_t body_size_max;
     bool segmented, lz4;
-    const char *fault;     // After BROKEN.
-    bool fault_has_stream; // The frame of BROKEN has a header worth an answer.
+    const char *fault;       // After BROKEN.
+    bool fault_has_stream;   // The frame of BROKEN has a header worth an answer.
+    struct frame_pool *pool; // NULL, or whence its memory comes: set before the first bytes.
     // The rest is the reader's.
     struct slice input; // Pushed and not yet looked at; in the caller's bytes or `pending`.
     bool input_is_pending;
@@ -112,12 +114,18 @@ void frame_reader_push(struct frame_reader *reader, struct slice bytes);
 enum frame_event frame_reader_next(struct frame_reader *reader, struct frame *frame);
 // Keeps what was not read. May be called before all whole envelopes were taken.
 void frame_reader_park(struct frame_reader *reader);
+// Memory of what is kept.
+static inline size_t frame_reader_memory(const struct frame_reader *reader)
+{
+    return reader->pending.capacity + reader->plain.capacity + reader->large.capacity;
+}
 
 // ---- Writing -----------------------------------------------------------------------------------
 
 struct frame_writer {
     uint8_t version; // With the direction bit: 0x84 writes v4 responses.
     bool segmented, lz4;
+    struct frame_pool *pool; // As the reader's.
     // The rest is the writer's.
     struct buffer envelopes; // Whole ones and the one being written.
     size_t start;            // Of the one being written.

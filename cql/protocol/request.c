@@ -64,12 +64,24 @@ static struct request *acquire(struct connection *connection, const struct frame
     return request;
 }
 
+static void count(struct request *request, size_t size)
+{
+    request->size += size;
+    request->connection->shared->request_size += size;
+}
+
 // What was made of the text counts as well: a syntax tree is many times as large.
 static void count_statement(struct request *request, const struct statement *statement)
 {
-    size_t size = arena_size(&statement->arena);
-    request->size += size;
-    request->connection->shared->request_size += size;
+    count(request, arena_size(&statement->arena));
+}
+
+// Likewise what was made of the body: a value of no bytes is one of four there. Before anything
+// else is counted.
+static void count_decoded(struct request *request)
+{
+    size_t size = sizeof *request + arena_size(&request->arena);
+    if (size > request->size) count(request, size - request->size);
 }
 
 static void destroy(struct request *request)
@@ -249,6 +261,7 @@ static enum request_outcome start_query(struct request *request, struct slice bo
     if (!message_decode_query(body, connection->version, &request->arena, &query, error))
         return REQUEST_MALFORMED;
     connection->shared->statistics.queries++;
+    count_decoded(request);
     if (request->trace != NULL) request_trace_query(request->trace, &query);
     struct slice keyspace = current_keyspace(request, query.options.keyspace);
     if (!check_page_size(&query, error) ||
@@ -312,6 +325,7 @@ static enum request_outcome start_execute(struct request *request, struct slice 
     if (!message_decode_execute(body, connection->version, &request->arena, &query, error))
         return REQUEST_MALFORMED;
     connection->shared->statistics.executions++;
+    count_decoded(request);
     const struct prepared *prepared = prepared_cache_find(connection->shared->prepared, query.id);
     bool can_run = prepared != NULL || set_unprepared(error, query.id);
     can_run = can_run && check_page_size(&query, error);
@@ -412,6 +426,7 @@ static enum request_outcome start_batch(struct request *request, struct slice bo
     request->options.keyspace = current_keyspace(request, batch.options.keyspace);
     request->options.user = current_user(request);
     request->entries = arena_alloc(&request->arena, batch.count * sizeof *request->entries);
+    count_decoded(request);
     size_t text_size = 0;
     for (size_t i = 0; i < batch.count; i++) {
         if (!add_entry(request, &batch.entries[i], request->options.keyspace, &text_size, error)) {

@@ -11,13 +11,16 @@
 static void accepted(void *context, struct env_stream *stream)
 {
     struct cql_server *server = context;
-    if (server->shared.open_count >= CQL_CONNECTIONS_MAX) {
+    const size_t max = server->connections_max;
+    bool is_refused = server->shared.open_count >= max;
+    if (!is_refused)
+        server->shared.statistics.connections_accepted++;
+    else
         server->shared.statistics.connections_refused++;
+    if (server->shared.open_count >= max + CQL_CONNECTIONS_REFUSED_MAX)
         env_stream_close(stream, false);
-        return;
-    }
-    server->shared.statistics.connections_accepted++;
-    connection_create(&server->shared, stream);
+    else
+        connection_create(&server->shared, stream, is_refused);
 }
 
 // ---- Events ------------------------------------------------------------------------------------
@@ -80,6 +83,7 @@ static void destroy(struct cql_server *server)
         metadata_unlisten(server->shared.processor->metadata, &server->metadata_listener);
     if (server->end_telling != NULL) server->end_telling(server);
     request_pool_deinit(&server->shared);
+    frame_pool_deinit(&server->shared.frames);
     prepared_cache_destroy(server->shared.prepared);
     free(server);
 }
@@ -114,6 +118,8 @@ enum status cql_server_create(struct env *env, struct query_processor *processor
     created->shared.env = env;
     created->shared.processor = processor;
     created->shared.last_is_gone = last_is_gone;
+    connections_memory_init(&created->shared.memory);
+    created->connections_max = CQL_CONNECTIONS_MAX;
     enum status status = env_listen(env, address, accepted, created, &created->listener, error);
     if (status != STATUS_OK) {
         free(created);

@@ -10,6 +10,7 @@ struct system_source;
 
 struct cql_server {
     struct connection_shared shared;
+    size_t connections_max; // limits.h
     struct env_listener *listener; // NULL once it closes.
     struct metadata_listener metadata_listener;
     struct env_task closed_task;
