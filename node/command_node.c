@@ -108,6 +108,7 @@ static enum status start(struct running *running, const struct node_options *opt
         status = config_read_file(running->env, &config, options->config_path, error);
     if (status == STATUS_OK) status = apply_keys(&config, options, error);
     if (status == STATUS_OK) status = config_check_access(&config, error);
+    if (status == STATUS_OK) status = config_check_encryption(running->env, &config, error);
     if (status == STATUS_OK) status = make_directory(running->env, options->directory, error);
     if (status == STATUS_OK)
         status = node_start(running->env, options->directory, &config, &running->node, error);

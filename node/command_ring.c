@@ -45,6 +45,8 @@ static const struct option_spec start_specs[] = {
     {"auth", OPTION_FLAG, offsetof(struct ring_options, auth), NULL,
      "Of a new ring: clients log in (first as cassandra, password cassandra) and need permissions",
      0, 0},
+    {"tls", OPTION_FLAG, offsetof(struct ring_options, tls), NULL,
+     "Of a new ring: clients speak TLS; keys and certificates are made in DIR/tls", 0, 0},
     {"allow-clients-without-authentication", OPTION_FLAG, offsetof(struct ring_options, allows_all),
      NULL, "Of a new ring: serve other machines' clients though nobody has to log in", 0, 0},
 };
@@ -80,6 +82,8 @@ static enum status form(struct ring_session *session, struct error *error)
     (void)snprintf(first.allow_clients_without_authentication,
                    sizeof first.allow_clients_without_authentication, "%s",
                    options->allows_all ? "true" : "false");
+    (void)snprintf(first.encryption.enabled, sizeof first.encryption.enabled, "%s",
+                   options->tls ? "true" : "false");
     enum status status = config_check_access(&first, error);
     if (status != STATUS_OK) return status;
     size_t count = options->nodes == 0 ? 1 : (size_t)options->nodes;
@@ -99,11 +103,22 @@ static enum status check_kept(const struct ring_session *session, struct error *
         option = "storage-port";
     if (options->num_tokens != 0 && options->num_tokens != kept->num_tokens) option = "num-tokens";
     if (options->auth && !config_authenticates(kept)) option = "auth";
+    if (options->tls && config_tls(session->env, kept) == CONFIG_TLS_OFF) option = "tls";
     if (option == NULL) return STATUS_OK;
     return error_set(error, STATUS_INVALID,
                      "the ring in %.400s was made with another --%s and keeps it: leave it out to "
                      "start it, or name another --dir",
                      session->ring->path, option);
+}
+
+static void print_tls(const struct ring_directory *ring)
+{
+    char address[ENV_ADDRESS_TEXT_SIZE];
+    env_address_format(&ring->nodes[0].address, address);
+    *strrchr(address, ':') = '\0';
+    printf("clients speak TLS: cqlsh --cqlshrc %s/tls/cqlshrc %s %u\n"
+           "they trust %s/tls/ca.pem, and show %s/tls/client.pem if they are asked who they are\n",
+           ring->path, address, ring->nodes[0].address.port, ring->path, ring->path);
 }
 
 static enum status start_all(struct ring_session *session, struct error *error)
@@ -167,6 +182,7 @@ static int ring_start_action(int argc, char **argv)
     printf("%zu node%s answer%s CQL after %.0f ms\n", session.ring->node_count,
            session.ring->node_count == 1 ? "" : "s", session.ring->node_count == 1 ? "s" : "",
            started_ms);
+    if (session.options.tls) print_tls(session.ring);
     return ring_session_end(&session, EXIT_OK);
 }
 

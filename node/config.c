@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/buffer.h"
 #include "base/limits.h"
+#include "node/config_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,6 +18,11 @@ enum { CONFIG_FILE_SIZE_MAX = 1 << 20 };
     {                                                                                              \
 #key, false, offsetof(struct config, key), 0, 0, text                                      \
     }
+#define NESTED(key, member, text)                                                                  \
+    {                                                                                              \
+        key, false, offsetof(struct config, encryption.member), 0, 0, text                         \
+    }
+#define CLIENT(key, text) NESTED("client_encryption_options." #key, key, text)
 #define NUMBER(key, min, max, text)                                                                \
     {                                                                                              \
 #key, true, offsetof(struct config, key), min, max, text                                   \
@@ -30,6 +36,8 @@ static const struct config_key keys[] = {
     TEXT(rpc_address, "Address for CQL clients, if it is another"),
     NUMBER(storage_port, 0, 65535, "Port for other nodes and for stream workers"),
     NUMBER(native_transport_port, 0, 65535, "Port for CQL clients"),
+    NUMBER(native_transport_port_ssl, 0, 65535,
+           "Port for clients with TLS, if it is another: then they have TLS there only"),
     NUMBER(num_tokens, 1, 1024, "Places of this node on the ring"),
     TEXT(commitlog_sync, "When a write is acknowledged: group or batch (synced), or periodic"),
     NUMBER(commitlog_sync_period_ms, 1, 3600000, "Of periodic: how long a write may be unsynced"),
@@ -61,10 +69,29 @@ static const struct config_key keys[] = {
     TEXT(credentials_validity, "Likewise"),
     TEXT(allow_clients_without_authentication,
          "Listen for clients of other machines though nobody has to log in: true or false"),
+    CLIENT(enabled, "Do clients speak TLS: true or false"),
+    CLIENT(optional, "May they as well speak without: true or false"),
+    CLIENT(keystore, "PEM file: our private key, its certificate, and those that signed it"),
+    CLIENT(keystore_password, "Of that private key, if it has one; better in a file"),
+    CLIENT(truststore, "PEM file: the certificates of those who may sign clients' certificates"),
+    CLIENT(truststore_password, "Taken and not needed: certificates are no secret"),
+    CLIENT(require_client_auth, "Do clients need a certificate: true or false"),
+    CLIENT(require_endpoint_verification, "Does it have to name the client's address: false"),
+    CLIENT(protocol, "TLS, or one version alone: TLSv1.2 or TLSv1.3"),
+    CLIENT(accepted_protocols, "Versions: TLSv1.2,TLSv1.3"),
+    CLIENT(cipher_suites, "With commas, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
+    CLIENT(algorithm, "Taken and not needed: how Java manages keys"),
+    CLIENT(store_type, "PEM"),
+    NESTED("client_encryption_options.ssl_context_factory.class_name", context_factory,
+           "PEMBasedSslContextFactory"),
+    NESTED("server_encryption_options.internode_encryption", internode,
+           "none: nodes do not speak TLS with each other"),
 };
 
 #undef TEXT
 #undef NUMBER
+#undef NESTED
+#undef CLIENT
 
 const struct config_key *config_keys(size_t *count)
 {
@@ -107,6 +134,7 @@ void config_set_defaults(struct config *config)
         .permissions_validity = "2000ms",
         .credentials_validity = "2000ms",
         .allow_clients_without_authentication = "false",
+        .encryption = {.internode = "none"},
     };
 }
 
@@ -157,9 +185,14 @@ static enum status check_rate(const char *key, const char *value, struct error *
 
 static bool is_switch(const char *key)
 {
-    static const char *const switches[] = {"hinted_handoff_enabled", "ignore_replay_errors",
-                                           "auto_snapshot", "incremental_backups",
-                                           "allow_clients_without_authentication"};
+    static const char *const switches[] = {"hinted_handoff_enabled",
+                                           "ignore_replay_errors",
+                                           "auto_snapshot",
+                                           "incremental_backups",
+                                           "allow_clients_without_authentication",
+                                           "client_encryption_options.enabled",
+                                           "client_encryption_options.optional",
+                                           "client_encryption_options.require_client_auth"};
     for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++)
         if (strcmp(key, switches[i]) == 0) return true;
     return false;
@@ -215,6 +248,9 @@ enum status config_set(struct config *config, const char *key, const char *value
                        struct error *error)
 {
     const struct config_key *found = find_key(key);
+    bool is_ignored = false;
+    if (config_encryption_check(key, value, &is_ignored, error) != STATUS_OK) return STATUS_INVALID;
+    if (is_ignored) return STATUS_OK;
     if (found == NULL)
         return error_set(error, STATUS_INVALID,
                          "no key '%s'; 'helenus node --help' lists those there are", key);
@@ -261,45 +297,6 @@ static enum status read_text(struct env *env, const char *path, struct buffer *t
     return status;
 }
 
-// A flat map of scalars, event by event: key, value, key, value …
-static enum status read_pairs(yaml_parser_t *parser, struct config *config, const char *path,
-                              struct error *error)
-{
-    char key[CONFIG_TEXT_SIZE] = "";
-    int depth = 0;
-    for (;;) {
-        yaml_event_t event;
-        if (!yaml_parser_parse(parser, &event))
-            return error_set(error, STATUS_INVALID, "%s:%zu: not YAML: %s", path,
-                             parser->problem_mark.line + 1, parser->problem);
-        size_t line = event.start_mark.line + 1;
-        enum status status = STATUS_OK;
-        bool ended = event.type == YAML_STREAM_END_EVENT;
-        if (event.type == YAML_MAPPING_START_EVENT || event.type == YAML_SEQUENCE_START_EVENT) {
-            bool top = ++depth == 1 && event.type == YAML_MAPPING_START_EVENT;
-            if (!top)
-                status = error_set(error, STATUS_INVALID,
-                                   "%s:%zu: %s takes one value, no list or map", path, line, key);
-        } else if (event.type == YAML_SCALAR_EVENT) {
-            const char *text = (const char *)event.data.scalar.value;
-            struct error inner;
-            if (depth != 1) {
-                status =
-                    error_set(error, STATUS_INVALID, "%s:%zu: lines are 'key: value'", path, line);
-            } else if (key[0] == '\0') {
-                (void)snprintf(key, sizeof key, "%s", text);
-            } else {
-                status = config_set(config, key, text, &inner);
-                if (status != STATUS_OK)
-                    (void)error_set(error, status, "%s:%zu: %.400s", path, line, inner.text);
-                key[0] = '\0';
-            }
-        }
-        yaml_event_delete(&event);
-        if (status != STATUS_OK || ended) return status;
-    }
-}
-
 enum status config_read_file(struct env *env, struct config *config, const char *path,
                              struct error *error)
 {
@@ -309,7 +306,7 @@ enum status config_read_file(struct env *env, struct config *config, const char 
     yaml_parser_t parser;
     if (status == STATUS_OK && yaml_parser_initialize(&parser)) {
         yaml_parser_set_input_string(&parser, text.data, text.size);
-        status = read_pairs(&parser, config, path, error);
+        status = config_yaml_read(&parser, config, path, error);
         yaml_parser_delete(&parser);
     }
     buffer_deinit(&text);

@@ -12,6 +12,20 @@
 
 enum { CONFIG_TEXT_SIZE = 256 };
 
+// client_encryption_options. "": not said.
+struct config_encryption {
+    char enabled[CONFIG_TEXT_SIZE], optional[CONFIG_TEXT_SIZE]; // true, false
+    char keystore[CONFIG_TEXT_SIZE], keystore_password[CONFIG_TEXT_SIZE];
+    char truststore[CONFIG_TEXT_SIZE], truststore_password[CONFIG_TEXT_SIZE];
+    char protocol[CONFIG_TEXT_SIZE];
+    char accepted_protocols[CONFIG_TEXT_SIZE], cipher_suites[CONFIG_TEXT_SIZE]; // With commas.
+    char algorithm[CONFIG_TEXT_SIZE], store_type[CONFIG_TEXT_SIZE];
+    char require_client_auth[CONFIG_TEXT_SIZE];           // true, false
+    char require_endpoint_verification[CONFIG_TEXT_SIZE]; // false
+    char context_factory[CONFIG_TEXT_SIZE];
+    char internode[CONFIG_TEXT_SIZE]; // none
+};
+
 struct config {
     // No key: our own program, which runs stream jobs that were submitted as worker processes. NULL
     // in the simulator: none is run.
@@ -23,6 +37,7 @@ struct config {
     char rpc_address[CONFIG_TEXT_SIZE];    // For clients; empty: the listen address.
     int64_t storage_port;
     int64_t native_transport_port;
+    int64_t native_transport_port_ssl; // 0: none, TLS is on the other.
     int64_t num_tokens;
     char commitlog_sync[CONFIG_TEXT_SIZE]; // group, batch, periodic
     int64_t commitlog_sync_period_ms;
@@ -50,9 +65,11 @@ struct config {
     char roles_validity[CONFIG_TEXT_SIZE], permissions_validity[CONFIG_TEXT_SIZE];
     char credentials_validity[CONFIG_TEXT_SIZE];
     char allow_clients_without_authentication[CONFIG_TEXT_SIZE]; // true, false
+    struct config_encryption encryption;
 };
 
-// One key: its name in the file, on the command line with dashes for underscores.
+// One key: its name in the file, on the command line with dashes for underscores. A dot in it is a
+// map in the file: "client_encryption_options.enabled".
 struct config_key {
     const char *name;
     bool is_number;
@@ -66,8 +83,8 @@ void config_set_defaults(struct config *config);
 // INVALID with the key and what it takes.
 MUST_USE enum status config_set(struct config *config, const char *key, const char *value,
                                 struct error *error);
-// Reads a YAML file over what is there. INVALID names the line; keys that are not known are an
-// error too: a typo would else pass unseen.
+// Reads a YAML file over what is there. Lists become texts with commas. INVALID names the line;
+// keys that are not known are an error too: a typo would else pass unseen.
 MUST_USE enum status config_read_file(struct env *env, struct config *config, const char *path,
                                       struct error *error);
 // Are hints kept for members that are down?
@@ -84,6 +101,13 @@ bool config_authorizes(const struct config *config);
 // INVALID: permissions without logins; or clients of other machines without, unless that was asked
 // for.
 MUST_USE enum status config_check_access(const struct config *config, struct error *error);
+// Does the port for clients speak TLS: not at all, if they want to, always
+// (org.apache.cassandra.config.EncryptionOptions.TlsEncryptionPolicy)?
+enum config_tls { CONFIG_TLS_OFF, CONFIG_TLS_OPTIONAL, CONFIG_TLS_REQUIRED };
+enum config_tls config_tls(struct env *env, const struct config *config);
+// INVALID: a second port without TLS, or TLS without keys.
+MUST_USE enum status config_check_encryption(struct env *env, const struct config *config,
+                                             struct error *error);
 // The sync mode that `commitlog_sync` names.
 enum commit_log_sync config_commit_log_sync(const struct config *config);
 

@@ -4,6 +4,7 @@
 #include "base/container_of.h"
 #include "cql/auth/auth.h"
 #include "cql/protocol/server.h"
+#include "cql/protocol/tls.h"
 #include "cql/statement/statement.h"
 #include "cql/system/system_tables.h"
 #include "cql/system/tracing.h"
@@ -60,6 +61,7 @@ struct node {
     struct auth auth;
     struct admin *admin;
     struct cql_server *server; // NULL when drained.
+    struct tls *tls;           // NULL: clients do not speak it.
     struct job_service *job_service;
     struct liveness_listener liveness_listener;
     struct metadata_member_change member_change;
@@ -407,6 +409,35 @@ static void open_admin(struct node *node)
     node->admin = admin_create(node->env, &options);
 }
 
+// The other parts of the ring do not matter to it: it is the last that is opened.
+static enum status open_server(struct node *node, struct error *error)
+{
+    enum status status =
+        cql_server_create(node->env, &node->processor, &node->rpc_address, &node->server, error);
+    enum config_tls kind = config_tls(node->env, &node->config);
+    if (status != STATUS_OK || kind == CONFIG_TLS_OFF) return status;
+    const struct config_encryption *encryption = &node->config.encryption;
+    const struct tls_server_options options = {
+        .keystore = encryption->keystore,
+        .keystore_password = encryption->keystore_password,
+        .truststore = encryption->truststore,
+        .cipher_suites = encryption->cipher_suites,
+        .protocols = encryption->accepted_protocols[0] != '\0' ? encryption->accepted_protocols
+                                                               : encryption->protocol,
+        .requires_certificate = strcmp(encryption->require_client_auth, "true") == 0,
+        .log = &node->log,
+    };
+    struct error inner;
+    status = tls_create_server(node->env, &options, &node->tls, &inner);
+    if (status != STATUS_OK)
+        return error_set(error, status, "client_encryption_options.%.480s", inner.text);
+    struct env_address second = node->rpc_address;
+    second.port = (uint16_t)node->config.native_transport_port_ssl;
+    bool has_second = second.port != 0 && second.port != node->rpc_address.port;
+    return cql_server_secure(node->server, node->tls, kind == CONFIG_TLS_OPTIONAL,
+                             has_second ? &second : NULL, error);
+}
+
 static enum status open_services(struct node *node, struct error *error)
 {
     node->tracing = tracing_create(node->env, node->coordinator, node->system_tables,
@@ -445,8 +476,7 @@ static enum status open_services(struct node *node, struct error *error)
     enum status status = job_service_create(node->env, &options, &node->job_service, error);
     if (status != STATUS_OK) return status;
     open_admin(node);
-    status =
-        cql_server_create(node->env, &node->processor, &node->rpc_address, &node->server, error);
+    status = open_server(node, error);
     if (status != STATUS_OK) return status;
     cql_server_tell(node->server);
     cql_server_hold(node->server);
@@ -461,6 +491,7 @@ static void node_free(struct node *node)
     tracing_destroy(node->tracing);
     if (node->system_tables != NULL) system_tables_destroy(node->system_tables);
     batch_log_destroy(node->batch_log);
+    tls_destroy(node->tls);
     internal_tables_deinit(&node->internal_tables);
     if (node->members != NULL) topology_destroy(node->members);
     if (node->lock != NULL) env_unlock(node->lock);

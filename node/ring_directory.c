@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "node/members.h"
+#include "node/ring_certificates.h"
 #include "storage/new_directory.h"
 
 #include <inttypes.h>
@@ -317,8 +318,14 @@ static enum status write_configuration(const struct forming *forming, size_t ind
             snprintf(text + size, sizeof text - (size_t)size, "authenticator: %s\nauthorizer: %s\n",
                      first->authenticator, first->authorizer);
     if (strcmp(first->allow_clients_without_authentication, "true") == 0)
-        (void)snprintf(text + size, sizeof text - (size_t)size,
-                       "allow_clients_without_authentication: true\n");
+        size += snprintf(text + size, sizeof text - (size_t)size,
+                         "allow_clients_without_authentication: true\n");
+    if (strcmp(first->encryption.enabled, "true") == 0)
+        size += snprintf(text + size, sizeof text - (size_t)size,
+                         "client_encryption_options:\n  enabled: true\n"
+                         "  keystore: \"%.800s/tls/node%zu.pem\"\n"
+                         "  truststore: \"%.800s/tls/ca.pem\"\n  require_client_auth: false\n",
+                         forming->path, index + 1, forming->path);
     return ring_write_text(forming->env, path, text, error);
 }
 
@@ -332,6 +339,23 @@ static enum status make_node_directories(const struct forming *forming, struct e
         if (status != STATUS_OK) return status;
     }
     return env_sync_dir(forming->env, forming->path, error);
+}
+
+// Those of an earlier attempt are replaced: nobody knows them.
+static enum status make_certificates(const struct forming *forming, struct error *error)
+{
+    char directory[RING_PATH_SIZE];
+    struct env_address address;
+    const struct config *first = forming->first;
+    enum status status = join(directory, forming->path, "tls", error);
+    // What can not stand between quotes in a configuration, or is cut there.
+    if (strpbrk(forming->path, "\"\\\n") != NULL || strlen(directory) + 32 > CONFIG_TEXT_SIZE)
+        status = error_set(error, STATUS_INVALID, "%.400s: no path for --tls", forming->path);
+    if (status == STATUS_OK) status = ring_make_directories(forming->env, directory, error);
+    if (status != STATUS_OK) return status;
+    if (env_address_parse(first->listen_address, 0, &address) != STATUS_OK)
+        return error_set(error, STATUS_INVALID, "'%s' is no address", first->listen_address);
+    return ring_certificates_make(forming->env, directory, &address, forming->count, error);
 }
 
 static enum status form_nodes(struct forming *forming, struct error *error)
@@ -348,6 +372,8 @@ static enum status form_nodes(struct forming *forming, struct error *error)
         if (status == STATUS_OK)
             status = members_write(forming->env, directory, forming->topology, (uint16_t)i, error);
     }
+    if (status == STATUS_OK && strcmp(forming->first->encryption.enabled, "true") == 0)
+        status = make_certificates(forming, error);
     for (size_t i = forming->count; i > 0 && status == STATUS_OK; i--)
         status = write_configuration(forming, i - 1, error);
     return status;

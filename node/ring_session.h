@@ -12,7 +12,7 @@ struct ring_options {
     int64_t nodes, rf, num_tokens; // 0: not given.
     int64_t port, storage_port;
     int64_t jitter_ms, lost_per_1000, doubled_per_1000;
-    bool json, one_way, auto_snapshot, auth, allows_all;
+    bool json, one_way, auto_snapshot, auth, allows_all, tls;
 };
 
 #define RING_DIR_OPTION                                                                            \

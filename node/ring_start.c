@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/env_uv.h"
+#include "cql/protocol/tls_stream.h"
 #include "node/admin_client.h"
 
 #include <inttypes.h>
@@ -47,7 +48,8 @@ struct start {
     struct env *env;
     struct node_start_op *ops;
     size_t count, waiting;
-    bool is_new; // No node ran before.
+    bool is_new;     // No node ran before.
+    struct tls *tls; // NULL: no node wants it.
     struct env_timer timeout;
     struct error *error;
     enum status status;
@@ -168,6 +170,13 @@ static const struct env_stream_events answer_events = {
     .ended = answer_ended,
 };
 
+static bool speaks_tls(const struct node_start_op *op)
+{
+    const struct config *config = &op->node->config;
+    return config->native_transport_port_ssl == 0 &&
+           config_tls(op->start->env, config) == CONFIG_TLS_REQUIRED;
+}
+
 static void op_connected(void *context, enum status status, struct env_stream *stream)
 {
     struct node_start_op *op = context;
@@ -180,9 +189,9 @@ static void op_connected(void *context, enum status status, struct env_stream *s
         return;
     }
     op->state = START_ASKING;
-    op->stream = stream;
-    env_stream_start(stream, &answer_events, op);
-    env_stream_write(stream, slice_make(options_request, sizeof options_request));
+    op->stream = speaks_tls(op) ? tls_stream_connect(op->start->tls, stream) : stream;
+    env_stream_start(op->stream, &answer_events, op);
+    env_stream_write(op->stream, slice_make(options_request, sizeof options_request));
 }
 
 static void op_said(void *context, struct slice bytes)
@@ -243,6 +252,22 @@ static void plan(struct start *start, struct ring_directory *ring, const struct 
     }
 }
 
+// Its answer is asked for, and by what certificate does not matter. Ours is that of the ring's
+// clients, if it has any.
+static enum status open_tls(struct start *start, const struct ring_directory *ring,
+                            struct error *error)
+{
+    char path[RING_PATH_SIZE + 16];
+    bool exists = false, is_dir, is_wanted = false;
+    for (size_t i = 0; i < start->count; i++)
+        is_wanted = is_wanted || speaks_tls(&start->ops[i]);
+    if (!is_wanted) return STATUS_OK;
+    (void)snprintf(path, sizeof path, "%s/tls/client.pem", ring->path);
+    if (env_path_exists(start->env, path, &exists, &is_dir, NULL) != STATUS_OK) exists = false;
+    const struct tls_client_options options = {.keystore = exists ? path : NULL};
+    return tls_create_client(start->env, &options, &start->tls, error);
+}
+
 enum status ring_start(struct env *env, const char *program, struct ring_directory *ring,
                        const struct ring_node *only, struct error *error)
 {
@@ -250,8 +275,9 @@ enum status ring_start(struct env *env, const char *program, struct ring_directo
     start.ops = calloc(start.count + 1, sizeof *start.ops);
     ASSERT(start.ops != NULL);
     plan(&start, ring, only);
+    start.status = open_tls(&start, ring, error);
     bool any = false;
-    for (size_t i = 0; i < start.count; i++)
+    for (size_t i = 0; i < start.count && start.status == STATUS_OK; i++)
         any = any || start.ops[i].state == START_SPAWNED;
     for (size_t i = 0; i < start.count && any; i++) {
         struct node_start_op *op = &start.ops[i];
@@ -272,5 +298,6 @@ enum status ring_start(struct env *env, const char *program, struct ring_directo
         if (start.ops[i].is_expected && start.ops[i].state == START_ANSWERS)
             ring->nodes[i].runs = true;
     free(start.ops);
+    tls_destroy(start.tls);
     return start.status;
 }

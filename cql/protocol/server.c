@@ -5,12 +5,12 @@
 #include "base/limits.h"
 #include "cql/protocol/request.h"
 #include "cql/protocol/server_internal.h"
+#include "cql/protocol/tls_stream.h"
 
 #include <stdlib.h>
 
-static void accepted(void *context, struct env_stream *stream)
+static void take_stream(struct cql_server *server, struct env_stream *stream)
 {
-    struct cql_server *server = context;
     const size_t max = server->connections_max;
     bool is_refused = server->shared.open_count >= max;
     if (!is_refused)
@@ -21,6 +21,22 @@ static void accepted(void *context, struct env_stream *stream)
         env_stream_close(stream, false);
     else
         connection_create(&server->shared, stream, is_refused);
+}
+
+static void accepted_tls(void *context, struct env_stream *stream)
+{
+    struct cql_server *server = context;
+    take_stream(server, tls_stream_accept(server->tls, stream, server->tls_is_optional));
+}
+
+static void accepted(void *context, struct env_stream *stream)
+{
+    struct cql_server *server = context;
+    bool is_plain = server->tls == NULL || server->tls_listener != NULL;
+    if (is_plain)
+        take_stream(server, stream);
+    else
+        accepted_tls(server, stream);
 }
 
 // ---- Events ------------------------------------------------------------------------------------
@@ -133,6 +149,19 @@ enum status cql_server_create(struct env *env, struct query_processor *processor
     return STATUS_OK;
 }
 
+enum status cql_server_secure(struct cql_server *server, struct tls *tls, bool is_optional,
+                              const struct env_address *address, struct error *error)
+{
+    server->tls_is_optional = is_optional;
+    if (address != NULL) {
+        enum status status = env_listen(server->shared.env, address, accepted_tls, server,
+                                        &server->tls_listener, error);
+        if (status != STATUS_OK) return status;
+    }
+    server->tls = tls;
+    return STATUS_OK;
+}
+
 void cql_server_hold(struct cql_server *server)
 {
     server->shared.is_held = true;
@@ -181,6 +210,8 @@ void cql_server_close(struct cql_server *server, void (*closed)(void *context), 
     cql_server_announce_status(server, &address, false);
     env_listener_close(server->listener);
     server->listener = NULL;
+    if (server->tls_listener != NULL) env_listener_close(server->tls_listener);
+    server->tls_listener = NULL;
     for (struct connection *c = server->shared.first; c != NULL; c = c->next)
         connection_close(c);
     cql_server_look_for_end(server);
@@ -190,6 +221,7 @@ void cql_server_abandon(struct cql_server *server)
 {
     server->is_abandoned = true;
     if (server->listener != NULL) env_listener_close(server->listener);
+    if (server->tls_listener != NULL) env_listener_close(server->tls_listener);
     while (server->shared.first != NULL)
         connection_abandon(server->shared.first);
     destroy(server);

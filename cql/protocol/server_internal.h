@@ -7,11 +7,15 @@
 
 struct prepared_store;
 struct system_source;
+struct tls;
 
 struct cql_server {
     struct connection_shared shared;
-    size_t connections_max; // limits.h
-    struct env_listener *listener; // NULL once it closes.
+    size_t connections_max;            // limits.h
+    struct env_listener *listener;     // NULL once it closes.
+    struct tls *tls;                   // NULL: nobody speaks TLS.
+    struct env_listener *tls_listener; // NULL: `listener` is for TLS too.
+    bool tls_is_optional;
     struct metadata_listener metadata_listener;
     struct env_task closed_task;
     bool is_closing, is_abandoned;

@@ -89,10 +89,12 @@ static enum status use_key(struct tls *tls, SSL_CTX *context, struct slice pem, 
                          "%s",
                          tls->keystore.path, why);
     }
-    int done = library->SSL_CTX_use_PrivateKey(context, key);
+    bool fits = library->SSL_CTX_use_PrivateKey(context, key) == 1 &&
+                library->SSL_CTX_check_private_key(context) == 1;
     library->EVP_PKEY_free(key);
-    if (done == 1) return STATUS_OK;
-    return error_set(error, STATUS_INVALID, "keystore: %.300s: the private key: %s",
+    if (fits) return STATUS_OK;
+    return error_set(error, STATUS_INVALID,
+                     "keystore: %.300s: the private key and the first certificate: %s",
                      tls->keystore.path, tls_library_reason(library));
 }
 
@@ -122,10 +124,11 @@ static enum status use_certificates(struct tls *tls, SSL_CTX *context, struct sl
         return error_set(error, STATUS_INVALID,
                          "keystore: %.300s: no certificate in it: put it behind the private key",
                          tls->keystore.path);
-    if (is_good) library->ERR_clear_error(); // Of the end.
-    if (is_good && library->SSL_CTX_check_private_key(context) == 1) return STATUS_OK;
-    return error_set(error, STATUS_INVALID,
-                     "keystore: %.300s: the first certificate is none of the private key: %s",
+    if (is_good) {
+        library->ERR_clear_error(); // Of the end.
+        return STATUS_OK;
+    }
+    return error_set(error, STATUS_INVALID, "keystore: %.300s: a certificate: %s",
                      tls->keystore.path, tls_library_reason(library));
 }
 

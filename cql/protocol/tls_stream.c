@@ -181,6 +181,12 @@ static void stream_write(struct env_stream *base, struct slice bytes)
     }
 }
 
+// Some owners never write so much that they would ask.
+static void tell_drained(struct tls_stream *stream)
+{
+    if (stream->events->drained != NULL) stream->events->drained(stream->context);
+}
+
 static void write_early(struct tls_stream *stream)
 {
     struct buffer early = stream->early;
@@ -189,7 +195,7 @@ static void write_early(struct tls_stream *stream)
     if (any) stream_write(&stream->base, buffer_slice(&early));
     buffer_deinit(&early);
     if (any && stream->state != TLS_ENDED && env_stream_queued(stream->under) == 0)
-        stream->events->drained(stream->context);
+        tell_drained(stream);
 }
 
 static size_t stream_queued(const struct env_stream *base)
@@ -328,7 +334,7 @@ static void on_drained(void *context)
     struct tls_stream *stream = context;
     if (stream->state != TLS_OPEN && stream->state != TLS_PLAIN) return;
     stream->depth++;
-    stream->events->drained(stream->context);
+    tell_drained(stream);
     stream->depth--;
     free_if_unused(stream);
 }
