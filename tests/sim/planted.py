@@ -9,7 +9,7 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ["base", "storage", "ring", "cql", "stream", "node"]
-FOLDERS += ["tests/sim", "tests/storage", "tests/ring", "tests/stream", "tests/interop", "bench/storage_bench"]
+FOLDERS += ["tests/sim", "tests/storage", "tests/ring", "tests/stream", "tests/node", "tests/interop", "bench/storage_bench"]
 CHUNK = 10
 
 
