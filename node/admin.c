@@ -534,6 +534,12 @@ static void handle(struct message_handler *handler, const struct message *messag
     case ADMIN_TABLE_STATS:
         admin_table_stats(admin, message, &body);
         break;
+    case ADMIN_TRACE_PROBABILITY:
+        admin_trace_probability(admin, message, &body);
+        break;
+    case ADMIN_POOLS:
+        admin_pools(admin, message);
+        break;
     default:
         admin_answer_text(admin, message->origin, STATUS_UNSUPPORTED, "no such request");
     }

@@ -14,6 +14,7 @@
 #include "storage/engine/engine.h"
 
 struct admin;
+struct query_processor;
 
 // All outlive it.
 struct admin_options {
@@ -22,6 +23,7 @@ struct admin_options {
     struct placement *placement;
     struct metadata *metadata;
     struct engine *engine;
+    struct query_processor *processor;
     const struct topology *(*topology)(void *context); // Never NULL.
     uint16_t self;
     const char *cluster_name;

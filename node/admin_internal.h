@@ -71,4 +71,9 @@ void admin_compaction_enable(struct admin *admin, const struct message *message,
                              struct cursor *body);
 void admin_table_stats(struct admin *admin, const struct message *message, struct cursor *body);
 
+// admin_figures.c
+void admin_trace_probability(struct admin *admin, const struct message *message,
+                             struct cursor *body);
+void admin_pools(struct admin *admin, const struct message *message);
+
 #endif

@@ -44,6 +44,9 @@ enum admin_kind {
                              //   -> u32 count, × { text keyspace, table, u8 is on }
     // u16 count, tables -> u32 count, × { text keyspace, table, u8 is leveled, 11 + 9 u64 }
     ADMIN_TABLE_STATS,
+    ADMIN_TRACE_PROBABILITY = 64, // u8 sets it, u64 bits of a double -> u64 bits of what it is
+    // -> u32 count, × { text name, u64 active, pending, completed, blocked, blocked ever }
+    ADMIN_POOLS,
 };
 
 enum {

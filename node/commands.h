@@ -37,6 +37,10 @@ int command_enableautocompaction(int argc, char **argv);
 int command_disableautocompaction(int argc, char **argv);
 int command_statusautocompaction(int argc, char **argv);
 int command_tablestats(int argc, char **argv);
+// Those of command_figures.c.
+int command_tpstats(int argc, char **argv);
+int command_settraceprobability(int argc, char **argv);
+int command_gettraceprobability(int argc, char **argv);
 
 // Prints "helenus NAME: error" on standard error and returns EXIT_FAULT.
 struct error;

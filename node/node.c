@@ -395,6 +395,7 @@ static void open_admin(struct node *node)
         .placement = node->placement,
         .metadata = node->metadata,
         .engine = node->engine,
+        .processor = &node->processor,
         .topology = topology_of,
         .self = node->number,
         .cluster_name = node->config.cluster_name,
@@ -443,6 +444,7 @@ static enum status open_services(struct node *node, struct error *error)
     node->tracing = tracing_create(node->env, node->coordinator, node->system_tables,
                                    &node->self.broadcast_address);
     system_tables_set_engine(node->system_tables, node->engine);
+    system_tables_set_coordinator(node->system_tables, node->coordinator);
     node->processor = (struct query_processor){
         .env = node->env,
         .metadata = node->metadata,

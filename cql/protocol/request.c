@@ -26,6 +26,7 @@ struct request {
     uint8_t metadata_id[PREPARED_ID_SIZE];
     struct query_options options;
     struct trace *trace; // NULL: nobody wants to know.
+    bool tells_session;  // It is the client who wants to.
     struct execution execution;
 };
 
@@ -50,8 +51,11 @@ static struct request *acquire(struct connection *connection, const struct frame
     request->entries = NULL;
     request->entry_count = 0;
     request->metadata = MESSAGE_METADATA_FULL;
-    request->trace =
-        (frame->flags & FRAME_FLAG_TRACING) == 0 ? NULL : request_trace_begin(connection);
+    request->trace = NULL;
+    request->tells_session = (frame->flags & FRAME_FLAG_TRACING) != 0;
+    if (request->tells_session || shared->processor->sampling != NULL)
+        request->trace = request_trace_begin(connection, request->tells_session);
+    request->tells_session = request->tells_session && request->trace != NULL;
     request->next = connection->requests;
     request->place = &connection->requests;
     if (request->next != NULL) request->next->place = &request->next;
@@ -156,17 +160,17 @@ void request_pool_deinit(struct connection_shared *shared)
 // The session's id comes before all else of the body.
 static struct buffer *begin_answer(struct request *request, uint8_t opcode, uint8_t flags)
 {
-    if (request->trace != NULL) flags |= FRAME_FLAG_TRACING;
+    if (request->tells_session) flags |= FRAME_FLAG_TRACING;
     struct buffer *body =
         connection_begin_response(request->connection, request->stream, opcode, flags);
-    if (body != NULL && request->trace != NULL) uuid_put(body, tracing_session(request->trace));
+    if (body != NULL && request->tells_session) uuid_put(body, tracing_session(request->trace));
     return body;
 }
 
 static void send_error(struct request *request, const struct cql_error *error)
 {
     struct connection *connection = request->connection;
-    if (request->trace == NULL) {
+    if (!request->tells_session) {
         connection_send_error(connection, request->stream, error);
         return;
     }

@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <strings.h>
 
-struct trace *request_trace_begin(struct connection *connection)
+struct trace *request_trace_begin(struct connection *connection, bool is_asked)
 {
     struct query_processor *processor = connection->shared->processor;
+    if (!is_asked && !tracing_is_due(processor->sampling)) return NULL;
     if (processor->tracing == NULL || connection->stream == NULL) return NULL;
     struct env_address client = env_stream_peer(connection->stream);
     return tracing_begin(processor->tracing, tracing_next_session(processor->tracing), &client);

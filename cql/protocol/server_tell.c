@@ -33,6 +33,9 @@ static void tell_statistics(void *context, struct system_statistics *statistics)
     *statistics = (struct system_statistics){
         .queries = shared->statistics.queries,
         .executions = shared->statistics.executions,
+        .requests = shared->statistics.queries + shared->statistics.prepares +
+                    shared->statistics.executions + shared->statistics.batches,
+        .requests_under_way = shared->request_count,
         .prepared_statements = prepared_cache_count(shared->prepared),
         .prepared_evictions = prepared_cache_evictions(shared->prepared),
     };

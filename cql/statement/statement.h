@@ -29,6 +29,9 @@ struct query_processor {
     struct system_tables *system_tables; // Schema and contents of system keyspaces.
     struct auth *auth;                   // NULL: everybody may do everything.
     struct tracing *tracing;             // Requests that are traced; NULL: none is.
+    struct tracing *sampling;            // The same while requests are picked at random, else NULL.
+    // Of what one read meets, beyond which it is warned of or refused; 0: Cassandra's defaults.
+    uint32_t tombstone_warn_threshold, tombstone_fail_threshold;
     // For DESCRIBE CLUSTER and NetworkTopologyStrategy; NULL: "Test Cluster", "datacenter1".
     const char *cluster_name, *data_center;
     // cql/'s own; zero at first. What makes timestamps and time uuids of this node differ.

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "cql/system/system_auth_rows.h"
 #include "cql/system/system_definitions.h"
+#include "cql/system/system_pools.h"
 #include "cql/system/system_row.h"
 #include "cql/system/system_schema_rows.h"
 #include "cql/system/system_views.h"
@@ -17,8 +18,9 @@ struct system_tables {
     struct env *env;
     const struct metadata *metadata;
     const struct node_identity *identity;
-    const struct engine *engine;        // NULL: none.
-    const struct system_source *source; // NULL: none.
+    const struct engine *engine;           // NULL: none.
+    const struct coordinator *coordinator; // NULL: none.
+    const struct system_source *source;    // NULL: none.
     struct schema *schema;
     int32_t generation; // Seconds since 1970 at the start: Cassandra's gossip generation.
 };
@@ -51,6 +53,12 @@ const struct env_address *system_tables_address(const struct system_tables *tabl
 void system_tables_set_engine(struct system_tables *tables, const struct engine *engine)
 {
     tables->engine = engine;
+}
+
+void system_tables_set_coordinator(struct system_tables *tables,
+                                   const struct coordinator *coordinator)
+{
+    tables->coordinator = coordinator;
 }
 
 void system_tables_set_source(struct system_tables *tables, const struct system_source *source)
@@ -290,10 +298,22 @@ static bool is_table(const struct table *table, const char *keyspace, const char
            slice_equals(table->name, slice_of_text(name));
 }
 
+static struct system_views views_of(const struct system_tables *tables)
+{
+    return (struct system_views){tables->metadata, tables->identity, tables->engine,
+                                 tables->coordinator, tables->source};
+}
+
+size_t system_tables_pools(const struct system_tables *tables,
+                           struct system_pool pools[static SYSTEM_POOLS_MAX])
+{
+    const struct system_views views = views_of(tables);
+    return system_pools_tell(&views, pools);
+}
+
 static bool fill_views(const struct system_tables *tables, const struct system_row *empty)
 {
-    const struct system_views views = {tables->metadata, tables->identity, tables->engine,
-                                       tables->source};
+    const struct system_views views = views_of(tables);
     return system_views_fill(&views, empty);
 }
 

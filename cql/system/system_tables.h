@@ -39,6 +39,8 @@ struct system_client {
 };
 struct system_statistics {
     uint64_t queries, executions, prepared_evictions;
+    uint64_t requests;         // Of all kinds, that were begun.
+    size_t requests_under_way; // Of these.
     size_t prepared_statements;
 };
 struct system_source {
@@ -58,8 +60,23 @@ const struct env_address *system_tables_address(const struct system_tables *tabl
 // Whose compactions it shows. NULL, as at the beginning: none.
 void system_tables_set_engine(struct system_tables *tables, const struct engine *engine);
 
+// Whose work it counts. NULL, as at the beginning: nobody's.
+struct coordinator;
+void system_tables_set_coordinator(struct system_tables *tables,
+                                   const struct coordinator *coordinator);
+
 // Whose clients it shows. NULL, as at the beginning: none.
 void system_tables_set_source(struct system_tables *tables, const struct system_source *source);
+
+// What the stages of a node have done and have to do: those of Cassandra's pools that there is
+// something like here (system_views.thread_pools, nodetool tpstats).
+struct system_pool {
+    const char *name;
+    uint64_t active, limit, pending, completed, blocked, blocked_ever;
+};
+enum { SYSTEM_POOLS_MAX = 8 };
+size_t system_tables_pools(const struct system_tables *tables,
+                           struct system_pool pools[static SYSTEM_POOLS_MAX]);
 
 // The definitions, keyspaces and tables, all but these with is_virtual set on the tables. A
 // keyspace has it only if Cassandra's is virtual too (system_views, system_virtual_schema):

@@ -1,5 +1,7 @@
 #include "cql/system/system_views.h"
 
+#include "cql/system/system_members.h"
+#include "cql/system/system_pools.h"
 #include "ring/coordinator/coordinator.h"
 
 #include <inttypes.h>
@@ -208,13 +210,15 @@ bool system_views_fill(const struct system_views *views, const struct system_row
         each_table(views, empty, fill_disk_usage);
     } else if (is_table(table, "system_views", "max_sstable_size")) {
         each_table(views, empty, fill_max_sstable_size);
+    } else if (is_table(table, "system_views", "thread_pools")) {
+        system_pools_fill(views, empty);
     } else if (is_table(table, "system_views", "cql_metrics")) {
         if (source != NULL) fill_cql_metrics(source, empty);
     } else if (is_table(table, "system_views", "clients")) {
         struct system_row row = *empty;
         if (source != NULL) source->each_client(source->context, put_client, &row);
     } else {
-        return false;
+        return system_members_fill(views, empty);
     }
     return true;
 }

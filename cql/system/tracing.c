@@ -34,16 +34,14 @@ struct uuid tracing_next_session(struct tracing *tracing)
                           tracing->node & 0xFFFFFFFFFFFFull);
 }
 
-struct trace *tracing_begin(struct tracing *tracing, struct uuid session,
-                            const struct env_address *client)
+static struct tracing_session *begin_session(struct tracing *tracing, struct uuid session)
 {
     if (tracing->count == TRACING_SESSIONS_MAX) return NULL;
     struct tracing_session *made = calloc(1, sizeof *made);
     ASSERT(made != NULL);
-    trace_init(&made->trace, tracing->env, tracing->write);
+    trace_init(&made->trace, tracing->env, session, tracing->write);
     made->tracing = tracing;
-    made->id = session;
-    made->client = *client;
+    made->sequence = tracing->last_sequence++ & 0x3FFF;
     made->request = "";
     made->started_us = env_wall_us(tracing->env);
     made->next = tracing->first;
@@ -51,12 +49,51 @@ struct trace *tracing_begin(struct tracing *tracing, struct uuid session,
     if (made->next != NULL) made->next->place = &made->next;
     tracing->first = made;
     tracing->count++;
+    return made;
+}
+
+struct trace *tracing_begin(struct tracing *tracing, struct uuid session,
+                            const struct env_address *client)
+{
+    struct tracing_session *made = begin_session(tracing, session);
+    if (made == NULL) return NULL;
+    made->client = *client;
     return &made->trace;
 }
 
+struct trace *tracing_begin_at_replica(struct trace_source *source, struct uuid session)
+{
+    struct tracing_session *made =
+        begin_session(CONTAINER_OF(source, struct tracing, source), session);
+    if (made == NULL) return NULL;
+    made->is_of_a_replica = true;
+    return &made->trace;
+}
+
+// ---- How often, unasked ------------------------------------------------------------------------
+
+void tracing_set_probability(struct tracing *tracing, double probability)
+{
+    tracing->probability = probability > 0 ? probability < 1 ? probability : 1 : 0;
+}
+
+double tracing_probability(const struct tracing *tracing)
+{
+    return tracing->probability;
+}
+
+bool tracing_is_due(struct tracing *tracing)
+{
+    if (tracing->probability <= 0) return false;
+    if (tracing->probability >= 1) return true;
+    return (double)(env_random_u64(tracing->env) >> 11) * 0x1p-53 < tracing->probability;
+}
+
+// ---- Adding to them ----------------------------------------------------------------------------
+
 struct uuid tracing_session(const struct trace *trace)
 {
-    return CONTAINER_OF(trace, const struct tracing_session, trace)->id;
+    return trace->session;
 }
 
 void tracing_set_request(struct trace *trace, const char *request)

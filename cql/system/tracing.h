@@ -1,8 +1,10 @@
-// Requests whose clients set the tracing flag (org.apache.cassandra.tracing.Tracing): each is a row
-// of system_traces.sessions and its events are rows of system_traces.events, kept for a day.
+// Requests whose clients set the tracing flag, and those that are picked at random
+// (org.apache.cassandra.tracing.Tracing): each is a row of system_traces.sessions and its events
+// are rows of system_traces.events, kept for a day.
 //
 //     tracing_begin --events (ring/coordinator/trace.h)--> tracing_end --all heard of--> written
 //
+// Replicas that are asked in its course write rows of system_traces.events themselves.
 // Written once, when the answer has left and the last replica was heard of (or given up), the
 // session's duration with the rest; nobody waits for it, and a write that fails is forgotten.
 // Bounded: TRACING_SESSIONS_MAX at a time; a request beyond that is answered without a trace.
@@ -16,8 +18,8 @@
 enum { TRACING_SESSIONS_MAX = 64, TRACING_TTL_S = 24 * 60 * 60, TRACING_VALUE_SIZE_MAX = 4096 };
 
 struct tracing;
-// All that it is given outlives it, but for the coordinator: no request is traced when that is
-// gone.
+// All that it is given outlives it, but for the coordinator, which gets its traces of what it is
+// asked as a replica from here: no request is traced when that is gone.
 struct tracing *tracing_create(struct env *env, struct coordinator *coordinator,
                                const struct system_tables *tables,
                                const struct env_address *coordinator_address);
@@ -30,6 +32,16 @@ struct uuid tracing_next_session(struct tracing *tracing);
 struct trace *tracing_begin(struct tracing *tracing, struct uuid session,
                             const struct env_address *client);
 struct uuid tracing_session(const struct trace *trace);
+// Of a session that another node tells of.
+struct trace *tracing_begin_at_replica(struct trace_source *source, struct uuid session);
+
+// How many of all requests are traced though their clients did not ask, 0 to 1 (nodetool
+// settraceprobability); 0 at first.
+void tracing_set_probability(struct tracing *tracing, double probability);
+double tracing_probability(const struct tracing *tracing);
+// The next one is.
+bool tracing_is_due(struct tracing *tracing);
+
 // "Execute CQL3 query"; a constant.
 void tracing_set_request(struct trace *trace, const char *request);
 // In the session's `parameters`. Longer values are cut off.

@@ -10,7 +10,8 @@ struct tracing_session {
     struct trace trace; // Its arena has the parameters too.
     struct tracing *tracing;
     struct tracing_session *next, **place;
-    struct uuid id;
+    uint16_t sequence;    // In the ids of its events: another one for each.
+    bool is_of_a_replica; // Of another node's session: it has events alone.
     struct env_address client;
     const char *request;
     struct option parameters[TRACING_PARAMETERS_MAX];
@@ -21,13 +22,16 @@ struct tracing_session {
 };
 
 struct tracing {
+    struct trace_source source; // For the coordinator, of what it is asked as a replica.
     struct env *env;
     struct coordinator *coordinator;
     const struct table *sessions, *events;
     struct env_address address;
     struct tracing_session *first;
     size_t count;
-    uint64_t last_ticks, node;          // Of the newest session's id.
+    uint64_t last_ticks, node; // Of the newest session's id.
+    uint16_t last_sequence;
+    double probability;
     void (*write)(struct trace *trace); // tracing_write.c
 };
 

@@ -11,7 +11,7 @@ static void begin_row(const struct tracing_session *session, const struct table 
 {
     system_row_begin(row, table, NULL, arena, session->started_us + session->duration_us);
     row->ttl = TRACING_TTL_S;
-    system_row_set_uuid(row, "session_id", session->id);
+    system_row_set_uuid(row, "session_id", session->trace.session);
 }
 
 static void set_address(struct system_row *row, const char *name, const struct env_address *address)
@@ -38,17 +38,14 @@ static struct row session_row(const struct tracing_session *session, struct aren
     return system_row_take(&row, key);
 }
 
-// Time uuids of the session's node: later than the session's and different from each other.
+// Time uuids of this node, different from each other and from those of its other sessions.
 static struct uuid event_id(const struct tracing_session *session, const struct trace_event *event,
                             uint64_t *last)
 {
     uint64_t ticks = (uint64_t)event->at_us * 10 + UUID_EPOCH_TICKS;
     if (ticks <= *last) ticks = *last + 1;
     *last = ticks;
-    uint64_t low = 0;
-    for (size_t i = 8; i < 16; i++)
-        low = low << 8 | session->id.bytes[i];
-    return uuid_make_time_raw(ticks, low);
+    return uuid_make_time(ticks, session->sequence, session->tracing->node & 0xFFFFFFFFFFFFull);
 }
 
 static struct row event_row(const struct tracing_session *session, const struct trace_event *event,
@@ -72,30 +69,44 @@ static void is_written(struct coordinator_write *write, const struct coordinator
     tracing_free_session(CONTAINER_OF(write, struct tracing_session, write));
 }
 
+static size_t put_events(const struct tracing_session *session, struct arena *arena,
+                         struct mutation *mutation)
+{
+    const struct trace *trace = &session->trace;
+    struct row *events = ARENA_NEW_ARRAY(arena, struct row, (size_t)trace->event_count + 1);
+    uint64_t last = 0;
+    size_t count = 0;
+    for (const struct trace_event *event = trace->first; event != NULL; event = event->next) {
+        struct uuid id = event_id(session, event, &last);
+        events[count++] = event_row(session, event, id, arena, &mutation->key);
+    }
+    mutation->rows = events;
+    mutation->row_count = count;
+    return count;
+}
+
 static void write_session(struct trace *trace)
 {
     struct tracing_session *session = CONTAINER_OF(trace, struct tracing_session, trace);
     struct tracing *tracing = session->tracing;
-    struct arena *arena = &trace->arena;
     struct mutation mutations[2] = {
         {.table = tracing->events, .deletion = DELETION_NONE},
         {.table = tracing->sessions, .deletion = DELETION_NONE},
     };
-    struct row *events = ARENA_NEW_ARRAY(arena, struct row, (size_t)trace->event_count + 1);
-    uint64_t last = uuid_ticks(session->id);
-    size_t count = 0;
-    for (const struct trace_event *event = trace->first; event != NULL; event = event->next) {
-        struct uuid id = event_id(session, event, &last);
-        events[count++] = event_row(session, event, id, arena, &mutations[0].key);
+    if (session->is_of_a_replica) session->duration_us = trace_elapsed_us(trace);
+    size_t skipped = put_events(session, &trace->arena, &mutations[0]) == 0; // Nothing has a name.
+    size_t count = session->is_of_a_replica ? 1 : 2;
+    struct row row;
+    if (count == 2) {
+        row = session_row(session, &trace->arena, &mutations[1].key);
+        mutations[1].rows = &row;
+        mutations[1].row_count = 1;
+    } else if (skipped == 1) {
+        tracing_free_session(session);
+        return;
     }
-    mutations[0].rows = events;
-    mutations[0].row_count = count;
-    struct row row = session_row(session, arena, &mutations[1].key);
-    mutations[1].rows = &row;
-    mutations[1].row_count = 1;
-    size_t skipped = count == 0; // Nothing happened that has a name.
-    coordinator_write_start(tracing->coordinator, &session->write, mutations + skipped, 2 - skipped,
-                            CONSISTENCY_ANY, is_written);
+    coordinator_write_start(tracing->coordinator, &session->write, mutations + skipped,
+                            count - skipped, CONSISTENCY_ANY, is_written);
 }
 
 struct tracing *tracing_create(struct env *env, struct coordinator *coordinator,
@@ -112,6 +123,8 @@ struct tracing *tracing_create(struct env *env, struct coordinator *coordinator,
     tracing->events = stored[1];
     tracing->address = *coordinator_address;
     tracing->write = write_session;
+    tracing->source.begin = tracing_begin_at_replica;
+    coordinator_set_trace_source(coordinator, &tracing->source);
     // The multicast bit marks a node that is no network card's address.
     tracing->node = env_random_u64(env) | (1ull << 40);
     return tracing;

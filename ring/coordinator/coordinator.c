@@ -37,6 +37,7 @@ struct coordinator *coordinator_create(struct env *env, const struct coordinator
     replica_truncations_init(coordinator);
     if (options->batch_log != NULL) batch_log_begin(options->batch_log, coordinator);
     if (options->messaging != NULL) coordinator->reads = read_pool_create(coordinator);
+    replica_traces_init(coordinator);
     return coordinator;
 }
 
@@ -58,6 +59,21 @@ void coordinator_destroy(struct coordinator *coordinator)
 void coordinator_trace(struct coordinator *coordinator, struct trace *trace)
 {
     coordinator->trace = trace;
+}
+
+struct coordinator_counts coordinator_counts(const struct coordinator *coordinator)
+{
+    return coordinator->counts;
+}
+
+const struct coordinator_options *coordinator_parts(const struct coordinator *coordinator)
+{
+    return &coordinator->options;
+}
+
+void coordinator_set_trace_source(struct coordinator *coordinator, struct trace_source *source)
+{
+    coordinator->replica_traces.source = source;
 }
 
 const struct keyspace *coordinator_find_keyspace(const struct coordinator *coordinator,

@@ -76,9 +76,23 @@ struct coordinator;
 struct coordinator *coordinator_create(struct env *env, const struct coordinator_options *options);
 void coordinator_destroy(struct coordinator *coordinator); // No operation may be under way.
 
+// What it did so far, since the start.
+struct coordinator_counts {
+    uint64_t local_reads;      // Of data that is here, for ourselves and others.
+    uint64_t local_writes;     // Mutations that were applied here, for ourselves and others.
+    uint64_t local_increments; // Of which this node was the leader.
+    uint64_t answers;          // Of other members to what we asked.
+};
+struct coordinator_counts coordinator_counts(const struct coordinator *coordinator);
+// What it was made of, for who shows how a node is.
+const struct coordinator_options *coordinator_parts(const struct coordinator *coordinator);
+
 // What is started from now on is part of this story, until NULL is given: around the call that
 // starts an operation, in one turn of the loop.
 void coordinator_trace(struct coordinator *coordinator, struct trace *trace);
+// What it is asked as a replica of a traced request is told to traces of this source. NULL, as at
+// the beginning: it tells nothing. The source outlives the coordinator.
+void coordinator_set_trace_source(struct coordinator *coordinator, struct trace_source *source);
 
 // A write of mutations that are not counters, or of ready counter shards. All of them leave in one
 // turn of the loop and are acknowledged together: when each has as many synced copies as the level

@@ -102,6 +102,12 @@ static enum status increment_lead(struct coordinator_increment *increment,
     enum status status = engine_increment(coordinator->engine, update, &increment->pins,
                                           &increment->arena, NULL, &order.position);
     if (status != STATUS_OK) return status;
+    coordinator->counts.local_increments++;
+    if (coordinator->trace != NULL) {
+        trace_add(coordinator->trace, TRACE_THREAD_COUNTER, "Appending to commitlog");
+        trace_add(coordinator->trace, TRACE_THREAD_COUNTER, "Adding to %.*s memtable",
+                  TRACE_NAME(update->table->name));
+    }
     if (plan->replicas.count == 1) {
         increment->position = order.position;
         return STATUS_OK;

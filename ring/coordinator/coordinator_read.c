@@ -174,6 +174,7 @@ bool coordinator_read_try(struct coordinator *coordinator, struct coordinator_re
     if (!is_enough) return true;
     if (!is_local) return remote_read_start(coordinator, read, level);
     coordinator_take_arena(coordinator, &read->arena);
+    coordinator->counts.local_reads++;
     return read_step(read);
 }
 

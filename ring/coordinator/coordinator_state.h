@@ -5,6 +5,7 @@
 #include "ring/coordinator/coordinator.h"
 #include "ring/coordinator/delivery.h"
 #include "ring/coordinator/replica_increment.h"
+#include "ring/coordinator/replica_trace.h"
 #include "ring/coordinator/replica_write.h"
 
 struct read_pool;
@@ -21,7 +22,8 @@ struct coordinator {
     struct coordinator_options options;
     struct engine *engine;
     const struct schema *schema;
-    uint16_t self;       // Our number; 0 in a ring of one.
+    uint16_t self; // Our number; 0 in a ring of one.
+    struct coordinator_counts counts;
     struct trace *trace; // Of what is started in this call.
     // An operation needs its arena only while it reads or applies, so one or two serve for all.
     struct arena free_arenas[FREE_ARENAS_MAX];
@@ -31,6 +33,7 @@ struct coordinator {
     struct replica_writes replica_writes;
     struct replica_increments replica_increments;
     struct replica_truncations replica_truncations;
+    struct replica_traces replica_traces;
     struct logged_batch *logged_batches; // Under way.
     struct read_pool *reads;             // NULL in a ring of one.
 };

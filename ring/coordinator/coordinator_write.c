@@ -60,6 +60,7 @@ static enum status write_deliver(struct coordinator_write *write, const struct r
     if (coordinator_is_replica(coordinator, plan)) {
         order.local_status = engine_apply(coordinator->engine, mutation, &order.position);
         is_applied = order.local_status == STATUS_OK;
+        coordinator->counts.local_writes++;
         // Nobody has anything of it yet: the client may send it again.
         if (order.local_status == STATUS_OVERLOADED && write->parts_left == 0)
             return order.local_status;
@@ -84,10 +85,12 @@ static void write_part(struct coordinator_write *write, const struct mutation *m
         trace_add(coordinator->trace, TRACE_THREAD_MUTATION, "Adding to %.*s memtable",
                   TRACE_NAME(mutation->table->name));
     }
-    if (plan->replicas.count == 1 && plan->replicas.members[0] == coordinator->self)
+    if (plan->replicas.count == 1 && plan->replicas.members[0] == coordinator->self) {
         status = engine_apply(coordinator->engine, mutation, position);
-    else
+        coordinator->counts.local_writes++;
+    } else {
         status = write_deliver(write, plan, mutation);
+    }
     if (status == STATUS_OK) return;
     struct coordinator_result part = write->local;
     coordinator_result_fail(&part, status);

@@ -19,6 +19,7 @@ struct delivery_group {
     struct coordinator *coordinator;
     struct delivery_group *next, **place;
     uint16_t member;
+    enum verb verb; // VERB_TRACED of a single one whose client wants its story.
     struct buffer body;
     struct delivery_entry *entries;
     size_t count, capacity;
@@ -114,6 +115,8 @@ static void delivery_group_answered(struct messaging_request *request, enum stat
     struct coordinator *coordinator = group->coordinator;
     delivery_group_unlink(group);
     coordinator->deliveries.members[group->member].waiting_size -= group->sent_size;
+    coordinator->counts.answers++;
+    if (group->verb == VERB_TRACED) replica_trace_heard(coordinator, group->member, status);
     for (size_t i = 0; i < group->count; i++) {
         const struct delivery_entry *entry = &group->entries[i];
         enum status heard = delivery_group_status(group, i, status, answer);
@@ -134,13 +137,13 @@ static void delivery_group_send(struct delivery_group *group)
     struct coordinator *coordinator = group->coordinator;
     struct deliveries *all = &coordinator->deliveries;
     struct delivery_member *member = &all->members[group->member];
-    member->open = NULL;
+    if (member->open == group) member->open = NULL;
     delivery_group_unlink(group);
     delivery_group_link(&all->sent, group);
     group->sent_size = group->body.size;
     member->waiting_size += group->sent_size;
     if (group->count > 1) env_mark(coordinator->env, ENV_MARK_DELIVERY_GROUP);
-    messaging_send(coordinator->options.messaging, &group->request, group->member, VERB_WRITE,
+    messaging_send(coordinator->options.messaging, &group->request, group->member, group->verb,
                    buffer_slice(&group->body), coordinator->options.write_timeout_ns,
                    delivery_group_answered);
 }
@@ -169,22 +172,41 @@ static void delivery_group_put(struct delivery_group *group, struct slice record
     buffer_put(&group->body, record.data, record.size);
 }
 
+static struct delivery_group *delivery_group_begin(struct coordinator *coordinator, uint16_t member)
+{
+    struct delivery_group *group = delivery_group_take(coordinator);
+    group->member = member;
+    group->verb = VERB_WRITE;
+    delivery_group_link(&coordinator->deliveries.open, group);
+    return group;
+}
+
+// Alone, so that the member knows whose story it is.
+static void delivery_group_add_traced(struct coordinator *coordinator, uint16_t member,
+                                      struct slice record, struct delivery *delivery)
+{
+    struct delivery_group *group = delivery_group_begin(coordinator, member);
+    group->verb = replica_trace_put(coordinator, delivery->trace, member, VERB_WRITE, &group->body);
+    delivery_group_put(group, record, delivery);
+    env_task_post(coordinator->env, &coordinator->deliveries.flush, delivery_groups_flush);
+}
+
 void delivery_group_add(struct coordinator *coordinator, uint16_t member, struct slice record,
                         struct delivery *delivery)
 {
     struct deliveries *all = &coordinator->deliveries;
     ASSERT(member < TOPOLOGY_MEMBERS_MAX && all->members != NULL);
+    if (delivery->trace != NULL) {
+        delivery_group_add_traced(coordinator, member, record, delivery);
+        return;
+    }
     struct delivery_group *group = all->members[member].open;
     if (group != NULL && group->body.size + record.size > DELIVERY_GROUP_SIZE_MAX) {
         delivery_group_send(group);
         group = NULL;
     }
-    if (group == NULL) {
-        group = delivery_group_take(coordinator);
-        group->member = member;
-        all->members[member].open = group;
-        delivery_group_link(&all->open, group);
-    }
+    if (group == NULL)
+        group = all->members[member].open = delivery_group_begin(coordinator, member);
     delivery_group_put(group, record, delivery);
     env_task_post(coordinator->env, &all->flush, delivery_groups_flush);
 }

@@ -211,6 +211,20 @@ uint64_t hints_size(const struct hints *hints, uint16_t number)
     return member == NULL ? 0 : member->size;
 }
 
+bool hints_pending(const struct hints *hints, uint16_t number, struct hints_pending *pending)
+{
+    const struct hint_member *member =
+        number < TOPOLOGY_MEMBERS_MAX ? hints->members[number] : NULL;
+    *pending = (struct hints_pending){0};
+    if (member == NULL || member->size == 0) return false;
+    for (const struct hint_file *file = member->files; file != NULL; file = file->next) {
+        pending->files++;
+        if (pending->oldest_us == 0) pending->oldest_us = file->first_us;
+        if (file->first_us != 0) pending->newest_us = file->first_us;
+    }
+    return pending->files > 0;
+}
+
 uint64_t hints_dropped(const struct hints *hints)
 {
     return hints->dropped;

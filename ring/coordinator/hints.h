@@ -63,6 +63,12 @@ void hints_wait_synced(struct hints *hints, struct hints_wait *wait,
 void hints_truncate(struct hints *hints, struct uuid table);
 // Bytes kept for a member.
 uint64_t hints_size(const struct hints *hints, uint16_t member);
+// The files of what is kept for it. False: nothing is.
+struct hints_pending {
+    uint32_t files;
+    int64_t oldest_us, newest_us; // When the first hint of the oldest and the newest file was made.
+};
+bool hints_pending(const struct hints *hints, uint16_t member, struct hints_pending *pending);
 // What could not be kept, and what was dropped at its replay, since the start.
 uint64_t hints_dropped(const struct hints *hints);
 

@@ -117,6 +117,7 @@ static void contact_tell_answer(const struct remote_contact *contact, enum statu
     struct trace *trace = remote->read->trace;
     char text[COORDINATOR_MEMBER_TEXT_SIZE];
     if (trace == NULL) return;
+    replica_trace_heard(remote->coordinator, contact->member, status);
     (void)coordinator_member_text(remote->coordinator, contact->member, text);
     if (status != STATUS_OK) {
         trace_add(trace, TRACE_THREAD_RESPONSE, "No answer of use from %s: %s", text,
@@ -153,6 +154,7 @@ static void contact_answered(struct messaging_request *request, enum status stat
     struct remote_piece *piece = contact->piece;
     struct remote_read *remote = piece->remote;
     contact_tell_answer(contact, status);
+    remote->coordinator->counts.answers++;
     if (status != STATUS_OK) {
         contact_lose(contact, status);
     } else if (contact->answer == REMOTE_ASKED_DATA) {
@@ -211,11 +213,13 @@ static void contact_ask(struct remote_contact *contact, bool wants_data)
     struct buffer *bytes = &remote->pool->scratch;
     request.wants_digest = !wants_data;
     buffer_clear(bytes);
+    enum verb verb = replica_trace_put(remote->coordinator, remote->read->trace, contact->member,
+                                       VERB_READ, bytes);
     read_request_put(&request, bytes);
     contact->answer = wants_data ? REMOTE_ASKED_DATA : REMOTE_ASKED_DIGEST;
     contact->asked_ns = env_monotonic_ns(remote->coordinator->env);
     contact_tell_asked(contact, wants_data, bytes->size);
-    messaging_send(messaging, &contact->request, contact->member, VERB_READ, buffer_slice(bytes),
+    messaging_send(messaging, &contact->request, contact->member, verb, buffer_slice(bytes),
                    remote->timeout_ns, contact_answered);
 }
 

@@ -133,6 +133,8 @@ struct increment_request {
     struct increment_request *next, **place;
     struct coordinator *coordinator;
     struct coordinator_result result;
+    uint16_t leader;
+    struct trace *trace; // With a reference; NULL: nobody wants to know.
     void *owner;
     void (*ended)(void *owner, const struct coordinator_result *result);
 };
@@ -159,8 +161,24 @@ static void increment_request_give_back(struct increment_request *request)
     struct replica_increments *all = &request->coordinator->replica_increments;
     *request->place = request->next;
     if (request->next != NULL) request->next->place = request->place;
+    trace_unref(request->trace);
     request->next = all->free_requests;
     all->free_requests = request;
+}
+
+static void increment_request_tell(struct increment_request *request, enum status status)
+{
+    struct coordinator *coordinator = request->coordinator;
+    char text[COORDINATOR_MEMBER_TEXT_SIZE];
+    if (request->trace == NULL) return;
+    replica_trace_heard(coordinator, request->leader, status);
+    (void)coordinator_member_text(coordinator, request->leader, text);
+    if (status == STATUS_OK)
+        trace_add(request->trace, TRACE_THREAD_MESSAGE,
+                  "COUNTER_MUTATION_RSP message received from %s", text);
+    else
+        trace_add(request->trace, TRACE_THREAD_RESPONSE, "No answer of use from %s: %s", text,
+                  status_text(status));
 }
 
 static void increment_request_done(struct messaging_request *base, enum status status,
@@ -180,6 +198,8 @@ static void increment_request_done(struct messaging_request *base, enum status s
     }
     void *owner = request->owner;
     void (*ended)(void *, const struct coordinator_result *) = request->ended;
+    increment_request_tell(request, status);
+    request->coordinator->counts.answers++;
     increment_request_give_back(request);
     ended(owner, &result);
 }
@@ -194,11 +214,21 @@ void replica_increment_send(struct coordinator *coordinator, uint16_t leader,
     request->ended = ended;
     request->result = (struct coordinator_result){
         .consistency = plan->consistency, .required = plan->required, .alive = plan->alive};
+    request->leader = leader;
+    request->trace = coordinator->trace;
+    trace_ref(request->trace);
     struct buffer *body = &coordinator->replica_increments.body;
     buffer_clear(body);
+    enum verb verb = replica_trace_put(coordinator, request->trace, leader, VERB_INCREMENT, body);
     replica_increment_encode(update, plan->consistency, body);
     env_mark(coordinator->env, ENV_MARK_INCREMENT_FORWARDED);
-    messaging_send(coordinator->options.messaging, &request->request, leader, VERB_INCREMENT,
+    if (request->trace != NULL) {
+        char text[COORDINATOR_MEMBER_TEXT_SIZE];
+        trace_add(request->trace, TRACE_THREAD_MESSAGE,
+                  "Sending COUNTER_MUTATION_REQ message to %s message size %zu bytes",
+                  coordinator_member_text(coordinator, leader, text), body->size);
+    }
+    messaging_send(coordinator->options.messaging, &request->request, leader, verb,
                    buffer_slice(body), coordinator->options.counter_write_timeout_ns,
                    increment_request_done);
 }
@@ -212,7 +242,9 @@ struct led_increment {
     struct coordinator_increment increment;
     struct counter_update update;
     struct arena arena;
-    struct buffer body; // A copy of the request, into which the update points.
+    struct buffer body;  // A copy of the request, into which the update points.
+    struct trace *trace; // Of who asks, with a reference; NULL: nobody wants to know.
+    uint16_t asked_by;   // Of a trace.
 };
 
 static struct led_increment *led_increment_take(struct coordinator *coordinator)
@@ -249,6 +281,8 @@ static void led_increment_give_back(struct led_increment *led)
     *led->place = led->next;
     if (led->next != NULL) led->next->place = led->place;
     all->led_count--;
+    trace_unref(led->trace);
+    led->trace = NULL;
     if (led->body.capacity > 65536 || arena_size(&led->arena) > 65536) {
         led_increment_free(led);
         return;
@@ -267,6 +301,9 @@ static void led_increment_done(struct coordinator_increment *increment,
     struct messaging *messaging = coordinator_messaging(led->coordinator);
     if (messaging != NULL)
         messaging_answer(messaging, led->origin, STATUS_OK, buffer_slice(&led->body));
+    replica_trace_answer(led->coordinator, led->trace, led->asked_by, "COUNTER_MUTATION",
+                         led->body.size);
+    led->trace = NULL;
     table_unref(led->update.table);
     led_increment_give_back(led);
 }
@@ -310,6 +347,9 @@ static void replica_increment_handle(struct message_handler *handler, const stru
         return;
     }
     led->origin = message->origin;
+    led->asked_by = message->from;
+    led->trace = coordinator->trace;
+    trace_ref(led->trace);
     table_ref(led->update.table);
     env_mark(coordinator->env, ENV_MARK_INCREMENT_LED);
     coordinator_increment_lead(coordinator, &led->increment, &led->update, consistency,
@@ -332,6 +372,7 @@ void replica_increments_deinit(struct coordinator *coordinator)
     struct replica_increments *all = &coordinator->replica_increments;
     while (all->led != NULL) {
         struct led_increment *led = all->led;
+        led->trace = NULL; // Those who keep traces outlive us, and free them.
         coordinator_increment_abandon(&led->increment);
         table_unref(led->update.table);
         led_increment_give_back(led);
@@ -341,8 +382,10 @@ void replica_increments_deinit(struct coordinator *coordinator)
         led_increment_free(all->free_led);
         all->free_led = next;
     }
-    while (all->requests != NULL)
+    while (all->requests != NULL) {
+        all->requests->trace = NULL;
         increment_request_give_back(all->requests);
+    }
     while (all->free_requests != NULL) {
         struct increment_request *next = all->free_requests->next;
         free(all->free_requests);

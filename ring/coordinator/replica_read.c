@@ -66,6 +66,8 @@ void replica_read_give_back(struct replica_read *read)
     if (read->next != NULL) read->next->place = read->place;
     pool->replica_count--;
     pool->waiting_size -= read->waiting_size;
+    trace_unref(read->trace);
+    read->trace = NULL;
     bool is_large = arena_size(&read->arena) > KEPT_SIZE_MAX ||
                     arena_size(&read->request_arena) > KEPT_SIZE_MAX ||
                     read->chunk.capacity > KEPT_SIZE_MAX;
@@ -181,6 +183,7 @@ static bool replica_read_step(struct replica_read *read, enum status *status)
                                         : replica_read_key(read, &encoder);
     if (*status == STATUS_WOULD_BLOCK) {
         env_mark(env, ENV_MARK_REPLICA_READ_LOADING);
+        trace_add(read->trace, TRACE_THREAD_READ, "Waiting for data from disk");
         engine_load(engine, &read->load, &read->pins, replica_read_loaded);
         return false;
     }
@@ -202,6 +205,7 @@ bool replica_read_start(struct replica_read *read, const struct table *table,
     read->table = table;
     read->request = *request;
     read->position = 0;
+    read->pool->coordinator->counts.local_reads++;
     env_mark(read->pool->coordinator->env, ENV_MARK_REPLICA_READ_STARTED);
     return replica_read_step(read, status);
 }
@@ -249,8 +253,25 @@ static void replica_read_answer(struct replica_read *read, enum status status)
             answer = slice_make(digest, sizeof digest);
         }
         messaging_answer(messaging, read->origin, status, answer);
+        replica_trace_answer(read->pool->coordinator, read->trace, read->asked_by, "READ",
+                             answer.size);
+        read->trace = NULL;
     }
     replica_read_give_back(read);
+}
+
+static void replica_read_tell(struct replica_read *read, const struct table *table,
+                              uint16_t asked_by, bool is_scan)
+{
+    read->trace = read->pool->coordinator->trace;
+    read->asked_by = asked_by;
+    trace_ref(read->trace);
+    if (is_scan)
+        trace_add(read->trace, TRACE_THREAD_READ, "Executing seq scan on %.*s",
+                  TRACE_NAME(table->name));
+    else
+        trace_add(read->trace, TRACE_THREAD_READ, "Executing single-partition query on %.*s",
+                  TRACE_NAME(table->name));
 }
 
 void replica_read_handle(struct message_handler *handler, const struct message *message)
@@ -275,6 +296,8 @@ void replica_read_handle(struct message_handler *handler, const struct message *
     read->origin = message->origin;
     status = read_request_get(arena_copy(&read->request_arena, message->body), table,
                               &read->request_arena, &request);
+    if (pool->coordinator->trace != NULL && status == STATUS_OK)
+        replica_read_tell(read, table, message->from, request.is_scan);
     if (status != STATUS_OK || replica_read_start(read, table, &request, &status))
         replica_read_answer(read, status);
 }

@@ -26,6 +26,8 @@ struct replica_read {
     const struct table *table; // With a reference.
     struct arena request_arena, arena;
     struct message_origin origin;
+    struct trace *trace; // Of who asks, with a reference; NULL: nobody wants to know.
+    uint16_t asked_by;   // Of a trace.
     struct read_pins pins;
     struct engine_load load;
     struct commit_log_waiter waiter;

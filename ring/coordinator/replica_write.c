@@ -16,6 +16,8 @@ struct replica_ack {
     struct commit_log_waiter waiter;
     uint8_t *statuses; // NULL: all were applied.
     size_t status_count;
+    struct trace *trace; // With a reference; NULL: nobody wants to know.
+    uint16_t asked_by;   // Of a trace.
 };
 
 static struct replica_ack *replica_ack_take(struct coordinator *coordinator)
@@ -41,6 +43,7 @@ static void replica_ack_give_back(struct replica_ack *ack)
     *ack->place = ack->next;
     if (ack->next != NULL) ack->next->place = ack->place;
     free(ack->statuses);
+    trace_unref(ack->trace);
     ack->next = writes->free;
     writes->free = ack;
 }
@@ -53,6 +56,8 @@ static void replica_ack_synced(struct commit_log_waiter *waiter, enum status sta
                               : slice_make("", 0);
     struct messaging *messaging = coordinator_messaging(ack->coordinator);
     if (messaging != NULL) messaging_answer(messaging, ack->origin, status, answer);
+    replica_trace_answer(ack->coordinator, ack->trace, ack->asked_by, "MUTATION", answer.size);
+    ack->trace = NULL;
     replica_ack_give_back(ack);
 }
 
@@ -70,18 +75,33 @@ struct replica_result {
     bool has_refused;
 };
 
+static void replica_write_tell(const struct coordinator *coordinator, struct slice record)
+{
+    struct uuid id;
+    const struct table *table = NULL;
+    if (record.size > 0 &&
+        mutation_decode_table_id(slice_make(record.data + 1, record.size - 1), &id) == STATUS_OK)
+        table = coordinator_find_table(coordinator, id);
+    trace_add(coordinator->trace, TRACE_THREAD_MUTATION, "Appending to commitlog");
+    if (table != NULL)
+        trace_add(coordinator->trace, TRACE_THREAD_MUTATION, "Adding to %.*s memtable",
+                  TRACE_NAME(table->name));
+}
+
 static void replica_write_one(struct coordinator *coordinator, struct slice record,
                               struct replica_result *result)
 {
     struct buffer *statuses = &coordinator->replica_writes.statuses;
     uint64_t position;
     enum status status = engine_apply_record(coordinator->engine, record, &position);
+    coordinator->counts.local_writes++;
     env_mark(coordinator->env,
              status == STATUS_OK ? ENV_MARK_REPLICA_WRITE_APPLIED : ENV_MARK_REPLICA_WRITE_REFUSED);
     if (status == STATUS_OK)
         result->position = position;
     else
         result->has_refused = true;
+    if (coordinator->trace != NULL) replica_write_tell(coordinator, record);
     buffer_put_u8(statuses, (uint8_t)status);
 }
 
@@ -102,6 +122,9 @@ static void replica_write_answer(struct coordinator *coordinator, const struct m
         memcpy(ack->statuses, statuses.data, statuses.size);
         ack->status_count = statuses.size;
     }
+    ack->trace = coordinator->trace;
+    ack->asked_by = message->from;
+    trace_ref(ack->trace);
     engine_wait_synced(coordinator->engine, &ack->waiter, result->position, replica_ack_synced);
 }
 
@@ -168,8 +191,10 @@ void replica_writes_init(struct coordinator *coordinator)
 void replica_writes_deinit(struct coordinator *coordinator)
 {
     struct replica_writes *writes = &coordinator->replica_writes;
-    while (writes->waiting != NULL)
+    while (writes->waiting != NULL) {
+        writes->waiting->trace = NULL; // Those who keep traces outlive us, and free them.
         replica_ack_give_back(writes->waiting);
+    }
     while (writes->free != NULL) {
         struct replica_ack *next = writes->free->next;
         free(writes->free);

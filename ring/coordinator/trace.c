@@ -7,9 +7,10 @@
 
 enum { TRACE_ARENA_BLOCK_SIZE = 4096 };
 
-void trace_init(struct trace *trace, struct env *env, void (*released)(struct trace *trace))
+void trace_init(struct trace *trace, struct env *env, struct uuid session,
+                void (*released)(struct trace *trace))
 {
-    *trace = (struct trace){.env = env, .references = 1, .released = released};
+    *trace = (struct trace){.env = env, .session = session, .references = 1, .released = released};
     trace->end = &trace->first;
     trace->start_ns = env_monotonic_ns(env);
     arena_init(&trace->arena, TRACE_ARENA_BLOCK_SIZE);

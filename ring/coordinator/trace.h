@@ -4,6 +4,9 @@
 //
 //     made --trace_ref() by each delivery that is under way--> the last trace_unref(): released
 //
+// A replica that is asked in its course (replica_trace.h) makes one of its own, of what happens
+// there, which whoever keeps them puts together by the session.
+//
 // Without one, `trace` is NULL everywhere, and all that is done for it is to see that. Bounded by
 // TRACE_EVENTS_MAX: later events are left out.
 #ifndef RING_TRACE_H
@@ -11,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/env.h"
+#include "storage/uuid.h"
 
 #include <stdint.h>
 
@@ -19,6 +23,7 @@ enum { TRACE_EVENTS_MAX = 256, TRACE_ACTIVITY_SIZE_MAX = 1024 };
 // Cassandra's names of the threads that would have done it.
 #define TRACE_THREAD_REQUEST  "Native-Transport-Requests-1"
 #define TRACE_THREAD_MUTATION "MutationStage-1"
+#define TRACE_THREAD_COUNTER  "CounterMutationStage-1"
 #define TRACE_THREAD_READ     "ReadStage-1"
 #define TRACE_THREAD_MESSAGE  "Messaging-EventLoop-3-1"
 #define TRACE_THREAD_RESPONSE "RequestResponseStage-1"
@@ -33,6 +38,7 @@ struct trace_event {
 
 struct trace {
     struct env *env;
+    struct uuid session; // Whose story it is, on all nodes.
     uint32_t references;
     uint64_t start_ns;
     struct arena arena; // Events and their texts.
@@ -41,8 +47,15 @@ struct trace {
     void (*released)(struct trace *trace); // With the last reference.
 };
 
+// Where a replica gets a trace for what it does in another node's session: with one reference.
+// NULL: too many already.
+struct trace_source {
+    struct trace *(*begin)(struct trace_source *source, struct uuid session);
+};
+
 // One reference, the maker's.
-void trace_init(struct trace *trace, struct env *env, void (*released)(struct trace *trace));
+void trace_init(struct trace *trace, struct env *env, struct uuid session,
+                void (*released)(struct trace *trace));
 void trace_deinit(struct trace *trace);
 void trace_ref(struct trace *trace);   // NULL is allowed.
 void trace_unref(struct trace *trace); // NULL is allowed.

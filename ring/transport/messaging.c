@@ -278,6 +278,16 @@ void messaging_cancel(struct messaging *messaging, struct messaging_request *req
     messaging_forget_request(messaging, request);
 }
 
+struct messaging_traffic messaging_traffic(const struct messaging *messaging, uint16_t number)
+{
+    const struct messaging_member *member =
+        number < messaging->member_capacity ? messaging->members[number] : NULL;
+    if (member == NULL) return (struct messaging_traffic){0};
+    struct messaging_traffic traffic = member->traffic;
+    traffic.is_connected = member->state == MESSAGING_MEMBER_OPEN;
+    return traffic;
+}
+
 size_t messaging_queued(const struct messaging *messaging, uint16_t member)
 {
     if (member >= messaging->member_capacity || messaging->members[member] == NULL) return 0;

@@ -42,7 +42,8 @@ enum verb {
     VERB_PAXOS_PREPARE, // Conditional statements.
     VERB_PAXOS_PROPOSE,
     VERB_PAXOS_COMMIT,
-    VERB_ADMIN, // helenus status and its like, the ring's tests.
+    VERB_ADMIN,  // helenus status and its like, the ring's tests.
+    VERB_TRACED, // Another of the coordinator's, whose client wants its story.
     VERB_COUNT
 };
 
@@ -92,6 +93,14 @@ void messaging_send(struct messaging *messaging, struct messaging_request *reque
 void messaging_cancel(struct messaging *messaging, struct messaging_request *request);
 // Bytes that wait to leave for a member.
 size_t messaging_queued(const struct messaging *messaging, uint16_t member);
+// What went over our connections to a member, and came over its connections to us, since the start.
+struct messaging_traffic {
+    uint64_t sent_count, sent_bytes;         // Requests.
+    uint64_t received_count, received_bytes; // Requests of the member.
+    uint64_t attempts, connections;          // To connect to it; those that came to be.
+    bool is_connected;
+};
+struct messaging_traffic messaging_traffic(const struct messaging *messaging, uint16_t member);
 
 // ---- Answering ----------------------------------------------------------------------------------
 

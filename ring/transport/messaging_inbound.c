@@ -73,6 +73,10 @@ void messaging_inbound_requested(void *context, struct transport_connection *con
         .body = payload};
     struct messaging_member *member =
         inbound->member < messaging->member_capacity ? messaging->members[inbound->member] : NULL;
+    if (member != NULL) {
+        member->traffic.received_count++;
+        member->traffic.received_bytes += payload.size;
+    }
     if (member != NULL && member->has_fault)
         messaging_fault_pass(member, &letter);
     else

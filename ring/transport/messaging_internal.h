@@ -48,6 +48,7 @@ struct messaging_member {
     uint64_t last_attempt_ns; // 0: never.
     struct messaging_fault fault;
     bool has_fault;
+    struct messaging_traffic traffic;
 };
 
 // NULL when the topology has no such member.

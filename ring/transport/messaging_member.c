@@ -66,6 +66,7 @@ static void messaging_member_link_opened(struct transport_link *link)
     }
     if (member->retry_count > 0) env_mark(messaging->env, ENV_MARK_MESSAGING_RECONNECTED);
     member->retry_count = 0;
+    member->traffic.connections++;
     if (!member->fault.blocks_in) messaging_tell_connected(messaging, member->number);
 }
 
@@ -140,6 +141,7 @@ void messaging_member_connect(struct messaging_member *member)
         return;
     }
     member->last_attempt_ns = now_ns;
+    member->traffic.attempts++;
     messaging_member_begin(member, &topology->members[member->number].address);
 }
 
@@ -177,6 +179,8 @@ struct messaging_member *messaging_member_get(struct messaging *messaging, uint1
 void messaging_member_put(struct messaging_member *member, uint8_t type, uint64_t id,
                           struct slice head, struct slice body)
 {
+    member->traffic.sent_count++;
+    member->traffic.sent_bytes += head.size + body.size;
     if (member->state == MESSAGING_MEMBER_OPEN) {
         transport_link_send(&member->link, type, id, head, body);
         return;

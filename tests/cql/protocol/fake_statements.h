@@ -237,9 +237,9 @@ const struct topology *metadata_topology(const struct metadata *metadata)
 
 // ---- Traces: nobody wants one ------------------------------------------------------------------
 
-struct trace *request_trace_begin(struct connection *connection)
+struct trace *request_trace_begin(struct connection *connection, bool is_asked)
 {
-    (void)connection;
+    (void)connection, (void)is_asked;
     return NULL;
 }
 
