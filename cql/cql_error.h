@@ -72,7 +72,8 @@ bool cql_error_set(struct cql_error *error, enum cql_error_code code, const char
 // The text alone; the rest has been filled.
 bool cql_error_set_text(struct cql_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-// The addresses of the members to blame, as far as they are known. `topology` NULL: a ring of one.
+// The addresses of the members to blame, as far as they are known; the text of a failure names
+// them. `topology` NULL: a ring of one.
 void cql_error_set_fault_addresses(struct cql_error *error, const struct topology *topology,
                                    const struct env_address *own);
 // From how a coordinator's operation ended. `is_write`; `write_type` as in the field.

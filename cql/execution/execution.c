@@ -87,15 +87,21 @@ void execution_succeed(struct execution *execution, enum result_kind kind)
     execution->done(execution);
 }
 
-bool execution_check(struct execution *execution, const struct coordinator_result *result,
-                     bool is_write, const char *write_type)
+void execution_set_error(struct execution *execution, const struct coordinator_result *result,
+                         bool is_write, const char *write_type)
 {
-    if (result->outcome == COORDINATOR_OK) return true;
     const struct query_processor *processor = execution->processor;
     cql_error_set_from_result(&execution->error, result, is_write, write_type);
     if (result->fault_count > 0 && processor->system_tables != NULL)
         cql_error_set_fault_addresses(&execution->error, metadata_topology(processor->metadata),
                                       system_tables_address(processor->system_tables));
+}
+
+bool execution_check(struct execution *execution, const struct coordinator_result *result,
+                     bool is_write, const char *write_type)
+{
+    if (result->outcome == COORDINATOR_OK) return true;
+    execution_set_error(execution, result, is_write, write_type);
     execution_fail(execution);
     return false;
 }

@@ -24,6 +24,9 @@ struct execution_state {
 // The end. `execution_fail` after the error has been set.
 void execution_fail(struct execution *execution);
 void execution_succeed(struct execution *execution, enum result_kind kind);
+// The error that a coordinator's result is.
+void execution_set_error(struct execution *execution, const struct coordinator_result *result,
+                         bool is_write, const char *write_type);
 // Fails with what the coordinator says, unless it is OK.
 bool execution_check(struct execution *execution, const struct coordinator_result *result,
                      bool is_write, const char *write_type);

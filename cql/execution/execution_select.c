@@ -198,6 +198,7 @@ void select_finish(struct select_work *work)
         select_end_serial(work);
         return;
     }
+    select_warn_tombstones(work);
     if (plan->warning != NULL) execution_add_warning(execution, plan->warning);
     execution_succeed(execution, RESULT_ROWS);
 }

@@ -4,6 +4,9 @@
 #define CQL_EXECUTION_EXECUTION_SELECT_H
 
 #include "cql/execution/execution.h"
+#include "storage/merge/live_rows.h"
+
+struct select_tombstones; // execution_select_tombstones.c
 
 // What consuming changes, and a restart puts back.
 struct select_progress {
@@ -22,6 +25,10 @@ struct select_progress {
     struct slice group_key;
     struct clustering group_clustering;
     size_t sorted_count;
+    // Of the partition at hand, of a scan all together; and what is to be warned of, the last
+    // first.
+    uint64_t tombstones, live_count;
+    const struct select_tombstones *warned;
 };
 
 // ORDER BY over several partitions: a row with what it is sorted by.
@@ -76,6 +83,13 @@ void select_carry(struct select_work *work);
 void select_close_group(struct select_work *work);
 // ORDER BY over several partitions, when all rows are there.
 void select_sort(struct select_work *work);
+
+// execution_select_tombstones.c: what was met of a partition, when a step leaves it. False: too
+// many, the execution's error is set.
+bool select_count_tombstones(struct select_work *work, struct partition_key key,
+                             const struct live_rows *rows);
+// All rows are there.
+void select_warn_tombstones(struct select_work *work);
 
 // execution_select_index.c: as select_next_read() and select_move_on() when `work->index` is there.
 // Begins with it if the statement has an index that serves, before a page's place is taken up.

@@ -98,8 +98,10 @@ static bool select_group_value(struct select_work *work, const struct row_view *
     struct coordinator_result result = {.outcome = COORDINATOR_FAILED,
                                         .consistency = work->execution->options->consistency,
                                         .required = 1,
-                                        .failures = 1};
-    cql_error_set_from_result(&work->execution->error, &result, false, "SIMPLE");
+                                        .failures = 1,
+                                        .faults = {{MEMBER_NONE, 0}},
+                                        .fault_count = 1};
+    execution_set_error(work->execution, &result, false, "SIMPLE");
     work->progress.failed = true;
     return false;
 }
@@ -257,6 +259,13 @@ static enum status select_read_rows(struct select_work *work, struct live_rows *
     return STATUS_OK;
 }
 
+// Of what compactions may drop nothing is counted, as in Cassandra.
+static int32_t select_gc_before(const struct table *table, int32_t now_s)
+{
+    int64_t before = (int64_t)now_s - table->params.gc_grace_seconds;
+    return before < INT32_MIN ? INT32_MIN : (int32_t)before;
+}
+
 enum status select_consume(struct coordinator_read *read, struct partition_iterator *partition,
                            bool *enough)
 {
@@ -279,8 +288,10 @@ enum status select_consume(struct coordinator_read *read, struct partition_itera
     enum select_taken taken = SELECT_NEXT_PARTITION;
     arena_reset(work->context.row_arena);
     if (select_passes(work, &view, true)) {
+        rows.gc_before = select_gc_before(table, read->now_s);
         enum status status = select_read_rows(work, &rows, key, &view, &taken);
         if (status != STATUS_OK) return status;
+        if (!select_count_tombstones(work, partition->key, &rows)) taken = SELECT_STOP;
     }
     if (taken == SELECT_STOP) {
         *enough = true;

@@ -39,11 +39,22 @@ static struct live_row live_rows_filter(struct live_rows *rows, const struct row
     struct cell *cells = live_rows_room(rows, row->cell_count);
     uint32_t count = 0;
     for (uint32_t i = 0; i < row->cell_count; i++) {
-        if (cell_is_live(&row->cells[i], rows->now)) cells[count++] = row->cells[i];
+        const struct cell *cell = &row->cells[i];
+        if (cell_is_live(cell, rows->now))
+            cells[count++] = *cell;
+        else if ((int64_t)cell->local_time - cell->ttl >= rows->gc_before)
+            rows->tombstones++;
     }
     live.cells = cells;
     live.cell_count = count;
     return live;
+}
+
+// One that has dead cells was counted by these.
+static void live_rows_count_dead(struct live_rows *rows, const struct row *row)
+{
+    bool is_deleted = !deletion_is_live(row->deletion) || row->complex_deletion_count > 0;
+    if (row->cell_count == 0 && is_deleted) rows->tombstones++;
 }
 
 void live_rows_init(struct live_rows *rows, struct partition_iterator *partition, int32_t now,
@@ -71,10 +82,18 @@ enum status live_rows_next(struct live_rows *rows, const struct live_row **row)
         enum status status = partition_iterator_next(rows->partition, &unfiltered);
         if (status != STATUS_OK) return status;
         rows->looked_at++;
-        if (unfiltered.is_marker) continue;
+        if (unfiltered.is_marker) {
+            rows->tombstones++;
+            continue;
+        }
         rows->row = live_rows_filter(rows, unfiltered.row);
         bool must_stop = rows->look_max > 0 && rows->looked_at >= rows->look_max;
-        if (live_row_is_dead(&rows->row) && !must_stop) continue;
+        if (live_row_is_dead(&rows->row)) {
+            live_rows_count_dead(rows, unfiltered.row);
+            if (!must_stop) continue;
+        } else {
+            rows->live_count++;
+        }
         *row = &rows->row;
         return STATUS_OK;
     }

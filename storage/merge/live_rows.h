@@ -24,6 +24,10 @@ struct live_rows {
     bool has_static_row;                  // Some static cell is alive.
     struct live_row static_row;           // Valid until live_rows_deinit().
     uint64_t looked_at;                   // Rows and markers of the source so far.
+    uint64_t live_count;                  // Of these, rows that are alive.
+    // Of these, as Cassandra counts: dead cells, markers, and deleted rows without either.
+    uint64_t tombstones;
+    int32_t gc_before; // Dead cells from before this time do not count.
     uint64_t look_max; // 0, or when that many were looked at live_rows_next() stops at a dead row.
     struct arena *arena; // The rest is live_rows.c's.
     struct cell *cells;
