@@ -542,6 +542,7 @@ struct cql_bench *cql_bench_start(struct env *env, const struct cql_bench_option
     struct cql_client_options client_options = {
         .version = options->version,
         .lz4 = options->lz4,
+        .tls = options->tls,
         .in_flight_max = options->in_flight,
     };
     for (size_t i = 0; i < options->connections; i++) {

@@ -51,6 +51,7 @@ struct cql_bench_options {
     size_t host_count;
     int version; // 3, 4 or 5.
     bool lz4;
+    struct tls *tls;               // NULL: none. It outlives the benchmark.
     bool is_unprepared;            // Each request is the statement's text and its values.
     size_t connections, in_flight; // In flight on each connection.
     uint64_t rate;                 // Requests a second of all connections; 0: a closed loop.

@@ -4,6 +4,7 @@
 #include "base/container_of.h"
 #include "base/limits.h"
 #include "cql/protocol/message.h"
+#include "cql/protocol/tls_stream.h"
 
 #include <stdlib.h>
 
@@ -251,9 +252,11 @@ static void on_connected(void *context, enum status status, struct env_stream *s
         fail(client, status, status_text(status));
         return;
     }
-    client->stream = stream;
+    client->stream = client->options.tls == NULL
+                         ? stream
+                         : tls_stream_connect(client->options.tls, stream);
     client->state = CLIENT_STARTING;
-    env_stream_start(stream, &events, client);
+    env_stream_start(client->stream, &events, client);
     put_startup(client);
     // v4 servers may compress the answer to STARTUP already.
     if (client->options.lz4 && client->options.version < 5) frame_reader_set_lz4(&client->reader);

@@ -14,11 +14,13 @@
 #include "cql/client/answer.h"
 
 struct cql_client;
+struct tls;
 
 struct cql_client_options {
     struct env_address address;
     int version; // 3, 4 or 5.
     bool lz4;
+    struct tls *tls;      // NULL: none. It outlives the client.
     size_t in_flight_max; // 1 to 32767.
     uint64_t timeout_ns;  // To connect, and then without any answer. 0: 10 s.
 };

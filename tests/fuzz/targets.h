@@ -43,6 +43,7 @@
     X(sstable_parts)       \
     X(statement)           \
     X(text)                \
+    X(tls)                 \
     X(transaction_log)     \
     X(transport)           \
     X(type)                \
