@@ -212,13 +212,6 @@ uint32_t resource_permissions(struct slice resource)
     return 0;
 }
 
-const char *resource_class(struct slice resource)
-{
-    static const char *const classes[] = {"DataResource", "RoleResource", "FunctionResource",
-                                          "JMXResource"};
-    return classes[split(resource).root];
-}
-
 struct slice resource_keyspace(struct slice resource)
 {
     struct parts parts = split(resource);

@@ -24,8 +24,6 @@ bool resource_go_up(struct arena *arena, struct slice *resource);
 bool resource_exists(const struct query_processor *processor, struct slice resource);
 // What can be granted on it.
 uint32_t resource_permissions(struct slice resource);
-// "DataResource"
-const char *resource_class(struct slice resource);
 // "<table ks.t>"
 const char *resource_text(struct arena *arena, struct slice resource);
 // The keyspace of a resource of data; empty for others and for all keyspaces.

@@ -158,7 +158,9 @@ static void role_try(struct role_work *work)
 void execution_role_start(struct execution *execution)
 {
     if (execution->processor->auth == NULL) {
-        role_refuse(execution->statement->plan->ast, &execution->error);
+        const struct permission_user user = {execution->processor, slice_null(), &execution->arena,
+                                             &execution->error};
+        role_refuse(&user, execution->statement->plan->ast);
         execution_fail(execution);
         return;
     }

@@ -10,7 +10,7 @@
 // NULL: it was not given.
 const struct cql_property *role_option(const struct cql_role_statement *role, const char *name);
 // What Cassandra answers without authentication.
-void role_refuse(const struct cql_statement_ast *ast, struct cql_error *error);
+void role_refuse(const struct permission_user *user, const struct cql_statement_ast *ast);
 // Whether the user may do it, and whether it makes sense. False: the user's error is set.
 bool role_check(const struct permission_user *user, const struct statement *statement);
 

@@ -326,9 +326,6 @@ static bool select_bind_limits(struct select_work *work)
     struct execution *execution = work->execution;
     const struct select_plan *plan = work->plan;
     int32_t page_size = execution->options->page_size;
-    if (!select_bind_limit(execution, plan->limit, &work->limit_left) ||
-        !select_bind_limit(execution, plan->per_partition_limit, &work->per_partition_limit))
-        return false;
     // An aggregate gives one row, of all that there is.
     if (plan->is_grouped && !plan->has_group_by) work->limit_left = UINT32_MAX;
     work->has_page = page_size > 0 && (!plan->is_grouped || plan->has_group_by);
@@ -349,9 +346,16 @@ static bool select_bind_limits(struct select_work *work)
 
 static bool select_bind(struct select_work *work)
 {
-    const struct restrictions *restrictions = &work->plan->restrictions;
-    const struct binding *binding = &work->execution->state->binding;
+    struct execution *execution = work->execution;
+    const struct select_plan *plan = work->plan;
+    const struct restrictions *restrictions = &plan->restrictions;
+    const struct binding *binding = &execution->state->binding;
     bool is_empty = false;
+    if (!select_bind_limit(execution, plan->limit, &work->limit_left) ||
+        !select_bind_limit(execution, plan->per_partition_limit, &work->per_partition_limit))
+        return false;
+    if (plan->selection.has_parts && !selection_check_parts(&plan->selection, binding))
+        return false;
     if (restrictions->keys_are_complete) {
         if (!restrictions_bind_keys(restrictions, binding, &work->keys, &work->key_count))
             return false;

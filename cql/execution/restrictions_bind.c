@@ -46,6 +46,18 @@ static bool restrictions_bind_one(const struct term *term, const struct column *
     return true;
 }
 
+// Of what may be null: an end of a range of rows, where it is a place before all values, and one of
+// the values of IN in a filter.
+static bool restrictions_bind_nullable(const struct term *term, const struct column *column,
+                                       const struct binding *binding, struct slice *value)
+{
+    struct bound_value bound;
+    if (!term_bind(term, binding, &bound)) return false;
+    if (bound.unset) return restrictions_invalid(binding, "u", column);
+    *value = bound.bytes;
+    return true;
+}
+
 bool restrictions_bind_key_value(const struct term *term, const struct column *column,
                                  const struct binding *binding, struct slice *value)
 {
@@ -92,12 +104,18 @@ static bool restrictions_bind_alternatives(const struct restriction *restriction
                                        *values);
     }
     if (restriction->value == NULL) {
-        *count = restriction->in_count;
-        *values = ARENA_NEW_ARRAY(binding->arena, struct slice, *count * width + 1);
-        for (size_t i = 0; i < *count; i++)
-            if (!restrictions_bind_value(restriction, restriction->in_values[i], binding,
-                                         for_filter, *values + i * width))
+        *values = ARENA_NEW_ARRAY(binding->arena, struct slice, restriction->in_count * width + 1);
+        *count = 0;
+        for (size_t i = 0; i < restriction->in_count; i++) {
+            const struct term *term = restriction->in_values[i];
+            struct slice *value = *values + *count * width;
+            bool may_be_null = for_filter && !restriction->is_multi;
+            if (may_be_null
+                    ? !restrictions_bind_nullable(term, restriction->columns[0], binding, value)
+                    : !restrictions_bind_value(restriction, term, binding, for_filter, value))
                 return false;
+            if (!may_be_null || !slice_is_null(*value)) (*count)++; // Nothing is equal to null.
+        }
         return true;
     }
     struct bound_value list;
@@ -227,7 +245,7 @@ static struct bound restrictions_make_bound(const struct prefixes *prefixes, siz
 
 static bool restrictions_bind_side(const struct restriction *restriction,
                                    const struct restriction_bound *side,
-                                   const struct binding *binding, bool for_filter,
+                                   const struct binding *binding, bool for_filter, bool may_be_null,
                                    struct slice **values)
 {
     *values = NULL;
@@ -236,6 +254,8 @@ static bool restrictions_bind_side(const struct restriction *restriction,
     // A slice that was merged from relations of one and of several columns has both kinds of terms.
     struct restriction as_written = *restriction;
     as_written.is_multi = side->value->type->kind == TYPE_TUPLE && restriction->is_multi;
+    if (!for_filter && !as_written.is_multi && may_be_null)
+        return restrictions_bind_nullable(side->value, restriction->columns[0], binding, *values);
     return restrictions_bind_value(&as_written, side->value, binding, for_filter, *values);
 }
 
@@ -284,8 +304,10 @@ bool restrictions_bind_ranges(const struct restrictions *restrictions,
         bool is_turned = slice->columns[0]->reversed;
         first = is_turned ? &slice->end : &slice->start;
         last = is_turned ? &slice->start : &slice->end;
-        if (!restrictions_bind_side(slice, first, binding, false, &first_values)) return false;
-        if (!restrictions_bind_side(slice, last, binding, false, &last_values)) return false;
+        bool may_be_null = restrictions->is_of_select;
+        if (!restrictions_bind_side(slice, first, binding, false, may_be_null, &first_values) ||
+            !restrictions_bind_side(slice, last, binding, false, may_be_null, &last_values))
+            return false;
     }
     *ranges = ARENA_NEW_ARRAY(binding->arena, struct clustering_range, prefixes.count + 1);
     for (size_t i = 0; i < prefixes.count; i++) {
@@ -300,16 +322,17 @@ bool restrictions_bind_ranges(const struct restrictions *restrictions,
 
 // ---- token() ------------------------------------------------------------------------------------
 
-static bool restrictions_bind_token(const struct term *term, const struct restriction *restriction,
-                                    const struct binding *binding, int64_t *token)
+static bool restrictions_bind_token(const struct term *term, const struct binding *binding,
+                                    int64_t *token)
 {
     struct bound_value bound;
     if (!term_bind(term, binding, &bound)) return false;
-    if (bound.unset || slice_is_null(bound.bytes)) {
+    if (bound.unset) {
         struct column column = {.name = slice_of_text("partition key token")};
-        (void)restriction;
-        return restrictions_invalid(binding, bound.unset ? "u" : "c", &column);
+        return restrictions_invalid(binding, "u", &column);
     }
+    if (slice_is_null(bound.bytes))
+        return cql_error_set(binding->error, CQL_ERROR_INVALID, "Invalid null token value");
     *token = bound.bytes.size == 8 ? (int64_t)bytes_get_u64(bound.bytes.data) : INT64_MIN;
     return true;
 }
@@ -322,18 +345,18 @@ bool restrictions_bind_scan(const struct restrictions *restrictions, const struc
     *is_empty = false;
     if (token == NULL) return true;
     if (token->kind == RESTRICTION_EQ) {
-        int64_t value;
-        if (!restrictions_bind_token(token->value, token, binding, &value)) return false;
+        int64_t value = 0;
+        if (!restrictions_bind_token(token->value, binding, &value)) return false;
         range->start = range->end = (struct scan_bound){{value}, {NULL, 0}, true};
         return true;
     }
-    int64_t value;
+    int64_t value = 0;
     if (token->start.value != NULL) {
-        if (!restrictions_bind_token(token->start.value, token, binding, &value)) return false;
+        if (!restrictions_bind_token(token->start.value, binding, &value)) return false;
         range->start = (struct scan_bound){{value}, {NULL, 0}, token->start.inclusive};
     }
     if (token->end.value != NULL) {
-        if (!restrictions_bind_token(token->end.value, token, binding, &value)) return false;
+        if (!restrictions_bind_token(token->end.value, binding, &value)) return false;
         // The smallest token as an end is the end of the ring, as Cassandra has it.
         if (value != INT64_MIN)
             range->end = (struct scan_bound){{value}, {NULL, 0}, token->end.inclusive};
@@ -345,6 +368,19 @@ bool restrictions_bind_scan(const struct restrictions *restrictions, const struc
 
 // ---- Filters ------------------------------------------------------------------------------------
 
+// `what` names the part of the entry: RowFilter.MapElementExpression.validate().
+static bool restrictions_bind_entry(const struct term *term, const struct column *column,
+                                    const char *what, const struct binding *binding,
+                                    struct slice *value)
+{
+    struct bound_value bound;
+    if (!term_bind(term, binding, &bound)) return false;
+    *value = bound.bytes;
+    if (!bound.unset && !slice_is_null(bound.bytes)) return true;
+    return cql_error_set(binding->error, CQL_ERROR_INVALID, "Unsupported %s %s for column %.*s",
+                         bound.unset ? "unset" : "null", what, SLICE_TEXT(column->name));
+}
+
 static bool restrictions_bind_entries(const struct restriction *restriction,
                                       const struct binding *binding, struct row_filter *filter)
 {
@@ -352,10 +388,12 @@ static bool restrictions_bind_entries(const struct restriction *restriction,
     for (size_t i = 0; i < restriction->entry_count; i++) {
         const struct restriction_entry *entry = &restriction->entries[i];
         const struct term *terms[2] = {entry->key, entry->value};
+        bool is_pair = entry->key != NULL && entry->value != NULL;
+        const char *what[2] = {is_pair ? "map key" : "value", is_pair ? "map value" : "value"};
         for (size_t part = 0; part < 2; part++)
             if (terms[part] != NULL &&
-                !restrictions_bind_one(terms[part], restriction->columns[0], binding, true,
-                                       &filter->entries[i * 2 + part]))
+                !restrictions_bind_entry(terms[part], restriction->columns[0], what[part], binding,
+                                         &filter->entries[i * 2 + part]))
                 return false;
     }
     return true;
@@ -375,9 +413,10 @@ static bool restrictions_bind_filter(const struct restriction *restriction,
         return restrictions_bind_alternatives(restriction, binding, true, &filter->values,
                                               &filter->alternative_count);
     case RESTRICTION_SLICE:
-        return restrictions_bind_side(restriction, &restriction->start, binding, true,
+        return restrictions_bind_side(restriction, &restriction->start, binding, true, false,
                                       &filter->start) &&
-               restrictions_bind_side(restriction, &restriction->end, binding, true, &filter->end);
+               restrictions_bind_side(restriction, &restriction->end, binding, true, false,
+                                      &filter->end);
     default:
         return restrictions_bind_entries(restriction, binding, filter);
     }

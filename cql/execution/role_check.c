@@ -103,26 +103,6 @@ static bool check_options(const struct permission_user *user, const struct cql_r
     return true;
 }
 
-// Cassandra's parser says it.
-static bool check_exclusive(const struct permission_user *user,
-                            const struct cql_role_statement *role)
-{
-    if (role_option(role, "PASSWORD") == NULL || role_option(role, "HASHED PASSWORD") == NULL)
-        return true;
-    return refuse(user, CQL_ERROR_SYNTAX,
-                  "Options 'password' and 'hashed password' are mutually exclusive");
-}
-
-// Likewise: those that the statement names, as far as they can be had on its resource.
-static bool check_applicable(const struct cql_statement_ast *ast, struct slice resource,
-                             struct cql_error *error)
-{
-    if ((named_permissions(&ast->role) & resource_permissions(resource)) != 0) return true;
-    return cql_error_set(error, CQL_ERROR_SYNTAX,
-                         "Resource type %s does not support any of the requested permissions",
-                         resource_class(resource));
-}
-
 // ---- What is allowed ----------------------------------------------------------------------------
 
 // "A more friendly message."
@@ -151,13 +131,24 @@ static bool allow_alter_self(const struct permission_user *user,
     for (size_t i = 0; i < role->options.count; i++) {
         struct slice name = role->options.items[i].name;
         if (slice_equals(name, slice_of_text("PASSWORD")) ||
-            slice_equals(name, slice_of_text("HASHED PASSWORD")) ||
-            slice_equals(name, slice_of_text("ACCESS TO DATACENTERS")) ||
-            slice_equals(name, slice_of_text("ACCESS FROM CIDRS")))
+            slice_equals(name, slice_of_text("HASHED PASSWORD")))
             continue;
         return cql_error_set(user->error, CQL_ERROR_UNAUTHORIZED,
                              "You aren't allowed to alter %.*s", SLICE_TEXT(name));
     }
+    return true;
+}
+
+// Where roles may log in is for superusers to say.
+static bool allow_alter_access(const struct permission_user *user,
+                               const struct cql_role_statement *role)
+{
+    if (role_option(role, "ACCESS TO DATACENTERS") != NULL)
+        return refuse(user, CQL_ERROR_UNAUTHORIZED,
+                      "Only superusers are allowed to alter access to datacenters.");
+    if (role_option(role, "ACCESS FROM CIDRS") != NULL)
+        return refuse(user, CQL_ERROR_UNAUTHORIZED,
+                      "Only superusers are allowed to alter access from CIDR groups.");
     return true;
 }
 
@@ -174,6 +165,7 @@ static bool allow_alter(const struct permission_user *user, const struct cql_rol
                           "Only superusers are allowed to alter superuser status");
     }
     if (is_superuser) return true;
+    if (!allow_alter_access(user, role)) return false;
     if (slice_equals(user->name, role->role)) return allow_alter_self(user, role);
     return ensure(user, ROLE_MAY_ALTER, resource_of_role(user->arena, role->role));
 }
@@ -306,10 +298,10 @@ bool role_check(const struct permission_user *user, const struct statement *stat
     switch (ast->kind) {
     case CQL_AST_CREATE_ROLE:
     case CQL_AST_CREATE_USER:
-        return check_exclusive(user, role) && allow_create(user, role) && check_create(user, role);
+        return allow_create(user, role) && check_create(user, role);
     case CQL_AST_ALTER_ROLE:
     case CQL_AST_ALTER_USER:
-        return check_exclusive(user, role) && allow_alter(user, role) && check_alter(user, role);
+        return allow_alter(user, role) && check_alter(user, role);
     case CQL_AST_DROP_ROLE:
     case CQL_AST_DROP_USER:
         return allow_drop(user, role) && check_drop(user, role);
@@ -325,7 +317,6 @@ bool role_check(const struct permission_user *user, const struct statement *stat
                               ? "GRANT operation is not supported by AllowAllAuthorizer"
                               : "REVOKE operation is not supported by AllowAllAuthorizer");
         return find_resource(user, statement, &resource) &&
-               check_applicable(ast, resource, user->error) &&
                allow_permissions(user, role, resource) && check_permissions(user, role, resource);
     case CQL_AST_ADD_IDENTITY:
         return ensure(user, ROLE_MAY_CREATE, slice_of_text("roles")) &&
@@ -343,20 +334,53 @@ bool role_check(const struct permission_user *user, const struct statement *stat
     }
 }
 
-void role_refuse(const struct cql_statement_ast *ast, struct cql_error *error)
+// ---- Without authentication ---------------------------------------------------------------------
+
+// Which passwords and options there are depends on the authenticator.
+static bool refuse_options(const struct permission_user *user,
+                           const struct cql_role_statement *role)
 {
-    const char *text = NULL;
-    bool is_alter = ast->kind == CQL_AST_ALTER_ROLE;
-    if (is_alter && ast->role.options.count == 0) text = "ALTER [ROLE|USER] can't be empty";
-    if (role_option(&ast->role, "HASHED PASSWORD") != NULL)
-        text = ROLE_MANAGER " doesn't support HASHED PASSWORD";
-    if (role_option(&ast->role, "PASSWORD") != NULL)
-        text = ROLE_MANAGER " doesn't support PASSWORD";
-    if (text != NULL)
-        cql_error_set(error, CQL_ERROR_INVALID, "%s", text);
-    else
-        cql_error_set(error, CQL_ERROR_UNAUTHORIZED,
-                      "You have to be logged in and not anonymous to perform this request");
+    static const char *const names[][2] = {
+        {"PASSWORD", "PASSWORD"}, {"HASHED PASSWORD", "HASHED_PASSWORD"}, {"OPTIONS", "OPTIONS"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (role_option(role, names[i][0]) != NULL)
+            return cql_error_set(user->error, CQL_ERROR_INVALID, ROLE_MANAGER " doesn't support %s",
+                                 names[i][1]);
+    return true;
+}
+
+static bool check_anonymous_create(const struct permission_user *user,
+                                   const struct cql_role_statement *role)
+{
+    const struct cql_property *superuser = role_option(role, "SUPERUSER");
+    if (superuser != NULL && is_true(superuser))
+        return refuse(user, CQL_ERROR_UNAUTHORIZED,
+                      "Only superusers can create a role with superuser status");
+    if (!refuse_options(user, role)) return false;
+    if (role->role.size == 0)
+        return refuse(user, CQL_ERROR_INVALID, "Role name can't be an empty string");
+    return check_data_centers(user, role) && check_cidrs(user, role);
+}
+
+static bool check_anonymous_alter(const struct permission_user *user,
+                                  const struct cql_role_statement *role)
+{
+    if (role_option(role, "SUPERUSER") != NULL)
+        return refuse(user, CQL_ERROR_UNAUTHORIZED,
+                      "Only superusers are allowed to alter superuser status");
+    if (!allow_alter_access(user, role) || !refuse_options(user, role)) return false;
+    return role->options.count > 0 ||
+           refuse(user, CQL_ERROR_INVALID, "ALTER [ROLE|USER] can't be empty");
+}
+
+void role_refuse(const struct permission_user *user, const struct cql_statement_ast *ast)
+{
+    bool is_create = ast->kind == CQL_AST_CREATE_ROLE || ast->kind == CQL_AST_CREATE_USER;
+    bool is_alter = ast->kind == CQL_AST_ALTER_ROLE || ast->kind == CQL_AST_ALTER_USER;
+    if (is_create && !check_anonymous_create(user, &ast->role)) return;
+    if (is_alter && !check_anonymous_alter(user, &ast->role)) return;
+    (void)refuse(user, CQL_ERROR_UNAUTHORIZED,
+                 "You have to be logged in and not anonymous to perform this request");
 }
 
 // ---- The change ---------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ static bool schema_change_create_keyspace(struct analysis *analysis,
                              "Keyspace name must not be empty, more than %d characters long, or "
                              "contain non-alphanumeric-underscore characters (got '%.*s')",
                              KEYSPACE_NAME_SIZE_MAX, SLICE_TEXT(name));
+    if (!schema_properties_check_keyspace(analysis, create)) return false;
     if (schema_change_find(analysis, name) != NULL) {
         if (create->if_not_exists) return true;
         cql_error_set(analysis->error, CQL_ERROR_ALREADY_EXISTS,

@@ -44,13 +44,22 @@ static bool schema_change_drop_function(struct analysis *analysis, const char *w
     return false;
 }
 
+static bool schema_change_check_replace(struct analysis *analysis, bool or_replace,
+                                        bool if_not_exists)
+{
+    return !or_replace || !if_not_exists ||
+           cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                         "Cannot use both 'OR REPLACE' and 'IF NOT EXISTS' directives");
+}
+
 // Its state function would be a user's.
 static bool schema_change_create_aggregate(struct analysis *analysis,
                                            const struct cql_create_aggregate *create)
 {
     struct slice keyspace;
     if (!analysis_keyspace_of(analysis, &create->name, &keyspace) ||
-        !schema_change_check_modifiable(analysis, keyspace))
+        !schema_change_check_modifiable(analysis, keyspace) ||
+        !schema_change_check_replace(analysis, create->or_replace, create->if_not_exists))
         return false;
     if (analysis_lookup_keyspace(analysis->processor, keyspace) == NULL)
         return cql_error_set(analysis->error, CQL_ERROR_CONFIG, "Keyspace %.*s doesn't exist",
@@ -104,6 +113,10 @@ bool schema_change_function(struct analysis *analysis, const struct cql_statemen
     case CQL_AST_DROP_TRIGGER:
         return schema_change_drop_trigger(analysis, &ast->trigger);
     default:
+        if (ast->kind == CQL_AST_CREATE_FUNCTION &&
+            !schema_change_check_replace(analysis, ast->create_function.or_replace,
+                                         ast->create_function.if_not_exists))
+            return false;
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "User-defined functions are disabled in cassandra.yaml - set "
                              "user_defined_functions_enabled=true to enable");

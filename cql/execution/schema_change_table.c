@@ -33,6 +33,8 @@ struct creating {
     struct slice keyspace, name;
     struct new_column *columns;
     const struct cql_primary_key *key;
+    struct uuid id;
+    struct table_params params;
     bool has_counter;
 };
 
@@ -119,20 +121,23 @@ static bool creating_check_key_column(struct creating *creating, struct slice na
     return true;
 }
 
+// Exactly one key; before all else but the keyspace.
+static bool creating_count_keys(const struct creating *creating)
+{
+    size_t count = creating->raw->primary_key_count;
+    struct slice keyspace = creating->raw->table.keyspace;
+    if (slice_is_null(keyspace)) keyspace = slice_make("", 0);
+    return count == 1 ||
+           cql_error_set(
+               creating->analysis->error, CQL_ERROR_INVALID,
+               count == 0 ? "No PRIMARY KEY specifed for table '%.*s%s%.*s' (exactly one required)"
+                          : "Multiple PRIMARY KEY specified for table '%.*s%s%.*s' (exactly one "
+                            "required)",
+               SLICE_TEXT(keyspace), keyspace.size > 0 ? "." : "", SLICE_TEXT(creating->name));
+}
+
 static bool creating_check_key(struct creating *creating)
 {
-    struct analysis *analysis = creating->analysis;
-    size_t count = creating->raw->primary_key_count;
-    if (count != 1) {
-        struct slice keyspace = creating->raw->table.keyspace;
-        if (slice_is_null(keyspace)) keyspace = slice_make("", 0);
-        return cql_error_set(
-            analysis->error, CQL_ERROR_INVALID,
-            count == 0 ? "No PRIMARY KEY specifed for table '%.*s%s%.*s' (exactly one required)"
-                       : "Multiple PRIMARY KEY specified for table '%.*s%s%.*s' (exactly one "
-                         "required)",
-            SLICE_TEXT(keyspace), keyspace.size > 0 ? "." : "", SLICE_TEXT(creating->name));
-    }
     creating->key = &creating->raw->primary_keys[0];
     for (size_t i = 0; i < creating->key->partition_key.count; i++)
         if (!creating_check_key_column(creating, creating->key->partition_key.items[i]))
@@ -258,21 +263,31 @@ static bool creating_exists(struct creating *creating, bool *skip)
     return false;
 }
 
+// Before the columns are looked at, as in CreateTableStatement.builder().
+static bool creating_prepare_params(struct creating *creating)
+{
+    struct analysis *analysis = creating->analysis;
+    const struct cql_properties *properties = &creating->raw->options.properties;
+    bool has_id = false;
+    creating->id = functions_now_uuid(analysis->processor);
+    creating->params = table_params_default();
+    if (!schema_properties_apply(analysis, analysis->arena, properties, &creating->params,
+                                 &creating->id, &has_id))
+        return false;
+    schema_properties_complete(properties, &creating->params);
+    return schema_properties_check(&creating->params, false, analysis->error);
+}
+
 static bool creating_finish(struct creating *creating, struct schema_change *change)
 {
     struct analysis *analysis = creating->analysis;
-    struct uuid id = functions_now_uuid(analysis->processor);
-    bool has_id = false;
-    struct table_params params = table_params_default();
-    if (!schema_properties_apply(analysis, analysis->arena, &creating->raw->options.properties,
-                                 &params, &id, &has_id))
+    if (!schema_properties_check(&creating->params, creating->has_counter, analysis->error))
         return false;
-    schema_properties_complete(&creating->raw->options.properties, &params);
-    if (!schema_properties_check(&params, creating->has_counter, analysis->error)) return false;
     if (!creating_check_name(creating)) return false;
-    struct table_builder *builder = table_builder_create(creating->keyspace, creating->name, id);
+    struct table_builder *builder =
+        table_builder_create(creating->keyspace, creating->name, creating->id);
     creating_add_columns(creating, builder);
-    *table_builder_params(builder) = params;
+    *table_builder_params(builder) = creating->params;
     change->kind = SCHEMA_CHANGE_PUT_TABLE;
     change->what = "CREATED";
     change->is_of_table = true;
@@ -305,6 +320,7 @@ bool schema_change_create_table(struct analysis *analysis, const struct cql_crea
     struct creating creating = {.analysis = analysis, .raw = create, .name = create->table.name};
     if (!creating_check_order_once(&creating)) return false;
     if (!analysis_keyspace_of(analysis, &create->table, &creating.keyspace)) return false;
+    if (!creating_count_keys(&creating)) return false;
     if (!schema_change_check_keyspace(analysis, creating.keyspace)) return false;
     if (analysis_lookup_keyspace(analysis->processor, creating.keyspace) == NULL)
         return schema_change_invalid(analysis, "Keyspace '%.*s' doesn't exist%.*s",
@@ -314,9 +330,9 @@ bool schema_change_create_table(struct analysis *analysis, const struct cql_crea
     if (skip) return true;
     creating.columns =
         ARENA_NEW_ARRAY(analysis->arena, struct new_column, create->column_count + 1);
-    return creating_prepare_columns(&creating) && creating_check_key(&creating) &&
-           creating_check_others(&creating) && creating_check_order(&creating) &&
-           creating_finish(&creating, change);
+    return creating_prepare_params(&creating) && creating_prepare_columns(&creating) &&
+           creating_check_key(&creating) && creating_check_others(&creating) &&
+           creating_check_order(&creating) && creating_finish(&creating, change);
 }
 
 // ---- ALTER TABLE --------------------------------------------------------------------------------

@@ -560,10 +560,8 @@ static bool schema_properties_replication(struct analysis *analysis, struct slic
     struct cql_error *error = analysis->error;
     if (given.count == 0)
         return cql_error_set(error, CQL_ERROR_SERVER, "java.lang.NullPointerException");
-    struct slice class_name = options_find(&given, "class");
-    if (slice_is_null(class_name))
-        return schema_properties_config(error, "Missing replication strategy class");
-    class_name = schema_properties_class(analysis->arena, package, class_name);
+    struct slice class_name =
+        schema_properties_class(analysis->arena, package, options_find(&given, "class"));
     const char *name = schema_properties_known_class(class_name, package, classes);
     if (name == NULL)
         return cql_error_set(error, CQL_ERROR_CONFIG,
@@ -594,9 +592,8 @@ static bool schema_properties_replication(struct analysis *analysis, struct slic
     return true;
 }
 
-bool schema_properties_keyspace(struct analysis *analysis, const struct cql_keyspace_change *change,
-                                const char *data_center, struct options *replication,
-                                bool *durable_writes)
+bool schema_properties_check_keyspace(struct analysis *analysis,
+                                      const struct cql_keyspace_change *change)
 {
     for (size_t i = 0; i < change->properties.count; i++) {
         const struct cql_property *property = &change->properties.items[i];
@@ -605,6 +602,22 @@ bool schema_properties_keyspace(struct analysis *analysis, const struct cql_keys
             return cql_error_set(analysis->error, CQL_ERROR_SYNTAX, "Unknown property '%.*s'",
                                  SLICE_TEXT(property->name));
         if (!schema_properties_check_shape(analysis, property, is_replication)) return false;
+        if (!is_replication) continue;
+        struct options given = schema_properties_map(analysis->arena, property, 0);
+        if (given.count > 0 && slice_is_null(options_find(&given, "class")))
+            return schema_properties_config(analysis->error, "Missing replication strategy class");
+    }
+    return true;
+}
+
+bool schema_properties_keyspace(struct analysis *analysis, const struct cql_keyspace_change *change,
+                                const char *data_center, struct options *replication,
+                                bool *durable_writes)
+{
+    if (!schema_properties_check_keyspace(analysis, change)) return false;
+    for (size_t i = 0; i < change->properties.count; i++) {
+        const struct cql_property *property = &change->properties.items[i];
+        bool is_replication = schema_properties_is(property->name, "replication");
         bool is_ok = is_replication
                          ? schema_properties_replication(analysis, change->keyspace, property,
                                                          data_center, replication)

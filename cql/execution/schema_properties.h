@@ -18,6 +18,9 @@ void schema_properties_complete(const struct cql_properties *properties,
 bool schema_properties_check(const struct table_params *params, bool is_counter,
                              struct cql_error *error);
 
+// What is wrong with the properties of a keyspace, whether it is there or not.
+bool schema_properties_check_keyspace(struct analysis *analysis,
+                                      const struct cql_keyspace_change *change);
 // Replication and durable_writes of a keyspace; what is not given stays as it is in `*replication`
 // and `*durable_writes`. `data_center`: the only one there is, in a ring of one.
 bool schema_properties_keyspace(struct analysis *analysis, const struct cql_keyspace_change *change,

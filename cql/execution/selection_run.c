@@ -246,6 +246,35 @@ static bool selection_value(const struct selector *selector, const struct source
     return false;
 }
 
+// An element of what has cells of its own may be null; Cassandra stumbles over it.
+static bool selection_check_part(const struct selector *selector, const struct binding *binding)
+{
+    bool is_slice = selector->kind == SELECTOR_SLICE;
+    bool is_part =
+        is_slice || (selector->kind == SELECTOR_ELEMENT && selector->items[0]->type->frozen);
+    if (selector->access != NULL && !selection_check_part(selector->access, binding)) return false;
+    for (size_t i = 0; i < selector->item_count; i++) {
+        const struct selector *item = selector->items[i];
+        struct bound_value value;
+        if (item == NULL) continue;
+        if (!selection_check_part(item, binding)) return false;
+        if (!is_part || i == 0 || item->term == NULL) continue;
+        if (!term_bind(item->term, binding, &value)) return false;
+        if (!value.unset && slice_is_null(value.bytes))
+            return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                                 "Invalid null value for %s selection on %s",
+                                 is_slice ? "slice" : "element", selector->text);
+    }
+    return true;
+}
+
+bool selection_check_parts(const struct selection *selection, const struct binding *binding)
+{
+    for (uint16_t i = 0; i < selection->count; i++)
+        if (!selection_check_part(selection->selectors[i], binding)) return false;
+    return true;
+}
+
 bool selection_evaluate(const struct selector *selector, const struct selection_context *context,
                         const struct row_view *view, struct slice *value)
 {

@@ -40,6 +40,8 @@ static bool option_value(struct parser *parser, struct parser_list *list, const 
 static bool string_set(struct parser *parser, struct cql_property *option)
 {
     struct parser_list entries = {0};
+    for (size_t i = 0; i < option->entry_count; i++)
+        *PARSER_LIST_ADD(parser, &entries, struct cql_property_entry) = option->entries[i];
     option->is_map = true;
     if (!parser_expect(parser, TOKEN_OPEN_BRACE)) return false;
     do {
@@ -52,21 +54,39 @@ static bool string_set(struct parser *parser, struct cql_property *option)
     return parser_expect(parser, TOKEN_CLOSE_BRACE);
 }
 
+// The option of that name, new or not; where it is restricted and free both, Cassandra's parser
+// throws.
+static struct cql_property *access_option(struct parser *parser, struct parser_list *list,
+                                          const char *name, bool is_all)
+{
+    struct cql_property *items = list->items;
+    for (size_t i = 0; i < list->count; i++) {
+        if (!slice_equals(items[i].name, slice_of_text(name))) continue;
+        if (items[i].is_map != is_all) return &items[i];
+        bool is_cidr = strcmp(name, "ACCESS FROM CIDRS") == 0;
+        (void)parser_fail_exception(
+            parser, !is_all   ? "IllegalArgumentException All has been set"
+                    : is_cidr ? "IllegalArgumentException CIDR Groups have already been set"
+                              : "IllegalArgumentException DCs have already been set");
+        return NULL;
+    }
+    return new_option(parser, list, name);
+}
+
 // Behind ACCESS: "TO ALL DATACENTERS", "FROM CIDRS {…}".
 static bool access(struct parser *parser, struct parser_list *list)
 {
     bool is_to = parser_take(parser, K_TO);
     if (!is_to && !parser_take(parser, K_FROM)) return parser_fail_no_viable(parser, 1);
     enum token_kind what = is_to ? K_DATACENTERS : K_CIDRS;
+    bool is_all = parser_take(parser, K_ALL);
+    if (is_all ? !parser_expect(parser, what) : !parser_take(parser, what))
+        return is_all ? false : parser_fail_no_viable(parser, 1);
     struct cql_property *option =
-        new_option(parser, list, is_to ? "ACCESS TO DATACENTERS" : "ACCESS FROM CIDRS");
+        access_option(parser, list, is_to ? "ACCESS TO DATACENTERS" : "ACCESS FROM CIDRS", is_all);
     if (option == NULL) return false;
-    if (parser_take(parser, K_ALL)) {
-        option->value = slice_of_text("ALL");
-        return parser_expect(parser, what);
-    }
-    if (!parser_take(parser, what)) return parser_fail_no_viable(parser, 1);
-    return string_set(parser, option);
+    if (is_all) option->value = slice_of_text("ALL");
+    return is_all || string_set(parser, option);
 }
 
 static bool role_option(struct parser *parser, struct parser_list *list)
@@ -99,6 +119,13 @@ static bool role_option(struct parser *parser, struct parser_list *list)
     }
 }
 
+static bool has_option(const struct cql_properties *options, const char *name)
+{
+    for (size_t i = 0; i < options->count; i++)
+        if (slice_equals(options->items[i].name, slice_of_text(name))) return true;
+    return false;
+}
+
 // Where WITH may stand.
 static bool role_options(struct parser *parser, struct cql_role_statement *role)
 {
@@ -108,7 +135,10 @@ static bool role_options(struct parser *parser, struct cql_role_statement *role)
         if (!role_option(parser, &list)) return false;
     } while (parser_take(parser, K_AND));
     role->options = (struct cql_properties){list.items, list.count};
-    return true;
+    bool is_plain = has_option(&role->options, "PASSWORD");
+    if (!is_plain || !has_option(&role->options, "HASHED PASSWORD")) return true;
+    return parser_fail_text(parser,
+                            "Options 'password' and 'hashed password' are mutually exclusive");
 }
 
 bool parser_create_role(struct parser *parser, struct cql_role_statement *role)
@@ -257,7 +287,33 @@ static bool function_resource(struct parser *parser, struct cql_resource *resour
     }
     resource->arguments = list.items;
     resource->argument_count = list.count;
-    return parser_expect(parser, TOKEN_CLOSE);
+    if (!parser_expect(parser, TOKEN_CLOSE)) return false;
+    if (!slice_is_null(resource->name.keyspace)) return true;
+    return parser_fail_invalid(
+        parser, "In this context function name must be explictly qualified by a keyspace");
+}
+
+// Parser.canonicalizeObjectName(): "domain:key=value,…", of which a pattern has a * or ?.
+static bool check_mbean(struct parser *parser, const struct cql_resource *resource)
+{
+    struct slice name = resource->name.name;
+    const uint8_t *colon = name.size == 0 ? NULL : memchr(name.data, ':', name.size);
+    if (name.size == 0) return parser_fail_text(parser, "Empty JMX object name supplied");
+    if (slice_equals(name, slice_of_text("*:*")))
+        return parser_fail_text(parser, "Please use ALL MBEANS instead of wildcard pattern");
+    struct slice keys = slice_null();
+    if (colon != NULL) keys = slice_make(colon + 1, (size_t)(name.data + name.size - colon) - 1);
+    bool has_star = keys.size > 0 && memchr(keys.data, '*', keys.size) != NULL;
+    bool is_valid = keys.size > 0 && (has_star || memchr(keys.data, '=', keys.size) != NULL);
+    if (!is_valid)
+        return parser_fail_text(parser, "%.*s is not a valid JMX object name", (int)name.size,
+                                (const char *)name.data);
+    bool is_pattern =
+        memchr(name.data, '*', name.size) != NULL || memchr(name.data, '?', name.size) != NULL;
+    if (resource->kind == CQL_RESOURCE_MBEAN || is_pattern) return true;
+    return parser_fail_text(parser,
+                            "Plural form used, but non-pattern JMX object name specified (%.*s)",
+                            (int)name.size, (const char *)name.data);
 }
 
 // Words such as ROLE are names of tables too: the next token tells.
@@ -293,11 +349,53 @@ static bool resource(struct parser *parser, struct cql_resource *resource)
     if (is_word_of_resource(parser, K_MBEAN, true) || is_word_of_resource(parser, K_MBEANS, true)) {
         resource->kind = parser_take(parser, K_MBEAN) ? CQL_RESOURCE_MBEAN : CQL_RESOURCE_MBEANS;
         if (resource->kind == CQL_RESOURCE_MBEANS) parser_skip(parser);
-        return string(parser, &resource->name.name);
+        return string(parser, &resource->name.name) && check_mbean(parser, resource);
     }
     resource->kind = CQL_RESOURCE_TABLE;
     (void)parser_take(parser, K_COLUMNFAMILY);
     return parser_table_name(parser, &resource->name);
+}
+
+// What can be granted on a resource (IResource.applicablePermissions), and its class.
+static const struct {
+    const char *class_name, *permissions;
+} applicable[] = {
+#define OF_DATA " ALTER DROP SELECT MODIFY AUTHORIZE UNMASK SELECT_MASKED "
+    [CQL_RESOURCE_ALL_KEYSPACES] = {"DataResource", " CREATE" OF_DATA},
+    [CQL_RESOURCE_KEYSPACE] = {"DataResource", " CREATE" OF_DATA},
+    [CQL_RESOURCE_ALL_TABLES_IN_KEYSPACE] = {"DataResource", " CREATE" OF_DATA},
+    [CQL_RESOURCE_TABLE] = {"DataResource", OF_DATA},
+    [CQL_RESOURCE_ALL_ROLES] = {"RoleResource", " CREATE ALTER DROP AUTHORIZE DESCRIBE "},
+    [CQL_RESOURCE_ROLE] = {"RoleResource", " ALTER DROP AUTHORIZE DESCRIBE "},
+    [CQL_RESOURCE_ALL_FUNCTIONS] = {"FunctionResource", " CREATE ALTER DROP AUTHORIZE EXECUTE "},
+    [CQL_RESOURCE_ALL_FUNCTIONS_IN_KEYSPACE] = {"FunctionResource",
+                                                " CREATE ALTER DROP AUTHORIZE EXECUTE "},
+    [CQL_RESOURCE_FUNCTION] = {"FunctionResource", " ALTER DROP AUTHORIZE EXECUTE "},
+    [CQL_RESOURCE_ALL_MBEANS] = {"JMXResource", " AUTHORIZE DESCRIBE EXECUTE MODIFY SELECT "},
+    [CQL_RESOURCE_MBEAN] = {"JMXResource", " AUTHORIZE DESCRIBE EXECUTE MODIFY SELECT "},
+    [CQL_RESOURCE_MBEANS] = {"JMXResource", " AUTHORIZE DESCRIBE EXECUTE MODIFY SELECT "},
+#undef OF_DATA
+};
+
+// Parser.filterPermissions(): at least one of those that are named.
+static bool check_applicable(struct parser *parser, const struct cql_role_statement *role)
+{
+    if (role->resource.kind == CQL_RESOURCE_FUNCTION &&
+        slice_equals(role->resource.name.keyspace, slice_of_text("system")))
+        return parser_fail_invalid(parser,
+                                   "Altering permissions on builtin functions is not supported");
+    const char *allowed = applicable[role->resource.kind].permissions;
+    bool is_any = role->all_permissions;
+    for (size_t i = 0; i < role->permissions.count && !is_any; i++) {
+        struct slice name = role->permissions.items[i];
+        const char *word =
+            arena_format(parser->arena, " %.*s ", (int)name.size, (const char *)name.data);
+        is_any = strstr(allowed, word) != NULL;
+    }
+    return is_any ||
+           parser_fail_text(parser,
+                            "Resource type %s does not support any of the requested permissions",
+                            applicable[role->resource.kind].class_name);
 }
 
 // Whether GRANT and REVOKE go on with permissions rather than with a role.
@@ -320,7 +418,8 @@ static bool grant_or_revoke(struct parser *parser, struct cql_role_statement *ro
     } else if (!parser_role_name(parser, &role->granted)) {
         return false;
     }
-    return parser_expect(parser, word) && parser_role_name(parser, &role->role);
+    return parser_expect(parser, word) && parser_role_name(parser, &role->role) &&
+           (!has_permissions || check_applicable(parser, role));
 }
 
 bool parser_grant(struct parser *parser, struct cql_statement_ast *statement)

@@ -140,31 +140,6 @@ static const struct cql_term *count_function(struct parser *parser)
     return parser_expect(parser, TOKEN_CLOSE) ? parser_term_make(parser, term, first) : NULL;
 }
 
-// TTL(x), WRITETIME(x), MAXWRITETIME(x).
-static const struct cql_term *cell_function(struct parser *parser, enum cql_term_kind kind)
-{
-    uint32_t first = parser->index;
-    parser->index += 2;
-    uint32_t argument = parser->index;
-    const struct cql_term *receiver = column(parser);
-    if (receiver != NULL) receiver = modifiers(parser, receiver, argument);
-    struct parser_list items = {0};
-    if (!add(parser, &items, receiver) || !parser_expect(parser, TOKEN_CLOSE)) return NULL;
-    return make(parser, kind, items, first);
-}
-
-static const struct cql_term *cast(struct parser *parser)
-{
-    uint32_t first = parser->index;
-    parser->index += 2;
-    struct parser_list items = {0};
-    if (!add(parser, &items, parser_selector(parser)) || !parser_expect(parser, K_AS)) return NULL;
-    struct cql_term term = {.kind = CQL_TERM_CAST, .items = items.items, .item_count = 1};
-    term.type = parser_native_type(parser);
-    if (term.type == NULL || !parser_expect(parser, TOKEN_CLOSE)) return NULL;
-    return parser_term_make(parser, term, first);
-}
-
 // What may follow a selector that is a name, somewhere in the grammar.
 static bool follows_name(enum token_kind kind)
 {
@@ -192,6 +167,33 @@ static bool follows_name(enum token_kind kind)
     default:
         return false;
     }
+}
+
+// TTL(x), WRITETIME(x), MAXWRITETIME(x).
+static const struct cql_term *cell_function(struct parser *parser, enum cql_term_kind kind)
+{
+    uint32_t first = parser->index;
+    parser->index += 2;
+    uint32_t argument = parser->index;
+    const struct cql_term *receiver = column(parser);
+    if (receiver != NULL) receiver = modifiers(parser, receiver, argument);
+    struct parser_list items = {0};
+    if (!add(parser, &items, receiver)) return NULL;
+    // Whether more of the column follows is decided by what may follow it anywhere.
+    if (!follows_name(parser_peek(parser, 1))) return no_viable(parser, 1);
+    return parser_expect(parser, TOKEN_CLOSE) ? make(parser, kind, items, first) : NULL;
+}
+
+static const struct cql_term *cast(struct parser *parser)
+{
+    uint32_t first = parser->index;
+    parser->index += 2;
+    struct parser_list items = {0};
+    if (!add(parser, &items, parser_selector(parser)) || !parser_expect(parser, K_AS)) return NULL;
+    struct cql_term term = {.kind = CQL_TERM_CAST, .items = items.items, .item_count = 1};
+    term.type = parser_native_type(parser);
+    if (term.type == NULL || !parser_expect(parser, TOKEN_CLOSE)) return NULL;
+    return parser_term_make(parser, term, first);
 }
 
 // A column, a function, or "column.field", of which only the first is taken here.
@@ -261,7 +263,7 @@ static const struct cql_term *bracketed(struct parser *parser, enum cql_term_kin
     uint32_t first = parser->index;
     struct parser_list items = {0};
     parser_skip(parser);
-    bool is_empty = kind == CQL_TERM_LIST && parser_peek(parser, 1) == close;
+    bool is_empty = kind == CQL_TERM_LIST && !is_selector_start(parser_peek(parser, 1));
     if (!is_empty && !add_selectors(parser, &items)) return NULL;
     return parser_expect(parser, close) ? make(parser, kind, items, first) : NULL;
 }

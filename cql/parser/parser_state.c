@@ -161,6 +161,14 @@ bool parser_fail_text(struct parser *parser, const char *format, ...)
     return cql_error_set(parser->error, CQL_ERROR_SYNTAX, "%s", text);
 }
 
+bool parser_fail_invalid(struct parser *parser, const char *text)
+{
+    parser->failed = true;
+    if (parser->is_trying || parser->has_error) return false;
+    parser->has_error = true;
+    return cql_error_set(parser->error, CQL_ERROR_INVALID, "%s", text);
+}
+
 bool parser_fail_exception(struct parser *parser, const char *exception)
 {
     int shown_size = parser->text.size < 1024 ? (int)parser->text.size : 1024;

@@ -99,6 +99,8 @@ bool parser_fail_no_viable(struct parser *parser, uint32_t k);
 bool parser_fail_mismatch(struct parser *parser, enum token_kind expected);
 bool parser_fail_text(struct parser *parser, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+// What is no fault of syntax, but found by Cassandra's parser: INVALID.
+bool parser_fail_invalid(struct parser *parser, const char *text);
 // What a Java exception inside of Cassandra's parser comes out as.
 bool parser_fail_exception(struct parser *parser, const char *exception);
 // False when it is too deep. Each true one needs a parser_leave().

@@ -186,7 +186,7 @@ static const struct cql_term *list_literal(struct parser *parser)
     uint32_t first = parser->index;
     struct parser_list items = {0};
     parser_skip(parser);
-    if (parser_peek(parser, 1) != TOKEN_CLOSE_SQUARE && !add_terms(parser, &items)) return NULL;
+    if (parser_is_term_start(parser_peek(parser, 1)) && !add_terms(parser, &items)) return NULL;
     if (!parser_expect(parser, TOKEN_CLOSE_SQUARE)) return NULL;
     return make_with_items(parser, CQL_TERM_LIST, items, first);
 }

@@ -18,6 +18,7 @@ struct analysis {
     struct column_spec *markers;  // Filled as terms are bound.
     struct slice *marker_columns; // What each marker is for, also when it has a name of its own.
     bool in_selection;            // Terms are selectors: columns have types, calls no receiver.
+    bool is_reversed;             // The call being resolved is for a DESC column.
     bool has_unqualified_names;   // Some table was written without its keyspace.
     size_t value_count;           // Of the markers, and of the columns of JSON texts behind them.
     const struct json_insert *json_inserts; // The newest first.

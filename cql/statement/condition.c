@@ -124,10 +124,6 @@ bool condition_prepare(struct analysis *analysis, const struct cql_relation *rel
     if (relation->kind == CQL_RELATION_FIELD && column->type->kind != TYPE_UDT)
         // Cassandra does not look before it leaps.
         return cql_error_set(analysis->error, CQL_ERROR_SERVER, "java.lang.ClassCastException");
-    if (column->kind < COLUMN_STATIC)
-        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                             "PRIMARY KEY column '%.*s' cannot have IF conditions",
-                             SLICE_TEXT(column->name));
     if (column->type->kind == TYPE_COUNTER)
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "Conditions on counters are not supported");
@@ -144,8 +140,13 @@ bool condition_prepare(struct analysis *analysis, const struct cql_relation *rel
         !condition_prepare_contains(analysis, condition, &spec))
         return false;
     condition->type = spec.type;
-    return condition_check_duration(analysis, spec.type, relation->operator) &&
-           condition_prepare_values(analysis, relation, &spec, condition);
+    if (!condition_check_duration(analysis, spec.type, relation->operator) ||
+        !condition_prepare_values(analysis, relation, &spec, condition))
+        return false;
+    return column->kind >= COLUMN_STATIC ||
+           cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                         "PRIMARY KEY column '%.*s' cannot have IF conditions",
+                         SLICE_TEXT(column->name));
 }
 
 // ---- Binding ------------------------------------------------------------------------------------

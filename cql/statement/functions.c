@@ -426,20 +426,36 @@ const struct function *functions_resolve(struct analysis *analysis,
     return functions_pick(analysis, text, candidates, found, arguments, count, receiver);
 }
 
+// The word behind AS: Cassandra has casts by that, and none for varchar.
+static const char *functions_cast_word(struct analysis *analysis, const struct cql_type *type)
+{
+    if (type->kind == CQL_TYPE_NATIVE && type->native == TYPE_TEXT && type->text.size > 4)
+        return "varchar";
+    return analysis_type_text(analysis, type_of_kind(type->native));
+}
+
+bool functions_has_cast(struct analysis *analysis, const struct cql_type *type)
+{
+    const struct function *candidates[CANDIDATES_MAX];
+    const char *word = functions_cast_word(analysis, type);
+    return strcmp(word, "varchar") != 0 &&
+           functions_add_casts(analysis, word, type_of_kind(type->native), candidates) > 0;
+}
+
 const struct function *functions_resolve_cast(struct analysis *analysis,
                                               const struct function_argument *argument,
-                                              const struct type *to, const struct cql_term *raw,
+                                              const struct cql_type *type,
                                               const struct type *receiver)
 {
     const struct function *candidates[CANDIDATES_MAX];
     const char *name =
-        arena_format(analysis->arena, "cast_as_%s", analysis_type_text(analysis, to));
-    size_t found = functions_add_casts(analysis, name, to, candidates);
-    if (found == 0) {
-        cql_error_set(analysis->error, CQL_ERROR_INVALID, "%s cannot be cast to %s",
-                      analysis_term_text(analysis, raw), analysis_type_text(analysis, to));
+        arena_format(analysis->arena, "cast_as_%s", functions_cast_word(analysis, type));
+    if (!functions_has_cast(analysis, type)) {
+        cql_error_set(analysis->error, CQL_ERROR_INVALID, "Unknown function system.%s called",
+                      name);
         return NULL;
     }
+    size_t found = functions_add_casts(analysis, name, type_of_kind(type->native), candidates);
     const char *text = arena_format(analysis->arena, "system.%s", name);
     return functions_pick(analysis, text, candidates, found, argument, 1, receiver);
 }

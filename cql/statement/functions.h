@@ -59,16 +59,19 @@ const struct function *functions_resolve(struct analysis *analysis,
                                          const struct cql_qualified_name *name,
                                          const struct function_argument *arguments, size_t count,
                                          const struct type *receiver);
-// CAST(raw AS to).
+// CAST(argument AS type).
 const struct function *functions_resolve_cast(struct analysis *analysis,
                                               const struct function_argument *argument,
-                                              const struct type *to, const struct cql_term *raw,
+                                              const struct cql_type *type,
                                               const struct type *receiver);
-// An OPERATION with its two operands.
+// Whether anything can be cast to that type.
+bool functions_has_cast(struct analysis *analysis, const struct cql_type *type);
+// An OPERATION with its two operands. For a DESC column: no operand is of its type, which Cassandra
+// wraps.
 const struct function *functions_resolve_operation(struct analysis *analysis,
                                                    const struct cql_term *raw,
                                                    const struct function_argument *arguments,
-                                                   const struct type *receiver);
+                                                   const struct type *receiver, bool is_reversed);
 // Minus.
 const struct function *functions_resolve_negation(struct analysis *analysis,
                                                   const struct function_argument *argument,

@@ -195,6 +195,14 @@ static bool functions_parameter_takes(enum parameter parameter, const struct typ
     return false;
 }
 
+// A DESC column is no collection to Cassandra, whose type it wraps.
+static bool functions_is_reversed(const struct analysis *analysis, const struct cql_term *raw)
+{
+    if (raw == NULL || raw->kind != CQL_TERM_COLUMN || analysis->table == NULL) return false;
+    const struct column *column = table_find_column(analysis->table, raw->value);
+    return column != NULL && column->reversed;
+}
+
 // The argument's type, in `*type`; as the function gets it.
 static bool functions_check_parameter(struct analysis *analysis, const struct factory *factory,
                                       const char *name, size_t at,
@@ -210,7 +218,9 @@ static bool functions_check_parameter(struct analysis *analysis, const struct fa
                              "casts to disambiguate",
                              analysis_term_text(analysis, argument->term),
                              functions_factory_text(analysis, factory, name));
-    if (functions_parameter_takes(parameter, *type)) return true;
+    bool is_wrapped = parameter >= PARAMETER_COLLECTION && parameter <= PARAMETER_MAP &&
+                      functions_is_reversed(analysis, argument->term);
+    if (!is_wrapped && functions_parameter_takes(parameter, *type)) return true;
     // What Cassandra casts to a vector without a look.
     if (parameter == PARAMETER_VECTOR && (*type)->kind == TYPE_LIST)
         return cql_error_set(analysis->error, CQL_ERROR_SERVER, "java.lang.ClassCastException");

@@ -288,7 +288,7 @@ functions_refuse_operation(struct analysis *analysis, const struct cql_term *raw
 const struct function *functions_resolve_operation(struct analysis *analysis,
                                                    const struct cql_term *raw,
                                                    const struct function_argument *arguments,
-                                                   const struct type *receiver)
+                                                   const struct type *receiver, bool is_reversed)
 {
     enum term_fit fits[2][OPERANDS];
     for (size_t i = 0; i < 2; i++)
@@ -307,7 +307,8 @@ const struct function *functions_resolve_operation(struct analysis *analysis,
             if (receiver != NULL && term_type_fits(type_of_kind(result), receiver) == TERM_FIT_NOT)
                 continue;
             bool is_exact = fits[0][a] == TERM_FIT_EXACT && fits[1][b] == TERM_FIT_EXACT;
-            bool is_receiver = receiver != NULL && receiver->kind == operand_kinds[a] && a == b;
+            bool is_receiver =
+                receiver != NULL && !is_reversed && receiver->kind == operand_kinds[a] && a == b;
             // Cassandra takes any that is exact; here it is the one that loses nothing.
             if (is_exact && is_receiver)
                 return functions_make_operation(analysis, raw->operator, operand_kinds[a],
@@ -319,8 +320,7 @@ const struct function *functions_resolve_operation(struct analysis *analysis,
             fitting++;
             left = operand_kinds[a];
             right = operand_kinds[b];
-            if (receiver != NULL && receiver->kind == left && receiver->kind == right)
-                has_receivers = true;
+            if (is_receiver) has_receivers = true;
         }
     if (exact[0] != TYPE_EMPTY)
         return functions_make_operation(analysis, raw->operator, exact[0], exact[1]);

@@ -97,17 +97,6 @@ static bool modification_check_conditions(struct analysis *analysis, struct modi
     return true;
 }
 
-static bool modification_check_counter(struct analysis *analysis,
-                                       const struct modification_plan *plan)
-{
-    if (!plan->table->is_counter) return true;
-    if (plan->timestamp != NULL)
-        return modification_refuse(analysis, "Cannot provide custom timestamp for counter updates");
-    if (plan->ttl != NULL)
-        return modification_refuse(analysis, "Cannot provide custom TTL for counter updates");
-    return true;
-}
-
 // ---- Operations ---------------------------------------------------------------------------------
 
 static struct column_spec modification_part_spec(struct analysis *analysis, const char *part,
@@ -162,13 +151,16 @@ static bool modification_prepare_operand(struct analysis *analysis,
     struct column_spec spec = analysis_spec_of_column(analysis->table, column);
     if (column->type->kind == TYPE_MAP && subtract)
         spec.type = type_make_set(analysis->arena, column->type->parameters[0], true);
-    if (column->type->kind == TYPE_MAP && assignment->value->kind != CQL_TERM_MARKER &&
-        term_fits(analysis, assignment->value, spec.type) == TERM_FIT_NOT)
-        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                             "Value for a map %s has to be a %s, but was: '%s'",
-                             subtract ? "substraction" : "addition", subtract ? "set" : "map",
-                             analysis_term_text(analysis, assignment->value));
-    return term_prepare(analysis, assignment->value, &spec, &operation->value);
+    if (column->type->kind != TYPE_MAP)
+        return term_prepare(analysis, assignment->value, &spec, &operation->value);
+    // Whatever is wrong with it.
+    struct cql_error *error = analysis_ignore_errors(analysis);
+    bool is_ok = term_prepare(analysis, assignment->value, &spec, &operation->value);
+    analysis->error = error;
+    return is_ok || cql_error_set(error, CQL_ERROR_INVALID,
+                                  "Value for a map %s has to be a %s, but was: '%s'",
+                                  subtract ? "substraction" : "addition", subtract ? "set" : "map",
+                                  analysis_term_text(analysis, assignment->value));
 }
 
 static bool modification_prepare_addition(struct analysis *analysis,
@@ -419,12 +411,14 @@ static struct restriction *modification_equals(struct analysis *analysis,
 }
 
 static bool modification_bind_key_column(struct analysis *analysis, const struct column *column,
-                                         const struct cql_term *raw,
-                                         const struct restriction **made)
+                                         const struct cql_term *raw, struct modification_plan *plan)
 {
+    const struct restriction **place = column->kind == COLUMN_PARTITION_KEY
+                                           ? &plan->restrictions.keys[column->index]
+                                           : &plan->restrictions.clustering[column->index];
     struct column_spec spec = analysis_spec_of_column(analysis->table, column);
     struct restriction *restriction = modification_equals(analysis, column, NULL);
-    *made = restriction;
+    *place = restriction;
     return term_prepare(analysis, raw, &spec, &restriction->value);
 }
 
@@ -456,31 +450,28 @@ static bool modification_finish_insert(struct analysis *analysis, struct modific
     return true;
 }
 
-// The columns that INSERT names, with their values.
+// The columns that INSERT names, with their values: those of the key behind the others, as a WHERE
+// stands behind SET.
 static bool modification_prepare_values(struct analysis *analysis, const struct cql_insert *insert,
                                         struct modification_plan *plan)
 {
     if (!modification_check_names(analysis, insert)) return false;
-    struct operation *operations =
-        ARENA_NEW_ARRAY(analysis->arena, struct operation, insert->columns.count);
-    size_t count = 0;
-    for (size_t i = 0; i < insert->columns.count; i++) {
-        const struct column *column = analysis_find_column(analysis, insert->columns.items[i]);
-        if (column == NULL) return false;
-        bool is_ok;
-        if (column->kind < COLUMN_STATIC) {
-            const struct restriction **place = column->kind == COLUMN_PARTITION_KEY
-                                                   ? &plan->restrictions.keys[column->index]
-                                                   : &plan->restrictions.clustering[column->index];
-            is_ok = modification_bind_key_column(analysis, column, insert->values[i], place);
-        } else {
-            operations[count] = (struct operation){.column = column};
-            is_ok =
-                modification_prepare_set(analysis, column, insert->values[i], &operations[count]);
-            count++;
-        }
-        if (!is_ok) return false;
+    size_t total = insert->columns.count, count = 0;
+    struct operation *operations = ARENA_NEW_ARRAY(analysis->arena, struct operation, total);
+    const struct column **columns = ARENA_NEW_ARRAY(analysis->arena, const struct column *, total);
+    for (size_t i = 0; i < total; i++) {
+        columns[i] = analysis_find_column(analysis, insert->columns.items[i]);
+        if (columns[i] == NULL) return false;
+        if (columns[i]->kind < COLUMN_STATIC) continue;
+        operations[count] = (struct operation){.column = columns[i]};
+        if (!modification_prepare_set(analysis, columns[i], insert->values[i], &operations[count]))
+            return false;
+        count++;
     }
+    for (size_t i = 0; i < total; i++)
+        if (columns[i]->kind < COLUMN_STATIC &&
+            !modification_bind_key_column(analysis, columns[i], insert->values[i], plan))
+            return false;
     modification_finish_operations(plan, operations, count);
     return true;
 }
@@ -529,10 +520,10 @@ static bool modification_prepare_insert(struct analysis *analysis, const struct 
     plan->restrictions.clustering =
         ARENA_NEW_ARRAY(analysis->arena, const struct restriction *,
                         (size_t)table->column_counts[COLUMN_CLUSTERING] + 1);
+    if (!modification_prepare_using(analysis, &insert->using, plan)) return false;
     if (insert->json != NULL ? !modification_prepare_json(analysis, insert, plan)
                              : !modification_prepare_values(analysis, insert, plan))
         return false;
-    if (!modification_prepare_using(analysis, &insert->using, plan)) return false;
     if (!modification_finish_insert(analysis, plan)) return false;
     return modification_prepare_conditions(analysis, &insert->conditions, plan) &&
            modification_check_conditions(analysis, plan);
@@ -566,7 +557,7 @@ static bool modification_prepare_update(struct analysis *analysis, const struct 
         return false;
     plan->changes_rows = !only_static;
     return modification_check_conditions(analysis, plan) &&
-           modification_check_counter(analysis, plan) && modification_check_lists(analysis, plan);
+           modification_check_lists(analysis, plan);
 }
 
 static bool modification_prepare_delete(struct analysis *analysis,
@@ -600,8 +591,7 @@ static bool modification_prepare_delete(struct analysis *analysis,
                              "DELETE statements must restrict all PRIMARY KEY columns with "
                              "equality relations in order to %s non static columns",
                              only_static ? "use IF condition on" : "delete");
-    if (!modification_check_conditions(analysis, plan) ||
-        !modification_check_counter(analysis, plan) || !modification_check_lists(analysis, plan))
+    if (!modification_check_conditions(analysis, plan) || !modification_check_lists(analysis, plan))
         return false;
     if (plan->changes_rows && !plan->deletes_rows && !names_rows)
         return modification_refuse(analysis,

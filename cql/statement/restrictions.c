@@ -37,6 +37,20 @@ static bool restrictions_check_element(struct gathering *gathering,
     return true;
 }
 
+// Durations have no order, and so nothing that holds them.
+static bool restrictions_check_durations(struct gathering *gathering, const struct type *type)
+{
+    if (!type_contains_kind(type, TYPE_DURATION)) return true;
+    return restrictions_refuse(
+        gathering, type_is_collection(type)
+                       ? "Slice restrictions are not supported on collections containing durations"
+                   : type->kind == TYPE_TUPLE
+                       ? "Slice restrictions are not supported on tuples containing durations"
+                   : type->kind == TYPE_UDT
+                       ? "Slice restrictions are not supported on UDTs containing durations"
+                       : "Slice restrictions are not supported on duration columns");
+}
+
 // SingleColumnRelation.toReceivers.
 static bool restrictions_check_column(struct gathering *gathering,
                                       const struct cql_relation *relation,
@@ -153,9 +167,6 @@ static bool restrictions_prepare_operator(struct gathering *gathering,
     case CQL_OPERATOR_LTE:
     case CQL_OPERATOR_GT:
     case CQL_OPERATOR_GTE:
-        if (spec->type->kind == TYPE_DURATION)
-            return restrictions_refuse(gathering,
-                                       "Slice restrictions are not supported on duration columns");
         return restrictions_prepare_slice(gathering, relation, spec, made);
     case CQL_OPERATOR_LIKE: {
         const struct term *pattern;
@@ -186,6 +197,10 @@ static bool restrictions_prepare_single(struct gathering *gathering,
     *made = (struct restriction){.columns = columns, .column_count = 1};
     if (relation->operator== CQL_OPERATOR_NEQ || relation->operator== CQL_OPERATOR_IS_NOT)
         return restrictions_prepare_operator(gathering, relation, column->name, NULL, made);
+    bool is_slice = relation->operator>= CQL_OPERATOR_LT && relation->operator<= CQL_OPERATOR_GTE;
+    if (is_slice && relation->kind == CQL_RELATION_COLUMN &&
+        !restrictions_check_durations(gathering, column->type))
+        return false;
     if (!restrictions_check_column(gathering, relation, column)) return false;
     if (relation->operator== CQL_OPERATOR_CONTAINS ||
         relation->
@@ -504,6 +519,20 @@ static bool restrictions_refuse_expression(struct gathering *gathering,
                          SLICE_TEXT(name));
 }
 
+bool restrictions_check_expressions(struct gathering *gathering,
+                                    const struct cql_relations *relations)
+{
+    const struct cql_relation *found = NULL;
+    for (size_t i = 0; i < relations->count; i++) {
+        if (relations->items[i].kind != CQL_RELATION_EXPRESSION) continue;
+        if (found != NULL)
+            return restrictions_refuse(
+                gathering, "Multiple custom index expressions in a single query are not supported");
+        found = &relations->items[i];
+    }
+    return found == NULL || restrictions_refuse_expression(gathering, found);
+}
+
 bool restrictions_gather(struct gathering *gathering, const struct cql_relation *relation)
 {
     struct restriction made;
@@ -520,7 +549,7 @@ bool restrictions_gather(struct gathering *gathering, const struct cql_relation 
         is_ok = restrictions_prepare_single(gathering, relation, &made);
         break;
     default:
-        return restrictions_refuse_expression(gathering, relation);
+        return true; // An expression: they are looked at behind all others.
     }
     if (!is_ok) return false;
     for (size_t i = 0; i < gathering->count; i++)

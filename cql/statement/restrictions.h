@@ -49,6 +49,7 @@ struct restriction {
 
 struct restrictions {
     const struct table *table;
+    bool is_of_select;               // Then a range of rows may end at null.
     const struct restriction **keys; // One for each partition-key column; NULL: not restricted.
     bool keys_are_complete;          // Every one is EQ or IN: partitions are read by key.
     bool keys_have_in;

@@ -20,5 +20,8 @@ static inline bool restrictions_refuse(struct gathering *gathering, const char *
 
 // Adds a relation, or makes it one with what there is of its columns.
 bool restrictions_gather(struct gathering *gathering, const struct cql_relation *relation);
+// expr(…), behind all relations.
+bool restrictions_check_expressions(struct gathering *gathering,
+                                    const struct cql_relations *relations);
 
 #endif

@@ -331,7 +331,9 @@ bool restrictions_prepare(struct analysis *analysis, const struct cql_relations 
     gathering.items = ARENA_NEW_ARRAY(analysis->arena, struct restriction, relations->count + 1);
     for (size_t i = 0; i < relations->count; i++)
         if (!restrictions_gather(&gathering, &relations->items[i])) return false;
-    *restrictions = (struct restrictions){.table = analysis->table};
+    if (!restrictions_check_expressions(&gathering, relations)) return false;
+    *restrictions = (struct restrictions){.table = analysis->table,
+                                          .is_of_select = options->use == RESTRICTIONS_SELECT};
     restrictions->clustering =
         ARENA_NEW_ARRAY(analysis->arena, const struct restriction *, gathering.count + 1);
     restrictions->filters =

@@ -239,16 +239,18 @@ bool select_analysis_prepare(struct analysis *analysis, const struct cql_select 
     plan->table = analysis_find_table(analysis, &select->table);
     if (plan->table == NULL) return false;
     analysis->table = plan->table;
-    if (!selection_prepare(analysis, select, &plan->selection)) return false;
     const struct keyspace *keyspace =
         analysis_lookup_keyspace(analysis->processor, plan->table->keyspace);
     plan->is_of_virtual_keyspace = keyspace != NULL && keyspace->is_virtual;
     bool may_filter = select->allow_filtering || plan->is_of_virtual_keyspace;
-    struct restrictions_options options = {
-        RESTRICTIONS_SELECT, may_filter,
-        plan->selection.only_static_columns && !select->is_distinct, select_ann_is_wanted(select)};
+    struct restrictions_options options = {RESTRICTIONS_SELECT, may_filter,
+                                           selection_is_static(analysis, select) &&
+                                               !select->is_distinct,
+                                           select_ann_is_wanted(select)};
+    // Of several faults those of WHERE are told first.
     if (!restrictions_prepare(analysis, &select->where, &options, &plan->restrictions))
         return false;
+    if (!selection_prepare(analysis, select, &plan->selection)) return false;
     if (!select_analysis_group(analysis, select, plan)) return false;
     if (!select_analysis_check_limits(analysis, select, plan)) return false;
     plan->is_distinct = select->is_distinct;

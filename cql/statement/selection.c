@@ -3,11 +3,14 @@
 #include "cql/parser/ast_text.h"
 #include "storage/value.h"
 
+enum { LOOK_DEPTH_MAX = 512 }; // Into a selector, for a message.
+
 struct preparing {
     struct analysis *analysis;
+    const struct cql_select *select; // NULL: a function of GROUP BY.
     const struct selector **aggregates, **slots;
     uint16_t aggregate_count, slot_count, capacity;
-    bool in_aggregate, too_many;
+    bool in_aggregate, too_many, has_parts;
 };
 
 static bool selection_invalid(struct preparing *preparing, const char *text)
@@ -307,6 +310,36 @@ static bool selection_refuse_cast(struct analysis *analysis, const struct cql_te
                          analysis_type_text(analysis, type_freeze(analysis->arena, to)));
 }
 
+// The first column that a selector names; NULL: none.
+static const struct cql_term *selection_first_column(const struct cql_term *raw, int depth)
+{
+    if (raw->kind == CQL_TERM_COLUMN) return raw;
+    const struct cql_term *found = NULL;
+    for (size_t i = 0; i < raw->item_count && found == NULL && depth < LOOK_DEPTH_MAX; i++)
+        if (raw->items[i] != NULL) found = selection_first_column(raw->items[i], depth + 1);
+    return found;
+}
+
+// Cassandra names the first column of all the selectors.
+static bool selection_refuse_uncast(struct preparing *preparing, const struct cql_term *raw)
+{
+    struct analysis *analysis = preparing->analysis;
+    const struct cql_select *select = preparing->select;
+    const struct cql_term *named = NULL;
+    for (size_t i = 0; select != NULL && i < select->selector_count && named == NULL; i++)
+        named = selection_first_column(select->selectors[i].term, 0);
+    if (named == NULL) named = raw->items[0];
+    struct buffer to;
+    buffer_init(&to, CQL_ERROR_TEXT_SIZE);
+    bool is_varchar = raw->type->native == TYPE_TEXT; // To text all can be cast.
+    if (!is_varchar) ast_text_put_type(raw->type, &to);
+    cql_error_set(analysis->error, CQL_ERROR_INVALID, "%s cannot be cast to %s%.*s",
+                  analysis_term_text(analysis, named), is_varchar ? "varchar" : "",
+                  SLICE_TEXT(buffer_slice(&to)));
+    buffer_deinit(&to);
+    return false;
+}
+
 static bool selection_prepare_cast(struct preparing *preparing, const struct cql_term *raw,
                                    const struct selector **selector)
 {
@@ -335,8 +368,9 @@ static bool selection_prepare_cast(struct preparing *preparing, const struct cql
         return true;
     }
     if (type_equals(from, to)) return selection_prepare_term(preparing, item, selector);
+    if (!functions_has_cast(analysis, raw->type)) return selection_refuse_uncast(preparing, raw);
     struct function_argument argument = {from, item};
-    const struct function *function = functions_resolve_cast(analysis, &argument, to, item, NULL);
+    const struct function *function = functions_resolve_cast(analysis, &argument, raw->type, NULL);
     if (function == NULL) return false;
     return selection_make_call(preparing, function, &item, 1, selector);
 }
@@ -375,7 +409,9 @@ static bool selection_prepare_element(struct preparing *preparing, const struct 
         selection_new(preparing, is_slice ? SELECTOR_SLICE : SELECTOR_ELEMENT, type);
     made->items = items;
     made->item_count = count;
+    made->text = text;
     *selector = made;
+    preparing->has_parts = true;
     return true;
 }
 
@@ -682,10 +718,34 @@ bool selection_prepare_function(struct analysis *analysis, const struct cql_term
            selection_refuse_function(analysis, *selector);
 }
 
+// The kinds of all columns that a selector names, as bits.
+static unsigned selection_kinds_of(struct analysis *analysis, const struct cql_term *raw)
+{
+    if (raw->kind == CQL_TERM_COLUMN) {
+        const struct column *column = table_find_column(analysis->table, raw->value);
+        return column == NULL ? 0 : 1u << column->kind;
+    }
+    unsigned kinds = 0;
+    if (!analysis_go_deeper(analysis)) return 0;
+    for (size_t i = 0; i < raw->item_count; i++)
+        if (raw->items[i] != NULL) kinds |= selection_kinds_of(analysis, raw->items[i]);
+    analysis->depth--;
+    return kinds;
+}
+
+bool selection_is_static(struct analysis *analysis, const struct cql_select *select)
+{
+    unsigned kinds = 0;
+    for (size_t i = 0; i < select->selector_count; i++)
+        kinds |= selection_kinds_of(analysis, select->selectors[i].term);
+    return (kinds & 1u << COLUMN_STATIC) != 0 &&
+           (kinds & (1u << COLUMN_CLUSTERING | 1u << COLUMN_REGULAR)) == 0;
+}
+
 bool selection_prepare(struct analysis *analysis, const struct cql_select *select,
                        struct selection *selection)
 {
-    struct preparing preparing = {.analysis = analysis, .capacity = UINT16_MAX};
+    struct preparing preparing = {.analysis = analysis, .select = select, .capacity = UINT16_MAX};
     size_t room = 0;
     for (size_t kind = 0; kind < COLUMN_KIND_COUNT; kind++)
         room += analysis->table->column_counts[kind];
@@ -711,12 +771,6 @@ bool selection_prepare(struct analysis *analysis, const struct cql_select *selec
     selection->slots = preparing.slots;
     selection->slot_count = preparing.slot_count;
     selection->is_aggregate = preparing.aggregate_count > 0;
-    bool has_static = false, only_static = select->selector_count > 0;
-    for (uint16_t i = 0; i < preparing.slot_count; i++) {
-        enum column_kind kind = preparing.slots[i]->column->kind;
-        if (kind == COLUMN_STATIC) has_static = true;
-        if (kind == COLUMN_CLUSTERING || kind == COLUMN_REGULAR) only_static = false;
-    }
-    selection->only_static_columns = has_static && only_static && preparing.aggregate_count == 0;
+    selection->has_parts = preparing.has_parts;
     return true;
 }

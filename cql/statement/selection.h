@@ -36,6 +36,7 @@ struct selector {
     const struct selector *const *items; // Arguments; ELEMENT: of what, key; SLICE: of what, from,
                                          // to (NULL: open); FIELD: of what.
     size_t item_count;
+    const char *text;              // ELEMENT, SLICE: of what, for messages.
     uint16_t field;                // FIELD: its index.
     const struct selector *access; // WRITETIME, MAXWRITETIME, TTL: the ELEMENT, SLICE or FIELD of
                                    // the column that it is about; NULL: of all.
@@ -50,12 +51,13 @@ struct selection {
     const struct slice *json_names; // SELECT JSON: what stands before each value; else NULL.
     bool is_simple;                 // Nothing but columns.
     bool is_aggregate;
-    bool only_static_columns; // Some columns are named, all static or of the partition key, and one
-                              // of them static.
+    bool has_parts; // Elements or slices of collections.
     uint16_t aggregate_count, slot_count;
     const struct selector **aggregates, **slots; // By their number.
 };
 
+// Some columns are named, all static or of the partition key, and one of them static.
+bool selection_is_static(struct analysis *analysis, const struct cql_select *select);
 // `selectors` none: "*".
 bool selection_prepare(struct analysis *analysis, const struct cql_select *select,
                        struct selection *selection);
@@ -63,6 +65,9 @@ bool selection_prepare(struct analysis *analysis, const struct cql_select *selec
 // A function of columns, for GROUP BY.
 bool selection_prepare_function(struct analysis *analysis, const struct cql_term *raw,
                                 const struct selector **selector);
+
+// What elements and slices are taken must not be null: told even when there is no row.
+bool selection_check_parts(const struct selection *selection, const struct binding *binding);
 
 struct selection_context {
     const struct binding *binding;

@@ -215,6 +215,7 @@ enum term_fit term_fits(struct analysis *analysis, const struct cql_term *raw,
     }
 }
 
+// `limit` is the largest number of its type; the smallest one has one more.
 static bool term_integer_fits(struct slice text, const char *limit)
 {
     bool negative = text.size > 0 && text.data[0] == '-';
@@ -226,7 +227,9 @@ static bool term_integer_fits(struct slice text, const char *limit)
     }
     size_t limit_size = strlen(limit);
     if (digits != limit_size) return digits < limit_size;
-    return memcmp(from, limit, digits) <= 0;
+    // Limits end in 7.
+    int order = memcmp(from, limit, digits - 1);
+    return order < 0 || (order == 0 && from[digits - 1] <= limit[digits - 1] + negative);
 }
 
 // Constants.Type.getPreferedTypeFor().
@@ -783,20 +786,19 @@ const struct function *term_resolve(struct analysis *analysis, const struct cql_
                                     const struct type *receiver)
 {
     struct function_argument arguments[16];
+    bool is_reversed = analysis->is_reversed;
+    analysis->is_reversed = false;
     if (raw->item_count > 16) {
         term_invalid(analysis, "Too many arguments of a function");
         return NULL;
     }
     if (!term_describe_arguments(analysis, raw, arguments)) return NULL;
     if (raw->kind == CQL_TERM_OPERATION)
-        return functions_resolve_operation(analysis, raw, arguments, receiver);
+        return functions_resolve_operation(analysis, raw, arguments, receiver, is_reversed);
     if (raw->kind == CQL_TERM_NEGATE)
         return functions_resolve_negation(analysis, arguments, receiver);
-    if (raw->kind == CQL_TERM_CAST) {
-        const struct type *to;
-        if (!analysis_make_type(analysis, raw->type, term_keyspace(analysis), &to)) return NULL;
-        return functions_resolve_cast(analysis, arguments, to, raw->items[0], receiver);
-    }
+    if (raw->kind == CQL_TERM_CAST)
+        return functions_resolve_cast(analysis, arguments, raw->type, receiver);
     return functions_resolve(analysis, &raw->function, arguments, raw->item_count, receiver);
 }
 
@@ -826,9 +828,18 @@ static bool term_make_call(struct analysis *analysis, const struct function *fun
     return true;
 }
 
+// Whether it is for a DESC column itself.
+static bool term_is_reversed(const struct analysis *analysis, const struct column_spec *receiver)
+{
+    if (analysis->table == NULL || slice_is_null(receiver->name)) return false;
+    const struct column *column = table_find_column(analysis->table, receiver->name);
+    return column != NULL && column->reversed && column->type == receiver->type;
+}
+
 static bool term_prepare_call(struct analysis *analysis, const struct cql_term *raw,
                               const struct column_spec *receiver, const struct term **term)
 {
+    analysis->is_reversed = raw->kind == CQL_TERM_OPERATION && term_is_reversed(analysis, receiver);
     const struct function *function = term_resolve(analysis, raw, receiver->type);
     if (function == NULL) return false;
     if (function_is_aggregate(function))
