@@ -78,6 +78,8 @@
 #define CQL_CONNECTIONS_REFUSED_MAX 64u
 // Requests of one connection that wait for an answer; at the limit it is not read until some leave.
 #define CQL_REQUESTS_PER_CONNECTION_MAX 32768u
+// For so long the messages of one connection are worked at in a row; then it is the others' turn.
+#define CQL_STINT_NS_MAX UINT64_C(2000000)
 // Bytes queued for a client that does not read; at the limit its requests are not read either.
 #define CQL_OUTPUT_QUEUED_MAX (4 * MIB)
 // Bytes queued for all clients. At the limit the one is closed that did not read first.

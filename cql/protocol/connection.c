@@ -14,6 +14,9 @@ enum {
     WRITE_SIZE = 256 * 1024,
     // More is not waited for when a client is told why it has to leave.
     FLUSHED_SIZE_MAX = 16 * 1024,
+    // Between looks at the clock: so many messages, or so many bytes of answers.
+    MESSAGES_UNTIMED_MAX = 8,
+    ANSWERS_UNTIMED_SIZE_MAX = 4096,
     CONSECUTIVE_FAULTS_MAX = 1,
     VERSION_CURRENT = 5,
 };
@@ -28,13 +31,16 @@ static void destroy(struct connection *connection)
     ASSERT(connection->request_count == 0);
     env_task_cancel(shared->env, &connection->task);
     connection_memory_forget(connection);
+    connection_link_remove(&connection->turn);
     frame_reader_deinit(&connection->reader);
     frame_writer_deinit(&connection->writer);
     login_free(connection);
     *connection->place = connection->next;
     if (connection->next != NULL) connection->next->place = connection->place;
     free(connection);
-    if (shared->first == NULL) shared->last_is_gone(shared);
+    if (shared->first != NULL) return;
+    env_task_cancel(shared->env, &shared->turn_task);
+    shared->last_is_gone(shared);
 }
 
 static void set_paused(struct connection *connection, bool paused)
@@ -56,6 +62,7 @@ static void close_stream(struct connection *connection, bool flush)
     env_stream_close(connection->stream, flush);
     connection->stream = NULL;
     connection_memory_forget(connection);
+    connection_link_remove(&connection->turn);
     set_paused(connection, false);
     request_cancel_all(connection);
     connection->shared->open_count--;
@@ -379,37 +386,83 @@ static bool has_room(const struct connection *connection)
             env_stream_queued(connection->stream) < CQL_OUTPUT_QUEUED_MAX);
 }
 
-// All whole envelopes of the bytes, as far as there is room. An empty slice goes on with what was
-// left before.
+// How long a connection has been read at a time.
+struct stint {
+    uint64_t begun_ns;
+    unsigned message_count; // Since the last look at the clock.
+    size_t answers_size;    // Then.
+};
+
+static bool is_long(struct stint *stint, struct connection *connection)
+{
+    size_t size = frame_writer_size(&connection->writer);
+    bool has_answered_little =
+        size >= stint->answers_size && size - stint->answers_size < ANSWERS_UNTIMED_SIZE_MAX;
+    if (++stint->message_count < MESSAGES_UNTIMED_MAX && has_answered_little) return false;
+    stint->message_count = 0;
+    stint->answers_size = size;
+    return env_monotonic_ns(connection->shared->env) - stint->begun_ns > CQL_STINT_NS_MAX;
+}
+
+static void take_event(struct connection *connection, enum frame_event event, struct frame *frame)
+{
+    const struct frame_reader *reader = &connection->reader;
+    if (event == FRAME_READY)
+        take_frame(connection, frame);
+    else if (event == FRAME_OVERSIZE)
+        refuse_oversize(connection, frame);
+    else if (event == FRAME_UNSUPPORTED)
+        refuse_version(connection, frame->version);
+    else
+        give_up(connection, reader->fault_has_stream ? frame->stream : 0, reader->fault);
+}
+
+static void run_turn_task(struct env_task *task);
+
+// All whole envelopes of the bytes, as far as there is room and time. An empty slice goes on with
+// what was left before.
 static void read_frames(struct connection *connection, struct slice bytes)
 {
+    struct connection_shared *shared = connection->shared;
     struct frame_reader *reader = &connection->reader;
+    struct stint stint = {.begun_ns = env_monotonic_ns(shared->env)};
+    bool has_time = true;
     frame_reader_push(reader, bytes);
-    while (connection->state < CONNECTION_CLOSING) {
+    while (connection->state < CONNECTION_CLOSING && has_time) {
         if (!has_room(connection)) {
             set_paused(connection, true);
-            if (connection->shared->request_size >= CQL_REQUESTS_SIZE_MAX)
-                connection->shared->is_full = true;
+            if (shared->request_size >= CQL_REQUESTS_SIZE_MAX) shared->is_full = true;
             break;
         }
         struct frame frame;
         enum frame_event event = frame_reader_next(reader, &frame);
         if (event == FRAME_NONE) break;
-        if (event == FRAME_READY)
-            take_frame(connection, &frame);
-        else if (event == FRAME_OVERSIZE)
-            refuse_oversize(connection, &frame);
-        else if (event == FRAME_UNSUPPORTED)
-            refuse_version(connection, frame.version);
-        else
-            give_up(connection, reader->fault_has_stream ? frame.stream : 0, reader->fault);
+        take_event(connection, event, &frame);
+        has_time = !is_long(&stint, connection);
     }
     if (connection->state >= CONNECTION_CLOSING) { // The rest is not looked at.
         frame_reader_deinit(reader);
         return;
     }
+    if (!has_time) {
+        set_paused(connection, true);
+        connection_link_add(&shared->turns, &connection->turn);
+        env_task_post(shared->env, &shared->turn_task, run_turn_task);
+    }
     frame_reader_park(reader);
     connection_memory_count_input(connection);
+}
+
+// A task of a turn runs when all that came was read: what came before it waits for nobody here.
+static void run_turn_task(struct env_task *task)
+{
+    struct connection_shared *shared = CONTAINER_OF(task, struct connection_shared, turn_task);
+    struct connection_link *first = connection_link_first(&shared->turns);
+    if (first == NULL) return;
+    connection_link_remove(first);
+    if (connection_link_first(&shared->turns) != NULL)
+        env_task_post(shared->env, task, run_turn_task);
+    post(CONTAINER_OF(first, struct connection, turn)); // It goes on if it has room.
 }
 
 static void on_data(void *context, struct slice bytes)
@@ -444,7 +497,7 @@ static void run_task(struct env_task *task)
         return;
     }
     if (!connection->is_paused || !has_room(connection)) return;
-    if (connection->shared->is_full) return;
+    if (connection->shared->is_full || connection_link_is_in(&connection->turn)) return;
     set_paused(connection, false);
     read_frames(connection, slice_make("", 0));
 }
@@ -471,6 +524,12 @@ void connection_login_ended(struct connection *connection)
 }
 
 // ---- For the server ----------------------------------------------------------------------------
+
+void connection_shared_init(struct connection_shared *shared)
+{
+    connections_memory_init(&shared->memory);
+    connection_link_init_end(&shared->turns);
+}
 
 void connection_create(struct connection_shared *shared, struct env_stream *stream, bool is_refused)
 {

@@ -16,6 +16,10 @@
 // Back-pressure: the connection is not read while too many of its requests wait, too much of its
 // output is queued, or the requests of all connections are too big together (limits.h). What was
 // read but not looked at stays in the reader. What all hold is bounded too: connection_memory.h.
+//
+// Turns: a connection whose requests take long at a time (limits.h) is not read until all others
+// were, and then one such in a turn of the loop. So who asks for little waits for one of them, not
+// for all.
 #ifndef CQL_PROTOCOL_CONNECTION_H
 #define CQL_PROTOCOL_CONNECTION_H
 
@@ -50,6 +54,8 @@ struct connection_shared {
     bool is_full; // It was too much; until half is free.
     struct frame_pool frames;
     struct connections_memory memory;
+    struct connection_link turns; // The end of those that wait for their turn.
+    struct env_task turn_task;
     struct request *free_requests; // request.c's pool.
     size_t free_request_count;
     // Called when the last connection was freed.
@@ -79,6 +85,7 @@ struct connection {
     struct frame_reader reader;
     struct frame_writer writer;
     struct connection_memory memory;
+    struct connection_link turn;
     struct env_task task;     // Writes what collected, reads what waited, frees.
     struct request *requests; // Those that wait.
     size_t request_count;
@@ -92,6 +99,8 @@ struct connection {
     size_t user_size;
 };
 
+// The parts of it that are not zero.
+void connection_shared_init(struct connection_shared *shared);
 // Takes the stream over. `is_refused`: only to say why.
 void connection_create(struct connection_shared *shared, struct env_stream *stream,
                        bool is_refused);

@@ -4,32 +4,14 @@
 #include "base/limits.h"
 #include "cql/protocol/connection.h"
 
-static void unlink_place(struct connection_link *link)
-{
-    if (link->newer == NULL) return;
-    link->newer->older = link->older;
-    link->older->newer = link->newer;
-    *link = (struct connection_link){0};
-}
-
-// Last in the ring of `end`, unless it is there.
-static void link_place(struct connection_link *end, struct connection_link *link)
-{
-    if (link->newer != NULL) return;
-    link->newer = end;
-    link->older = end->older;
-    link->older->newer = link;
-    end->older = link;
-}
-
 void connections_memory_init(struct connections_memory *memory)
 {
     *memory = (struct connections_memory){
         .input_size_max = CQL_INPUT_SIZE_MAX,
         .output_size_max = CQL_OUTPUT_SIZE_MAX,
     };
-    memory->unfinished = (struct connection_link){&memory->unfinished, &memory->unfinished};
-    memory->unread = (struct connection_link){&memory->unread, &memory->unread};
+    connection_link_init_end(&memory->unfinished);
+    connection_link_init_end(&memory->unread);
 }
 
 static void set_input(struct connection *connection, size_t size)
@@ -39,9 +21,9 @@ static void set_input(struct connection *connection, size_t size)
     connection->memory.input_size = size;
     // One that may not be read at present is not late.
     if (size > 0 && !connection->is_paused)
-        link_place(&all->unfinished, &connection->memory.unfinished);
+        connection_link_add(&all->unfinished, &connection->memory.unfinished);
     else
-        unlink_place(&connection->memory.unfinished);
+        connection_link_remove(&connection->memory.unfinished);
 }
 
 static void set_output(struct connection *connection, size_t size)
@@ -50,9 +32,9 @@ static void set_output(struct connection *connection, size_t size)
     all->output_size = all->output_size - connection->memory.output_size + size;
     connection->memory.output_size = size;
     if (size > 0)
-        link_place(&all->unread, &connection->memory.unread);
+        connection_link_add(&all->unread, &connection->memory.unread);
     else
-        unlink_place(&connection->memory.unread);
+        connection_link_remove(&connection->memory.unread);
 }
 
 static void shed(struct connection *connection, const char *why)
@@ -67,8 +49,8 @@ static void shed_input(struct connection *last)
     struct connections_memory *all = &last->shared->memory;
     while (all->input_size > all->input_size_max) {
         struct connection *victim = last;
-        if (all->unfinished.newer != &all->unfinished)
-            victim = CONTAINER_OF(all->unfinished.newer, struct connection, memory.unfinished);
+        struct connection_link *first = connection_link_first(&all->unfinished);
+        if (first != NULL) victim = CONTAINER_OF(first, struct connection, memory.unfinished);
         if (victim->memory.input_size == 0) return;
         set_input(victim, 0);
         shed(victim, "Too many unfinished messages of all clients, try again later");

@@ -12,16 +12,10 @@
 #ifndef CQL_PROTOCOL_CONNECTION_MEMORY_H
 #define CQL_PROTOCOL_CONNECTION_MEMORY_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "cql/protocol/connection_link.h"
 
 struct connection;
 struct connection_shared;
-
-// A place in a queue of connections. All zero: in none.
-struct connection_link {
-    struct connection_link *older, *newer;
-};
 
 struct connection_memory {
     size_t input_size, output_size; // As they are counted in those of all.

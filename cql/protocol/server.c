@@ -134,7 +134,7 @@ enum status cql_server_create(struct env *env, struct query_processor *processor
     created->shared.env = env;
     created->shared.processor = processor;
     created->shared.last_is_gone = last_is_gone;
-    connections_memory_init(&created->shared.memory);
+    connection_shared_init(&created->shared);
     created->connections_max = CQL_CONNECTIONS_MAX;
     enum status status = env_listen(env, address, accepted, created, &created->listener, error);
     if (status != STATUS_OK) {

@@ -97,6 +97,36 @@ START_TEST(requests_outlive_a_client_that_goes_away)
 }
 END_TEST
 
+START_TEST(who_asks_for_little_waits_for_nobodys_hundreds)
+{
+    enum { PEERS = 4, SPINS = 100 };
+    struct peer peers[PEERS], other;
+    for (int i = 0; i < PEERS; i++)
+        peer_start(&peers[i], (uint8_t)(4 + i % 2), false);
+    peer_start(&other, 4, false);
+    fake_spin_count = 0;
+    for (int i = 0; i < PEERS; i++) {
+        for (int16_t stream = 0; stream < SPINS; stream++)
+            put_query(&peers[i], stream, "SPIN 1000");
+        peer_flush(&peers[i]);
+    }
+    // 400 ms of work are before it. They take turns of some messages each.
+    ck_assert_int_eq(decode(peer_query(&other, "VOID")).kind, RESULT_VOID);
+    ck_assert_uint_le(fake_spin_count, PEERS * SPINS / 4);
+    for (int i = 0; i < 3; i++) {
+        size_t before = fake_spin_count;
+        (void)peer_query(&other, "VOID");
+        ck_assert_uint_le(fake_spin_count, before + 32);
+    }
+    for (int i = 0; i < PEERS; i++)
+        (void)peer_wait(&peers[i], SPINS);
+    ck_assert_uint_eq(fake_spin_count, PEERS * SPINS);
+    for (int i = 0; i < PEERS; i++)
+        peer_close(&peers[i]);
+    peer_close(&other);
+}
+END_TEST
+
 START_TEST(abandoning_frees_all)
 {
     struct peer peer;
@@ -126,6 +156,7 @@ int main(void)
     tcase_add_test(tests, too_many_requests_wait_in_the_socket);
     tcase_add_test(tests, a_client_that_does_not_read_is_not_read);
     tcase_add_test(tests, requests_outlive_a_client_that_goes_away);
+    tcase_add_test(tests, who_asks_for_little_waits_for_nobodys_hundreds);
     tcase_add_test(tests, abandoning_frees_all);
 
     Suite *suite = suite_create("connection_load");

@@ -10,6 +10,7 @@
 //     WHERE AM I          one row: the current keyspace
 //     UPDATED             SCHEMA_CHANGE of ks.t
 //     FAIL                READ_TIMEOUT
+//     SPIN n              VOID, after n us of work
 // anything else is a syntax error. A "." in the text makes it one that names its keyspaces.
 #ifndef TESTS_CQL_PROTOCOL_FAKE_STATEMENTS_H
 #define TESTS_CQL_PROTOCOL_FAKE_STATEMENTS_H
@@ -30,19 +31,22 @@ static int fake_statement_count;               // That live.
 static struct execution *fake_waiting[100000]; // LATER, in the order of their start.
 static size_t fake_waiting_count;
 static bool fake_all_are_stale;
+static size_t fake_spin_count;
 static struct metadata_listener *fake_listener;
 
 bool statement_prepare(struct query_processor *processor, struct slice text, struct slice keyspace,
                        struct statement **statement, struct cql_error *error)
 {
     (void)processor;
-    static const char *const known[] = {"VOID", "LATER",      "ROWS",    "BLOB",
-                                        "USE",  "WHERE AM I", "UPDATED", "FAIL"};
+    static const char *const known[] = {"VOID",       "LATER",   "ROWS", "BLOB", "USE",
+                                        "WHERE AM I", "UPDATED", "FAIL", "SPIN"};
+    const size_t known_count = sizeof known / sizeof known[0];
     size_t i = 0;
-    while (i < 8 &&
+    while (i < known_count &&
            (text.size < strlen(known[i]) || memcmp(text.data, known[i], strlen(known[i])) != 0))
         i++;
-    if (i == 8) return cql_error_set(error, CQL_ERROR_SYNTAX, "line 1:0 no viable alternative");
+    if (i == known_count)
+        return cql_error_set(error, CQL_ERROR_SYNTAX, "line 1:0 no viable alternative");
     struct statement *made = calloc(1, sizeof *made);
     arena_init(&made->arena, 512);
     made->references = 1;
@@ -128,7 +132,12 @@ static inline void fake_run(struct execution *execution)
     struct result *result = &execution->result;
     const char *text = statement->plan->text;
     static const char *const warnings[] = {"careful"};
-    if (strncmp(text, "FAIL", 4) == 0) {
+    if (strncmp(text, "SPIN", 4) == 0) {
+        uint64_t begun_ns = env_monotonic_ns(execution->processor->env);
+        while (env_monotonic_ns(execution->processor->env) - begun_ns < 1000ull * atoi(text + 5)) {
+        }
+        fake_spin_count++;
+    } else if (strncmp(text, "FAIL", 4) == 0) {
         execution->failed = true;
         cql_error_set(&execution->error, CQL_ERROR_READ_TIMEOUT, "Operation timed out");
         execution->error.result = (struct coordinator_result){.required = 1};
