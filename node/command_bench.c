@@ -19,7 +19,7 @@ enum { EXIT_MISSED = 3 };
 
 struct bench_options {
     const char *host, *consistency, *pids, *arrivals, *svg;
-    int64_t port, connections, in_flight, rate, seconds, warm_up, count, seed, protocol;
+    int64_t port, connections, in_flight, rate, deadline, seconds, warm_up, count, seed, protocol;
     bool lz4, spin, unprepared, json, strict;
 };
 
@@ -38,6 +38,8 @@ static const struct option_spec specs[] = {
     {"arrivals", OPTION_TEXT, TARGET(arrivals), "HOW", "Of a rate: even or poisson (even)", 0, 0},
     {"spin", OPTION_FLAG, TARGET(spin), NULL, "Of a rate: send at the very time; takes a core", 0,
      0},
+    {"deadline", OPTION_NUMBER, TARGET(deadline), "MS",
+     "Of a rate: count what is answered so soon; what finds no room is not sent", 1, 3600000},
     {"seconds", OPTION_NUMBER, TARGET(seconds), "S", "How long to measure (10)", 1,
      CQL_BENCH_SECONDS_MAX},
     {"warm-up", OPTION_NUMBER, TARGET(warm_up), "S", "Seconds before that (1)", 0, 3600},
@@ -69,7 +71,8 @@ static const struct command command = {
             "are from sending. With it requests are due by the clock (an open loop), and\n"
             "latencies are from the due time: a stalled server cannot hide whom it kept waiting.\n"
             "The client's timer of 1 ms is in them; with --spin it is not, but that needs a core\n"
-            "that nobody else uses.\n\n"
+            "that nobody else uses. With --deadline an overload can be measured: a request that\n"
+            "finds all connections full fails at once, as in a driver, and waits for nothing.\n\n"
             "Exit codes: 0 measured, 1 it could not be, 2 wrong usage, 3 see --strict.",
     .specs = specs,
     .spec_count = sizeof specs / sizeof specs[0],
@@ -144,6 +147,7 @@ static enum status take_options(const struct bench_options *options,
         .is_unprepared = options->unprepared,
         .rate = (uint64_t)options->rate,
         .spins = options->spin,
+        .deadline_ns = (uint64_t)options->deadline * 1000000u,
         .connections = (size_t)options->connections,
         .in_flight = (size_t)options->in_flight,
         .warm_up_ns = (uint64_t)options->warm_up * 1000000000u,

@@ -266,6 +266,8 @@ static void count_answer(struct cql_bench *bench, const struct slot *slot,
     result->operations++;
     histogram_record(&bench->second, now_ns - slot->due_ns);
     if (bench->options.rate != 0) histogram_record(&result->service, now_ns - slot->sent_ns);
+    if (answer->opcode != OPCODE_ERROR && now_ns - slot->due_ns <= bench->options.deadline_ns)
+        result->good++;
     if (answer->opcode == OPCODE_ERROR) {
         result->errors++;
         if (result->first_error[0] == '\0')
@@ -374,6 +376,12 @@ static void send_due(struct cql_bench *bench)
             return;
         }
         struct slot *slot = take_free_slot(bench);
+        if (slot == NULL && options->deadline_ns > 0) {
+            bench_arrivals_advance(&bench->arrivals);
+            bench->sent_count += bench->stage == STAGE_MEASURING;
+            bench->result.refused += bench->stage == STAGE_MEASURING;
+            continue;
+        }
         if (slot == NULL) {
             bench->is_blocked = true; // An answer goes on.
             return;

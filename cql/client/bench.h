@@ -57,6 +57,9 @@ struct cql_bench_options {
     uint64_t rate;                 // Requests a second of all connections; 0: a closed loop.
     enum bench_arrival_kind arrivals;
     bool spins; // Open loop: sends at the very due time; else up to a millisecond after it.
+    // Open loop: an answer that comes later after the due time is of no use any more; and what
+    // finds no room is not sent, as a driver's pool refuses it. 0: none.
+    uint64_t deadline_ns;
     uint64_t warm_up_ns, duration_ns;
     uint64_t count; // Operations to measure, instead of a duration; 0: the duration counts.
     uint64_t seed;
@@ -70,6 +73,7 @@ struct cql_bench_options {
 struct cql_bench_result {
     uint64_t operations, errors, rows; // What was answered.
     uint64_t unanswered;               // Open loop: due, and not answered in time.
+    uint64_t refused, good; // With a deadline: not sent; answered within it, and with no error.
     uint64_t elapsed_ns;
     struct histogram latency; // Nanoseconds, of good answers, errors and unanswered alike.
     struct histogram service; // Open loop: of the answered, from sending.

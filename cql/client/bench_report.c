@@ -35,7 +35,9 @@ static const char *arrivals_text(const struct cql_bench_options *options)
 bool bench_report_is_good(const struct cql_bench_options *options,
                           const struct cql_bench_result *result)
 {
-    if (result->errors > 0 || result->unanswered > 0 || result->operations == 0) return false;
+    if (result->errors > 0 || result->unanswered > 0 || result->refused > 0 ||
+        result->operations == 0)
+        return false;
     if (options->rate == 0) return true;
     // The answers to the last ones come a little later. How many come by chance differs from
     // the mean by its square root or so.
@@ -102,6 +104,9 @@ void bench_report_put_json(struct buffer *text, const struct cql_bench_options *
         buffer_put_format(text,
                           ",\"asked_rate\":%" PRIu64 ",\"arrivals\":\"%s\",\"unanswered\":%" PRIu64,
                           options->rate, arrivals_text(options), result->unanswered);
+    if (options->deadline_ns != 0)
+        buffer_put_format(text, ",\"refused\":%" PRIu64 ",\"good\":%" PRIu64, result->refused,
+                          result->good);
     put_json_percentiles(text, "", &result->latency);
     if (options->rate != 0) put_json_percentiles(text, "service_", &result->service);
     put_json_processes(text, options, result);
@@ -170,6 +175,11 @@ void bench_report_put_text(struct buffer *text, const struct cql_bench_options *
                           arrivals_text(options));
     buffer_put_format(text, ", %zu connection%s x %zu in flight\n", options->connections,
                       options->connections == 1 ? "" : "s", options->in_flight);
+    if (options->deadline_ns != 0)
+        buffer_put_format(text,
+                          "%" PRIu64 " good answers within %" PRIu64
+                          " ms of their due time, %" PRIu64 " requests had no room\n",
+                          result->good, options->deadline_ns / 1000000, result->refused);
     if (options->rate == 0) {
         put_text_percentiles(text, "latency in us", &result->latency);
     } else {
