@@ -5,6 +5,7 @@
 #include "base/env_uv.h"
 #include "cql/client/bench_chart.h"
 #include "cql/client/bench_report.h"
+#include "node/login.h"
 #include "node/options.h"
 
 #include <stdio.h>
@@ -18,7 +19,7 @@ enum { STATEMENT_FILE_SIZE_MAX = 1024 * 1024, SVG_SIZE_MAX = 1024 * 1024 };
 enum { EXIT_MISSED = 3 };
 
 struct bench_options {
-    const char *host, *consistency, *pids, *arrivals, *svg;
+    const char *host, *consistency, *pids, *arrivals, *svg, *user, *password_file;
     int64_t port, connections, in_flight, rate, deadline, seconds, warm_up, count, seed, protocol;
     bool lz4, spin, unprepared, json, strict;
 };
@@ -49,6 +50,9 @@ static const struct option_spec specs[] = {
     {"consistency", OPTION_TEXT, TARGET(consistency), "LEVEL", "Consistency level (ONE)", 0, 0},
     {"pids", OPTION_TEXT, TARGET(pids), "P,P…", "Processes whose CPU is told per operation", 0, 0},
     {"lz4", OPTION_FLAG, TARGET(lz4), NULL, "Compress", 0, 0},
+    {"user", OPTION_TEXT, TARGET(user), "NAME", "Log in, if the server asks for it", 0, 0},
+    {"password-file", OPTION_TEXT, TARGET(password_file), "FILE", "Its first line is the password",
+     0, 0},
     {"unprepared", OPTION_FLAG, TARGET(unprepared), NULL, "Send each statement as text", 0, 0},
     {"json", OPTION_FLAG, TARGET(json), NULL, "JSON lines: each second's, then the summary", 0, 0},
     {"svg", OPTION_TEXT, TARGET(svg), "FILE", "Draw percentiles over time and their curve", 0, 0},
@@ -312,7 +316,11 @@ static int run_bench_cql(int argc, char **argv)
     }
     if (env_uv_create(&env, &error) != STATUS_OK) return command_fail(command.name, &error);
     run.env = env;
-    enum status status = run_bench(&run, &error);
+    struct login login = {.user = NULL};
+    enum status status = login_read(env, options.user, options.password_file, &login, &error);
+    run.options.user = login.user;
+    run.options.password = login.password;
+    if (status == STATUS_OK) status = run_bench(&run, &error);
     if (status != STATUS_OK)
         code = command_fail(command.name, &error);
     else

@@ -32,6 +32,10 @@ static const struct option_spec start_specs[] = {
      "Makes keyspace demo_ks, if there is none, with R copies of each row", 1, RING_NODES_MAX},
     {"init", OPTION_TEXT, offsetof(struct ring_options, init), "FILE",
      "CQL statements to run through node 1 once all is up", 0, 0},
+    {"user", OPTION_TEXT, offsetof(struct ring_options, user), "NAME",
+     "Who runs --rf and --init where clients log in (cassandra)", 0, 0},
+    {"password-file", OPTION_TEXT, offsetof(struct ring_options, password_file), "FILE",
+     "Its first line is that user's password (cassandra)", 0, 0},
     {"address", OPTION_TEXT, offsetof(struct ring_options, address), "IP",
      "Address of node 1; the others follow it (127.0.0.1)", 0, 0},
     {"port", OPTION_NUMBER, offsetof(struct ring_options, port), "PORT",
@@ -126,13 +130,6 @@ static enum status start_all(struct ring_session *session, struct error *error)
     struct ring_directory *ring = session->ring;
     int64_t asked = session->options.nodes;
     if (ring->node_count > 0 && check_kept(session, error) != STATUS_OK) return error->status;
-    bool has_logins =
-        ring->node_count > 0 ? config_authenticates(&ring->nodes[0].config) : session->options.auth;
-    if (has_logins && (session->options.rf != 0 || session->options.init != NULL))
-        return error_set(
-            error, STATUS_INVALID,
-            "--rf and --init do not log in: leave them out where clients log in, and make what "
-            "they make with cqlsh -u cassandra -p cassandra");
     if (ring->node_count > 0 && asked != 0 && (size_t)asked != ring->node_count)
         return error_set(error, STATUS_INVALID,
                          "the ring in %.400s has %zu nodes and keeps them: leave --nodes out to "
@@ -150,7 +147,8 @@ static enum status start_all(struct ring_session *session, struct error *error)
     return ring_start(session->env, program_path, ring, NULL, error);
 }
 
-static enum status initialise(struct ring_session *session, struct error *error)
+static enum status initialise(struct ring_session *session, const struct login *login,
+                              struct error *error)
 {
     const struct env_address *address = &session->ring->nodes[0].address;
     if (session->options.rf != 0) {
@@ -160,11 +158,11 @@ static enum status initialise(struct ring_session *session, struct error *error)
                        "'SimpleStrategy', 'replication_factor': %" PRId64 "}",
                        session->options.rf);
         enum status status =
-            cql_script_run(session->env, address, "--rf", slice_of_text(text), error);
+            cql_script_run(session->env, address, login, "--rf", slice_of_text(text), error);
         if (status != STATUS_OK) return status;
     }
     if (session->options.init == NULL) return STATUS_OK;
-    return cql_script_run_file(session->env, address, session->options.init, error);
+    return cql_script_run_file(session->env, address, login, session->options.init, error);
 }
 
 static int ring_start_action(int argc, char **argv)
@@ -174,9 +172,14 @@ static int ring_start_action(int argc, char **argv)
     if (code >= 0) return ring_session_end(&session, code);
     uint64_t begin = env_monotonic_ns(session.env);
     struct error error;
-    enum status status = start_all(&session, &error);
+    // A server that asks for no login gets none, so a new ring's first user is right for any.
+    struct login login = {.password = "cassandra"};
+    enum status status = login_read(session.env, session.options.user,
+                                    session.options.password_file, &login, &error);
+    if (login.user == NULL) login.user = "cassandra";
+    if (status == STATUS_OK) status = start_all(&session, &error);
     double started_ms = milliseconds_since(session.env, begin);
-    if (status == STATUS_OK) status = initialise(&session, &error);
+    if (status == STATUS_OK) status = initialise(&session, &login, &error);
     if (status != STATUS_OK) return ring_session_end(&session, command_fail("ring start", &error));
     ring_table_print(session.env, session.ring, false);
     printf("%zu node%s answer%s CQL after %.0f ms\n", session.ring->node_count,

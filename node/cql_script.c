@@ -190,13 +190,20 @@ static void script_connected(void *context, enum status status, const struct err
         script_end(script, status, error->text, strlen(error->text));
 }
 
-enum status cql_script_run(struct env *env, const struct env_address *address, const char *name,
-                           struct slice text, struct error *error)
+enum status cql_script_run(struct env *env, const struct env_address *address,
+                           const struct login *login, const char *name, struct slice text,
+                           struct error *error)
 {
     struct script script = {
         .env = env, .name = name, .text = text, .line = 1, .line_end = 1, .error = error};
     const struct cql_client_options options = {
-        .address = *address, .version = 4, .in_flight_max = 1, .timeout_ns = STATEMENT_TIMEOUT_NS};
+        .address = *address,
+        .version = 4,
+        .in_flight_max = 1,
+        .timeout_ns = STATEMENT_TIMEOUT_NS,
+        .user = login->user,
+        .password = login->password,
+    };
     script.client = cql_client_create(env, &options, script_connected, &script);
     env_uv_run(env);
     cql_client_close(script.client);
@@ -204,13 +211,13 @@ enum status cql_script_run(struct env *env, const struct env_address *address, c
 }
 
 enum status cql_script_run_file(struct env *env, const struct env_address *address,
-                                const char *path, struct error *error)
+                                const struct login *login, const char *path, struct error *error)
 {
     struct buffer text;
     buffer_init(&text, SCRIPT_SIZE_MAX);
     enum status status = whole_file_read(env, path, &text, error);
     if (status == STATUS_OK)
-        status = cql_script_run(env, address, path, buffer_slice(&text), error);
+        status = cql_script_run(env, address, login, path, buffer_slice(&text), error);
     buffer_deinit(&text);
     return status;
 }

@@ -6,7 +6,7 @@
 #ifndef NODE_CQL_SCRIPT_H
 #define NODE_CQL_SCRIPT_H
 
-#include "base/env.h"
+#include "node/login.h"
 
 // The next statement, without its ';'. `*text` moves behind it. False: none is left.
 bool cql_script_next(struct slice *text, struct slice *statement, size_t *line);
@@ -14,8 +14,10 @@ bool cql_script_next(struct slice *text, struct slice *statement, size_t *line);
 // Runs them all, on env_uv; stops at the first that the node refuses: INVALID with `name`, the line
 // and the node's words.
 MUST_USE enum status cql_script_run(struct env *env, const struct env_address *address,
-                                    const char *name, struct slice text, struct error *error);
+                                    const struct login *login, const char *name, struct slice text,
+                                    struct error *error);
 MUST_USE enum status cql_script_run_file(struct env *env, const struct env_address *address,
-                                         const char *path, struct error *error);
+                                         const struct login *login, const char *path,
+                                         struct error *error);
 
 #endif

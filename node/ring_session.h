@@ -8,7 +8,7 @@
 
 struct ring_options {
     const char *directory;
-    const char *address, *init;
+    const char *address, *init, *user, *password_file;
     int64_t nodes, rf, num_tokens; // 0: not given.
     int64_t port, storage_port;
     int64_t jitter_ms, lost_per_1000, doubled_per_1000;

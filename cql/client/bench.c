@@ -13,7 +13,8 @@ enum phase { BENCH_CONNECTING, BENCH_SETTING_UP, BENCH_PREPARING, BENCH_RUNNING,
 enum stage { STAGE_WARMING_UP, STAGE_MEASURING, STAGE_OVERTIME };
 
 enum { MEMORY_OF_ONE_REQUEST = 4096 };
-#define SECOND_NS UINT64_C(1000000000)
+#define SECOND_NS        UINT64_C(1000000000)
+#define LOGIN_TIMEOUT_NS (60 * SECOND_NS)
 // For the answers to what was due.
 #define OVERTIME_NS (10 * SECOND_NS)
 // So late, and the benchmark ends: the server does not hold the rate.
@@ -552,6 +553,10 @@ struct cql_bench *cql_bench_start(struct env *env, const struct cql_bench_option
         .lz4 = options->lz4,
         .tls = options->tls,
         .in_flight_max = options->in_flight,
+        .user = options->user,
+        .password = options->password,
+        // A server hashes one password after the other.
+        .timeout_ns = options->user == NULL ? 0 : LOGIN_TIMEOUT_NS,
     };
     for (size_t i = 0; i < options->connections; i++) {
         client_options.address = options->hosts[i % options->host_count];

@@ -49,7 +49,8 @@ struct cql_bench_options {
     // the first.
     struct env_address hosts[CQL_BENCH_HOSTS_MAX];
     size_t host_count;
-    int version; // 3, 4 or 5.
+    const char *user, *password; // NULL, or for servers that ask; they outlive the benchmark.
+    int version;                 // 3, 4 or 5.
     bool lz4;
     struct tls *tls;               // NULL: none. It outlives the benchmark.
     bool is_unprepared;            // Each request is the statement's text and its values.

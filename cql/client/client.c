@@ -19,6 +19,7 @@ struct cql_client {
     struct env_stream *stream; // NULL before it is there and when it is gone.
     bool is_closed;            // By the owner, while env_connect() or a callback was under way.
     bool is_in_connect;        // env_connect() will call.
+    bool has_sent_login;       // STARTING: AUTH_RESPONSE.
     int callback_depth;        // Of calls into the owner.
     struct frame_reader reader;
     struct frame_writer writer;
@@ -139,9 +140,41 @@ static void timer_fired(struct env_timer *timer)
 
 // ---- Answers -----------------------------------------------------------------------------------
 
+// From the answer to STARTUP on, which itself comes as it always did.
+static void change_framing(struct cql_client *client)
+{
+    if (client->options.version >= 5) {
+        frame_reader_set_segmented(&client->reader, client->options.lz4);
+        frame_writer_set_segmented(&client->writer, client->options.lz4);
+    } else if (client->options.lz4) {
+        frame_writer_set_lz4(&client->writer);
+    }
+}
+
+static void put_login(struct cql_client *client)
+{
+    struct buffer *body = frame_writer_begin(&client->writer, 0, 0, OPCODE_AUTH_RESPONSE);
+    size_t user_size = strlen(client->options.user), size = strlen(client->options.password);
+    buffer_put_u32(body, (uint32_t)(user_size + size + 2));
+    buffer_put_u8(body, 0); // On nobody's behalf but its own.
+    buffer_put(body, client->options.user, user_size);
+    buffer_put_u8(body, 0);
+    buffer_put(body, client->options.password, size);
+    ASSERT(frame_writer_end(&client->writer));
+    client->has_sent_login = true;
+    post(client);
+}
+
 static void take_startup_answer(struct cql_client *client, const struct answer *answer)
 {
-    if (answer->opcode != OPCODE_READY) {
+    bool asks = answer->opcode == OPCODE_AUTHENTICATE && !client->has_sent_login;
+    if (asks && client->options.user != NULL) {
+        change_framing(client);
+        put_login(client);
+        return;
+    }
+    bool is_ready = answer->opcode == (client->has_sent_login ? OPCODE_AUTH_SUCCESS : OPCODE_READY);
+    if (!is_ready) {
         char why[256] = "it wants a login";
         if (answer->opcode == OPCODE_ERROR) {
             size_t size =
@@ -152,12 +185,7 @@ static void take_startup_answer(struct cql_client *client, const struct answer *
         fail(client, STATUS_REFUSED, why);
         return;
     }
-    if (client->options.version >= 5) {
-        frame_reader_set_segmented(&client->reader, client->options.lz4);
-        frame_writer_set_segmented(&client->writer, client->options.lz4);
-    } else if (client->options.lz4) {
-        frame_writer_set_lz4(&client->writer);
-    }
+    if (!client->has_sent_login) change_framing(client);
     client->state = CLIENT_READY;
     tell_connected(client, STATUS_OK);
 }
@@ -269,6 +297,7 @@ struct cql_client *cql_client_create(struct env *env, const struct cql_client_op
 {
     ASSERT(options->in_flight_max >= 1 && options->in_flight_max <= INT16_MAX);
     ASSERT(options->version >= FRAME_VERSION_MIN && options->version <= FRAME_VERSION_MAX);
+    ASSERT(options->user == NULL || options->password != NULL);
     struct cql_client *client = calloc(1, sizeof *client);
     ASSERT(client != NULL);
     client->env = env;

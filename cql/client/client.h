@@ -1,7 +1,7 @@
 // A client of any CQL server, on the loop: for `helenus bench`, the simulator, sinks and tests.
 //
-//     CONNECTING --TCP--> STARTING --READY--> READY --close--> freed
-//          \------------------\------------------\--fault--> BROKEN --close--> freed
+//     CONNECTING --TCP--> STARTING --READY, AUTH_SUCCESS--> READY --close--> freed
+//          \------------------\-----------------------------\--fault--> BROKEN --close--> freed
 //
 // Many requests may be under way at once, up to `in_flight_max`; what is asked in one turn of the
 // loop is sent with one write. Answers come in any order. When the connection breaks, or nothing
@@ -23,6 +23,9 @@ struct cql_client_options {
     struct tls *tls;      // NULL: none. It outlives the client.
     size_t in_flight_max; // 1 to 32767.
     uint64_t timeout_ns;  // To connect, and then without any answer. 0: 10 s.
+    // Whom to log in as where the server asks for it (SASL PLAIN). They live until `connected`;
+    // NULL: a server that asks is a fault.
+    const char *user, *password;
 };
 
 // `connected` is called once, never inside the call: OK, or why not (with the server's own words,

@@ -1,5 +1,7 @@
 """Logins, roles and permissions: as Cassandra's PasswordAuthenticator and CassandraAuthorizer, in a ring and over restarts."""
+import json
 import os
+import tempfile
 
 from support import HELENUS, ROOT, ring, run
 
@@ -100,5 +102,34 @@ def test_other_machines_need_logins_unless_told():
         assert "nobody has to log in" not in words("--listen-address", "192.0.2.1", *options)
     assert "can't be used with CassandraAuthorizer" in words("--authorizer", "CassandraAuthorizer")
     assert "authenticator is AllowAllAuthenticator or PasswordAuthenticator" in words("--authenticator", "Any")
-    assert "--rf and --init do not log in" in run(HELENUS, "ring", "start", "--dir", "/nonexistent/helenus", "--auth", "--rf", 1,
-                                                  check=False).stderr
+
+
+def test_our_own_commands_log_in():
+    with tempfile.TemporaryDirectory() as folder:
+        def made(name, text):
+            with open(os.path.join(folder, name), "w") as f:
+                f.write(text)
+            return os.path.join(folder, name)
+
+        init = made("init.cql", "CREATE TABLE demo_ks.t (k int PRIMARY KEY, v int); ALTER ROLE cassandra WITH PASSWORD = 'other';")
+        work = made("work.cql", "-- bind int uniform 100\nINSERT INTO demo_ks.t (k, v) VALUES (?, 1)\n")
+        right, wrong, empty = made("right", "other\nand more\n"), made("wrong", "cassandra"), made("empty", "\nother")
+        with ring(ADDRESS, options=["--auth", "--rf", 1, "--init", init]) as r:
+            def bench(*options, **more):
+                return run(HELENUS, "bench", "cql", "--host", r.address, "--connections", 2, "--count", 200, "--warm-up", 0,
+                           *options, work, **more)
+
+            for options in (["--protocol", 3], ["--protocol", 4, "--lz4"], ["--protocol", 5], ["--protocol", 5, "--lz4"]):
+                said = json.loads(bench("--user", "cassandra", "--password-file", right, "--json", *options).stdout.split("\n")[-2])
+                assert said["operations"] == 200 and said["errors"] == 0, said
+            for options, words in [([], "it wants a login"), (["--user", "cassandra"], "go together"),
+                                   (["--user", "cassandra", "--password-file", wrong], "are incorrect"),
+                                   (["--user", "cassandra", "--password-file", empty], "is no password"),
+                                   (["--user", "nobody", "--password-file", right], "are incorrect")]:
+                done = bench(*options, check=False)
+                assert done.returncode != 0 and words in done.stderr, (options, done.stderr)
+            more = made("more.cql", "CREATE TABLE demo_ks.more (k int PRIMARY KEY)")
+            done = r.ring("start", "--init", more, check=False)
+            assert done.returncode != 0 and "are incorrect" in done.stderr, done.stderr
+            r.ring("start", "--init", more, "--user", "cassandra", "--password-file", right)
+            login(r.address, "cassandra", "other").connect().execute("SELECT k FROM demo_ks.more")
