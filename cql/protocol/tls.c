@@ -12,8 +12,7 @@
 
 #define TELL_NS UINT64_C(1000000000)
 
-// ---- Files
-// ---------------------------------------------------------------------------------------
+// ---- Files --------------------------------------------------------------------------------------
 
 // What Java keeps keys in begins with one of these: how to make PEM of it is said instead.
 static bool is_java_store(struct slice bytes)
@@ -73,8 +72,7 @@ static BIO *open_bytes(const struct tls *tls, struct slice bytes)
     return bio;
 }
 
-// ---- A context
-// -----------------------------------------------------------------------------------
+// ---- A context ----------------------------------------------------------------------------------
 
 static enum status use_key(struct tls *tls, SSL_CTX *context, struct slice pem, struct error *error)
 {
@@ -175,8 +173,7 @@ static enum status use_truststore(struct tls *tls, SSL_CTX *context, struct erro
     return status;
 }
 
-// ---- Versions and ciphers
-// ------------------------------------------------------------------------
+// ---- Versions and ciphers -----------------------------------------------------------------------
 
 // The next of a list with commas, without blanks. False: none is left.
 static bool next_name(const char **list, char *name, size_t size)
@@ -271,8 +268,7 @@ static enum status make_context(struct tls *tls, SSL_CTX **made, struct error *e
     return STATUS_OK;
 }
 
-// ---- Life
-// ----------------------------------------------------------------------------------------
+// ---- Life ---------------------------------------------------------------------------------------
 
 static enum status keep(char *target, size_t size, const char *key, const char *text,
                         struct error *error)
@@ -323,6 +319,8 @@ static struct tls *allocate(struct env *env, bool is_client)
     ASSERT(tls != NULL);
     tls->env = env;
     tls->is_client = is_client;
+    tls->last_handshake = &tls->first_handshake;
+    tls->handshakes_max = TLS_HANDSHAKES_MAX;
     return tls;
 }
 
@@ -381,8 +379,7 @@ void tls_destroy(struct tls *tls)
     free(tls);
 }
 
-// ---- While it runs
-// -------------------------------------------------------------------------------
+// ---- While it runs ------------------------------------------------------------------------------
 
 void tls_refresh(struct tls *tls)
 {

@@ -7,6 +7,8 @@
 
 enum { TLS_TEXT_SIZE = 512, TLS_RECORD_SIZE = 16 * 1024 };
 
+struct tls_stream;
+
 struct tls_file {
     char path[TLS_TEXT_SIZE]; // "": none.
     int64_t modified_us;
@@ -29,6 +31,9 @@ struct tls {
     uint64_t told_ns; // Of failures a line a second is told, and how many were not.
     uint64_t untold_count;
     size_t stream_count;
+    // Handshakes that have begun, the oldest first; at the limit it has to go.
+    struct tls_stream *first_handshake, **last_handshake;
+    size_t handshake_count, handshakes_max;
 };
 
 // Reads the files again if it is time and they have changed.

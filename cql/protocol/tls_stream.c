@@ -41,6 +41,7 @@ struct tls_stream {
     struct buffer kept;        // Came, and was not looked at because of a pause.
     struct buffer early;       // Written before the handshake's end.
     struct env_timer timer;    // The handshake's.
+    struct tls_stream *next_handshake, **handshake_place; // In the `tls`, if it has begun.
     struct env_task task;
     enum status end_status;
     const struct env_stream_events *events;
@@ -54,12 +55,37 @@ static struct tls_stream *tls_stream_of(const struct env_stream *stream)
     return (struct tls_stream *)(uintptr_t)stream;
 }
 
-// ---- The end
-// -------------------------------------------------------------------------------------
+// ---- Handshakes --------------------------------------------------------------------------------
+
+static void join_handshakes(struct tls_stream *stream)
+{
+    struct tls *tls = stream->tls;
+    stream->handshake_place = tls->last_handshake;
+    *tls->last_handshake = stream;
+    tls->last_handshake = &stream->next_handshake;
+    tls->handshake_count++;
+}
+
+static void leave_handshakes(struct tls_stream *stream)
+{
+    struct tls *tls = stream->tls;
+    if (stream->handshake_place == NULL) return;
+    *stream->handshake_place = stream->next_handshake;
+    if (stream->next_handshake != NULL)
+        stream->next_handshake->handshake_place = stream->handshake_place;
+    else
+        tls->last_handshake = stream->handshake_place;
+    stream->next_handshake = NULL;
+    stream->handshake_place = NULL;
+    tls->handshake_count--;
+}
+
+// ---- The end ------------------------------------------------------------------------------------
 
 static void free_if_unused(struct tls_stream *stream)
 {
     if (!stream->is_closed || stream->depth > 0) return;
+    leave_handshakes(stream);
     env_task_cancel(stream->tls->env, &stream->task);
     env_timer_stop(stream->tls->env, &stream->timer);
     if (stream->ssl != NULL) stream->tls->library.SSL_free(stream->ssl);
@@ -106,6 +132,7 @@ static void end(struct tls_stream *stream, enum status status)
     if (stream->state == TLS_ENDED) return;
     stream->state = TLS_ENDED;
     stream->end_status = status;
+    leave_handshakes(stream);
     env_timer_stop(stream->tls->env, &stream->timer);
     buffer_deinit(&stream->kept);
     buffer_deinit(&stream->early);
@@ -148,8 +175,7 @@ static void timed_out(struct env_timer *timer)
     free_if_unused(stream);
 }
 
-// ---- Writing
-// -------------------------------------------------------------------------------------
+// ---- Writing ------------------------------------------------------------------------------------
 
 static void write_records(struct tls_stream *stream, struct slice bytes)
 {
@@ -204,8 +230,7 @@ static size_t stream_queued(const struct env_stream *base)
     return stream->early.size + (stream->under == NULL ? 0 : env_stream_queued(stream->under));
 }
 
-// ---- Reading
-// -------------------------------------------------------------------------------------
+// ---- Reading ------------------------------------------------------------------------------------
 
 static void make_session(struct tls_stream *stream)
 {
@@ -227,11 +252,20 @@ static void make_session(struct tls_stream *stream)
                                                  stream->peer.bytes, stream->peer.size);
 }
 
-static void begin_handshake(struct tls_stream *stream)
+static void await_handshake(struct tls_stream *stream)
 {
-    make_session(stream);
     stream->state = TLS_HANDSHAKE;
     env_timer_start(stream->tls->env, &stream->timer, TLS_HANDSHAKE_TIMEOUT_NS, timed_out);
+}
+
+// Until now it had no memory to speak of. It is the newest, which is not the one to go.
+static void begin_handshake(struct tls_stream *stream)
+{
+    struct tls *tls = stream->tls;
+    make_session(stream);
+    join_handshakes(stream);
+    if (tls->handshake_count > tls->handshakes_max)
+        fail(tls->first_handshake, STATUS_OVERLOADED, "too many others have begun since");
 }
 
 static void go_on_with_handshake(struct tls_stream *stream)
@@ -242,6 +276,7 @@ static void go_on_with_handshake(struct tls_stream *stream)
     if (done == 1) {
         (void)send_output(stream);
         stream->state = TLS_OPEN;
+        leave_handshakes(stream);
         env_timer_stop(stream->tls->env, &stream->timer);
         write_early(stream);
         return;
@@ -295,7 +330,7 @@ static void take_bytes(struct tls_stream *stream, struct slice bytes)
 {
     struct tls *tls = stream->tls;
     if (stream->state == TLS_UNKNOWN && bytes.data[0] == RECORD_HANDSHAKE) {
-        begin_handshake(stream);
+        await_handshake(stream);
     } else if (stream->state == TLS_UNKNOWN) {
         stream->state = TLS_PLAIN;
         write_early(stream);
@@ -310,6 +345,7 @@ static void take_bytes(struct tls_stream *stream, struct slice bytes)
         fail(stream, STATUS_MALFORMED, "the client does not speak TLS");
         return;
     }
+    if (stream->ssl == NULL) begin_handshake(stream);
     ASSERT(tls->library.BIO_write(tls->input, bytes.data, (int)bytes.size) == (int)bytes.size);
     if (stream->state == TLS_HANDSHAKE) go_on_with_handshake(stream);
     read_records(stream);
@@ -369,8 +405,7 @@ static void run_task(struct env_task *task)
     free_if_unused(stream);
 }
 
-// ---- The owner's calls
-// ---------------------------------------------------------------------------
+// ---- The owner's calls --------------------------------------------------------------------------
 
 static void stream_start(struct env_stream *base, const struct env_stream_events *events,
                          void *context)
@@ -379,9 +414,10 @@ static void stream_start(struct env_stream *base, const struct env_stream_events
     struct tls_stream *stream = tls_stream_of(base);
     stream->events = events;
     stream->context = context;
-    if (stream->state == TLS_HANDSHAKE) {
+    if (stream->state == TLS_HANDSHAKE) await_handshake(stream);
+    if (stream->tls->is_client) {
         begin_handshake(stream);
-        if (stream->tls->is_client) go_on_with_handshake(stream);
+        go_on_with_handshake(stream);
     }
     if (stream->under != NULL) env_stream_start(stream->under, &own, stream);
 }

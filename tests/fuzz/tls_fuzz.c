@@ -46,8 +46,7 @@ static uint8_t flags;
 static struct end server, client;
 static struct changing changing;
 
-// ---- The stream in between
-// -----------------------------------------------------------------------
+// ---- The stream in between ----------------------------------------------------------------------
 
 static void changing_start(struct env_stream *stream, const struct env_stream_events *events,
                            void *context)
@@ -113,8 +112,7 @@ static const struct env_ops changing_ops = {
     .stream_peer = changing_peer,
 };
 
-// ---- The two ends
-// --------------------------------------------------------------------------------
+// ---- The two ends -------------------------------------------------------------------------------
 
 static void end_data(void *context, struct slice bytes)
 {
@@ -205,8 +203,7 @@ static void client_act(struct cursor *cursor)
     }
 }
 
-// ---- The world
-// -----------------------------------------------------------------------------------
+// ---- The world ----------------------------------------------------------------------------------
 
 static void open_world(void)
 {

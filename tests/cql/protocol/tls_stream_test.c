@@ -6,6 +6,7 @@
 #include "base/env_sim.h"
 #include "base/limits.h"
 #include "base/random.h"
+#include "cql/protocol/tls_internal.h"
 #include "tests/cql/protocol/tls_keys.h"
 
 #include <check.h>
@@ -34,12 +35,11 @@ static struct env *server_env, *client_env;
 static struct env_listener *listener;
 static struct tls *server_tls, *client_tls;
 static struct end server, client;
-static bool is_optional, sends_raw;
+static bool is_optional, sends_raw, keeps_servers;
 static struct log log_of_server;
 static char log_text[LOG_SIZE];
 
-// ---- The two ends
-// --------------------------------------------------------------------------------
+// ---- The two ends -------------------------------------------------------------------------------
 
 static uint8_t byte_at(size_t at)
 {
@@ -97,6 +97,16 @@ static const struct env_stream_events end_events = {end_data, end_drained, end_e
 static void accepted(void *context, struct env_stream *stream)
 {
     (void)context;
+    if (keeps_servers) {
+        // Ends by itself, and nobody looks at it.
+        static struct end others[8];
+        static size_t count;
+        struct end *other = &others[count++ % 8];
+        *other = (struct end){.is_server = true};
+        other->stream = tls_stream_accept(server_tls, stream, is_optional);
+        env_stream_start(other->stream, &end_events, other);
+        return;
+    }
     if (server.stream != NULL) env_stream_close(server.stream, false);
     server = (struct end){.is_server = true, .holds = server.holds};
     server.stream = tls_stream_accept(server_tls, stream, is_optional);
@@ -105,16 +115,15 @@ static void accepted(void *context, struct env_stream *stream)
 
 static void connected(void *context, enum status status, struct env_stream *stream)
 {
-    (void)context;
+    struct end *end = context;
     ck_assert_int_eq(status, STATUS_OK);
-    client.stream = sends_raw ? stream : tls_stream_connect(client_tls, stream);
-    client.is_connected = true;
-    env_stream_start(client.stream, &end_events, &client);
-    if (!sends_raw) send_some(&client);
+    end->stream = sends_raw ? stream : tls_stream_connect(client_tls, stream);
+    end->is_connected = true;
+    env_stream_start(end->stream, &end_events, end);
+    if (!sends_raw) send_some(end);
 }
 
-// ---- The world
-// -----------------------------------------------------------------------------------
+// ---- The world ----------------------------------------------------------------------------------
 
 static void died(void *context, struct env *env)
 {
@@ -159,7 +168,7 @@ static void open_world(uint64_t seed, double segmented)
     log_of_server.write = take_line;
     log_text[0] = '\0';
     server = client = (struct end){0};
-    is_optional = sends_raw = false;
+    is_optional = sends_raw = keeps_servers = false;
     server_tls = client_tls = NULL;
     listener = NULL;
 }
@@ -194,7 +203,7 @@ static void connect_client(size_t to_send)
 {
     struct env_address address = env_listener_address(listener);
     client = (struct end){.to_send = to_send};
-    env_connect(client_env, &address, SECOND_NS, connected, NULL);
+    env_connect(client_env, &address, SECOND_NS, connected, &client);
 }
 
 static bool is_over;
@@ -227,8 +236,7 @@ static void close_world(void)
     sim_world_destroy(world);
 }
 
-// ---- Tests
-// ---------------------------------------------------------------------------------------
+// ---- Tests --------------------------------------------------------------------------------------
 
 START_TEST(bytes_arrive_whole_and_in_order_in_any_pieces)
 {
@@ -584,6 +592,34 @@ START_TEST(what_can_not_be_used_is_said_with_what_to_do)
 }
 END_TEST
 
+START_TEST(of_too_many_handshakes_the_oldest_ends)
+{
+    enum { COUNT = 3 };
+    open_world(24, 0);
+    open_server();
+    server_tls->handshakes_max = COUNT - 1;
+    sends_raw = keeps_servers = true;
+    static const uint8_t hello[] = {0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3};
+    static struct end clients[COUNT];
+    struct env_address address = env_listener_address(listener);
+    for (size_t i = 0; i < COUNT; i++) {
+        clients[i] = (struct end){.stays = true};
+        env_connect(client_env, &address, SECOND_NS, connected, &clients[i]);
+        run(SECOND_NS / 10);
+        env_stream_write(clients[i].stream, slice_make(hello, sizeof hello));
+        run(SECOND_NS / 10);
+    }
+    ck_assert_int_eq(clients[0].ended_count, 1);
+    ck_assert_int_eq(clients[1].ended_count, 0);
+    ck_assert_uint_eq(server_tls->handshake_count, COUNT - 1);
+    ck_assert_ptr_nonnull(strstr(log_text, ":49152: no handshake: too many others have begun"));
+    run(15 * SECOND_NS); // Then the others have ended too.
+    ck_assert_uint_eq(server_tls->handshake_count, 0);
+    ck_assert_int_eq(clients[1].ended_count + clients[2].ended_count, 2);
+    close_world();
+}
+END_TEST
+
 START_TEST(of_many_failures_a_line_a_second_is_told)
 {
     open_world(23, 0);
@@ -624,6 +660,7 @@ static Suite *suite(void)
     tcase_add_test(all, a_client_knows_a_wrong_server);
     tcase_add_test(all, new_certificates_are_used_when_the_file_has_changed);
     tcase_add_test(all, what_can_not_be_used_is_said_with_what_to_do);
+    tcase_add_test(all, of_too_many_handshakes_the_oldest_ends);
     tcase_add_test(all, of_many_failures_a_line_a_second_is_told);
     suite_add_tcase(suite, all);
     return suite;
