@@ -112,16 +112,34 @@ static void describing_put_table_alone(struct describing *describing, const stru
     buffer_deinit(&text);
 }
 
+// What is listed is listed by name, where capitals are no matter.
+static int describing_compare_names(struct slice x, struct slice y)
+{
+    int order =
+        strncasecmp((const char *)x.data, (const char *)y.data, x.size < y.size ? x.size : y.size);
+    if (order == 0) order = (x.size > y.size) - (x.size < y.size);
+    return order != 0 ? order : slice_compare(x, y);
+}
+
 static int describing_compare_indexes(const void *a, const void *b)
 {
     const struct index_definition *const *left = a, *const *right = b;
-    struct slice x = (*left)->name, y = (*right)->name;
-    int order =
-        strncasecmp((const char *)x.data, (const char *)y.data, x.size < y.size ? x.size : y.size);
-    return order != 0 ? order : (x.size > y.size) - (x.size < y.size);
+    return describing_compare_names((*left)->name, (*right)->name);
 }
 
-// With its indexes, by name, where capitals are no matter.
+static int describing_compare_tables(const void *a, const void *b)
+{
+    const struct table *const *left = a, *const *right = b;
+    return describing_compare_names((*left)->name, (*right)->name);
+}
+
+static int describing_compare_types(const void *a, const void *b)
+{
+    const struct type *const *left = a, *const *right = b;
+    return describing_compare_names((*left)->name, (*right)->name);
+}
+
+// With its indexes.
 static void describing_put_table(struct describing *describing, const struct table *table)
 {
     describing_put_table_alone(describing, table);
@@ -185,6 +203,20 @@ static void describing_each_keyspace(struct describing *describing,
     }
 }
 
+static const struct table *const *describing_tables(struct describing *describing,
+                                                    const struct schema *schema,
+                                                    const struct keyspace *keyspace, size_t *count)
+{
+    for (*count = 0; schema_table_at(schema, keyspace->name, *count) != NULL;)
+        ++*count;
+    const struct table **tables =
+        ARENA_NEW_ARRAY(&describing->execution->arena, const struct table *, *count + 1);
+    for (size_t i = 0; i < *count; i++)
+        tables[i] = schema_table_at(schema, keyspace->name, i);
+    qsort(tables, *count, sizeof(struct table *), describing_compare_tables);
+    return tables;
+}
+
 static void describing_list_keyspace(struct describing *describing, const struct schema *schema,
                                      const struct keyspace *keyspace)
 {
@@ -196,9 +228,10 @@ static void describing_list_tables(struct describing *describing, const struct s
                                    const struct keyspace *keyspace)
 {
     if (describing->current.size > 0 && !slice_equals(describing->current, keyspace->name)) return;
-    const struct table *table;
-    for (size_t i = 0; (table = schema_table_at(schema, keyspace->name, i)) != NULL; i++)
-        describing_list(describing, keyspace->name, "table", table->name);
+    size_t count;
+    const struct table *const *tables = describing_tables(describing, schema, keyspace, &count);
+    for (size_t i = 0; i < count; i++)
+        describing_list(describing, keyspace->name, "table", tables[i]->name);
 }
 
 static void describing_list_types(struct describing *describing, const struct schema *schema,
@@ -206,8 +239,13 @@ static void describing_list_types(struct describing *describing, const struct sc
 {
     (void)schema;
     if (describing->current.size > 0 && !slice_equals(describing->current, keyspace->name)) return;
+    const struct type **types = ARENA_NEW_ARRAY(&describing->execution->arena, const struct type *,
+                                                keyspace->types.count + 1);
     for (size_t i = 0; i < keyspace->types.count; i++)
-        describing_list(describing, keyspace->name, "type", keyspace->types.items[i]->name);
+        types[i] = keyspace->types.items[i];
+    qsort(types, keyspace->types.count, sizeof(struct type *), describing_compare_types);
+    for (size_t i = 0; i < keyspace->types.count; i++)
+        describing_list(describing, keyspace->name, "type", types[i]->name);
 }
 
 static void describing_whole_keyspace(struct describing *describing, const struct schema *schema,
@@ -216,9 +254,10 @@ static void describing_whole_keyspace(struct describing *describing, const struc
     describing_put_keyspace(describing, keyspace);
     if (describing->raw->is_only) return;
     describing_put_types(describing, keyspace);
-    const struct table *table;
-    for (size_t i = 0; (table = schema_table_at(schema, keyspace->name, i)) != NULL; i++)
-        describing_put_table(describing, table);
+    size_t count;
+    const struct table *const *tables = describing_tables(describing, schema, keyspace, &count);
+    for (size_t i = 0; i < count; i++)
+        describing_put_table(describing, tables[i]);
 }
 
 static void describing_schema_part(struct describing *describing, const struct schema *schema,

@@ -298,10 +298,11 @@ static void selection_put_json(const struct selection *selection, uint16_t at, s
     buffer_put(text, at == 0 ? "{" : ", ", at == 0 ? 1 : 2);
     buffer_put(text, name.data, name.size);
     buffer_put(text, ": ", 2);
-    if (value.size == 0 && !slice_is_null(value))
+    const struct type *type = selection->selectors[at]->type;
+    if (value.size == 0 && !slice_is_null(value) && type->kind != TYPE_BLOB)
         buffer_put(text, "\"\"", 2);
     else
-        value_put_json(selection->selectors[at]->type, value, text);
+        value_put_json(type, value, text);
 }
 
 static bool selection_put_object(const struct selection *selection, const struct source *source,

@@ -8,9 +8,15 @@ enum { JSON_MESSAGE_MAX = 1 << 20 };
 bool functions_to_json(const struct function_call *call, const struct slice *arguments,
                        struct slice *result)
 {
+    const struct type *type = call->function->arguments[0];
+    struct slice value = arguments[0];
+    // A number, a uuid, … of no bytes is a null to functions; SELECT JSON shows "".
+    bool may_be_empty =
+        type->kind == TYPE_TEXT || type->kind == TYPE_ASCII || type->kind == TYPE_BLOB;
+    if (value.size == 0 && !may_be_empty) value = slice_null();
     struct buffer text;
     buffer_init(&text, 1u << 28);
-    value_put_json(call->function->arguments[0], arguments[0], &text);
+    value_put_json(type, value, &text);
     *result = arena_copy(call->arena, buffer_slice(&text));
     buffer_deinit(&text);
     return true;
