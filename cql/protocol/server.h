@@ -19,9 +19,9 @@ struct tls;
 MUST_USE enum status cql_server_create(struct env *env, struct query_processor *processor,
                                        const struct env_address *address,
                                        struct cql_server **server, struct error *error);
-// Connections speak TLS: those of the server's port, or, if `address` is not NULL, those of a second
-// one, which listens from now on. `is_optional`: who begins without TLS is served there too. Only
-// right after the server was made; `tls` outlives it. IN_USE, IO.
+// Connections speak TLS: those of the server's port, or, if `address` is not NULL, those of a
+// second one, which listens from now on. `is_optional`: who begins without TLS is served there too.
+// Only right after the server was made; `tls` outlives it. IN_USE, IO.
 MUST_USE enum status cql_server_secure(struct cql_server *server, struct tls *tls, bool is_optional,
                                        const struct env_address *address, struct error *error);
 // System tables show its clients and numbers from now on, and prepared statements are kept over a

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "cql/protocol/prepared_store.h"
 #include "cql/protocol/server_internal.h"
+#include "cql/protocol/tls_stream.h"
 #include "cql/system/system_tables.h"
 
 #include <stdlib.h>
@@ -23,6 +24,7 @@ static void each_client(void *context,
             .protocol_version = c->version,
             .request_count = c->requests_taken,
         };
+        (void)tls_stream_describe(c->stream, &client.tls_protocol, &client.tls_cipher);
         found(found_context, &client);
     }
 }

@@ -34,6 +34,7 @@ struct system_client {
     const char *stage;           // "ready"
     struct slice keyspace, user; // Empty: none.
     const char *driver_name, *driver_version;
+    const char *tls_protocol, *tls_cipher; // NULL: it speaks no TLS.
     int protocol_version;
     uint64_t request_count;
 };

@@ -191,6 +191,11 @@ static void put_client(void *context, const struct system_client *client)
         system_row_set_text(&row, "driver_version", client->driver_version);
     system_row_set_int(&row, "protocol_version", client->protocol_version);
     system_row_set_long(&row, "request_count", (int64_t)client->request_count);
+    system_row_set_bool(&row, "ssl_enabled", client->tls_protocol != NULL);
+    if (client->tls_protocol != NULL) {
+        system_row_set_text(&row, "ssl_protocol", client->tls_protocol);
+        system_row_set_text(&row, "ssl_cipher_suite", client->tls_cipher);
+    }
     system_row_set(&row, "username",
                    client->user.size > 0 ? client->user : slice_of_text("anonymous"));
     system_row_end(&row);

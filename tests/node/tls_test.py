@@ -104,7 +104,8 @@ def test_real_clients():
         for version in (3, 4, 5):
             cluster = driver(r, context(r), protocol_version=version)
             session = cluster.connect("demo_ks")
-            assert session.execute("SELECT cluster_name FROM system.local").one().cluster_name == "Helenus"
+            shown = session.execute("SELECT ssl_enabled, ssl_protocol, ssl_cipher_suite FROM system_views.clients").one()
+            assert shown == (True, "TLSv1.3", "TLS_AES_256_GCM_SHA384"), shown
             if version == 3:
                 session.execute("CREATE TABLE t (k int, c int, v blob, PRIMARY KEY (k, c))")
             if version == 5:
@@ -218,6 +219,8 @@ def test_both_on_one_port_and_on_two():
     with ring(ADDRESS, options=["--tls"]) as r:
         configure(r, optional="true")
         r.cqlsh(KEYSPACE)
+        said = r.cqlsh("SELECT ssl_enabled, ssl_protocol FROM system_views.clients").stdout
+        assert re.search(r"False \| +null", said), said
         assert connected(r, context(r))[0] == "TLSv1.3"
         with open(os.path.join(r.data(), "helenus.yaml"), "a", encoding="utf-8") as f:
             f.write("native_transport_port_ssl: 9142\n")
