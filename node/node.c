@@ -7,6 +7,7 @@
 #include "cql/protocol/tls.h"
 #include "cql/statement/statement.h"
 #include "cql/system/system_tables.h"
+#include "cql/system/table_figures.h"
 #include "cql/system/tracing.h"
 #include "node/admin.h"
 #include "node/identity.h"
@@ -57,6 +58,7 @@ struct node {
     struct paxos *paxos;
     struct system_tables *system_tables;
     struct tracing *tracing;
+    struct table_figures_set *figures;
     struct query_processor processor;
     struct auth auth;
     struct admin *admin;
@@ -445,6 +447,8 @@ static enum status open_services(struct node *node, struct error *error)
                                    &node->self.broadcast_address);
     system_tables_set_engine(node->system_tables, node->engine);
     system_tables_set_coordinator(node->system_tables, node->coordinator);
+    node->figures = table_figures_create();
+    system_tables_set_figures(node->system_tables, node->figures);
     node->processor = (struct query_processor){
         .env = node->env,
         .metadata = node->metadata,
@@ -453,6 +457,7 @@ static enum status open_services(struct node *node, struct error *error)
         .engine = node->engine,
         .system_tables = node->system_tables,
         .tracing = node->tracing,
+        .figures = node->figures,
         .cluster_name = node->config.cluster_name,
         .data_center = node->self.data_center,
     };
@@ -491,6 +496,7 @@ static void node_free(struct node *node)
     if (node->admin != NULL) admin_destroy(node->admin);
     if (node->coordinator != NULL) coordinator_destroy(node->coordinator);
     tracing_destroy(node->tracing);
+    table_figures_destroy(node->figures);
     if (node->system_tables != NULL) system_tables_destroy(node->system_tables);
     batch_log_destroy(node->batch_log);
     tls_destroy(node->tls);
@@ -669,6 +675,12 @@ static bool drain(void *context)
 }
 
 // ---- For checks ---------------------------------------------------------------------------------
+
+void node_set_trace_probability(struct node *node, double probability)
+{
+    tracing_set_probability(node->tracing, probability);
+    node->processor.sampling = probability > 0 ? node->tracing : NULL;
+}
 
 struct engine *node_engine(struct node *node)
 {

@@ -42,5 +42,7 @@ struct engine *node_engine(struct node *node);
 struct metadata *node_metadata(struct node *node);
 struct messaging *node_messaging(struct node *node); // NULL in a ring of one.
 struct liveness *node_liveness(struct node *node);
+// How many of all requests are traced unasked (cql/system/tracing.h).
+void node_set_trace_probability(struct node *node, double probability);
 
 #endif

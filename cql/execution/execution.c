@@ -7,6 +7,7 @@
 #include "cql/execution/job_guard.h"
 #include "cql/statement/analysis.h"
 #include "cql/system/system_tables.h"
+#include "cql/system/table_figures.h"
 
 #include <xxhash.h>
 
@@ -75,14 +76,24 @@ int64_t execution_next_timestamp(struct query_processor *processor)
 
 // ---- The end ------------------------------------------------------------------------------------
 
+static void execution_note_time(struct execution *execution)
+{
+    struct execution_state *state = execution->state;
+    table_latency_record(state->timed,
+                         env_monotonic_ns(execution->processor->env) - state->timed_ns);
+    state->timed = NULL;
+}
+
 void execution_fail(struct execution *execution)
 {
+    if (execution->state->timed != NULL) execution_note_time(execution);
     execution->failed = true;
     execution->done(execution);
 }
 
 void execution_succeed(struct execution *execution, enum result_kind kind)
 {
+    if (execution->state->timed != NULL) execution_note_time(execution);
     execution->result.kind = kind;
     execution->done(execution);
 }
@@ -229,13 +240,26 @@ static bool execution_is_permitted(struct execution *execution, const struct sta
     return execution->processor->auth == NULL || permission_check(&user, statement);
 }
 
+// The run is counted for its table, and timed if it is one of those.
+static void execution_count(struct execution *execution, enum table_latency_kind kind)
+{
+    struct table_figures *figures = execution->statement->figures;
+    if (figures == NULL || !table_latency_count(&figures->latencies[kind])) return;
+    execution->state->timed = &figures->latencies[kind];
+    execution->state->timed_ns = env_monotonic_ns(execution->processor->env);
+}
+
 static void execution_run(struct execution *execution)
 {
     switch (execution->statement->kind) {
     case STATEMENT_SELECT:
+        execution_count(execution, execution->statement->plan->select.restrictions.keys_are_complete
+                                       ? TABLE_LATENCY_READ
+                                       : TABLE_LATENCY_SCAN);
         execution_select_start(execution);
         break;
     case STATEMENT_MODIFICATION:
+        execution_count(execution, TABLE_LATENCY_WRITE);
         execution_modification_start(execution);
         break;
     case STATEMENT_BATCH:

@@ -10,6 +10,8 @@ struct execution_state {
     int64_t now_us;
     int32_t now_s;
     void *work; // The operation's own.
+    struct table_latency *timed; // Where its time is noted at the end; NULL: nowhere.
+    uint64_t timed_ns;           // Since when.
     // While the guard asks the others (job_guard.h): what comes next.
     void (*go_on)(struct execution *execution);
     int64_t asked_us; // When it began to ask, as a timestamp; 0: it had not to.

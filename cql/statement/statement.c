@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "cql/parser/parser.h"
 #include "cql/statement/plan.h"
+#include "cql/system/table_figures.h"
 
 #include <stdlib.h>
 
@@ -296,6 +297,10 @@ bool statement_prepare(struct query_processor *processor, struct slice text, str
             cql_error_set(error, CQL_ERROR_INVALID, "The type of a term is not known");
         return false;
     }
+    bool is_counted = made->kind == STATEMENT_SELECT || made->kind == STATEMENT_MODIFICATION;
+    if (processor->figures != NULL && is_counted && made->table_count > 0 &&
+        !made->tables[0]->is_virtual)
+        made->figures = table_figures_of(processor->figures, made->tables[0]->id);
     *statement = made;
     return true;
 }

@@ -18,6 +18,8 @@
 struct auth;          // cql/auth/auth.h
 struct system_tables; // cql/system/system_tables.h
 struct tracing;       // cql/system/tracing.h
+struct table_figures; // cql/system/table_figures.h
+struct table_figures_set;
 
 // What statements work with. One for a node; all members outlive it.
 struct query_processor {
@@ -30,6 +32,7 @@ struct query_processor {
     struct auth *auth;                   // NULL: everybody may do everything.
     struct tracing *tracing;             // Requests that are traced; NULL: none is.
     struct tracing *sampling;            // The same while requests are picked at random, else NULL.
+    struct table_figures_set *figures;   // What is counted of tables; NULL: nothing is.
     // Of what one read meets, beyond which it is warned of or refused; 0: Cassandra's defaults.
     uint32_t tombstone_warn_threshold, tombstone_fail_threshold;
     // For DESCRIBE CLUSTER and NetworkTopologyStrategy; NULL: "Test Cluster", "datacenter1".
@@ -78,7 +81,8 @@ struct statement {
     // The table versions it was bound to; it is out of date when the schema has others (§6.5).
     const struct table **tables;
     size_t table_count;
-    struct statement_plan *plan; // The rest is cql/'s own (plan.h).
+    struct table_figures *figures; // Of its table, where its runs are counted; NULL: nowhere.
+    struct statement_plan *plan;   // The rest is cql/'s own (plan.h).
 };
 
 // `keyspace` is the current one, empty if none. False: `error` says why.

@@ -18,9 +18,10 @@ struct system_tables {
     struct env *env;
     const struct metadata *metadata;
     const struct node_identity *identity;
-    const struct engine *engine;           // NULL: none.
-    const struct coordinator *coordinator; // NULL: none.
-    const struct system_source *source;    // NULL: none.
+    const struct engine *engine;             // NULL: none.
+    const struct coordinator *coordinator;   // NULL: none.
+    const struct system_source *source;      // NULL: none.
+    const struct table_figures_set *figures; // NULL: none.
     struct schema *schema;
     int32_t generation; // Seconds since 1970 at the start: Cassandra's gossip generation.
 };
@@ -59,6 +60,12 @@ void system_tables_set_coordinator(struct system_tables *tables,
                                    const struct coordinator *coordinator)
 {
     tables->coordinator = coordinator;
+}
+
+void system_tables_set_figures(struct system_tables *tables,
+                               const struct table_figures_set *figures)
+{
+    tables->figures = figures;
 }
 
 void system_tables_set_source(struct system_tables *tables, const struct system_source *source)
@@ -300,8 +307,13 @@ static bool is_table(const struct table *table, const char *keyspace, const char
 
 static struct system_views views_of(const struct system_tables *tables)
 {
-    return (struct system_views){tables->metadata, tables->identity, tables->engine,
-                                 tables->coordinator, tables->source};
+    return (struct system_views){tables->metadata,
+                                 tables->identity,
+                                 tables->engine,
+                                 tables->coordinator,
+                                 tables->source,
+                                 tables->figures,
+                                 env_wall_us(tables->env) / 1000000 - tables->generation};
 }
 
 size_t system_tables_pools(const struct system_tables *tables,

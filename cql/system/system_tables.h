@@ -66,6 +66,11 @@ struct coordinator;
 void system_tables_set_coordinator(struct system_tables *tables,
                                    const struct coordinator *coordinator);
 
+// What is counted of its tables. NULL, as at the beginning: nothing.
+struct table_figures_set;
+void system_tables_set_figures(struct system_tables *tables,
+                               const struct table_figures_set *figures);
+
 // Whose clients it shows. NULL, as at the beginning: none.
 void system_tables_set_source(struct system_tables *tables, const struct system_source *source);
 

@@ -2,6 +2,7 @@
 
 #include "cql/system/system_members.h"
 #include "cql/system/system_pools.h"
+#include "cql/system/table_figures.h"
 #include "ring/coordinator/coordinator.h"
 
 #include <inttypes.h>
@@ -153,6 +154,40 @@ static void fill_max_sstable_size(const struct system_views *views, const struct
     put_mebibytes(empty, table, stats->largest_sstable_bytes);
 }
 
+// ---- Latencies ---------------------------------------------------------------------------------
+
+static void put_latency(const struct system_views *views, const struct system_row *empty,
+                        const struct table *table, const struct table_latency *latency)
+{
+    struct system_row row = *empty;
+    system_row_set(&row, "keyspace_name", table->keyspace);
+    system_row_set(&row, "table_name", table->name);
+    system_row_set_long(&row, "count", (int64_t)latency->count);
+    system_row_set_double(&row, "max_ms", (double)latency->max_us / 1000);
+    system_row_set_double(&row, "p50th_ms", (double)table_latency_percentile(latency, 50) / 1000);
+    system_row_set_double(&row, "p99th_ms", (double)table_latency_percentile(latency, 99) / 1000);
+    system_row_set_double(&row, "per_second",
+                          views->up_s > 0 ? (double)latency->count / (double)views->up_s : 0);
+    system_row_end(&row);
+}
+
+// Of all tables of users, also of those that nobody asked for yet.
+static void fill_latencies(const struct system_views *views, const struct system_row *empty,
+                           enum table_latency_kind kind)
+{
+    static const struct table_latency none;
+    const struct schema *schema = metadata_schema(views->metadata);
+    const struct keyspace *keyspace;
+    if (views->figures == NULL) return;
+    for (size_t k = 0; (keyspace = schema_keyspace_at(schema, k)) != NULL; k++) {
+        const struct table *table;
+        for (size_t t = 0; (table = schema_table_at(schema, keyspace->name, t)) != NULL; t++) {
+            const struct table_figures *figures = table_figures_find(views->figures, table->id);
+            put_latency(views, empty, table, figures == NULL ? &none : &figures->latencies[kind]);
+        }
+    }
+}
+
 // ---- Clients -----------------------------------------------------------------------------------
 
 static void put_metric(const struct system_row *empty, const char *name, double value)
@@ -215,6 +250,12 @@ bool system_views_fill(const struct system_views *views, const struct system_row
         each_table(views, empty, fill_disk_usage);
     } else if (is_table(table, "system_views", "max_sstable_size")) {
         each_table(views, empty, fill_max_sstable_size);
+    } else if (is_table(table, "system_views", "coordinator_read_latency")) {
+        fill_latencies(views, empty, TABLE_LATENCY_READ);
+    } else if (is_table(table, "system_views", "coordinator_scan_latency")) {
+        fill_latencies(views, empty, TABLE_LATENCY_SCAN);
+    } else if (is_table(table, "system_views", "coordinator_write_latency")) {
+        fill_latencies(views, empty, TABLE_LATENCY_WRITE);
     } else if (is_table(table, "system_views", "thread_pools")) {
         system_pools_fill(views, empty);
     } else if (is_table(table, "system_views", "cql_metrics")) {

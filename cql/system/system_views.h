@@ -7,14 +7,15 @@
 #include "cql/system/system_row.h"
 #include "cql/system/system_tables.h"
 
-// What there is to look at. `engine`, `coordinator` and `source` may be NULL: then there is
-// nothing.
+// What there is to look at. `engine` and what follows may be NULL: then there is nothing.
 struct system_views {
     const struct metadata *metadata;
     const struct node_identity *identity;
     const struct engine *engine;
     const struct coordinator *coordinator;
     const struct system_source *source;
+    const struct table_figures_set *figures;
+    int64_t up_s; // Since the start.
 };
 
 // The rows of `empty->table`. False: it is none of these.

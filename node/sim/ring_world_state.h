@@ -61,6 +61,7 @@ struct ring_world {
     struct sim_clients *clients;
     struct style style;
     bool is_sparse;     // Little is left of each partition, and members miss some of it for long.
+    bool traces;        // Some of all requests tell what is done for them.
     bool tears_batches; // Who stores them and who carries them out lose their power, one synced.
     double chances[SIM_FAULT_COUNT];
     size_t count;
