@@ -94,21 +94,9 @@ static int64_t modification_timestamp(struct execution *execution)
 
 // ---- What may not be ----------------------------------------------------------------------------
 
-// ModificationStatement.validate(): found when it runs.
-static bool modification_check_counter(struct execution *execution,
-                                       const struct modification_plan *plan)
+static bool modification_check_job(struct execution *execution,
+                                   const struct modification_plan *plan)
 {
-    if (plan->timestamp != NULL)
-        return cql_error_set(&execution->error, CQL_ERROR_INVALID,
-                             "Cannot provide custom timestamp for counter updates");
-    return plan->ttl == NULL || cql_error_set(&execution->error, CQL_ERROR_INVALID,
-                                              "Cannot provide custom TTL for counter updates");
-}
-
-static bool modification_check_plan(struct execution *execution,
-                                    const struct modification_plan *plan)
-{
-    if (plan->table->is_counter && !modification_check_counter(execution, plan)) return false;
     return plan->kind != MODIFICATION_DELETE ||
            job_guard_check(execution->processor, plan->table, "DELETE", &execution->error);
 }
@@ -224,7 +212,7 @@ static bool modification_collect_parts(struct execution *execution,
                                        struct modification_work *work)
 {
     for (size_t i = 0; i < parts->count; i++)
-        if (!modification_check_plan(execution, parts->plans[i]) ||
+        if (!modification_check_job(execution, parts->plans[i]) ||
             !change_list_add(&work->list, parts->plans[i], &parts->bindings[i], options))
             return false;
     bool is_batch = strcmp(parts->write_type, "SIMPLE") != 0;
@@ -270,7 +258,7 @@ void execution_modification_start(struct execution *execution)
         return;
     }
     if (!modification_check_consistency(execution, plan) ||
-        !modification_check_plan(execution, plan)) {
+        !modification_check_job(execution, plan)) {
         execution_fail(execution);
         return;
     }
@@ -339,7 +327,7 @@ void execution_batch_start(struct execution *execution)
         return;
     }
     for (size_t i = 0; i < plan->part_count && is_ok; i++)
-        is_ok = modification_check_plan(execution, plan->parts[i]) &&
+        is_ok = modification_check_job(execution, plan->parts[i]) &&
                 change_list_add(&work->list, plan->parts[i], &execution->state->binding, &options);
     if (!is_ok || !modification_check_size(execution, work)) {
         execution_fail(execution);
@@ -389,7 +377,7 @@ static bool modification_add_entry(struct execution *execution, struct modificat
     const struct modification_plan *plan = &entry->statement->plan->modification;
     struct binding binding;
     if (!modification_bind_entry(execution, entry, &binding)) return false;
-    if (!modification_check_plan(execution, plan)) return false;
+    if (!modification_check_job(execution, plan)) return false;
     return change_list_add(&work->list, plan, &binding, options);
 }
 

@@ -330,7 +330,9 @@ static bool select_bind_limits(struct select_work *work)
     if (plan->is_grouped && !plan->has_group_by) work->limit_left = UINT32_MAX;
     work->has_page = page_size > 0 && (!plan->is_grouped || plan->has_group_by);
     if (!select_ann_check_limit(work)) return false;
-    if (plan->needs_sort && work->has_page && work->limit_left > (uint32_t)page_size)
+    bool is_paged = work->has_page && work->limit_left > (uint32_t)page_size;
+    if ((plan->needs_sort && is_paged) ||
+        (plan->orders_partitions && page_size > 0 && plan->is_grouped))
         return cql_error_set(&execution->error, CQL_ERROR_INVALID,
                              "Cannot page queries with both ORDER BY and a IN restriction on the "
                              "partition key; you must either remove the ORDER BY or the IN and "

@@ -49,7 +49,7 @@ static void select_check_overflow(struct select_work *work)
     work->progress.failed = true;
 }
 
-static void select_keep_sorted(struct select_work *work, const struct live_row *row, size_t before)
+static void select_keep_sorted(struct select_work *work, struct clustering place, size_t before)
 {
     struct arena *arena = &work->execution->arena;
     struct select_progress *progress = &work->progress;
@@ -63,7 +63,7 @@ static void select_keep_sorted(struct select_work *work, const struct live_row *
     }
     work->sorted[progress->sorted_count++] =
         (struct sorted_row){before, work->execution->result.rows.size - before,
-                            select_copy_clustering(arena, row), work->nearness};
+                            select_copy_values(arena, place), work->nearness};
 }
 
 static void select_put_row(struct select_work *work, const struct row_view *view)
@@ -72,7 +72,9 @@ static void select_put_row(struct select_work *work, const struct row_view *view
     size_t before = rows->size;
     if (!selection_put_row(&work->plan->selection, &work->context, view, rows))
         work->progress.failed = true;
-    if (work->plan->needs_sort) select_keep_sorted(work, view->row, before);
+    struct clustering place = {0, NULL};
+    if (view->row != NULL) place = view->row->clustering;
+    if (work->plan->needs_sort) select_keep_sorted(work, place, before);
     work->progress.rows++;
     work->progress.rows_in_partition++;
     select_check_overflow(work);
@@ -81,9 +83,12 @@ static void select_put_row(struct select_work *work, const struct row_view *view
 void select_close_group(struct select_work *work)
 {
     if (!work->progress.group_is_open) return;
+    size_t before = work->execution->result.rows.size;
     if (!selection_put_group(&work->plan->selection, &work->context, &work->group,
                              &work->execution->result.rows))
         work->progress.failed = true;
+    // By its first row.
+    if (work->plan->needs_sort) select_keep_sorted(work, work->progress.group_clustering, before);
     work->progress.group_is_open = false;
     work->progress.rows++;
     select_check_overflow(work);
@@ -156,7 +161,7 @@ static bool select_add_to_group(struct select_work *work, struct slice key,
         progress->group_is_open = true;
         progress->group_key = arena_copy(arena, key);
         progress->group_clustering = (struct clustering){0, NULL};
-        if (work->plan->group_clustering_count > 0)
+        if (work->plan->group_clustering_count > 0 || work->plan->needs_sort)
             progress->group_clustering = select_copy_clustering(arena, view->row);
         progress->rows_in_partition++;
         struct slice ignored;

@@ -64,6 +64,21 @@ bool restrictions_bind_key_value(const struct term *term, const struct column *c
     return restrictions_bind_one(term, column, binding, false, value);
 }
 
+// A null in a tuple of values.
+static bool restrictions_refuse_null(const struct binding *binding,
+                                     const struct restriction *restriction,
+                                     const struct column *column)
+{
+    if (restriction->kind == RESTRICTION_EQ) return restrictions_invalid(binding, "n", column);
+    if (restriction->kind != RESTRICTION_IN) return restrictions_invalid(binding, "c", column);
+    const char *names = "";
+    for (uint16_t i = 0; i < restriction->column_count; i++)
+        names = arena_format(binding->arena, "%s%s%.*s", names, i == 0 ? "" : ", ",
+                             SLICE_TEXT(restriction->columns[i]->name));
+    return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                         "Invalid null value in condition for columns: [%s]", names);
+}
+
 // The value of EQ or of one alternative of IN: `restriction->column_count` slices.
 static bool restrictions_bind_value(const struct restriction *restriction, const struct term *term,
                                     const struct binding *binding, bool for_filter,
@@ -71,22 +86,24 @@ static bool restrictions_bind_value(const struct restriction *restriction, const
 {
     if (!restriction->is_multi)
         return restrictions_bind_one(term, restriction->columns[0], binding, for_filter, values);
-    if (term->kind == TERM_TUPLE) {
-        for (size_t i = 0; i < term->item_count; i++)
-            if (!restrictions_bind_one(term->items[i], restriction->columns[i], binding, for_filter,
-                                       &values[i]))
-                return false;
-        return true;
-    }
+    size_t count = restriction->column_count;
+    const struct slice *items = NULL;
     struct slice tuple;
-    if (!restrictions_bind_one(term, restriction->columns[0], binding, for_filter, &tuple))
-        return false;
-    size_t count = term->type->parameter_count;
-    const struct slice *items = term_decode_tuple(binding->arena, tuple, count);
+    if (term->kind == TERM_TUPLE) {
+        count = term->item_count;
+    } else {
+        if (!restrictions_bind_one(term, restriction->columns[0], binding, for_filter, &tuple))
+            return false;
+        items = term_decode_tuple(binding->arena, tuple, count);
+    }
     for (size_t i = 0; i < count; i++) {
-        if (slice_is_null(items[i]))
-            return restrictions_invalid(binding, "c", restriction->columns[i]);
-        values[i] = items[i];
+        struct bound_value bound = {items == NULL ? slice_null() : items[i], false};
+        if (items == NULL && !term_bind(term->items[i], binding, &bound)) return false;
+        if (bound.unset)
+            return restrictions_invalid(binding, for_filter ? "g" : "u", restriction->columns[i]);
+        if (slice_is_null(bound.bytes))
+            return restrictions_refuse_null(binding, restriction, restriction->columns[i]);
+        values[i] = bound.bytes;
     }
     return true;
 }

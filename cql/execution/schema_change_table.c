@@ -322,6 +322,7 @@ bool schema_change_create_table(struct analysis *analysis, const struct cql_crea
     if (!analysis_keyspace_of(analysis, &create->table, &creating.keyspace)) return false;
     if (!creating_count_keys(&creating)) return false;
     if (!schema_change_check_keyspace(analysis, creating.keyspace)) return false;
+    if (!schema_properties_check_values(analysis, &create->options.properties)) return false;
     if (analysis_lookup_keyspace(analysis->processor, creating.keyspace) == NULL)
         return schema_change_invalid(analysis, "Keyspace '%.*s' doesn't exist%.*s",
                                      creating.keyspace, slice_make("", 0));
@@ -579,6 +580,9 @@ bool schema_change_alter_table(struct analysis *analysis, const struct cql_alter
     struct slice keyspace;
     if (!analysis_keyspace_of(analysis, &alter->table, &keyspace)) return false;
     if (!schema_change_check_keyspace(analysis, keyspace)) return false;
+    if (alter->kind == CQL_ALTER_TABLE_WITH &&
+        !schema_properties_check_values(analysis, &alter->properties))
+        return false;
     altering.table = schema_find_table(metadata_schema(analysis->processor->metadata), keyspace,
                                        alter->table.name);
     if (altering.table == NULL) {

@@ -342,6 +342,42 @@ static bool schema_properties_apply_one(struct analysis *analysis, struct arena 
                          SLICE_TEXT(name));
 }
 
+bool schema_properties_check_values(struct analysis *analysis,
+                                    const struct cql_properties *properties)
+{
+    // In the order in which TableAttributes.build() reads them.
+    static const char *const names[] = {"allow_auto_snapshot",
+                                        "bloom_filter_fp_chance",
+                                        "caching",
+                                        "comment",
+                                        "compaction",
+                                        "compression",
+                                        "memtable",
+                                        "default_time_to_live",
+                                        "gc_grace_seconds",
+                                        "incremental_backups",
+                                        "max_index_interval",
+                                        "memtable_flush_period_in_ms",
+                                        "min_index_interval",
+                                        "speculative_retry",
+                                        "additional_write_policy",
+                                        "crc_check_chance",
+                                        "cdc",
+                                        "read_repair"};
+    struct table_params params = table_params_default();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (size_t k = 0; k < properties->count; k++) {
+            const struct cql_property *property = &properties->items[k];
+            if (!schema_properties_is(property->name, names[i])) continue;
+            if (!schema_properties_check_shape(analysis, property,
+                                               schema_properties_wants_map(property->name)) ||
+                !schema_properties_apply_one(analysis, analysis->arena, property, &params, NULL,
+                                             NULL))
+                return false;
+        }
+    return true;
+}
+
 bool schema_properties_apply(struct analysis *analysis, struct arena *arena,
                              const struct cql_properties *properties, struct table_params *params,
                              struct uuid *id, bool *has_id)

@@ -6,6 +6,10 @@
 
 #include "cql/statement/analysis.h"
 
+// Whether each value can be read, before it is known whether the table is there; unknown properties
+// are left to schema_properties_apply().
+bool schema_properties_check_values(struct analysis *analysis,
+                                    const struct cql_properties *properties);
 // Changes `params` (whose slices come to live in `arena`). Sets `*id` when the properties name one.
 bool schema_properties_apply(struct analysis *analysis, struct arena *arena,
                              const struct cql_properties *properties, struct table_params *params,

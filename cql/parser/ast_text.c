@@ -307,7 +307,11 @@ void ast_text_put_type(const struct cql_type *type, struct buffer *text)
     if (type->frozen) ast_text_put("frozen<", text);
     switch (type->kind) {
     case CQL_TYPE_NATIVE:
-        type_put_cql(type_of_kind(type->native), text);
+        // As it was written.
+        if (type->native == TYPE_TEXT && type->text.size > strlen("text"))
+            ast_text_put("varchar", text);
+        else
+            type_put_cql(type_of_kind(type->native), text);
         break;
     case CQL_TYPE_LIST:
         ast_text_put_parameters("list", type, text);

@@ -248,6 +248,8 @@ static bool begins_type_cast(struct parser *parser)
     // GROUP in "= ('a') GROUP BY" could be a function's name, if there were parentheses.
     enum token_kind next = parser_peek(parser, behind + 1), after = parser_peek(parser, behind + 2);
     if (parser_is_name(next)) return after == TOKEN_OPEN || after == TOKEN_DOT;
+    // ":name" is a marker, ":" by itself stands behind the key of a map.
+    if (next == TOKEN_COLON) return parser_is_name(after);
     return parser_is_term_start(next);
 }
 

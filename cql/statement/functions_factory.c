@@ -100,6 +100,25 @@ static const char *functions_parameter_wanted(enum parameter parameter)
 
 // ---- Types --------------------------------------------------------------------------------------
 
+static const struct type *functions_infer_items(struct analysis *analysis,
+                                                const struct cql_term *raw);
+
+static bool functions_has_items(const struct cql_term *raw)
+{
+    return raw->kind == CQL_TERM_LIST || raw->kind == CQL_TERM_SET || raw->kind == CQL_TERM_MAP ||
+           raw->kind == CQL_TERM_TUPLE;
+}
+
+static const struct type *functions_infer_item(struct analysis *analysis,
+                                               const struct cql_term *raw)
+{
+    if (!functions_has_items(raw)) return term_natural_type(analysis, raw);
+    if (!analysis_go_deeper(analysis)) return NULL;
+    const struct type *type = functions_infer_items(analysis, raw);
+    analysis->depth--;
+    return type == NULL ? NULL : type_freeze(analysis->arena, type);
+}
+
 // The type of each item, or of the first whose type is known. A list has none outside of a
 // selection: it could be a vector.
 static const struct type *functions_infer_items(struct analysis *analysis,
@@ -111,7 +130,7 @@ static const struct type *functions_infer_items(struct analysis *analysis,
     struct cql_error *error = analysis_ignore_errors(analysis);
     size_t stride = raw->kind == CQL_TERM_MAP ? 2 : 1, known = 0;
     for (size_t i = 0; i < raw->item_count; i++) {
-        types[i] = term_natural_type(analysis, raw->items[i]);
+        types[i] = functions_infer_item(analysis, raw->items[i]);
         if (first[i % stride] == NULL) first[i % stride] = types[i];
         if (types[i] != NULL) known++;
     }
@@ -135,9 +154,7 @@ static const struct type *functions_infer(struct analysis *analysis,
     if (argument->type != NULL) return argument->type;
     const struct cql_term *raw = argument->term;
     if (raw->kind == CQL_TERM_CONSTANT) return term_natural_type(analysis, raw);
-    if (raw->kind == CQL_TERM_LIST || raw->kind == CQL_TERM_SET || raw->kind == CQL_TERM_MAP ||
-        raw->kind == CQL_TERM_TUPLE)
-        return functions_infer_items(analysis, raw);
+    if (functions_has_items(raw)) return functions_infer_items(analysis, raw);
     bool is_call = raw->kind == CQL_TERM_FUNCTION || raw->kind == CQL_TERM_OPERATION ||
                    raw->kind == CQL_TERM_NEGATE || raw->kind == CQL_TERM_CAST;
     if (!is_call) return NULL;

@@ -97,6 +97,17 @@ static bool modification_check_conditions(struct analysis *analysis, struct modi
     return true;
 }
 
+// ModificationStatement.validate(): behind all else, also behind what is wrong with a batch.
+static bool modification_validate(struct analysis *analysis, const struct modification_plan *plan)
+{
+    if (!plan->table->is_counter) return true;
+    if (plan->timestamp != NULL)
+        return modification_refuse(analysis, "Cannot provide custom timestamp for counter updates");
+    if (plan->ttl != NULL)
+        return modification_refuse(analysis, "Cannot provide custom TTL for counter updates");
+    return true;
+}
+
 // ---- Operations ---------------------------------------------------------------------------------
 
 static struct column_spec modification_part_spec(struct analysis *analysis, const char *part,
@@ -605,21 +616,21 @@ bool modification_analysis_insert(struct analysis *analysis, const struct cql_in
                                   struct modification_plan *plan)
 {
     return modification_prepare_insert(analysis, insert, plan) &&
-           modification_check_stored(analysis, plan);
+           modification_check_stored(analysis, plan) && modification_validate(analysis, plan);
 }
 
 bool modification_analysis_update(struct analysis *analysis, const struct cql_update *update,
                                   struct modification_plan *plan)
 {
     return modification_prepare_update(analysis, update, plan) &&
-           modification_check_stored(analysis, plan);
+           modification_check_stored(analysis, plan) && modification_validate(analysis, plan);
 }
 
 bool modification_analysis_delete(struct analysis *analysis, const struct cql_delete *deletion,
                                   struct modification_plan *plan)
 {
     return modification_prepare_delete(analysis, deletion, plan) &&
-           modification_check_stored(analysis, plan);
+           modification_check_stored(analysis, plan) && modification_validate(analysis, plan);
 }
 
 // ---- BATCH --------------------------------------------------------------------------------------
@@ -670,11 +681,11 @@ bool batch_analysis_prepare(struct analysis *analysis, const struct cql_batch *b
         const struct cql_statement_ast *part = batch->statements[i];
         struct modification_plan *made = ARENA_NEW(analysis->arena, struct modification_plan);
         bool is_ok = part->kind == CQL_AST_INSERT
-                         ? modification_analysis_insert(analysis, &part->insert, made)
+                         ? modification_prepare_insert(analysis, &part->insert, made)
                      : part->kind == CQL_AST_UPDATE
-                         ? modification_analysis_update(analysis, &part->update, made)
-                         : modification_analysis_delete(analysis, &part->delete_, made);
-        if (!is_ok) return false;
+                         ? modification_prepare_update(analysis, &part->update, made)
+                         : modification_prepare_delete(analysis, &part->delete_, made);
+        if (!is_ok || !modification_check_stored(analysis, made)) return false;
         if (first == NULL) first = made->table;
         if (made->is_conditional) plan->is_conditional = true;
         parts[i] = made;
@@ -693,6 +704,10 @@ bool batch_analysis_prepare(struct analysis *analysis, const struct cql_batch *b
     if (batch->using.timestamp != NULL &&
         !term_prepare(analysis, batch->using.timestamp, &spec, &plan->timestamp))
         return false;
-    return batch_analysis_check(batch->type, plan->timestamp != NULL, parts, plan->part_count,
-                                analysis->error);
+    if (!batch_analysis_check(batch->type, plan->timestamp != NULL, parts, plan->part_count,
+                              analysis->error))
+        return false;
+    for (size_t i = 0; i < plan->part_count; i++)
+        if (!modification_validate(analysis, parts[i])) return false;
+    return true;
 }

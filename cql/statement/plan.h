@@ -30,8 +30,9 @@ struct select_plan {
     bool reversed;
     const struct column *const *order; // The columns of ORDER BY.
     uint16_t order_count;
-    bool needs_sort; // ORDER BY over the partitions of an IN: sorted when all are read.
-    bool is_grouped; // GROUP BY or aggregates.
+    bool orders_partitions; // ORDER BY over the partitions of an IN.
+    bool needs_sort;        // Then the rows are sorted when all are read.
+    bool is_grouped;        // GROUP BY or aggregates.
     bool has_group_by;
     uint16_t group_clustering_count; // A group ends where the partition or one of these changes.
     const struct selector *group_function; // Of the last of them: floor(c, 1h); NULL: none.

@@ -101,7 +101,9 @@ static bool select_analysis_order(struct analysis *analysis, const struct cql_se
     plan->reversed = reversed;
     plan->order = order;
     plan->order_count = order_count;
-    plan->needs_sort = plan->restrictions.keys_have_in;
+    plan->orders_partitions = plan->restrictions.keys_have_in;
+    // One row of an aggregate is in order.
+    plan->needs_sort = plan->orders_partitions && (!plan->is_grouped || plan->has_group_by);
     return true;
 }
 
@@ -243,11 +245,12 @@ bool select_analysis_prepare(struct analysis *analysis, const struct cql_select 
         analysis_lookup_keyspace(analysis->processor, plan->table->keyspace);
     plan->is_of_virtual_keyspace = keyspace != NULL && keyspace->is_virtual;
     bool may_filter = select->allow_filtering || plan->is_of_virtual_keyspace;
+    bool only_static;
+    if (!selection_find_static(analysis, select, &only_static)) return false;
     struct restrictions_options options = {RESTRICTIONS_SELECT, may_filter,
-                                           selection_is_static(analysis, select) &&
-                                               !select->is_distinct,
+                                           only_static && !select->is_distinct,
                                            select_ann_is_wanted(select)};
-    // Of several faults those of WHERE are told first.
+    // Of the other faults those of WHERE are told first.
     if (!restrictions_prepare(analysis, &select->where, &options, &plan->restrictions))
         return false;
     if (!selection_prepare(analysis, select, &plan->selection)) return false;

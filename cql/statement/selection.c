@@ -718,30 +718,6 @@ bool selection_prepare_function(struct analysis *analysis, const struct cql_term
            selection_refuse_function(analysis, *selector);
 }
 
-// The kinds of all columns that a selector names, as bits.
-static unsigned selection_kinds_of(struct analysis *analysis, const struct cql_term *raw)
-{
-    if (raw->kind == CQL_TERM_COLUMN) {
-        const struct column *column = table_find_column(analysis->table, raw->value);
-        return column == NULL ? 0 : 1u << column->kind;
-    }
-    unsigned kinds = 0;
-    if (!analysis_go_deeper(analysis)) return 0;
-    for (size_t i = 0; i < raw->item_count; i++)
-        if (raw->items[i] != NULL) kinds |= selection_kinds_of(analysis, raw->items[i]);
-    analysis->depth--;
-    return kinds;
-}
-
-bool selection_is_static(struct analysis *analysis, const struct cql_select *select)
-{
-    unsigned kinds = 0;
-    for (size_t i = 0; i < select->selector_count; i++)
-        kinds |= selection_kinds_of(analysis, select->selectors[i].term);
-    return (kinds & 1u << COLUMN_STATIC) != 0 &&
-           (kinds & (1u << COLUMN_CLUSTERING | 1u << COLUMN_REGULAR)) == 0;
-}
-
 bool selection_prepare(struct analysis *analysis, const struct cql_select *select,
                        struct selection *selection)
 {

@@ -56,8 +56,10 @@ struct selection {
     const struct selector **aggregates, **slots; // By their number.
 };
 
-// Some columns are named, all static or of the partition key, and one of them static.
-bool selection_is_static(struct analysis *analysis, const struct cql_select *select);
+// Whether some columns are named, all static or of the partition key, and one of them static.
+// False: a function or column that Cassandra has to find for that is not there.
+bool selection_find_static(struct analysis *analysis, const struct cql_select *select,
+                           bool *only_static);
 // `selectors` none: "*".
 bool selection_prepare(struct analysis *analysis, const struct cql_select *select,
                        struct selection *selection);
