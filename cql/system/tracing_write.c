@@ -69,44 +69,69 @@ static void is_written(struct coordinator_write *write, const struct coordinator
     tracing_free_session(CONTAINER_OF(write, struct tracing_session, write));
 }
 
-static size_t put_events(const struct tracing_session *session, struct arena *arena,
-                         struct mutation *mutation)
+// The events of a trace, without any when nothing was told.
+static struct mutation events_of(struct tracing_session *session)
 {
-    const struct trace *trace = &session->trace;
+    struct trace *trace = &session->trace;
+    struct arena *arena = &trace->arena;
+    struct mutation made = {.table = session->tracing->events, .deletion = DELETION_NONE};
     struct row *events = ARENA_NEW_ARRAY(arena, struct row, (size_t)trace->event_count + 1);
     uint64_t last = 0;
     size_t count = 0;
     for (const struct trace_event *event = trace->first; event != NULL; event = event->next) {
         struct uuid id = event_id(session, event, &last);
-        events[count++] = event_row(session, event, id, arena, &mutation->key);
+        events[count++] = event_row(session, event, id, arena, &made.key);
     }
-    mutation->rows = events;
-    mutation->row_count = count;
-    return count;
+    made.rows = events;
+    made.row_count = count;
+    return made;
 }
 
+static void write_rows(struct tracing_session *session, const struct mutation *mutations,
+                       size_t count)
+{
+    coordinator_write_start(session->tracing->coordinator, &session->write, mutations, count,
+                            CONSISTENCY_ANY, is_written);
+}
+
+// The session's own row, after its events or, when not all replicas live, with them.
+static void write_session_row(struct tracing_session *session, bool with_events)
+{
+    struct mutation mutations[2] = {
+        {.table = session->tracing->sessions, .deletion = DELETION_NONE},
+    };
+    struct row row = session_row(session, &session->trace.arena, &mutations[0].key);
+    mutations[0].rows = &row;
+    mutations[0].row_count = 1;
+    if (with_events) mutations[1] = events_of(session);
+    write_rows(session, mutations, 1 + with_events);
+}
+
+static void events_are_written(struct coordinator_write *write,
+                               const struct coordinator_result *result)
+{
+    struct tracing_session *session = CONTAINER_OF(write, struct tracing_session, write);
+    write_session_row(session, result->outcome == COORDINATOR_UNAVAILABLE);
+}
+
+// A driver that finds a session's row, at ONE, asks for its events once, maybe at another replica:
+// they are at all replicas before it.
 static void write_session(struct trace *trace)
 {
     struct tracing_session *session = CONTAINER_OF(trace, struct tracing_session, trace);
-    struct tracing *tracing = session->tracing;
-    struct mutation mutations[2] = {
-        {.table = tracing->events, .deletion = DELETION_NONE},
-        {.table = tracing->sessions, .deletion = DELETION_NONE},
-    };
     if (session->is_of_a_replica) session->duration_us = trace_elapsed_us(trace);
-    size_t skipped = put_events(session, &trace->arena, &mutations[0]) == 0; // Nothing has a name.
-    size_t count = session->is_of_a_replica ? 1 : 2;
-    struct row row;
-    if (count == 2) {
-        row = session_row(session, &trace->arena, &mutations[1].key);
-        mutations[1].rows = &row;
-        mutations[1].row_count = 1;
-    } else if (skipped == 1) {
-        tracing_free_session(session);
-        return;
+    struct mutation events = events_of(session);
+    if (session->is_of_a_replica) {
+        if (events.row_count == 0)
+            tracing_free_session(session);
+        else
+            write_rows(session, &events, 1);
+    } else if (events.row_count == 0) {
+        write_session_row(session, false);
+    } else {
+        coordinator_write_start(session->tracing->coordinator, &session->write, &events, 1,
+                                CONSISTENCY_ALL, events_are_written);
     }
-    coordinator_write_start(tracing->coordinator, &session->write, mutations + skipped,
-                            count - skipped, CONSISTENCY_ANY, is_written);
 }
 
 struct tracing *tracing_create(struct env *env, struct coordinator *coordinator,

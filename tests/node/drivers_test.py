@@ -66,6 +66,29 @@ def test_traces_are_found_at_any_node():
             assert not any("secret" in e.description for e in trace.events)
 
 
+def test_a_trace_is_whole_when_it_is_there():
+    """Drivers look for a session's row at ONE, wherever it is, and then once for its events, maybe at another node."""
+    from cassandra.query import SimpleStatement
+    with ring(ADDRESS, nodes=3) as r, r.session(node=1) as one, r.session(node=2) as two, r.session(node=3) as three:
+        one.execute("CREATE KEYSPACE tr WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}")
+        one.execute("CREATE TABLE tr.t (k int PRIMARY KEY, v int)")
+        sessions = [s.prepare("SELECT duration FROM system_traces.sessions WHERE session_id = ?") for s in (one, two, three)]
+        events = [s.prepare("SELECT activity FROM system_traces.events WHERE session_id = ?") for s in (one, two, three)]
+        nodes, without = [one, two, three], 0
+        for i in range(150):
+            future = nodes[i % 3].execute_async(SimpleStatement("INSERT INTO tr.t (k, v) VALUES (1, 2)"), trace=True)
+            future.result()
+            trace = [future._query_traces[0].trace_id]
+            first = next(at for at in range(i + 1, i + 10000) if nodes[at % 3].execute(sessions[at % 3], trace).one())
+            then = (first + 1) % 3
+            without += len(list(nodes[then].execute(events[then], trace))) < 3
+        assert without == 0, f"{without} of 150 traces had no events when their session was there"
+        r.kill(3)
+        for _ in range(20):  # Some of them have a replica that is down.
+            trace = one.execute(SimpleStatement("INSERT INTO tr.t (k, v) VALUES (1, 2)"), trace=True).get_query_trace()
+            assert len(trace.events) > 2, trace.events
+
+
 def test_requests_go_to_a_replica():
     from cassandra.cluster import Cluster
     from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy

@@ -7,8 +7,8 @@ import subprocess
 
 from support import HELENUS, ROOT, Skip, ring, run, wait_until
 
-SOURCE = os.path.join(ROOT, "tests/interop/java_driver")
-CLASSES = os.path.join(ROOT, "build/java_driver")
+SOURCE = os.path.join(ROOT, "tests/interop/drivers/java")
+BUILD = os.path.join(ROOT, "build/drivers/java")
 
 
 def classes():
@@ -16,7 +16,7 @@ def classes():
     for program in ["java", "javac", "mvn"]:
         if shutil.which(program) is None:
             raise Skip(f"no {program}, which the Java driver needs")
-    libraries = os.path.join(CLASSES, "lib")
+    libraries, made = os.path.join(BUILD, "lib"), os.path.join(BUILD, "classes")
     if not os.path.isdir(libraries):
         done = run("mvn", "-q", "-B", "-f", os.path.join(SOURCE, "pom.xml"), "dependency:copy-dependencies",
                    f"-DoutputDirectory={libraries}.new", check=False, timeout=600)
@@ -24,8 +24,8 @@ def classes():
             raise Skip("the Java driver cannot be fetched with Maven")
         os.rename(f"{libraries}.new", libraries)
     path = ":".join(sorted(glob.glob(os.path.join(libraries, "*.jar"))))
-    run("javac", "-nowarn", "-cp", path, "-d", CLASSES, os.path.join(SOURCE, "RingDriver.java"))
-    return f"{CLASSES}:{path}"
+    run("javac", "-nowarn", "-cp", path, "-d", made, os.path.join(SOURCE, "RingDriver.java"))
+    return f"{made}:{path}"
 
 
 class Driver:
