@@ -5,6 +5,7 @@
 #include "base/env_uv.h"
 #include "cql/client/bench_chart.h"
 #include "cql/client/bench_report.h"
+#include "cql/protocol/tls.h"
 #include "node/login.h"
 #include "node/options.h"
 
@@ -22,6 +23,8 @@ struct bench_options {
     const char *host, *consistency, *pids, *arrivals, *svg, *user, *password_file;
     int64_t port, connections, in_flight, rate, deadline, seconds, warm_up, count, seed, protocol;
     bool lz4, spin, unprepared, json, strict;
+    bool tls;
+    const char *tls_ca, *tls_key;
 };
 
 #define TARGET(member) offsetof(struct bench_options, member)
@@ -53,6 +56,11 @@ static const struct option_spec specs[] = {
     {"user", OPTION_TEXT, TARGET(user), "NAME", "Log in, if the server asks for it", 0, 0},
     {"password-file", OPTION_TEXT, TARGET(password_file), "FILE", "Its first line is the password",
      0, 0},
+    {"tls", OPTION_FLAG, TARGET(tls), NULL, "Speak TLS", 0, 0},
+    {"tls-ca", OPTION_TEXT, TARGET(tls_ca), "FILE",
+     "PEM: who signed the server's certificate, which is not checked without", 0, 0},
+    {"tls-key", OPTION_TEXT, TARGET(tls_key), "FILE",
+     "PEM: our private key and its certificate, if the server wants one", 0, 0},
     {"unprepared", OPTION_FLAG, TARGET(unprepared), NULL, "Send each statement as text", 0, 0},
     {"json", OPTION_FLAG, TARGET(json), NULL, "JSON lines: each second's, then the summary", 0, 0},
     {"svg", OPTION_TEXT, TARGET(svg), "FILE", "Draw percentiles over time and their curve", 0, 0},
@@ -320,11 +328,17 @@ static int run_bench_cql(int argc, char **argv)
     enum status status = login_read(env, options.user, options.password_file, &login, &error);
     run.options.user = login.user;
     run.options.password = login.password;
+    struct log log;
+    log_init(&log, env, LOG_INFO);
+    const struct tls_client_options tls_options = {options.tls_ca, options.tls_key, &log};
+    if (status == STATUS_OK && (options.tls || options.tls_ca != NULL || options.tls_key != NULL))
+        status = tls_create_client(env, &tls_options, &run.options.tls, &error);
     if (status == STATUS_OK) status = run_bench(&run, &error);
     if (status != STATUS_OK)
         code = command_fail(command.name, &error);
     else
         code = options.strict && !run.is_good ? EXIT_MISSED : EXIT_OK;
+    tls_destroy(run.options.tls);
     env_uv_destroy(env);
     return code;
 }

@@ -1,6 +1,7 @@
 // helenus ring start|status|stop|kill|restart|reset: the processes of a ring in one box.
 #include "node/commands.h"
 
+#include "cql/protocol/tls.h"
 #include "node/cql_script.h"
 #include "node/ring_session.h"
 #include "node/ring_start.h"
@@ -148,9 +149,11 @@ static enum status start_all(struct ring_session *session, struct error *error)
 }
 
 static enum status initialise(struct ring_session *session, const struct login *login,
-                              struct error *error)
+                              struct tls *tls, struct error *error)
 {
-    const struct env_address *address = &session->ring->nodes[0].address;
+    const struct ring_node *node = &session->ring->nodes[0];
+    bool is_secret = ring_start_speaks_tls(session->env, node);
+    const struct cql_script_server server = {node->address, login, is_secret ? tls : NULL};
     if (session->options.rf != 0) {
         char text[256];
         (void)snprintf(text, sizeof text,
@@ -158,11 +161,11 @@ static enum status initialise(struct ring_session *session, const struct login *
                        "'SimpleStrategy', 'replication_factor': %" PRId64 "}",
                        session->options.rf);
         enum status status =
-            cql_script_run(session->env, address, login, "--rf", slice_of_text(text), error);
+            cql_script_run(session->env, &server, "--rf", slice_of_text(text), error);
         if (status != STATUS_OK) return status;
     }
     if (session->options.init == NULL) return STATUS_OK;
-    return cql_script_run_file(session->env, address, login, session->options.init, error);
+    return cql_script_run_file(session->env, &server, session->options.init, error);
 }
 
 static int ring_start_action(int argc, char **argv)
@@ -179,7 +182,10 @@ static int ring_start_action(int argc, char **argv)
     if (login.user == NULL) login.user = "cassandra";
     if (status == STATUS_OK) status = start_all(&session, &error);
     double started_ms = milliseconds_since(session.env, begin);
-    if (status == STATUS_OK) status = initialise(&session, &login, &error);
+    struct tls *tls = NULL;
+    if (status == STATUS_OK) status = ring_start_tls(session.env, session.ring, &tls, &error);
+    if (status == STATUS_OK) status = initialise(&session, &login, tls, &error);
+    tls_destroy(tls);
     if (status != STATUS_OK) return ring_session_end(&session, command_fail("ring start", &error));
     ring_table_print(session.env, session.ring, false);
     printf("%zu node%s answer%s CQL after %.0f ms\n", session.ring->node_count,

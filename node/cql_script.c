@@ -190,19 +190,19 @@ static void script_connected(void *context, enum status status, const struct err
         script_end(script, status, error->text, strlen(error->text));
 }
 
-enum status cql_script_run(struct env *env, const struct env_address *address,
-                           const struct login *login, const char *name, struct slice text,
-                           struct error *error)
+enum status cql_script_run(struct env *env, const struct cql_script_server *server,
+                           const char *name, struct slice text, struct error *error)
 {
     struct script script = {
         .env = env, .name = name, .text = text, .line = 1, .line_end = 1, .error = error};
     const struct cql_client_options options = {
-        .address = *address,
+        .address = server->address,
         .version = 4,
         .in_flight_max = 1,
         .timeout_ns = STATEMENT_TIMEOUT_NS,
-        .user = login->user,
-        .password = login->password,
+        .user = server->login->user,
+        .password = server->login->password,
+        .tls = server->tls,
     };
     script.client = cql_client_create(env, &options, script_connected, &script);
     env_uv_run(env);
@@ -210,14 +210,13 @@ enum status cql_script_run(struct env *env, const struct env_address *address,
     return script.status;
 }
 
-enum status cql_script_run_file(struct env *env, const struct env_address *address,
-                                const struct login *login, const char *path, struct error *error)
+enum status cql_script_run_file(struct env *env, const struct cql_script_server *server,
+                                const char *path, struct error *error)
 {
     struct buffer text;
     buffer_init(&text, SCRIPT_SIZE_MAX);
     enum status status = whole_file_read(env, path, &text, error);
-    if (status == STATUS_OK)
-        status = cql_script_run(env, address, login, path, buffer_slice(&text), error);
+    if (status == STATUS_OK) status = cql_script_run(env, server, path, buffer_slice(&text), error);
     buffer_deinit(&text);
     return status;
 }

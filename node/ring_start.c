@@ -50,6 +50,7 @@ struct start {
     size_t count, waiting;
     bool is_new;     // No node ran before.
     struct tls *tls; // NULL: no node wants it.
+    const struct ring_directory *ring;
     struct env_timer timeout;
     struct error *error;
     enum status status;
@@ -170,11 +171,26 @@ static const struct env_stream_events answer_events = {
     .ended = answer_ended,
 };
 
-static bool speaks_tls(const struct node_start_op *op)
+bool ring_start_speaks_tls(struct env *env, const struct ring_node *node)
 {
-    const struct config *config = &op->node->config;
-    return config->native_transport_port_ssl == 0 &&
-           config_tls(op->start->env, config) == CONFIG_TLS_REQUIRED;
+    return node->config.native_transport_port_ssl == 0 &&
+           config_tls(env, &node->config) == CONFIG_TLS_REQUIRED;
+}
+
+static bool find_client_key(struct env *env, const struct ring_directory *ring,
+                            char path[static RING_PATH_SIZE + 16])
+{
+    bool exists, is_dir;
+    (void)snprintf(path, RING_PATH_SIZE + 16, "%s/tls/client.pem", ring->path);
+    return env_path_exists(env, path, &exists, &is_dir, NULL) == STATUS_OK && exists;
+}
+
+// It wants to know who asks, and we have nothing to show: that it listens has to do.
+static bool refuses_us(const struct node_start_op *op)
+{
+    char path[RING_PATH_SIZE + 16];
+    return strcmp(op->node->config.encryption.require_client_auth, "true") == 0 &&
+           !find_client_key(op->start->env, op->start->ring, path);
 }
 
 static void op_connected(void *context, enum status status, struct env_stream *stream)
@@ -188,8 +204,14 @@ static void op_connected(void *context, enum status status, struct env_stream *s
         op_fail(op, "can not be reached");
         return;
     }
+    bool is_secret = ring_start_speaks_tls(op->start->env, op->node);
+    if (is_secret && refuses_us(op)) {
+        env_stream_close(stream, false);
+        op_await(op);
+        return;
+    }
     op->state = START_ASKING;
-    op->stream = speaks_tls(op) ? tls_stream_connect(op->start->tls, stream) : stream;
+    op->stream = is_secret ? tls_stream_connect(op->start->tls, stream) : stream;
     env_stream_start(op->stream, &answer_events, op);
     env_stream_write(op->stream, slice_make(options_request, sizeof options_request));
 }
@@ -252,30 +274,29 @@ static void plan(struct start *start, struct ring_directory *ring, const struct 
     }
 }
 
-// Its answer is asked for, and by what certificate does not matter. Ours is that of the ring's
-// clients, if it has any.
-static enum status open_tls(struct start *start, const struct ring_directory *ring,
-                            struct error *error)
+enum status ring_start_tls(struct env *env, const struct ring_directory *ring, struct tls **tls,
+                           struct error *error)
 {
     char path[RING_PATH_SIZE + 16];
-    bool exists = false, is_dir, is_wanted = false;
-    for (size_t i = 0; i < start->count; i++)
-        is_wanted = is_wanted || speaks_tls(&start->ops[i]);
+    bool is_wanted = false;
+    for (size_t i = 0; i < ring->node_count; i++)
+        is_wanted = is_wanted || ring_start_speaks_tls(env, &ring->nodes[i]);
+    *tls = NULL;
     if (!is_wanted) return STATUS_OK;
-    (void)snprintf(path, sizeof path, "%s/tls/client.pem", ring->path);
-    if (env_path_exists(start->env, path, &exists, &is_dir, NULL) != STATUS_OK) exists = false;
+    bool exists = find_client_key(env, ring, path);
     const struct tls_client_options options = {.keystore = exists ? path : NULL};
-    return tls_create_client(start->env, &options, &start->tls, error);
+    return tls_create_client(env, &options, tls, error);
 }
 
 enum status ring_start(struct env *env, const char *program, struct ring_directory *ring,
                        const struct ring_node *only, struct error *error)
 {
-    struct start start = {.env = env, .error = error, .count = ring->node_count, .waiting = 1};
+    struct start start = {
+        .env = env, .ring = ring, .error = error, .count = ring->node_count, .waiting = 1};
     start.ops = calloc(start.count + 1, sizeof *start.ops);
     ASSERT(start.ops != NULL);
     plan(&start, ring, only);
-    start.status = open_tls(&start, ring, error);
+    start.status = ring_start_tls(env, ring, &start.tls, error);
     bool any = false;
     for (size_t i = 0; i < start.count && start.status == STATUS_OK; i++)
         any = any || start.ops[i].state == START_SPAWNED;

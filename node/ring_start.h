@@ -18,4 +18,13 @@
 MUST_USE enum status ring_start(struct env *env, const char *program, struct ring_directory *ring,
                                 const struct ring_node *only, struct error *error);
 
+struct tls;
+// Does the node speak TLS at its first port, and nothing else?
+bool ring_start_speaks_tls(struct env *env, const struct ring_node *node);
+// What clients of the ring's nodes in this box speak TLS with: NULL if none wants it. They show
+// DIR/tls/client.pem, if it is there, and do not look at the nodes' certificates: the nodes are
+// processes of ours, at addresses of this machine.
+MUST_USE enum status ring_start_tls(struct env *env, const struct ring_directory *ring,
+                                    struct tls **tls, struct error *error);
+
 #endif

@@ -359,6 +359,7 @@ enum status tls_create_client(struct env *env, const struct tls_client_options *
 {
     struct tls *tls = allocate(env, true);
     tls->checks_address = options->trusted != NULL;
+    tls->log = options->log;
     enum status status = keep(tls->keystore.path, sizeof tls->keystore.path, "certificate",
                               options->keystore, error);
     if (status == STATUS_OK)

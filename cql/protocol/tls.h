@@ -38,6 +38,7 @@ struct tls_client_options {
     // looked at, and whoever sits in between reads all.
     const char *trusted;
     const char *keystore; // PEM, of a client that the server wants to know; NULL: none.
+    struct log *log;      // What failed, and why; NULL: nobody is told.
 };
 MUST_USE enum status tls_create_client(struct env *env, const struct tls_client_options *options,
                                        struct tls **tls, struct error *error);

@@ -217,7 +217,8 @@ static void open_world(void)
                                                    .requires_certificate = i == 1};
         ASSERT(tls_create_server(sim.env, &options, &servers[i], NULL) == STATUS_OK);
     }
-    const struct tls_client_options options = {"/authority.pem", "/client.pem"};
+    const struct tls_client_options options = {.trusted = "/authority.pem",
+                                               .keystore = "/client.pem"};
     ASSERT(tls_create_client(sim.env, &options, &client_tls, NULL) == STATUS_OK);
 }
 

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from support import CQLSH, HELENUS, KEYSPACE, Skip, ring, run
+from support import CQLSH, HELENUS, KEYSPACE, ROOT, ring, run
 
 ADDRESS = "127.0.77.95"
 # OPTIONS of protocol version 4.
@@ -89,7 +89,7 @@ def new_authority(folder):
 
 
 def test_real_clients():
-    with ring(ADDRESS, options=["--tls"]) as r:
+    with ring(ADDRESS, options=["--tls", "--rf", "1"]) as r:
         for name in os.listdir(os.path.join(r.directory, "tls")):
             secret = "PRIVATE" in open(tls_file(r, name), encoding="utf-8").read()
             assert (os.stat(tls_file(r, name)).st_mode & 0o77 == 0) == secret, name
@@ -97,7 +97,7 @@ def test_real_clients():
         assert "Helenus" in said, said
         # As a person would without a cqlshrc.
         environment = dict(os.environ, SSL_CERTFILE=tls_file(r, "ca.pem"), SSL_VALIDATE="true")
-        said = run(CQLSH, "--ssl", r.address, "-e", KEYSPACE, env=environment)
+        run(CQLSH, "--ssl", r.address, "-e", "USE demo_ks", env=environment)
         said = run(CQLSH, r.address, "-e", "SELECT * FROM system.local", check=False)
         assert said.returncode != 0
         wait_for(r, "no handshake: the client does not speak TLS")
@@ -135,6 +135,12 @@ def test_clients_with_certificates():
         cluster.shutdown()
         said = run(CQLSH, "--cqlshrc", tls_file(r, "cqlshrc"), r.address, "-e", "SELECT cluster_name FROM system.local").stdout
         assert "Helenus" in said
+        bench = [HELENUS, "bench", "cql", "--host", r.address, "--warm-up", "0", "--count", "1000", "--strict"]
+        file = os.path.join(ROOT, "bench/statements/increment.cql")
+        run(*bench, "--tls-ca", tls_file(r, "ca.pem"), "--tls-key", tls_file(r, "client.pem"), file)
+        said = run(*bench, "--tls-ca", new_authority(folder), "--tls-key", tls_file(r, "client.pem"), file, check=False)
+        assert said.returncode == 1 and "local issuer" in said.stderr or "self-signed" in said.stderr, said.stderr
+        time.sleep(1.1)  # A line a second is told.
         refused(connected, r, context(r))
         wait_for(r, "peer did not return a certificate")
         time.sleep(1.1)  # A line a second is told.
