@@ -413,45 +413,87 @@ static bool describing_any(struct describing *describing)
 static bool describing_has_ranges(const struct describing *describing)
 {
     const struct schema *users = describing_schema(describing, 0);
-    return describing->current.size > 0 && schema_find_keyspace(users, describing->current) != NULL;
+    return describing->execution->processor->system_tables != NULL &&
+           describing->current.size > 0 && schema_find_keyspace(users, describing->current) != NULL;
 }
 
-// One entry: the token at the end of a range, and who has the range: "/127.0.0.1:7000".
-static void describing_put_range(struct buffer *map, const struct topology *topology, size_t place,
-                                 const uint16_t *members, uint16_t count)
-{
+// A range, by the token at its end as text: in that order they stand in the map.
+struct described_range {
     char token[24];
-    int size = snprintf(token, sizeof token, "%" PRId64, topology->places[place].token.value);
-    buffer_put_u32(map, (uint32_t)size);
-    buffer_put(map, token, (size_t)size);
+    size_t place;
+};
+
+static int describing_compare_ranges(const void *a, const void *b)
+{
+    const struct described_range *left = a, *right = b;
+    return strcmp(left->token, right->token);
+}
+
+static void describing_put_bytes(struct buffer *map, const char *text)
+{
+    buffer_put_u32(map, (uint32_t)strlen(text));
+    buffer_put(map, text, strlen(text));
+}
+
+// One entry: the token, and who has the range: "/127.0.0.1:7000".
+static void describing_put_range(struct buffer *map, const struct described_range *range,
+                                 const struct env_address *const *addresses, uint16_t count)
+{
+    describing_put_bytes(map, range->token);
     size_t begin = map->size;
     buffer_put_u32(map, 0); // The list's size, known at its end.
     buffer_put_u32(map, count);
     for (uint16_t i = 0; i < count; i++) {
         char text[1 + ENV_ADDRESS_TEXT_SIZE] = "/";
-        env_address_format(&topology->members[members[i]].address, text + 1);
-        buffer_put_u32(map, (uint32_t)strlen(text));
-        buffer_put(map, text, strlen(text));
+        env_address_format(addresses[i], text + 1);
+        describing_put_bytes(map, text);
     }
     if (!map->overflow) bytes_put_u32(map->data + begin, (uint32_t)(map->size - begin - 4));
 }
 
-// A map<text, list<text>> of all ranges of the keyspace in use; empty, when a node alone has all.
+// Sorted. `topology` is NULL where a node is alone, and `alone` then says which.
+static struct described_range *describing_sorted_ranges(struct arena *arena,
+                                                        const struct topology *topology,
+                                                        const struct node_identity *alone,
+                                                        size_t *count)
+{
+    *count = topology != NULL ? topology->place_count : alone->token_count;
+    struct described_range *ranges = ARENA_NEW_ARRAY(arena, struct described_range, *count + 1);
+    for (size_t i = 0; i < *count; i++) {
+        struct token token = topology != NULL ? topology->places[i].token : alone->tokens[i];
+        (void)snprintf(ranges[i].token, sizeof ranges[i].token, "%" PRId64, token.value);
+        ranges[i].place = i;
+    }
+    qsort(ranges, *count, sizeof *ranges, describing_compare_ranges);
+    return ranges;
+}
+
+// A map<text, list<text>> of all ranges of the keyspace in use.
 static void describing_ranges(struct describing *describing)
 {
     struct execution *execution = describing->execution;
     const struct topology *topology = metadata_topology(execution->processor->metadata);
+    const struct node_identity *alone = system_tables_identity(execution->processor->system_tables);
     const struct keyspace *keyspace =
         schema_find_keyspace(describing_schema(describing, 0), describing->current);
+    size_t count;
+    struct described_range *ranges =
+        describing_sorted_ranges(&execution->arena, topology, alone, &count);
+    uint16_t member_count = topology == NULL ? 1 : topology->member_count, replica_count = 1;
+    uint16_t *members = ARENA_NEW_ARRAY(&execution->arena, uint16_t, member_count);
+    const struct env_address **addresses =
+        ARENA_NEW_ARRAY(&execution->arena, const struct env_address *, member_count);
+    addresses[0] = &alone->broadcast_address;
     struct buffer map;
     buffer_init(&map, CQL_RESPONSE_SIZE_MAX);
-    size_t count = topology == NULL ? 0 : topology->place_count;
     buffer_put_u32(&map, (uint32_t)count);
-    uint16_t *members =
-        ARENA_NEW_ARRAY(&execution->arena, uint16_t, topology == NULL ? 1 : topology->member_count);
-    for (size_t i = 0; i < count; i++)
-        describing_put_range(&map, topology, i, members,
-                             placement_choose(topology, keyspace, i, members));
+    for (size_t i = 0; i < count; i++) {
+        if (topology != NULL)
+            replica_count = placement_choose(topology, keyspace, ranges[i].place, members);
+        for (uint16_t m = 0; topology != NULL && m < replica_count; m++)
+            addresses[m] = &topology->members[members[m]].address;
+        describing_put_range(&map, &ranges[i], addresses, replica_count);
+    }
     execution_put_value(execution, buffer_slice(&map));
     buffer_deinit(&map);
 }

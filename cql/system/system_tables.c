@@ -51,6 +51,11 @@ const struct env_address *system_tables_address(const struct system_tables *tabl
     return &tables->identity->broadcast_address;
 }
 
+const struct node_identity *system_tables_identity(const struct system_tables *tables)
+{
+    return tables->identity;
+}
+
 void system_tables_set_engine(struct system_tables *tables, const struct engine *engine)
 {
     tables->engine = engine;

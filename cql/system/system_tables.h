@@ -58,6 +58,8 @@ struct system_tables *system_tables_create(struct env *env, const struct metadat
 void system_tables_destroy(struct system_tables *tables);
 // Of this node, for other nodes.
 const struct env_address *system_tables_address(const struct system_tables *tables);
+// What it was given.
+const struct node_identity *system_tables_identity(const struct system_tables *tables);
 // Whose compactions it shows. NULL, as at the beginning: none.
 void system_tables_set_engine(struct system_tables *tables, const struct engine *engine);
 
