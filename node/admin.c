@@ -540,6 +540,9 @@ static void handle(struct message_handler *handler, const struct message *messag
     case ADMIN_POOLS:
         admin_pools(admin, message);
         break;
+    case ADMIN_TABLE_HISTOGRAMS:
+        admin_table_histograms(admin, message, &body);
+        break;
     default:
         admin_answer_text(admin, message->origin, STATUS_UNSUPPORTED, "no such request");
     }

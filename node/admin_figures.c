@@ -2,8 +2,13 @@
 // like.
 #include "cql/statement/statement.h"
 #include "cql/system/system_tables.h"
+#include "cql/system/table_figures.h"
 #include "cql/system/tracing.h"
 #include "node/admin_internal.h"
+
+#include "base/assert.h"
+
+#include <stdlib.h>
 
 void admin_trace_probability(struct admin *admin, const struct message *message,
                              struct cursor *body)
@@ -46,4 +51,46 @@ void admin_pools(struct admin *admin, const struct message *message)
     }
     admin_answer(admin, message->origin, STATUS_OK, buffer_slice(&bytes));
     buffer_deinit(&bytes);
+}
+
+// ---- tablehistograms ----------------------------------------------------------------------------
+
+static void put_histograms(struct buffer *bytes, const struct table *table,
+                           const struct table_figures *figures)
+{
+    static const double percents[] = {50, 75, 95, 98, 99, 100};
+    static const struct table_figures none;
+    if (figures == NULL) figures = &none;
+    buffer_put_vint_bytes(bytes, table->keyspace);
+    buffer_put_vint_bytes(bytes, table->name);
+    for (size_t kind = 0; kind < TABLE_LATENCY_COUNT; kind++) {
+        const struct table_latency *latency = &figures->latencies[kind];
+        buffer_put_u64(bytes, latency->count);
+        for (size_t i = 0; i < sizeof percents / sizeof percents[0]; i++)
+            buffer_put_u64(bytes, table_latency_percentile(latency, percents[i]));
+    }
+}
+
+void admin_table_histograms(struct admin *admin, const struct message *message, struct cursor *body)
+{
+    const struct schema *schema = metadata_schema(admin->options.metadata);
+    const struct table_figures_set *figures = admin->options.processor->figures;
+    struct error error;
+    struct admin_tables tables = {calloc(ADMIN_TABLES_MAX, sizeof *tables.ids), 0};
+    ASSERT(tables.ids != NULL);
+    enum status status = admin_choose_tables(schema, body, &tables, &error);
+    if (status != STATUS_OK) {
+        admin_answer_text(admin, message->origin, status, error.text);
+        free(tables.ids);
+        return;
+    }
+    struct buffer bytes;
+    buffer_init(&bytes, ADMIN_ANSWER_SIZE_MAX);
+    buffer_put_u32(&bytes, (uint32_t)tables.count);
+    for (size_t i = 0; i < tables.count; i++)
+        put_histograms(&bytes, schema_find_table_by_id(schema, tables.ids[i]),
+                       table_figures_find(figures, tables.ids[i]));
+    admin_answer(admin, message->origin, STATUS_OK, buffer_slice(&bytes));
+    buffer_deinit(&bytes);
+    free(tables.ids);
 }

@@ -75,5 +75,7 @@ void admin_table_stats(struct admin *admin, const struct message *message, struc
 void admin_trace_probability(struct admin *admin, const struct message *message,
                              struct cursor *body);
 void admin_pools(struct admin *admin, const struct message *message);
+void admin_table_histograms(struct admin *admin, const struct message *message,
+                            struct cursor *body);
 
 #endif

@@ -47,6 +47,9 @@ enum admin_kind {
     ADMIN_TRACE_PROBABILITY = 64, // u8 sets it, u64 bits of a double -> u64 bits of what it is
     // -> u32 count, × { text name, u64 active, pending, completed, blocked, blocked ever }
     ADMIN_POOLS,
+    // u16 count, tables -> u32 count, × { text keyspace, table, of reads by key, scans and writes
+    // each u64 how many, us that 50, 75, 95, 98, 99 and 100 per cent of them took }
+    ADMIN_TABLE_HISTOGRAMS,
 };
 
 enum {

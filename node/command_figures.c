@@ -1,6 +1,6 @@
-// helenus tpstats, settraceprobability, gettraceprobability: nodetool's words
-// (org.apache.cassandra.tools.nodetool.TpStats, SetTraceProbability). What changes something asks
-// all nodes of a ring, what shows something the one behind --ring, or --node N.
+// helenus tpstats, tablehistograms, settraceprobability, gettraceprobability: nodetool's words
+// (org.apache.cassandra.tools.nodetool.TpStats, TableHistograms, SetTraceProbability). What changes
+// something asks all nodes of a ring, what shows something the one behind --ring, or --node N.
 #include "base/cursor.h"
 #include "base/limits.h"
 #include "node/admin_tool.h"
@@ -167,6 +167,100 @@ int command_tpstats(int argc, char **argv)
                "Blocked", "All time blocked");
     for (uint32_t i = 0; i < count && !cursor.failed; i++)
         print_pool(&cursor, json, i == 0);
+    if (json) printf("}\n");
+    check(&figures, &cursor);
+    return end(&figures);
+}
+
+// ---- tablehistograms ----------------------------------------------------------------------------
+
+enum { KINDS = 3, PERCENTS = 6 };
+
+struct histograms {
+    struct slice keyspace, table;
+    uint64_t counts[KINDS], us[KINDS][PERCENTS];
+};
+
+static struct histograms take_histograms(struct cursor *cursor)
+{
+    struct histograms taken = {.keyspace = cursor_vint_bytes(cursor)};
+    taken.table = cursor_vint_bytes(cursor);
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        taken.counts[kind] = cursor_u64(cursor);
+        for (size_t i = 0; i < PERCENTS; i++)
+            taken.us[kind][i] = cursor_u64(cursor);
+    }
+    return taken;
+}
+
+static const char *const percent_names[PERCENTS] = {"50%", "75%", "95%", "98%", "99%", "Max"};
+
+static void print_histograms(const struct histograms *histograms)
+{
+    printf("%.*s/%.*s histograms\n", (int)histograms->keyspace.size,
+           (const char *)histograms->keyspace.data, (int)histograms->table.size,
+           (const char *)histograms->table.data);
+    printf("%-10s%18s%18s%18s\n", "Percentile", "Read Latency", "Scan Latency", "Write Latency");
+    printf("%-10s%18s%18s%18s\n", "", "(micros)", "(micros)", "(micros)");
+    for (size_t i = 0; i < PERCENTS; i++)
+        printf("%-10s%18" PRIu64 "%18" PRIu64 "%18" PRIu64 "\n", percent_names[i],
+               histograms->us[0][i], histograms->us[1][i], histograms->us[2][i]);
+    printf("%-10s%18" PRIu64 "%18" PRIu64 "%18" PRIu64 "\n\n", "Count", histograms->counts[0],
+           histograms->counts[1], histograms->counts[2]);
+}
+
+// Names of keyspaces and tables are words.
+static void print_histograms_json(const struct histograms *histograms, bool is_first)
+{
+    static const char *const kinds[KINDS] = {"read", "scan", "write"};
+    printf("%s\"%.*s.%.*s\": {", is_first ? "" : ", ", (int)histograms->keyspace.size,
+           (const char *)histograms->keyspace.data, (int)histograms->table.size,
+           (const char *)histograms->table.data);
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        printf("%s\"%s\": {\"count\": %" PRIu64, kind == 0 ? "" : ", ", kinds[kind],
+               histograms->counts[kind]);
+        for (size_t i = 0; i < PERCENTS; i++)
+            printf(", \"%s\": %" PRIu64, percent_names[i], histograms->us[kind][i]);
+        printf("}");
+    }
+    printf("}");
+}
+
+int command_tablehistograms(int argc, char **argv)
+{
+    static const struct command command = {
+        .name = "tablehistograms",
+        .usage = "[options] [KEYSPACE [TABLE]]",
+        .summary = "Shows how long requests of tables took that came to a node",
+        .text = "From the request to its answer, in microseconds, since the node's start.",
+        .specs = figures_specs,
+        .spec_count = COUNT(figures_specs),
+        .operands_max = 2,
+    };
+    struct figures figures;
+    int code = begin(&figures, &command, argc, argv);
+    if (code >= 0) return code;
+    const struct operands *operands = &figures.tool.operands;
+    struct buffer body;
+    buffer_init(&body, MIB);
+    buffer_put_u8(&body, ADMIN_TABLE_HISTOGRAMS);
+    buffer_put_u16(&body, operands->count > 0);
+    for (size_t i = 0; i < 2 && operands->count > 0; i++)
+        buffer_put_vint_bytes(&body, slice_of_text(i < operands->count ? operands->items[i] : ""));
+    struct cursor cursor = ask(&figures, false, buffer_slice(&body));
+    buffer_deinit(&body);
+    if (figures.status != STATUS_OK) return end(&figures);
+    bool json = figures.options.tool.json;
+    uint32_t count = cursor_u32(&cursor);
+    if (json) printf("{");
+    for (uint32_t i = 0; i < count && !cursor.failed; i++) {
+        struct histograms histograms = take_histograms(&cursor);
+        if (cursor.failed) break;
+        if (json)
+            print_histograms_json(&histograms, i == 0);
+        else
+            print_histograms(&histograms);
+    }
     if (json) printf("}\n");
     check(&figures, &cursor);
     return end(&figures);

@@ -39,6 +39,7 @@ int command_statusautocompaction(int argc, char **argv);
 int command_tablestats(int argc, char **argv);
 // Those of command_figures.c.
 int command_tpstats(int argc, char **argv);
+int command_tablehistograms(int argc, char **argv);
 int command_settraceprobability(int argc, char **argv);
 int command_gettraceprobability(int argc, char **argv);
 

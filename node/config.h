@@ -47,6 +47,7 @@ struct config {
     char incremental_backups[CONFIG_TEXT_SIZE];       // true, false
     char compaction_throughput[CONFIG_TEXT_SIZE];     // 64MiB/s
     int64_t concurrent_compactors;
+    int64_t tombstone_warn_threshold, tombstone_failure_threshold;
     int64_t memtable_space_mib;
     int64_t file_cache_size_mib;
     // How long a coordinator waits for replicas.

@@ -31,6 +31,7 @@ static const struct {
     {"disableautocompaction", command_disableautocompaction, "only when they are told to"},
     {"statusautocompaction", command_statusautocompaction, "which of both"},
     {"tablestats", command_tablestats, "what is known of each table"},
+    {"tablehistograms", command_tablehistograms, "how long requests of tables took"},
     {"tpstats", command_tpstats, "what the stages of a node did and have to do"},
     {"settraceprobability", command_settraceprobability, "how many of all requests are traced"},
     {"gettraceprobability", command_gettraceprobability, "the same, asked"},

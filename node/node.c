@@ -458,6 +458,8 @@ static enum status open_services(struct node *node, struct error *error)
         .system_tables = node->system_tables,
         .tracing = node->tracing,
         .figures = node->figures,
+        .tombstone_warn_threshold = (uint32_t)node->config.tombstone_warn_threshold,
+        .tombstone_fail_threshold = (uint32_t)node->config.tombstone_failure_threshold,
         .cluster_name = node->config.cluster_name,
         .data_center = node->self.data_center,
     };

@@ -5,6 +5,7 @@
 // They are counted where rows are taken from the merged partition, so that rows without any cost
 // nothing: of a partition that is read by its key alone, of a scan all together. What was warned of
 // is a list that grows at its head, so that a read that begins anew goes back to what it was.
+#include "base/bytes.h"
 #include "cql/execution/execution_select.h"
 #include "storage/partition_key.h"
 #include "storage/schema/cql_name.h"
@@ -159,6 +160,36 @@ static void put_rows(const struct select_work *work, struct buffer *text, const 
     put_side(work, text, joint, end, common);
 }
 
+// One end of the range of tokens that a scan was asked for.
+static void put_token(struct select_work *work, struct buffer *text, const char **joint,
+                      const struct restriction_bound *bound, bool is_start)
+{
+    const struct table *table = work->plan->table;
+    struct bound_value value;
+    if (bound->value == NULL ||
+        !term_bind(bound->value, &work->execution->state->binding, &value) || value.bytes.size != 8)
+        return;
+    put_text(text, *joint);
+    *joint = " AND ";
+    for (uint16_t i = 0; i < table->column_counts[COLUMN_PARTITION_KEY]; i++) {
+        put_text(text, i == 0 ? "token(" : ", ");
+        cql_name_put(table->columns[COLUMN_PARTITION_KEY][i].name, text);
+    }
+    const char *relation =
+        is_start ? (bound->inclusive ? ") >= " : ") > ") : (bound->inclusive ? ") <= " : ") < ");
+    put_text(text, relation);
+    put_text(text, arena_format(&work->execution->arena, "%" PRId64,
+                                (int64_t)bytes_get_u64(value.bytes.data)));
+}
+
+static void put_tokens(struct select_work *work, struct buffer *text, const char **joint)
+{
+    const struct restriction *token = work->plan->restrictions.token;
+    if (token == NULL || token->kind != RESTRICTION_SLICE) return;
+    put_token(work, text, joint, &token->start, true);
+    put_token(work, text, joint, &token->end, false);
+}
+
 static void put_filters(const struct select_work *work, struct buffer *text, const char **joint)
 {
     for (size_t i = 0; i < work->filter_count; i++) {
@@ -214,6 +245,8 @@ static void put_query(struct select_work *work, struct buffer *text, struct part
     if (work->keys != NULL) {
         put_key(work, text, &joint, key);
         put_rows(work, text, &joint);
+    } else {
+        put_tokens(work, text, &joint);
     }
     put_filters(work, text, &joint);
     put_order(work, text);

@@ -4,9 +4,11 @@
 #include "cql/system/system_pools.h"
 #include "cql/system/table_figures.h"
 #include "ring/coordinator/coordinator.h"
+#include "storage/engine/engine_index.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <strings.h>
 
 static bool is_table(const struct table *table, const char *keyspace, const char *name)
 {
@@ -154,6 +156,66 @@ static void fill_max_sstable_size(const struct system_views *views, const struct
     put_mebibytes(empty, table, stats->largest_sstable_bytes);
 }
 
+// ---- Storage-attached indexes ------------------------------------------------------------------
+
+static bool is_sai(struct slice class_name)
+{
+    static const char *const names[] = {"sai", "storageattachedindex",
+                                        "org.apache.cassandra.index.sai.storageattachedindex"};
+    bool is_one = false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && !slice_is_null(class_name); i++)
+        is_one =
+            is_one || (class_name.size == strlen(names[i]) &&
+                       strncasecmp((const char *)class_name.data, names[i], class_name.size) == 0);
+    return is_one;
+}
+
+// As Java prints the analyzer: of options that change a text, all three.
+static const char *analyzer_text(struct arena *arena, const struct options *options)
+{
+    static const char *const names[] = {"case_sensitive", "normalize", "ascii"};
+    bool values[] = {true, false, false};
+    bool is_analyzed = false;
+    for (size_t i = 0; i < options->count; i++)
+        for (size_t k = 0; k < 3; k++) {
+            if (!slice_equals(options->items[i].key, slice_of_text(names[k]))) continue;
+            values[k] = slice_equals(options->items[i].value, slice_of_text("true"));
+            is_analyzed = true;
+        }
+    if (!is_analyzed) return "NoOpAnalyzer";
+    return arena_format(arena, "NonTokenizingAnalyzer{caseSensitive=%s, normalized=%s, ascii=%s}",
+                        values[0] ? "true" : "false", values[1] ? "true" : "false",
+                        values[2] ? "true" : "false");
+}
+
+static void put_sai(const struct system_views *views, const struct system_row *empty,
+                    const struct table *table, const struct index_definition *index)
+{
+    const struct column *column = table_find_column(table, index->column);
+    struct system_row row = *empty;
+    bool is_built = engine_index_is_built(views->engine, table->id, index->id);
+    bool is_string =
+        column != NULL && (column->type->kind == TYPE_TEXT || column->type->kind == TYPE_ASCII);
+    system_row_set(&row, "keyspace_name", table->keyspace);
+    system_row_set(&row, "index_name", index->name);
+    system_row_set_text(&row, "analyzer", analyzer_text(row.arena, &index->options));
+    system_row_set(&row, "column_name", index->column);
+    system_row_set_bool(&row, "is_building", !is_built);
+    system_row_set_bool(&row, "is_queryable", true); // Until it is built all rows are looked at.
+    system_row_set_bool(&row, "is_string", is_string);
+    system_row_set(&row, "table_name", table->name);
+    system_row_end(&row);
+}
+
+static void fill_sai(const struct system_views *views, const struct system_row *empty,
+                     const struct keyspace *keyspace, const struct table *table,
+                     const struct engine_table_stats *stats)
+{
+    (void)keyspace, (void)stats;
+    for (size_t i = 0; i < table->index_count; i++)
+        if (is_sai(table->indexes[i].class_name)) put_sai(views, empty, table, &table->indexes[i]);
+}
+
 // ---- Latencies ---------------------------------------------------------------------------------
 
 static void put_latency(const struct system_views *views, const struct system_row *empty,
@@ -250,6 +312,8 @@ bool system_views_fill(const struct system_views *views, const struct system_row
         each_table(views, empty, fill_disk_usage);
     } else if (is_table(table, "system_views", "max_sstable_size")) {
         each_table(views, empty, fill_max_sstable_size);
+    } else if (is_table(table, "system_views", "sai_column_indexes")) {
+        each_table(views, empty, fill_sai);
     } else if (is_table(table, "system_views", "coordinator_read_latency")) {
         fill_latencies(views, empty, TABLE_LATENCY_READ);
     } else if (is_table(table, "system_views", "coordinator_scan_latency")) {

@@ -23,6 +23,8 @@ struct ring_world;
 // time.
 struct ring_world *ring_world_create(struct sim_world *sim, uint64_t seed, uint64_t operations,
                                      bool only_paxos);
+// Some of all requests tell what is done for them, here and at replicas. Before it begins.
+void ring_world_trace(struct ring_world *world);
 // `chances` are those of the storms.
 void ring_world_begin(struct ring_world *world, const double chances[SIM_FAULT_COUNT]);
 bool ring_world_is_over(const struct ring_world *world);

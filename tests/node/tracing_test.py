@@ -89,3 +89,27 @@ def test_stages_are_counted():
             told = json.loads(r.tool("tpstats", "--json").stdout)
             assert told["MutationStage"]["completed"] >= 10 and sorted(told) == sorted(pools), told
             assert "Pool Name" in r.tool("tpstats").stdout
+            histograms = json.loads(r.tool("tablehistograms", "--json", "tr", "t").stdout)
+            assert histograms["tr.t"]["read"]["count"] == 10 and histograms["tr.t"]["write"]["Max"] > 0, histograms
+            assert "tr/t histograms" in r.tool("tablehistograms").stdout
+            latency = session.execute("SELECT * FROM system_views.coordinator_read_latency").one()
+            assert (latency.table_name, latency.count) == ("t", 10) and latency.max_ms >= latency.p50th_ms > 0, latency
+
+
+def test_what_goes_between_members_is_counted():
+    with ring(ADDRESS, nodes=3) as r:
+        with r.session(node=1) as session:
+            session.execute("CREATE KEYSPACE tr WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}")
+            session.execute("CREATE TABLE tr.t (k int PRIMARY KEY, v int)")
+            for i in range(10):
+                session.execute(f"INSERT INTO tr.t (k, v) VALUES ({i}, 2)")
+            out = list(session.execute("SELECT * FROM system_views.internode_outbound"))
+            assert sorted(row.address for row in out) == r.addresses[1:], out
+            assert all(row.sent_count >= 10 and row.sent_bytes > 100 and row.active_connections == 1 for row in out), out
+            assert all(row.received_count > 0 for row in session.execute("SELECT * FROM system_views.internode_inbound"))
+            r.kill(3)
+            wait_until(lambda: r.states()[3] == "DOWN", 20, "node 3 is down")
+            session.execute("INSERT INTO tr.t (k, v) VALUES (1, 3)")
+            wait_until(lambda: list(session.execute("SELECT * FROM system_views.pending_hints")), 10, "a hint")
+            hint = session.execute("SELECT * FROM system_views.pending_hints").one()
+            assert hint.address == r.addresses[2] and hint.files == 1 and hint.status == "DOWN", hint
