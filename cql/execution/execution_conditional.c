@@ -467,11 +467,17 @@ static bool conditional_bind_key(struct conditional_work *work, struct condition
 {
     struct partition_key *keys;
     size_t count;
-    if (part->plan->restrictions.keys_have_in)
-        return conditional_refuse(work, "Batch with conditions cannot span multiple partitions "
-                                        "(you cannot use IN on the partition key)");
+    bool is_deletion = part->plan->kind == MODIFICATION_DELETE;
     if (!restrictions_bind_keys(&part->plan->restrictions, &part->binding, &keys, &count))
         return false;
+    if (part->plan->restrictions.keys_have_in && work->is_batch)
+        return conditional_refuse(work, "Batch with conditions cannot span multiple partitions "
+                                        "(you cannot use IN on the partition key)");
+    if (part->plan->restrictions.keys_have_in)
+        return conditional_refuse(
+            work, is_deletion
+                      ? "IN on the partition key is not supported with conditional deletions"
+                      : "IN on the partition key is not supported with conditional updates");
     if (count != 1) return conditional_refuse(work, "A partition key is missing");
     if (slice_is_null(work->key.bytes)) work->key = keys[0];
     if (!slice_equals(work->key.bytes, keys[0].bytes))

@@ -100,7 +100,8 @@ static bool restrictions_bind_value(const struct restriction *restriction, const
         struct bound_value bound = {items == NULL ? slice_null() : items[i], false};
         if (items == NULL && !term_bind(term->items[i], binding, &bound)) return false;
         if (bound.unset)
-            return restrictions_invalid(binding, for_filter ? "g" : "u", restriction->columns[i]);
+            return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                                 "Invalid unset value for tuple field number %zu", i);
         if (slice_is_null(bound.bytes))
             return restrictions_refuse_null(binding, restriction, restriction->columns[i]);
         values[i] = bound.bytes;
@@ -131,7 +132,9 @@ static bool restrictions_bind_alternatives(const struct restriction *restriction
                     ? !restrictions_bind_nullable(term, restriction->columns[0], binding, value)
                     : !restrictions_bind_value(restriction, term, binding, for_filter, value))
                 return false;
-            if (!may_be_null || !slice_is_null(*value)) (*count)++; // Nothing is equal to null.
+            // Cassandra looks no further than the first null.
+            if (slice_is_null(*value)) break;
+            (*count)++;
         }
         return true;
     }
@@ -445,6 +448,9 @@ bool restrictions_bind_filters(const struct restrictions *restrictions,
 {
     *filters = NULL;
     *count = restrictions->filter_count;
+    if (restrictions->filters_slice)
+        return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                             "Multi-column slice restrictions cannot be used for filtering.");
     if (*count == 0) return true;
     *filters = ARENA_NEW_ARRAY(binding->arena, struct row_filter, *count);
     for (size_t i = 0; i < *count; i++)

@@ -16,7 +16,9 @@ static struct cql_property *new_option(struct parser *parser, struct parser_list
     const struct cql_property *items = list->items;
     for (size_t i = 0; i < list->count; i++) {
         if (!slice_equals(items[i].name, slice_of_text(name))) continue;
-        (void)parser_fail_text(parser, "Multiple definition for property '%s'", name);
+        bool is_hashed = strcmp(name, "HASHED PASSWORD") == 0;
+        (void)parser_fail_text(parser, "Multiple definition for property '%s'",
+                               is_hashed ? "HASHED_PASSWORD" : name);
         return NULL;
     }
     struct cql_property *option = PARSER_LIST_ADD(parser, list, struct cql_property);
@@ -422,9 +424,23 @@ static bool grant_or_revoke(struct parser *parser, struct cql_role_statement *ro
            (!has_permissions || check_applicable(parser, role));
 }
 
+// GRANT and REVOKE are decided between with what stands behind them.
+static bool begins_role(struct parser *parser)
+{
+    enum token_kind kind = parser_peek(parser, 1);
+    return parser_is_name(kind) || kind == TOKEN_STRING || kind == TOKEN_QUOTED_NAME;
+}
+
+static bool refuse_grant(struct parser *parser)
+{
+    parser->index--;
+    return parser_fail_no_viable(parser, 2);
+}
+
 bool parser_grant(struct parser *parser, struct cql_statement_ast *statement)
 {
     bool has_permissions = begins_permissions(parser);
+    if (!has_permissions && !begins_role(parser)) return refuse_grant(parser);
     statement->kind = has_permissions ? CQL_AST_GRANT_PERMISSIONS : CQL_AST_GRANT_ROLE;
     return grant_or_revoke(parser, &statement->role, has_permissions, K_TO);
 }
@@ -432,6 +448,7 @@ bool parser_grant(struct parser *parser, struct cql_statement_ast *statement)
 bool parser_revoke(struct parser *parser, struct cql_statement_ast *statement)
 {
     bool has_permissions = begins_permissions(parser);
+    if (!has_permissions && !begins_role(parser)) return refuse_grant(parser);
     statement->kind = has_permissions ? CQL_AST_REVOKE_PERMISSIONS : CQL_AST_REVOKE_ROLE;
     return grant_or_revoke(parser, &statement->role, has_permissions, K_FROM);
 }

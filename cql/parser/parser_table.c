@@ -127,6 +127,11 @@ static bool drop_columns(struct parser *parser, struct cql_alter_table *alter)
         return true;
     }
     alter->kind = CQL_ALTER_TABLE_DROP;
+    enum token_kind next = parser_peek(parser, 1);
+    if (next != K_IF && next != TOKEN_OPEN && !parser_is_column_name(next)) {
+        parser->index--; // The decision began at DROP.
+        return parser_fail_no_viable(parser, 2);
+    }
     if (!parser_if_exists(parser, &alter->if_column)) return false;
     if (parser_take(parser, TOKEN_OPEN)) {
         if (!parser_column_names(parser, &alter->dropped)) return false;

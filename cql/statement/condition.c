@@ -83,11 +83,12 @@ static bool condition_prepare_contains(struct analysis *analysis, const struct c
     const struct column *column = condition->column;
     const struct type *type = column->type;
     bool is_key = condition->operator== CQL_OPERATOR_CONTAINS_KEY;
-    if (is_key && type->kind != TYPE_MAP)
+    // A DESC column is no collection to Cassandra, whose type it wraps.
+    if (is_key && (type->kind != TYPE_MAP || column->reversed))
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "Cannot use CONTAINS KEY on non-map column %.*s",
                              SLICE_TEXT(column->name));
-    if (!type_is_collection(type))
+    if (!type_is_collection(type) || column->reversed)
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "Cannot use CONTAINS on non-collection column %.*s",
                              SLICE_TEXT(column->name));

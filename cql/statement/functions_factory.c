@@ -119,22 +119,41 @@ static const struct type *functions_infer_item(struct analysis *analysis,
     return type == NULL ? NULL : type_freeze(analysis->arena, type);
 }
 
-// The type of each item, or of the first whose type is known. A list has none outside of a
+// The first of these types that all others fit; NULL: there is none.
+static const struct type *functions_find_common(const struct type *const *types, size_t count,
+                                                size_t from, size_t stride)
+{
+    enum { TRIED_MAX = 8 };
+    const struct type *last = NULL;
+    size_t tried = 0;
+    for (size_t i = from; i < count && tried < TRIED_MAX; i += stride) {
+        if (types[i] == NULL || (last != NULL && type_equals(types[i], last))) continue;
+        last = types[i];
+        tried++;
+        size_t k = from;
+        while (k < count && (types[k] == NULL || term_type_fits(types[k], last) != TERM_FIT_NOT))
+            k += stride;
+        if (k >= count) return last;
+    }
+    return NULL;
+}
+
+// The type of each item, or of the first that all others fit. A list has none outside of a
 // selection: it could be a vector.
 static const struct type *functions_infer_items(struct analysis *analysis,
                                                 const struct cql_term *raw)
 {
-    const struct type *first[2] = {NULL, NULL};
     const struct type **types =
         ARENA_NEW_ARRAY(analysis->arena, const struct type *, raw->item_count + 1);
     struct cql_error *error = analysis_ignore_errors(analysis);
     size_t stride = raw->kind == CQL_TERM_MAP ? 2 : 1, known = 0;
     for (size_t i = 0; i < raw->item_count; i++) {
         types[i] = functions_infer_item(analysis, raw->items[i]);
-        if (first[i % stride] == NULL) first[i % stride] = types[i];
         if (types[i] != NULL) known++;
     }
     analysis->error = error;
+    const struct type *first[2] = {functions_find_common(types, raw->item_count, 0, stride), NULL};
+    if (stride == 2) first[1] = functions_find_common(types, raw->item_count, 1, stride);
     bool is_tuple = raw->kind == CQL_TERM_TUPLE && raw->item_count > 1;
     if (is_tuple && known == raw->item_count)
         return type_make_tuple(analysis->arena, types, (uint16_t)raw->item_count);

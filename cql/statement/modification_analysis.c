@@ -77,22 +77,12 @@ static bool modification_asks_row(const struct modification_plan *plan)
 static bool modification_check_conditions(struct analysis *analysis, struct modification_plan *plan)
 {
     if (!plan->is_conditional) return true;
-    bool is_deletion = plan->kind == MODIFICATION_DELETE;
     if (plan->table->is_counter)
         return modification_refuse(analysis,
                                    "Conditional updates are not supported on counter tables");
     if (plan->timestamp != NULL)
         return modification_refuse(analysis,
                                    "Cannot provide custom timestamp for conditional updates");
-    if (plan->restrictions.keys_have_in)
-        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                             "IN on the partition key is not supported with conditional %s",
-                             is_deletion ? "deletions" : "updates");
-    if (plan->restrictions.clustering_has_in)
-        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                             "IN on the clustering key columns is not supported with conditional "
-                             "%s",
-                             is_deletion ? "deletions" : "updates");
     plan->is_of_static_row = !plan->changes_rows && !modification_asks_row(plan);
     return true;
 }
@@ -596,8 +586,8 @@ static bool modification_prepare_delete(struct analysis *analysis,
     bool names_rows = plan->restrictions.clustering_bound_count ==
                           plan->table->column_counts[COLUMN_CLUSTERING] &&
                       !plan->restrictions.clustering_has_slice;
-    if (plan->is_conditional && plan->timestamp == NULL && !plan->restrictions.keys_have_in &&
-        !names_rows && (!only_static || modification_asks_row(plan)))
+    if (plan->is_conditional && plan->timestamp == NULL && !names_rows &&
+        (!only_static || modification_asks_row(plan)))
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "DELETE statements must restrict all PRIMARY KEY columns with "
                              "equality relations in order to %s non static columns",

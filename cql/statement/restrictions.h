@@ -61,8 +61,9 @@ struct restrictions {
     uint16_t clustering_bound_count; // Columns bound by EQ or IN from the first on.
     const struct restriction **filters;
     size_t filter_count;
-    bool has_index;  // Some restriction is one that an index knows.
-    bool uses_index; // As Cassandra decides it; what the checks go by.
+    bool filters_slice; // Of several columns, which Cassandra can not filter by.
+    bool has_index;     // Some restriction is one that an index knows.
+    bool uses_index;    // As Cassandra decides it; what the checks go by.
     // What must be served by an index, or filtered.
     const struct restriction **indexed;
     size_t indexed_count;

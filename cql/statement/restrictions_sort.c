@@ -169,6 +169,22 @@ static bool restrictions_has_contains(const struct gathering *gathering)
     return false;
 }
 
+// ClusteringColumnRestrictions.addToRowFilter(): a slice in the form of a tuple that makes no
+// range, or that an index knows.
+static bool restrictions_filters_slice(const struct gathering *gathering, const struct table *table)
+{
+    uint16_t position = 0;
+    for (uint16_t i = 0; i < table->column_counts[COLUMN_CLUSTERING]; i++) {
+        const struct restriction *item = restrictions_at(gathering, i);
+        if (item == NULL) continue;
+        bool is_slice = item->kind == RESTRICTION_SLICE;
+        if (item->is_multi && is_slice && (i != position || index_choice_has(table, item)))
+            return true;
+        if (!is_slice && i == position) position = (uint16_t)(i + item->column_count);
+    }
+    return false;
+}
+
 // Whether an index is asked for clustering columns, as Cassandra decides it.
 static void restrictions_index_clustering(const struct gathering *gathering,
                                           struct restrictions *restrictions, bool needs_filtering)
@@ -183,6 +199,7 @@ static void restrictions_index_clustering(const struct gathering *gathering,
     if (!restrictions->keys_are_complete && has_index && restrictions->has_index)
         restrictions->uses_index = true;
     if (!restrictions->uses_index && !needs_filtering) return;
+    restrictions->filters_slice = restrictions_filters_slice(gathering, restrictions->table);
     for (size_t i = 0; i < gathering->count; i++) {
         const struct restriction *item = &gathering->items[i];
         if (!item->is_token && item->columns[0]->kind == COLUMN_CLUSTERING)

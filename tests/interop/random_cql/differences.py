@@ -13,6 +13,8 @@ KNOWN = [
 NATIVE = (r"(?:ascii|bigint|blob|boolean|counter|date|decimal|double|duration|float|inet|int|smallint|text|time|timestamp|timeuuid|"
           r"tinyint|uuid|varchar|varint)")
 MASKS = [
+    (re.compile(r"\brandom_[a-z]+\b"), "KS"),
+    (re.compile(r"\b127\.0\.\d+\.\d+\b"), "#"),
     (re.compile(r"signatures: .*", re.S), "signatures: …"),
     (re.compile(r"\(\[?[^()]*\[[^\]]+\][^)]*\)$"), "(…)"),
     (re.compile(r"'(?:[^']|'')*'"), "'…'"),

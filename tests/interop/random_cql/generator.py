@@ -8,7 +8,6 @@ import re
 from . import grammar
 from .values import DOMAINS, NATIVE, NUMBERS, Type, json_value, value
 
-KEYSPACE = "random_statements"
 RARE = 1500
 WORDS = ["SELECT", "FROM", "WHERE", "AND", "IF", "NULL", "(", ")", ",", "=", "+", "-", "[", "]", "{", "}", ":", ".", "'x'", "1", "1.5",
          "?", "*", "SET", "VALUES", "IN", "TOKEN", "LIMIT", "AS", "frozen", "int", "0xf", "$", '"', "'", ";", "--", "USING", "TTL"]
@@ -48,7 +47,8 @@ class Statement:
 
 
 class Generator:
-    def __init__(self, seed):
+    def __init__(self, seed, keyspace):
+        self.keyspace = keyspace
         self.random = random.Random(seed)
         self.rules = grammar.rules()
         self.counts = {(rule, a): 0 for rule, alternatives in self.rules.items() for _, a in alternatives}
@@ -335,7 +335,7 @@ class Generator:
         return "{"
 
     def leaf_keyspace(self):
-        return KEYSPACE
+        return self.keyspace
 
     def leaf_alias(self):
         return self.random.choice(["a1", '"A 1"', "ttl", "a1"])
@@ -347,8 +347,8 @@ class Generator:
         if not self.current:
             raise Impossible
         if self.is_wrong and self.random.random() < 0.06:
-            return self.random.choice(["nowhere", "nowhere.t", KEYSPACE + ".nowhere"])
-        return self.current.name if self.random.random() < 0.9 else f"{KEYSPACE}.{self.current.name}"
+            return self.random.choice(["nowhere", "nowhere.t", self.keyspace + ".nowhere"])
+        return self.current.name if self.random.random() < 0.9 else f"{self.keyspace}.{self.current.name}"
 
     def leaf_using(self):
         return " " + self.expand("usings") if self.random.random() < 0.3 else ""

@@ -403,8 +403,8 @@ keyspace_statement
     2 CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH <keyspace_property>
     2 ALTER KEYSPACE <if_exists?> {keyspace} WITH <keyspace_property> AND DURABLE_WRITES = true
     1 ALTER KEYSPACE <if_exists?> nowhere WITH <keyspace_property>
-    1 CREATE KEYSPACE random_statements_2 WITH <keyspace_property>
-    1 DROP KEYSPACE <if_exists?> random_statements_2
+    1 CREATE KEYSPACE {keyspace}_2 WITH <keyspace_property>
+    1 DROP KEYSPACE <if_exists?> {keyspace}_2
     1 DROP KEYSPACE <if_exists?> nowhere
     1 ALTER KEYSPACE {keyspace} WITH nowhere = 1
     1 CREATE KEYSPACE system WITH <keyspace_property>
