@@ -559,7 +559,7 @@ START_TEST(what_can_not_be_used_is_said_with_what_to_do)
     write_file(server_env, "/jks", jks);
     write_file(server_env, "/p12", pkcs12);
     write_file(server_env, "/locked.pem", TLS_KEYS_LOCKED);
-    char key[4096], mixed[4096];
+    char key[2048], mixed[4096];
     const char *certificate = strstr(TLS_KEYS_SERVER, "-----BEGIN CERTIFICATE");
     const char *other = strstr(TLS_KEYS_CLIENT, "-----BEGIN CERTIFICATE");
     (void)snprintf(key, sizeof key, "%.*s", (int)(certificate - TLS_KEYS_SERVER), TLS_KEYS_SERVER);
