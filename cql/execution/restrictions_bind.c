@@ -367,7 +367,9 @@ bool restrictions_bind_scan(const struct restrictions *restrictions, const struc
     if (token->kind == RESTRICTION_EQ) {
         int64_t value = 0;
         if (!restrictions_bind_token(token->value, binding, &value)) return false;
-        range->start = range->end = (struct scan_bound){{value}, {NULL, 0}, true};
+        // The smallest token as an end is the end of the ring, also here.
+        if (value != INT64_MIN)
+            range->start = range->end = (struct scan_bound){{value}, {NULL, 0}, true};
         return true;
     }
     int64_t value = 0;

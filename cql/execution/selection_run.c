@@ -246,12 +246,10 @@ static bool selection_value(const struct selector *selector, const struct source
     return false;
 }
 
-// An element of what has cells of its own may be null; Cassandra stumbles over it.
 static bool selection_check_part(const struct selector *selector, const struct binding *binding)
 {
     bool is_slice = selector->kind == SELECTOR_SLICE;
-    bool is_part =
-        is_slice || (selector->kind == SELECTOR_ELEMENT && selector->items[0]->type->frozen);
+    bool is_part = is_slice || selector->kind == SELECTOR_ELEMENT;
     if (selector->access != NULL && !selection_check_part(selector->access, binding)) return false;
     for (size_t i = 0; i < selector->item_count; i++) {
         const struct selector *item = selector->items[i];

@@ -147,21 +147,23 @@ static const struct type *functions_infer_items(struct analysis *analysis,
         ARENA_NEW_ARRAY(analysis->arena, const struct type *, raw->item_count + 1);
     struct cql_error *error = analysis_ignore_errors(analysis);
     size_t stride = raw->kind == CQL_TERM_MAP ? 2 : 1, known = 0;
+    bool is_tuple = raw->kind == CQL_TERM_TUPLE;
+    // In brackets, and outside of a selection in a tuple, a constant could be anything.
+    bool is_open = is_tuple && (raw->item_count == 1 || !analysis->in_selection);
     for (size_t i = 0; i < raw->item_count; i++) {
+        if (is_open && raw->items[i]->kind == CQL_TERM_CONSTANT) continue;
         types[i] = functions_infer_item(analysis, raw->items[i]);
         if (types[i] != NULL) known++;
     }
     analysis->error = error;
     const struct type *first[2] = {functions_find_common(types, raw->item_count, 0, stride), NULL};
     if (stride == 2) first[1] = functions_find_common(types, raw->item_count, 1, stride);
-    bool is_tuple = raw->kind == CQL_TERM_TUPLE && raw->item_count > 1;
     if (is_tuple && known == raw->item_count)
         return type_make_tuple(analysis->arena, types, (uint16_t)raw->item_count);
     if (first[0] == NULL || is_tuple) return NULL;
     if (raw->kind == CQL_TERM_MAP)
         return first[1] == NULL ? NULL : type_make_map(analysis->arena, first[0], first[1], true);
     if (raw->kind == CQL_TERM_SET) return type_make_set(analysis->arena, first[0], true);
-    if (raw->kind == CQL_TERM_TUPLE) return first[0];
     return analysis->in_selection ? type_make_list(analysis->arena, first[0], true) : NULL;
 }
 

@@ -247,8 +247,7 @@ bool select_analysis_prepare(struct analysis *analysis, const struct cql_select 
     bool may_filter = select->allow_filtering || plan->is_of_virtual_keyspace;
     bool only_static;
     if (!selection_find_static(analysis, select, &only_static)) return false;
-    struct restrictions_options options = {RESTRICTIONS_SELECT, may_filter,
-                                           only_static && !select->is_distinct,
+    struct restrictions_options options = {RESTRICTIONS_SELECT, may_filter, only_static,
                                            select_ann_is_wanted(select)};
     // Of the other faults those of WHERE are told first.
     if (!restrictions_prepare(analysis, &select->where, &options, &plan->restrictions))

@@ -469,11 +469,19 @@ static bool term_read_tuple(struct analysis *analysis, const struct type *type, 
     struct error error;
     struct slice *fields =
         ARENA_NEW_ARRAY(analysis->arena, struct slice, type->parameter_count + 1u);
+    for (size_t at = 0; text.size > 0 && at <= text.size; at++, count++)
+        (void)term_take_field(analysis->arena, text, &at);
+    if (count > type->parameter_count)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Invalid tuple literal: too many elements. Type %s expects %d but got "
+                             "%zu",
+                             analysis_type_text(analysis, type), type->parameter_count, count);
+    count = 0;
     for (size_t at = 0; text.size > 0 && at <= text.size; at++, count++) {
         bool is_null = at < text.size && text.data[at] == '@' &&
                        (at + 1 == text.size || text.data[at + 1] == ':');
         struct slice field = term_take_field(analysis->arena, text, &at);
-        if (is_null || count >= type->parameter_count) continue;
+        if (is_null) continue;
         const struct type *of = type->parameters[count];
         bool is_ok =
             of->kind == TYPE_TUPLE
@@ -483,11 +491,6 @@ static bool term_read_tuple(struct analysis *analysis, const struct type *type, 
                       term_invalid(analysis, error.text);
         if (!is_ok) return false;
     }
-    if (count > type->parameter_count)
-        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                             "Invalid tuple literal: too many elements. Type %s expects %d but got "
-                             "%zu",
-                             analysis_type_text(analysis, type), type->parameter_count, count);
     *bytes = term_encode_tuple(analysis->arena, fields, count);
     return true;
 }
@@ -568,20 +571,27 @@ static bool term_check_element(struct analysis *analysis, const struct cql_term 
                                const struct column_spec *receiver, const char *kind,
                                const char *part, const struct type *type)
 {
-    if (item->kind == CQL_TERM_MARKER && receiver->type->kind != TYPE_VECTOR)
-        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                             "Invalid %s literal for %.*s: bind variables are not supported inside "
-                             "collection literals",
-                             kind, SLICE_TEXT(receiver->name));
-    if (item->kind == CQL_TERM_NULL)
-        return term_invalid(analysis, receiver->type->kind == TYPE_VECTOR
-                                          ? "null is not supported inside vectors"
-                                          : "null is not supported inside collections");
     if (term_fits(analysis, item, type) != TERM_FIT_NOT) return true;
     return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                          "Invalid %s literal for %.*s: %s %s is not of type %s", kind,
                          SLICE_TEXT(receiver->name), part, analysis_term_text(analysis, item),
                          analysis_type_text(analysis, type));
+}
+
+static bool term_prepare_element(struct analysis *analysis, const struct cql_term *item,
+                                 const struct column_spec *receiver, const char *kind,
+                                 const char *part, const struct type *type,
+                                 const struct term **term)
+{
+    if (item->kind == CQL_TERM_MARKER && receiver->type->kind != TYPE_VECTOR)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Invalid %s literal for %.*s: bind variables are not supported inside "
+                             "collection literals",
+                             kind, SLICE_TEXT(receiver->name));
+    struct column_spec element = {receiver->keyspace, receiver->table, slice_null(), type};
+    element.name =
+        slice_of_text(arena_format(analysis->arena, "%s(%.*s)", part, SLICE_TEXT(receiver->name)));
+    return term_prepare(analysis, item, &element, term);
 }
 
 static bool term_prepare_elements(struct analysis *analysis, const struct cql_term *raw,
@@ -591,15 +601,18 @@ static bool term_prepare_elements(struct analysis *analysis, const struct cql_te
     const struct term **items =
         ARENA_NEW_ARRAY(analysis->arena, const struct term *, raw->item_count + 1);
     bool is_map = raw->kind == CQL_TERM_MAP;
-    for (size_t i = 0; i < raw->item_count; i++) {
-        const struct type *type = receiver->type->parameters[is_map ? i % 2 : 0];
-        const char *part = is_map && i % 2 == 0 ? "key" : "value";
-        struct column_spec element = {receiver->keyspace, receiver->table, slice_null(), type};
-        element.name = slice_of_text(
-            arena_format(analysis->arena, "%s(%.*s)", part, SLICE_TEXT(receiver->name)));
-        if (!term_check_element(analysis, raw->items[i], receiver, kind, part, type)) return false;
-        if (!term_prepare(analysis, raw->items[i], &element, &items[i])) return false;
-    }
+    // All of them are looked at before the first is prepared.
+    for (int is_prepared = 0; is_prepared < 2; is_prepared++)
+        for (size_t i = 0; i < raw->item_count; i++) {
+            const struct cql_term *item = raw->items[i];
+            const struct type *type = receiver->type->parameters[is_map ? i % 2 : 0];
+            const char *part = is_map && i % 2 == 0 ? "key" : "value";
+            bool is_ok =
+                is_prepared
+                    ? term_prepare_element(analysis, item, receiver, kind, part, type, &items[i])
+                    : term_check_element(analysis, item, receiver, kind, part, type);
+            if (!is_ok) return false;
+        }
     struct term *made = ARENA_NEW(analysis->arena, struct term);
     *made = (struct term){.kind = made_kind, .type = receiver->type, .item_count = raw->item_count};
     return term_finish_items(analysis, made, items, term);
@@ -649,12 +662,13 @@ static bool term_prepare_tuple(struct analysis *analysis, const struct cql_term 
                              type->parameter_count, raw->item_count);
     const struct term **items =
         ARENA_NEW_ARRAY(analysis->arena, const struct term *, raw->item_count + 1);
-    for (size_t i = 0; i < raw->item_count; i++) {
+    for (size_t i = 0; i < raw->item_count; i++)
         if (term_fits(analysis, raw->items[i], type->parameters[i]) == TERM_FIT_NOT)
             return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                                  "Invalid tuple literal for %.*s: component %zu is not of type %s",
                                  SLICE_TEXT(receiver->name), i,
                                  analysis_type_text(analysis, type->parameters[i]));
+    for (size_t i = 0; i < raw->item_count; i++) {
         struct column_spec field = *receiver;
         field.type = type->parameters[i];
         field.name = slice_of_text(
