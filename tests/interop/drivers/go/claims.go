@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 )
@@ -31,6 +32,7 @@ var claims = []claim{
 	{"a_restart_loses_nothing_acknowledged", aRestartLosesNothingAcknowledged},
 	{"errors_say_what_is_wrong", errorsSayWhatIsWrong},
 	{"traces_are_found", tracesAreFound},
+	{"v5_names_a_keyspace_and_a_time", v5NamesAKeyspaceAndATime},
 	{"warnings_reach_the_client", warningsReachTheClient},
 	{"a_custom_payload_does_no_harm", aCustomPayloadDoesNoHarm},
 }
@@ -75,7 +77,7 @@ func metadataIsWhole(session *gocql.Session) string {
 	sort.Strings(addresses)
 	equal(addresses, hosts)
 	var metadata *gocql.KeyspaceMetadata
-	waitUntil(10, "the table", func() bool { // The driver reads the schema a moment after a change.
+	waitUntil(30, "the table", func() bool { // The driver reads the schema a moment after a change.
 		found, err := session.KeyspaceMetadata(keyspace)
 		metadata = found
 		return err == nil && found.Tables["meta"] != nil
@@ -146,7 +148,7 @@ func preparedStatementsSurviveChanges(*gocql.Session) string {
 		}
 		run(session, "INSERT INTO prepared (k, a) VALUES (?, ?)", 1, "one")
 		equal(row(1), map[string]any{"k": 1, "a": "one"})
-		waitUntil(5, "the partition key", func() bool { // With v3 the driver has it of its own metadata, a moment later.
+		waitUntil(30, "the partition key", func() bool { // With v3 the driver has it of its own metadata, a moment later.
 			metadata, err := session.StatementMetadata(context.Background(), "INSERT INTO prepared (k, a) VALUES (?, ?)", keyspace)
 			return err == nil && len(metadata.PKBindColumnIndexes) == 1 && metadata.PKBindColumnIndexes[0] == 0
 		})
@@ -358,7 +360,7 @@ func schemaEventsAreHeard(session *gocql.Session) string {
 		{"DROP TYPE heard_type", "dropped type heard_type"},
 	} {
 		run(session, step.statement)
-		waitUntil(10, step.event, func() bool { return heard.has(step.event) })
+		waitUntil(30, step.event, func() bool { return heard.has(step.event) })
 	}
 	return ""
 }
@@ -527,6 +529,30 @@ func tracesAreFound(session *gocql.Session) string {
 type tracer func([]byte)
 
 func (t tracer) Trace(id []byte) { t(id) }
+
+func v5NamesAKeyspaceAndATime(*gocql.Session) string {
+	session := open(cluster(5, false))
+	defer session.Close()
+	elsewhere, now := keyspace+"_elsewhere", int(time.Now().Unix())+10000
+	run(session, "CREATE KEYSPACE "+elsewhere+" WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+	run(session, "CREATE TABLE "+elsewhere+".elsewhere (k int PRIMARY KEY, v int)")
+	there := func(now int, text string, values ...any) *gocql.Query {
+		return session.Query(text, values...).SetKeyspace(elsewhere).WithNowInSeconds(now)
+	}
+	must(there(now, "INSERT INTO elsewhere (k, v) VALUES (?, 2) USING TTL 1000", 1).Exec())
+	var left int
+	must(there(now+400, "SELECT TTL(v) FROM elsewhere WHERE k = ?", 1).Scan(&left))
+	equal(left, 600)
+	err := there(now+1000, "SELECT TTL(v) FROM elsewhere WHERE k = ?", 1).Scan(&left)
+	check(errors.Is(err, gocql.ErrNotFound), "a row of the past: %v", err)
+	batch := session.Batch(gocql.LoggedBatch).SetKeyspace(elsewhere).WithNowInSeconds(now)
+	batch.Query("INSERT INTO elsewhere (k, v) VALUES (2, 2) USING TTL 1000")
+	must(batch.Exec())
+	must(there(now+1, "SELECT TTL(v) FROM elsewhere WHERE k = 2").Scan(&left))
+	equal(left, 999)
+	run(session, "DROP KEYSPACE "+elsewhere)
+	return ""
+}
 
 func warningsReachTheClient(*gocql.Session) string {
 	versions(func(version int, session *gocql.Session) {

@@ -664,6 +664,25 @@ public class Drivers {
         return "";
     }
 
+    static Object v5NamesAKeyspaceAndATime() {
+        String elsewhere = KEYSPACE + "_elsewhere";
+        int now = (int) (System.currentTimeMillis() / 1000) + 10000;
+        session.execute("CREATE KEYSPACE " + elsewhere + " WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+        session.execute(SimpleStatement.newInstance("CREATE TABLE elsewhere (k int PRIMARY KEY, v int)").setKeyspace(elsewhere));
+        SimpleStatement insert = SimpleStatement.newInstance("INSERT INTO elsewhere (k, v) VALUES (1, 2) USING TTL 1000").setKeyspace(elsewhere);
+        SimpleStatement select = SimpleStatement.newInstance("SELECT TTL(v) FROM elsewhere WHERE k = 1").setKeyspace(elsewhere);
+        session.execute(insert.setNowInSeconds(now));
+        equal(session.execute(select.setNowInSeconds(now + 400)).one().getInt(0), 600);
+        check(session.execute(select.setNowInSeconds(now + 1000)).one() == null, "a row of the past");
+        session.execute(session.prepare(insert).bind().setNowInSeconds(now + 1000));
+        equal(session.execute(session.prepare(select).bind().setNowInSeconds(now + 1000)).one().getInt(0), 1000);
+        session.execute(BatchStatement.newInstance(DefaultBatchType.LOGGED, insert).setKeyspace(elsewhere).setNowInSeconds(now + 2000));
+        equal(session.execute(select.setNowInSeconds(now + 2001)).one().getInt(0), 999);
+        refused(InvalidQueryException.class, session, "SELECT v FROM elsewhere", "table elsewhere does not exist");
+        session.execute("DROP KEYSPACE " + elsewhere);
+        return "";
+    }
+
     static Object warningsReachTheClient() throws Exception {
         versions((other, version) -> equal(other.execute("SELECT count(*) FROM pages").getExecutionInfo().getWarnings(),
             version.equals("V3") ? List.of() : List.of("Aggregation query used without partition key")));
@@ -698,6 +717,7 @@ public class Drivers {
         CLAIMS.put("a_restart_loses_nothing_acknowledged", Drivers::aRestartLosesNothingAcknowledged);
         CLAIMS.put("errors_say_what_is_wrong", Drivers::errorsSayWhatIsWrong);
         CLAIMS.put("traces_are_found", Drivers::tracesAreFound);
+        CLAIMS.put("v5_names_a_keyspace_and_a_time", Drivers::v5NamesAKeyspaceAndATime);
         CLAIMS.put("warnings_reach_the_client", Drivers::warningsReachTheClient);
         CLAIMS.put("a_custom_payload_does_no_harm", Drivers::aCustomPayloadDoesNoHarm);
     }

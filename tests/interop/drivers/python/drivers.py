@@ -386,7 +386,8 @@ def schema_events_are_heard(session):
     wait_until(lambda: "heard_v" in keyspace_tables(session)["heard"].indexes, 10, "an index")
     other.execute("DROP TABLE heard")
     wait_until(lambda: "heard" not in keyspace_tables(session), 10, "its end")
-    told = [(e["change_type"], e["target_type"], e.get("table") or e.get("type")) for e in heard]
+    told = [(e["change_type"], e["target_type"], e.get("table") or e.get("type")) for e in heard
+            if e["keyspace"] == KEYSPACE]
     assert told == [("CREATED", "TABLE", "heard"), ("UPDATED", "TABLE", "heard"), ("CREATED", "TYPE", "heard_type"),
                     ("UPDATED", "TABLE", "heard"), ("DROPPED", "TABLE", "heard")], told
     close(other)
@@ -501,6 +502,19 @@ def traces_are_found(session):
         close(other)
 
 
+def v5_names_a_keyspace(session):
+    other, elsewhere = connect(5), f"{KEYSPACE}_elsewhere"
+    other.execute(f"CREATE KEYSPACE {elsewhere} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
+    other.execute(SimpleStatement("CREATE TABLE elsewhere (k int PRIMARY KEY, v int)", keyspace=elsewhere))
+    other.execute(SimpleStatement("INSERT INTO elsewhere (k, v) VALUES (1, 2)", keyspace=elsewhere))
+    assert other.execute(SimpleStatement("SELECT v FROM elsewhere", keyspace=elsewhere)).one().v == 2
+    select = other.prepare("SELECT v FROM elsewhere WHERE k = ?", keyspace=elsewhere)
+    assert other.execute(select, [1]).one().v == 2
+    raised(InvalidRequest, other.execute, "SELECT v FROM elsewhere")
+    other.execute(f"DROP KEYSPACE {elsewhere}")
+    close(other)
+
+
 def warnings_reach_the_client(session):
     for version in [3, 4, 5]:
         other = connect(version)
@@ -521,8 +535,8 @@ def a_custom_payload_does_no_harm(session):
 CLAIMS = [connects_by_each_version, metadata_is_whole, replicas_are_those_of_the_server, prepared_statements_survive_changes,
           pages_go_on_at_another_node, batches_do_all_they_hold, every_type_there_and_back, counters_count,
           conditions_say_what_was_there, schema_events_are_heard, nodes_that_go_and_come_are_heard_of, sums_under_load_are_exact,
-          a_restart_loses_nothing_acknowledged, errors_say_what_is_wrong, traces_are_found, warnings_reach_the_client,
-          a_custom_payload_does_no_harm]
+          a_restart_loses_nothing_acknowledged, errors_say_what_is_wrong, traces_are_found, v5_names_a_keyspace,
+          warnings_reach_the_client, a_custom_payload_does_no_harm]
 
 
 def main():
