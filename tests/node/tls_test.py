@@ -60,7 +60,9 @@ def connected(r, made, port=9042, **options):
             s.sendall(OPTIONS)
             answer = s.recv(9)
             assert len(answer) == 9 and answer[4] == SUPPORTED, answer
-            return s.version(), s.cipher()[0]
+            found = s.version(), s.cipher()[0]
+            s.unwrap()  # The server says that it closes too.
+            return found
 
 
 def driver(r, made, **options):
