@@ -9,7 +9,7 @@ struct execution_state {
     struct binding binding; // Errors go to the execution.
     int64_t now_us;
     int32_t now_s;
-    void *work; // The operation's own.
+    void *work;                  // The operation's own.
     struct table_latency *timed; // Where its time is noted at the end; NULL: nowhere.
     uint64_t timed_ns;           // Since when.
     // While the guard asks the others (job_guard.h): what comes next.

@@ -336,6 +336,8 @@ static void conditional_done(struct paxos_cas *cas, const struct coordinator_res
         execution->error.result = *result;
         execution_fail(execution);
     } else if (execution_check(execution, result, true, cas->is_committing ? "SIMPLE" : "CAS")) {
+        trace_add(execution->trace, TRACE_THREAD_REQUEST,
+                  work->is_applied ? "CAS applied successfully" : "CAS did not apply");
         conditional_answer(work);
     }
 }
@@ -366,6 +368,9 @@ static void conditional_read_done(struct coordinator_read *read,
     for (size_t i = 0; i < work->part_count && work->is_applied; i++)
         if (work->parts[i].plan->is_conditional)
             work->is_applied = conditional_part_passes(work, &work->parts[i]);
+    trace_add(work->execution->trace, TRACE_THREAD_REQUEST,
+              work->is_applied ? "CAS precondition is met; proposing client-requested updates"
+                               : "CAS precondition does not match current values");
     if (work->is_applied && !conditional_make_changes(work, &changes)) {
         conditional_fail(work);
         return;
@@ -391,6 +396,8 @@ static void conditional_ready(struct paxos_cas *cas)
         .filter = {work->ranges, work->range_count, false, true},
         .now_s = execution->state->now_s,
     };
+    trace_add(execution->trace, TRACE_THREAD_REQUEST,
+              "Reading existing values for CAS precondition");
     execution_trace_begin(execution);
     coordinator_read_start(execution->processor->coordinator, &work->read, cas->read_consistency,
                            conditional_read_done);

@@ -179,7 +179,7 @@ void select_finish(struct select_work *work)
         return;
     }
     if (plan->needs_sort) select_sort(work);
-    trace_add(execution->trace, TRACE_THREAD_READ, "Read %u live rows", progress->rows);
+    if (execution->trace != NULL && !progress->has_told) select_tell_rows(work);
     execution->result.columns = plan->selection.columns;
     execution->result.column_count = plan->selection.column_count;
     execution->result.row_count = progress->rows;

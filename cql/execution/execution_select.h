@@ -29,6 +29,7 @@ struct select_progress {
     // first.
     uint64_t tombstones, live_count;
     const struct select_tombstones *warned;
+    bool has_told; // A trace knows of these of some partition.
 };
 
 // ORDER BY over several partitions: a row with what it is sorted by.
@@ -90,6 +91,7 @@ bool select_count_tombstones(struct select_work *work, struct partition_key key,
                              const struct live_rows *rows);
 // All rows are there.
 void select_warn_tombstones(struct select_work *work);
+void select_tell_rows(struct select_work *work); // To the trace.
 
 // execution_select_index.c: as select_next_read() and select_move_on() when `work->index` is there.
 // Begins with it if the statement has an index that serves, before a page's place is taken up.

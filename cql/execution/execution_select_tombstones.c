@@ -63,9 +63,19 @@ bool select_count_tombstones(struct select_work *work, struct partition_key key,
     if (progress->tombstones > (warn == 0 ? WARN_THRESHOLD : warn) && !progress->is_step_over)
         select_note_tombstones(work, key);
     // Of a scan the latest note counts, of all that came before it.
-    if (work->keys != NULL && !progress->is_step_over)
-        progress->tombstones = progress->live_count = 0;
+    if (work->keys == NULL || progress->is_step_over) return true;
+    if (work->execution->trace != NULL) select_tell_rows(work);
+    progress->tombstones = progress->live_count = 0;
     return true;
+}
+
+void select_tell_rows(struct select_work *work)
+{
+    struct select_progress *progress = &work->progress;
+    progress->has_told = true;
+    trace_add(work->execution->trace, TRACE_THREAD_READ,
+              "Read %" PRIu64 " live rows and %" PRIu64 " tombstone cells", progress->live_count,
+              progress->tombstones);
 }
 
 // ---- The query, as Cassandra's command prints itself --------------------------------------------

@@ -310,6 +310,7 @@ void coordinator_write_logged(struct coordinator *coordinator, struct coordinato
     batch->write = write;
     batch->trace = coordinator->trace;
     trace_ref(batch->trace);
+    trace_add(batch->trace, TRACE_THREAD_REQUEST, "Determining replicas for atomic batch");
     trace_add(batch->trace, TRACE_THREAD_REQUEST, "Sending batchlog store request");
     batch->done = done;
     batch->consistency = consistency;

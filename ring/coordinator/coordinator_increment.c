@@ -239,6 +239,7 @@ void coordinator_increment_start(
     const struct counter_update *updates, size_t count, enum consistency consistency,
     void (*done)(struct coordinator_increment *increment, const struct coordinator_result *result))
 {
+    trace_add(coordinator->trace, TRACE_THREAD_REQUEST, "Determining replicas for mutation");
     increment->done = done;
     increment->is_led = false;
     increment_begin(coordinator, increment, updates, count, consistency);

@@ -56,6 +56,11 @@ void read_request_put(const struct read_request *request, struct buffer *bytes)
     buffer_put_vint_bytes(bytes, request->index_key);
 }
 
+bool read_request_is_scan(struct slice bytes)
+{
+    return bytes.size > 0 && (bytes.data[0] & IS_SCAN) != 0;
+}
+
 void read_request_set_digest(uint8_t *body, bool wants_digest)
 {
     body[0] = (uint8_t)((body[0] & ~WANTS_DIGEST) | (wants_digest ? WANTS_DIGEST : 0));

@@ -25,6 +25,8 @@ struct read_request {
 };
 
 void read_request_put(const struct read_request *request, struct buffer *bytes);
+// Of bytes that another member sent: it is of a range of the ring.
+bool read_request_is_scan(struct slice bytes);
 // Changes bytes that read_request_put() wrote at `body`: a digest is wanted, or the data.
 void read_request_set_digest(uint8_t *body, bool wants_digest);
 MUST_USE enum status read_request_get_table(struct slice bytes, struct uuid *table);

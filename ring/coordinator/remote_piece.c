@@ -111,6 +111,12 @@ static void contact_local_done(struct replica_read *local, enum status status)
     remote_read_go_on(piece->remote);
 }
 
+// Cassandra's name of the verb.
+static const char *contact_verb_text(const struct remote_contact *contact)
+{
+    return contact->piece->in_partition ? "READ" : "RANGE";
+}
+
 static void contact_tell_answer(const struct remote_contact *contact, enum status status)
 {
     const struct remote_read *remote = contact->piece->remote;
@@ -124,7 +130,8 @@ static void contact_tell_answer(const struct remote_contact *contact, enum statu
                   status_text(status));
         return;
     }
-    trace_add(trace, TRACE_THREAD_MESSAGE, "READ_RSP message received from %s", text);
+    trace_add(trace, TRACE_THREAD_MESSAGE, "%s_RSP message received from %s",
+              contact_verb_text(contact), text);
     trace_add(trace, TRACE_THREAD_RESPONSE, "Processing response from %s", text);
 }
 
@@ -143,8 +150,8 @@ static void contact_tell_asked(const struct remote_contact *contact, bool wants_
     (void)coordinator_member_text(remote->coordinator, contact->member, text);
     trace_add(trace, TRACE_THREAD_REQUEST, "reading %s from %s", wants_data ? "data" : "digest",
               text);
-    trace_add(trace, TRACE_THREAD_MESSAGE, "Sending READ_REQ message to %s message size %zu bytes",
-              text, size);
+    trace_add(trace, TRACE_THREAD_MESSAGE, "Sending %s_REQ message to %s message size %zu bytes",
+              contact_verb_text(contact), text, size);
 }
 
 static void contact_answered(struct messaging_request *request, enum status status,

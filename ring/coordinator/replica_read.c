@@ -253,8 +253,8 @@ static void replica_read_answer(struct replica_read *read, enum status status)
             answer = slice_make(digest, sizeof digest);
         }
         messaging_answer(messaging, read->origin, status, answer);
-        replica_trace_answer(read->pool->coordinator, read->trace, read->asked_by, "READ",
-                             answer.size);
+        replica_trace_answer(read->pool->coordinator, read->trace, read->asked_by,
+                             read->request.is_scan ? "RANGE" : "READ", answer.size);
         read->trace = NULL;
     }
     replica_read_give_back(read);

@@ -25,7 +25,7 @@ void replica_trace_heard(struct coordinator *coordinator, uint16_t member, enum 
 // ---- What is asked ------------------------------------------------------------------------------
 
 static struct message_handler *replica_trace_handler(struct coordinator *coordinator, uint8_t verb,
-                                                     const char **name)
+                                                     struct slice body, const char **name)
 {
     switch (verb) {
     case VERB_WRITE:
@@ -35,7 +35,7 @@ static struct message_handler *replica_trace_handler(struct coordinator *coordin
         *name = "COUNTER_MUTATION";
         return &coordinator->replica_increments.handler;
     case VERB_READ:
-        *name = "READ";
+        *name = read_request_is_scan(body) ? "RANGE" : "READ";
         return coordinator->reads == NULL ? NULL : &coordinator->reads->handler;
     default:
         return NULL;
@@ -50,7 +50,8 @@ static void replica_trace_handle(struct message_handler *handler, const struct m
     struct uuid session = uuid_take(&cursor);
     uint8_t verb = cursor_u8(&cursor);
     const char *name = NULL;
-    struct message_handler *inner = replica_trace_handler(coordinator, verb, &name);
+    struct slice body = slice_make(cursor.next, cursor_left(&cursor));
+    struct message_handler *inner = replica_trace_handler(coordinator, verb, body, &name);
     if (cursor.failed || inner == NULL || inner->messaging == NULL) {
         messaging_answer(handler->messaging, message->origin, STATUS_MALFORMED, slice_make("", 0));
         return;
@@ -63,7 +64,7 @@ static void replica_trace_handle(struct message_handler *handler, const struct m
     }
     struct message unwrapped = *message;
     unwrapped.verb = (enum verb)verb;
-    unwrapped.body = slice_make(cursor.next, cursor_left(&cursor));
+    unwrapped.body = body;
     coordinator->trace = trace;
     inner->handle(inner, &unwrapped);
     coordinator->trace = NULL;

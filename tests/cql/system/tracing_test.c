@@ -82,7 +82,20 @@ START_TEST(a_traced_request_can_be_read_by_its_session)
     ck_assert_str_eq(run_traced("SELECT v FROM t WHERE k = 1", session), "(2)");
     ck_assert_str_eq(ask("activity, source, thread", "events", session),
                      "('Executing single-partition query on t', '127.0.0.9', 'ReadStage-1') "
-                     "('Read 1 live rows', '127.0.0.9', 'ReadStage-1')");
+                     "('Read 1 live rows and 0 tombstone cells', '127.0.0.9', 'ReadStage-1')");
+    session = session_of(3);
+    ck_assert_str_eq(run_traced("SELECT v FROM t WHERE k IN (1, 7)", session), "(2)");
+    ck_assert_str_eq(run_traced("SELECT v FROM t WHERE k = 7", session_of(4)), "");
+    ck_assert_str_eq(ask("activity", "events", session_of(4)),
+                     "('Executing single-partition query on t') "
+                     "('Read 0 live rows and 0 tombstone cells')");
+    ck_assert_str_eq(run_traced("UPDATE t SET v = 5 WHERE k = 1 IF v = 2", session_of(5)),
+                     "(true)");
+    ck_assert_str_eq(ask("activity", "events", session_of(5)),
+                     "('Reading existing values for CAS precondition') "
+                     "('Executing single-partition query on t') "
+                     "('CAS precondition is met; proposing client-requested updates') "
+                     "('CAS applied successfully')");
     // It lives for a day.
     const char *ttl = ask("TTL(duration)", "sessions", session);
     ck_assert_msg(strcmp(ttl, "(86400)") == 0 || strcmp(ttl, "(86399)") == 0, "%s", ttl);
