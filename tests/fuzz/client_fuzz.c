@@ -1,5 +1,6 @@
 // What a CQL server answers to our client: u8 flags (3 bits version, 8 LZ4, 16 in pieces, 32 READY
-// and v5's segments) | bytes, which arrive at once, before and between the client's requests.
+// and v5's segments, 64 logs in) | bytes, which arrive at once, before and between the client's
+// requests.
 #include "cql/client/client.h"
 #include "tests/fuzz/support/fuzz_segment.h"
 #include "tests/fuzz/support/fuzz_sim.h"
@@ -54,6 +55,8 @@ FUZZ_TARGET(client)
                                                .version = 3 + (flags & 7) % 3,
                                                .lz4 = (flags & 8) != 0,
                                                .in_flight_max = 8,
+                                               .user = (flags & 64) != 0 ? "user" : NULL,
+                                               .password = "password",
                                                .timeout_ns = 1000000000};
     client = cql_client_create(sim.env, &options, connected, NULL);
     fuzz_sim_run(&sim, 20, NULL);
