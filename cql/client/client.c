@@ -280,9 +280,8 @@ static void on_connected(void *context, enum status status, struct env_stream *s
         fail(client, status, status_text(status));
         return;
     }
-    client->stream = client->options.tls == NULL
-                         ? stream
-                         : tls_stream_connect(client->options.tls, stream);
+    client->stream =
+        client->options.tls == NULL ? stream : tls_stream_connect(client->options.tls, stream);
     client->state = CLIENT_STARTING;
     env_stream_start(client->stream, &events, client);
     put_startup(client);
