@@ -53,13 +53,13 @@ def context(r, certificate=None, trusted=None):
     return made
 
 
-def connected(r, made, port=9042, **options):
-    """(client, server version) of a plain TLS connection that asked OPTIONS."""
+def connected(r, made, port=9042):
+    """(version, cipher) of a TLS connection that asked OPTIONS."""
     with socket.create_connection((r.address, port), timeout=10) as plain:
         with made.wrap_socket(plain, server_hostname=r.address) as s:
             s.sendall(OPTIONS)
-            answer = s.recv(9)
-            assert len(answer) == 9 and answer[4] == SUPPORTED, answer
+            answer = s.recv(4096)
+            assert len(answer) == 9 + int.from_bytes(answer[5:9], "big") and answer[4] == SUPPORTED, answer
             found = s.version(), s.cipher()[0]
             s.unwrap()  # The server says that it closes too.
             return found
