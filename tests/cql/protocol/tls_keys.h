@@ -1,6 +1,7 @@
 // Keys and certificates of tests, good until 2126: an authority, a server at 10.0.0.1 and
-// 127.0.0.1, the same with a private key that the password "sesame-7" opens, a client; and a server
-// at the same addresses that another authority signed.
+// 127.0.0.1, the same with a private key that the password "sesame-7" opens, a client; a server at
+// the same addresses that another authority signed; and one at 10.0.0.1 that is signed by one that
+// the authority signed, with that one's certificate.
 #ifndef TESTS_CQL_PROTOCOL_TLS_KEYS_H
 #define TESTS_CQL_PROTOCOL_TLS_KEYS_H
 
@@ -114,6 +115,37 @@
     "ZZa+GbiPtG/eB92trOxxvQXjTqWM9PbP3/uDo2S18gIgDHgEFrgAMaPrXmiIbMG7\n" \
     "dBGiD5iLu/Rm1mVSXH99jXI=\n" \
     "-----END CERTIFICATE-----\n"
+
+#define TLS_KEYS_CHAIN \
+    "-----BEGIN CERTIFICATE-----\n" \
+    "MIIBtjCCAV2gAwIBAgIUPEw93aYlXQ72YMwuROC1tvJf+xcwCgYIKoZIzj0EAwIw\n" \
+    "KjEWMBQGA1UECgwNSGVsZW51cyB0ZXN0czEQMA4GA1UEAwwHYmV0d2VlbjAgFw0y\n" \
+    "NjExMjIyMzEyNDRaGA8yMTI2MTAyOTIzMTI0NFowKDEWMBQGA1UECgwNSGVsZW51\n" \
+    "cyB0ZXN0czEOMAwGA1UEAwwFYmVsb3cwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC\n" \
+    "AASGzqLPasrhZk0IyKRKAihQiPUcnmh/iG09RPECQbFDslU0gMIYiwFwBr9EnS4f\n" \
+    "lCej8QMEF0krDpkoMUcShNLLo2EwXzAMBgNVHRMBAf8EAjAAMA8GA1UdEQQIMAaH\n" \
+    "BAoAAAEwHQYDVR0OBBYEFHz9UX+BElNXmb27t1aUGsD9J6+3MB8GA1UdIwQYMBaA\n" \
+    "FPiTMKEi50PN49TyPnzBFa6kzGhvMAoGCCqGSM49BAMCA0cAMEQCIAFj8o3VnqtD\n" \
+    "Hbry0qQKSDJieHClojsKhpJMRl3wN8xBAiBwm/X3hUES6HdSxInfBes9p+zExyql\n" \
+    "Oc9Yz5dL+fxz/g==\n" \
+    "-----END CERTIFICATE-----\n" \
+    "-----BEGIN CERTIFICATE-----\n" \
+    "MIIBvTCCAWOgAwIBAgIUYvtvFahvViLC+WcjHfRpWMkmK0UwCgYIKoZIzj0EAwIw\n" \
+    "LDEWMBQGA1UECgwNSGVsZW51cyB0ZXN0czESMBAGA1UEAwwJYXV0aG9yaXR5MCAX\n" \
+    "DTI2MTEyMjIzMTI0NFoYDzIxMjYxMDI5MjMxMjQ0WjAqMRYwFAYDVQQKDA1IZWxl\n" \
+    "bnVzIHRlc3RzMRAwDgYDVQQDDAdiZXR3ZWVuMFkwEwYHKoZIzj0CAQYIKoZIzj0D\n" \
+    "AQcDQgAEJjcew2r0fo1mfO9sVBGZJenAYqZrCEKNG3P+Nl62CSziRIOoifzwpWyF\n" \
+    "jJjio6RrHZLiP1RCyxwnqFRJnLHDIaNjMGEwDwYDVR0TAQH/BAUwAwEB/zAOBgNV\n" \
+    "HQ8BAf8EBAMCAgQwHQYDVR0OBBYEFPiTMKEi50PN49TyPnzBFa6kzGhvMB8GA1Ud\n" \
+    "IwQYMBaAFDcvYVqDPb1m0OJYrNC8811nNm8OMAoGCCqGSM49BAMCA0gAMEUCIQCj\n" \
+    "Qxih5zf40J2TjbR8ePRVnwBiHhZesMGNj0ocLgBBEwIgF7hBT6P/FliDPJVse2bC\n" \
+    "XrWOUWZ+Pze+F1ZGhJmTA/I=\n" \
+    "-----END CERTIFICATE-----\n" \
+    "-----BEGIN PRIVATE KEY-----\n" \
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgcFg8j6wG1BRHEa94\n" \
+    "6NoH57lqyzbRNroNBRQ3MeOy/r6hRANCAASGzqLPasrhZk0IyKRKAihQiPUcnmh/\n" \
+    "iG09RPECQbFDslU0gMIYiwFwBr9EnS4flCej8QMEF0krDpkoMUcShNLL\n" \
+    "-----END PRIVATE KEY-----\n"
 
 // clang-format on
 

@@ -476,6 +476,19 @@ START_TEST(clients_need_a_certificate_where_it_is_wanted)
 }
 END_TEST
 
+START_TEST(certificates_between_ours_and_the_root_are_sent)
+{
+    open_world(19, 0.3);
+    write_file(server_env, "/server.pem", TLS_KEYS_CHAIN);
+    open_server();
+    open_client("/authority.pem", NULL);
+    connect_client(1000);
+    run(20 * SECOND_NS);
+    ck_assert_uint_eq(client.received, 1000);
+    close_world();
+}
+END_TEST
+
 START_TEST(a_client_knows_a_wrong_server)
 {
     for (int i = 0; i < 3; i++) {
@@ -657,6 +670,7 @@ static Suite *suite(void)
     tcase_add_test(all, an_optional_server_passes_plain_bytes_on);
     tcase_add_test(all, what_was_changed_on_the_way_ends_the_connection);
     tcase_add_test(all, clients_need_a_certificate_where_it_is_wanted);
+    tcase_add_test(all, certificates_between_ours_and_the_root_are_sent);
     tcase_add_test(all, a_client_knows_a_wrong_server);
     tcase_add_test(all, new_certificates_are_used_when_the_file_has_changed);
     tcase_add_test(all, what_can_not_be_used_is_said_with_what_to_do);
