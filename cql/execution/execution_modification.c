@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "cql/execution/execution.h"
 #include "cql/execution/job_guard.h"
+#include "cql/system/table_figures.h"
 
 struct modification_work {
     struct execution *execution;
@@ -166,12 +167,24 @@ static size_t modification_size(const struct mutation *mutation)
     return size;
 }
 
+static void modification_count_batch(struct execution *execution,
+                                     const struct modification_work *work)
+{
+    struct table_figures_set *figures = execution->processor->figures;
+    if (figures == NULL) return;
+    enum table_batch_kind kind = work->write_type[0] == 'B'   ? TABLE_BATCH_LOGGED
+                                 : work->write_type[0] == 'U' ? TABLE_BATCH_UNLOGGED
+                                                              : TABLE_BATCH_COUNTER;
+    table_figures_note_batch(figures, kind, work->list.mutation_count + work->list.update_count);
+}
+
 // Of more than one partition: warned about from 5 KiB on, refused from 50 KiB on
 // (batch_size_warn_threshold, batch_size_fail_threshold).
 static bool modification_check_size(struct execution *execution,
                                     const struct modification_work *work)
 {
     enum { WARN_SIZE = 5 * 1024, FAIL_SIZE = 50 * 1024 };
+    modification_count_batch(execution, work);
     const struct mutation *mutations = work->list.mutations;
     size_t size = 0;
     bool is_one = true, is_one_table = true;

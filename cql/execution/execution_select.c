@@ -179,6 +179,7 @@ void select_finish(struct select_work *work)
         return;
     }
     if (plan->needs_sort) select_sort(work);
+    if (work->keys == NULL && execution->state->timed != NULL) select_note_figures(work);
     if (execution->trace != NULL && !progress->has_told) select_tell_rows(work);
     execution->result.columns = plan->selection.columns;
     execution->result.column_count = plan->selection.column_count;

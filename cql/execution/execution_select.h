@@ -91,6 +91,7 @@ bool select_count_tombstones(struct select_work *work, struct partition_key key,
                              const struct live_rows *rows);
 // All rows are there.
 void select_warn_tombstones(struct select_work *work);
+void select_note_figures(const struct select_work *work);
 void select_tell_rows(struct select_work *work); // To the trace.
 
 // execution_select_index.c: as select_next_read() and select_move_on() when `work->index` is there.

@@ -7,6 +7,7 @@
 // is a list that grows at its head, so that a read that begins anew goes back to what it was.
 #include "base/bytes.h"
 #include "cql/execution/execution_select.h"
+#include "cql/system/table_figures.h"
 #include "storage/partition_key.h"
 #include "storage/schema/cql_name.h"
 #include "storage/value.h"
@@ -50,6 +51,14 @@ static void select_note_tombstones(struct select_work *work, struct partition_ke
     progress->warned = noted;
 }
 
+// For the table's figures, of the runs that are timed.
+void select_note_figures(const struct select_work *work)
+{
+    struct table_figures *figures = work->execution->statement->figures;
+    table_latency_note(&figures->rows, work->progress.live_count);
+    table_latency_note(&figures->tombstones, work->progress.tombstones);
+}
+
 bool select_count_tombstones(struct select_work *work, struct partition_key key,
                              const struct live_rows *rows)
 {
@@ -64,6 +73,7 @@ bool select_count_tombstones(struct select_work *work, struct partition_key key,
         select_note_tombstones(work, key);
     // Of a scan the latest note counts, of all that came before it.
     if (work->keys == NULL || progress->is_step_over) return true;
+    if (work->execution->state->timed != NULL) select_note_figures(work);
     if (work->execution->trace != NULL) select_tell_rows(work);
     progress->tombstones = progress->live_count = 0;
     return true;

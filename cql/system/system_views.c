@@ -156,6 +156,18 @@ static void fill_max_sstable_size(const struct system_views *views, const struct
     put_mebibytes(empty, table, stats->largest_sstable_bytes);
 }
 
+static void fill_duration(const struct system_views *views, const struct system_row *empty,
+                          const struct keyspace *keyspace, const struct table *table,
+                          const struct engine_table_stats *stats)
+{
+    (void)views, (void)keyspace;
+    struct system_row row = *empty;
+    system_row_set(&row, "keyspace_name", table->keyspace);
+    system_row_set(&row, "table_name", table->name);
+    system_row_set_long(&row, "max_sstable_duration", (int64_t)(stats->longest_sstable_us / 1000));
+    system_row_end(&row);
+}
+
 // ---- Storage-attached indexes ------------------------------------------------------------------
 
 static bool is_sai(struct slice class_name)
@@ -233,11 +245,52 @@ static void put_latency(const struct system_views *views, const struct system_ro
     system_row_end(&row);
 }
 
-// Of all tables of users, also of those that nobody asked for yet.
-static void fill_latencies(const struct system_views *views, const struct system_row *empty,
-                           enum table_latency_kind kind)
+// What reads met of it; of those that were looked at, but the number is that of all.
+static void put_numbers(const struct system_row *empty, const struct table *table,
+                        const struct table_figures *figures, bool wants_rows)
 {
-    static const struct table_latency none;
+    const struct table_latency *numbers = wants_rows ? &figures->rows : &figures->tombstones;
+    struct system_row row = *empty;
+    system_row_set(&row, "keyspace_name", table->keyspace);
+    system_row_set(&row, "table_name", table->name);
+    system_row_set_long(&row, "count",
+                        (int64_t)(figures->latencies[TABLE_LATENCY_READ].count +
+                                  figures->latencies[TABLE_LATENCY_SCAN].count));
+    system_row_set_double(&row, "max", (double)numbers->max_us);
+    system_row_set_double(&row, "p50th", (double)table_latency_percentile(numbers, 50));
+    system_row_set_double(&row, "p99th", (double)table_latency_percentile(numbers, 99));
+    system_row_end(&row);
+}
+
+static void put_batch(const struct system_row *empty, const char *name,
+                      const struct table_latency *numbers)
+{
+    struct system_row row = *empty;
+    system_row_set_text(&row, "name", name);
+    system_row_set_long(&row, "max", (int64_t)numbers->max_us);
+    system_row_set_double(&row, "p50th", (double)table_latency_percentile(numbers, 50));
+    system_row_set_double(&row, "p999th", (double)table_latency_percentile(numbers, 99.9));
+    system_row_set_double(&row, "p99th", (double)table_latency_percentile(numbers, 99));
+    system_row_end(&row);
+}
+
+static void fill_batches(const struct system_views *views, const struct system_row *empty)
+{
+    static const char *const names[TABLE_BATCH_COUNT] = {"partitions_per_counter_batch",
+                                                         "partitions_per_logged_batch",
+                                                         "partitions_per_unlogged_batch"};
+    if (views->figures == NULL) return;
+    for (int kind = 0; kind < TABLE_BATCH_COUNT; kind++)
+        put_batch(empty, names[kind],
+                  table_figures_batches(views->figures, (enum table_batch_kind)kind));
+}
+
+enum figures_view { FIGURES_ROWS = TABLE_LATENCY_COUNT, FIGURES_TOMBSTONES };
+
+// Of all tables of users, also of those that nobody asked for yet.
+static void fill_figures(const struct system_views *views, const struct system_row *empty, int view)
+{
+    static const struct table_figures none;
     const struct schema *schema = metadata_schema(views->metadata);
     const struct keyspace *keyspace;
     if (views->figures == NULL) return;
@@ -245,7 +298,11 @@ static void fill_latencies(const struct system_views *views, const struct system
         const struct table *table;
         for (size_t t = 0; (table = schema_table_at(schema, keyspace->name, t)) != NULL; t++) {
             const struct table_figures *figures = table_figures_find(views->figures, table->id);
-            put_latency(views, empty, table, figures == NULL ? &none : &figures->latencies[kind]);
+            if (figures == NULL) figures = &none;
+            if (view < TABLE_LATENCY_COUNT)
+                put_latency(views, empty, table, &figures->latencies[view]);
+            else
+                put_numbers(empty, table, figures, view == FIGURES_ROWS);
         }
     }
 }
@@ -315,11 +372,19 @@ bool system_views_fill(const struct system_views *views, const struct system_row
     } else if (is_table(table, "system_views", "sai_column_indexes")) {
         each_table(views, empty, fill_sai);
     } else if (is_table(table, "system_views", "coordinator_read_latency")) {
-        fill_latencies(views, empty, TABLE_LATENCY_READ);
+        fill_figures(views, empty, TABLE_LATENCY_READ);
     } else if (is_table(table, "system_views", "coordinator_scan_latency")) {
-        fill_latencies(views, empty, TABLE_LATENCY_SCAN);
+        fill_figures(views, empty, TABLE_LATENCY_SCAN);
     } else if (is_table(table, "system_views", "coordinator_write_latency")) {
-        fill_latencies(views, empty, TABLE_LATENCY_WRITE);
+        fill_figures(views, empty, TABLE_LATENCY_WRITE);
+    } else if (is_table(table, "system_views", "rows_per_read")) {
+        fill_figures(views, empty, FIGURES_ROWS);
+    } else if (is_table(table, "system_views", "tombstones_per_read")) {
+        fill_figures(views, empty, FIGURES_TOMBSTONES);
+    } else if (is_table(table, "system_views", "batch_metrics")) {
+        fill_batches(views, empty);
+    } else if (is_table(table, "system_views", "max_sstable_duration")) {
+        each_table(views, empty, fill_duration);
     } else if (is_table(table, "system_views", "thread_pools")) {
         system_pools_fill(views, empty);
     } else if (is_table(table, "system_views", "cql_metrics")) {

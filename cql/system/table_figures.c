@@ -24,12 +24,22 @@ static uint64_t table_latency_end(uint32_t bucket)
     return ((uint64_t)(bucket % 4 + 5) << (power - 2)) - 1;
 }
 
+static void table_latency_add(struct table_latency *latency, uint64_t number)
+{
+    latency->buckets[table_latency_bucket(number)]++;
+    latency->timed++;
+    if (number > latency->max_us) latency->max_us = number;
+}
+
 void table_latency_record(struct table_latency *latency, uint64_t elapsed_ns)
 {
-    uint64_t us = elapsed_ns / 1000;
-    latency->buckets[table_latency_bucket(us)]++;
-    latency->timed++;
-    if (us > latency->max_us) latency->max_us = us;
+    table_latency_add(latency, elapsed_ns / 1000);
+}
+
+void table_latency_note(struct table_latency *latency, uint64_t number)
+{
+    latency->count++;
+    table_latency_add(latency, number);
 }
 
 uint64_t table_latency_percentile(const struct table_latency *latency, double percent)
@@ -51,6 +61,7 @@ uint64_t table_latency_percentile(const struct table_latency *latency, double pe
 struct table_figures_set {
     struct table_figures **places;
     size_t capacity, count;
+    struct table_latency batches[TABLE_BATCH_COUNT];
 };
 
 struct table_figures_set *table_figures_create(void)
@@ -67,6 +78,18 @@ void table_figures_destroy(struct table_figures_set *set)
         free(set->places[i]);
     free(set->places);
     free(set);
+}
+
+void table_figures_note_batch(struct table_figures_set *set, enum table_batch_kind kind,
+                              uint64_t partitions)
+{
+    table_latency_note(&set->batches[kind], partitions);
+}
+
+const struct table_latency *table_figures_batches(const struct table_figures_set *set,
+                                                  enum table_batch_kind kind)
+{
+    return &set->batches[kind];
 }
 
 static struct table_figures **table_figures_place(const struct table_figures_set *set,
@@ -88,7 +111,8 @@ static void table_figures_grow(struct table_figures_set *set)
         if (set->places[i] != NULL)
             *table_figures_place(&grown, set->places[i]->table) = set->places[i];
     free(set->places);
-    *set = grown;
+    set->places = grown.places;
+    set->capacity = grown.capacity;
 }
 
 const struct table_figures *table_figures_find(const struct table_figures_set *set,

@@ -77,6 +77,11 @@ bool engine_table_stats(const struct engine *engine, struct uuid id,
         stats->sstable_bytes += sstable_size(reader);
         if (sstable_size(reader) > stats->largest_sstable_bytes)
             stats->largest_sstable_bytes = sstable_size(reader);
+        uint64_t long_us =
+            (uint64_t)sstable_max_timestamp(reader) - (uint64_t)sstable_min_timestamp(reader);
+        if (sstable_max_timestamp(reader) >= sstable_min_timestamp(reader) &&
+            long_us > stats->longest_sstable_us)
+            stats->longest_sstable_us = long_us;
         stats->data_bytes += sstable_data_size(reader);
         stats->uncompressed_bytes += sstable_uncompressed_size(reader);
         stats->partition_count += sstable_partition_count(reader);

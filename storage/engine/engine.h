@@ -238,6 +238,7 @@ struct engine_table_stats {
     uint64_t partition_count;                // Of all, each counted as often as it lies in one.
     uint64_t reader_bytes;                   // Memory of their readers.
     uint64_t pending_flushes, compacted_bytes, largest_sstable_bytes;
+    uint64_t longest_sstable_us; // From its smallest timestamp to its largest.
 };
 bool engine_table_stats(const struct engine *engine, struct uuid table,
                         struct engine_table_stats *stats);

@@ -64,6 +64,15 @@ START_TEST(reads_and_writes_of_tables_are_counted_and_timed)
         &table_figures_find(figures, table->id)->latencies[TABLE_LATENCY_READ];
     ck_assert_uint_eq(reads->timed, 64 + 9);
     ck_assert_uint_ge(reads->max_us, table_latency_percentile(reads, 50));
+    CHECK_CQL("SELECT keyspace_name, table_name, count, max, p50th FROM system_views.rows_per_read",
+              "('ks', 't', 201, 3.0, 1.0)");
+    world_make("INSERT INTO t (k, v) VALUES (9, null)");
+    CHECK_CQL("SELECT v FROM t WHERE k = 9", "(null)");
+    world_make("BEGIN BATCH INSERT INTO t (k, v) VALUES (1, 1) INSERT INTO t (k, v) VALUES (2, 1) "
+               "APPLY BATCH");
+    CHECK_CQL("SELECT name, max, p50th, p999th FROM system_views.batch_metrics",
+              "('partitions_per_counter_batch', 0, 0.0, 0.0) ('partitions_per_logged_batch', 2, "
+              "2.0, 2.0) ('partitions_per_unlogged_batch', 0, 0.0, 0.0)");
     world.processor.figures = NULL;
     system_tables_set_figures(world.tables, NULL);
     table_figures_destroy(figures);
