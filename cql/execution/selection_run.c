@@ -63,14 +63,29 @@ static struct slice selection_cell_times(const struct selector *selector,
     return slice_make(bytes, (size_t)(at - bytes));
 }
 
+// The key of an element or an end of a slice; null: open, as one that is not set.
+static bool selection_part(const struct selector *selector, size_t at, const struct source *source,
+                           struct slice *value)
+{
+    const struct selector *item = selector->items[at];
+    *value = slice_null();
+    if (item == NULL) return true;
+    if (item->kind != SELECTOR_TERM) return selection_value(item, source, value);
+    struct bound_value bound;
+    struct binding of_row = *source->context->binding;
+    of_row.arena = source->context->row_arena;
+    if (!term_bind(item->term, &of_row, &bound)) return false;
+    if (!bound.unset) *value = bound.bytes;
+    return true;
+}
+
 // Leaves of a multi-cell column's cells those that `access` is about.
 static bool selection_narrow_cells(const struct selector *access, const struct source *source,
                                    const struct cell **cells, uint32_t *count)
 {
     struct slice parts[3] = {{0}};
     for (size_t i = 1; i < access->item_count; i++)
-        if (access->items[i] != NULL && !selection_value(access->items[i], source, &parts[i]))
-            return false;
+        if (!selection_part(access, i, source, &parts[i])) return false;
     bool is_slice = access->kind == SELECTOR_SLICE;
     const struct type *type = access->items[0]->type;
     uint32_t first = 0, kept = 0;
@@ -145,9 +160,9 @@ static bool selection_element(const struct selector *selector, const struct sour
 {
     struct arena *arena = source->context->row_arena;
     struct slice parts[3] = {{0}};
-    for (size_t i = 0; i < selector->item_count; i++)
-        if (selector->items[i] != NULL && !selection_value(selector->items[i], source, &parts[i]))
-            return false;
+    if (!selection_value(selector->items[0], source, &parts[0])) return false;
+    for (size_t i = 1; i < selector->item_count; i++)
+        if (!selection_part(selector, i, source, &parts[i])) return false;
     *value = slice_null();
     const struct type *type = selector->items[0]->type;
     bool is_map = type->kind == TYPE_MAP;
@@ -258,6 +273,9 @@ static bool selection_check_part(const struct selector *selector, const struct b
         if (!selection_check_part(item, binding)) return false;
         if (!is_part || i == 0 || item->term == NULL) continue;
         if (!term_bind(item->term, binding, &value)) return false;
+        if (value.unset && !is_slice)
+            return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                                 "Invalid unset value for element selection on %s", selector->text);
         if (!value.unset && slice_is_null(value.bytes))
             return cql_error_set(binding->error, CQL_ERROR_INVALID,
                                  "Invalid null value for %s selection on %s",

@@ -81,6 +81,15 @@ struct cql_error *analysis_ignore_errors(struct analysis *analysis)
     return error;
 }
 
+bool analysis_refers_to_duration(const struct type *type)
+{
+    if (type->kind == TYPE_DURATION) return true;
+    if (type->kind == TYPE_SET) return false;
+    for (uint16_t i = type->kind == TYPE_MAP ? 1 : 0; i < type->parameter_count; i++)
+        if (analysis_refers_to_duration(type->parameters[i])) return true;
+    return false;
+}
+
 bool analysis_go_deeper(struct analysis *analysis)
 {
     if (analysis->depth < TERM_DEPTH_MAX && !analysis->is_too_deep) {

@@ -47,6 +47,9 @@ bool analysis_make_type(struct analysis *analysis, const struct cql_type *raw,
 // Errors go nowhere until the one that is returned is put back.
 struct cql_error *analysis_ignore_errors(struct analysis *analysis);
 
+// AbstractType.referencesDuration(): what can not be sliced; of sets it is not asked.
+bool analysis_refers_to_duration(const struct type *type);
+
 // One term inside of another. False, with the error set, when they are too many: recursion over
 // what a client sent must end. Who got true takes one off `depth` at the end.
 bool analysis_go_deeper(struct analysis *analysis);

@@ -24,7 +24,7 @@ static bool condition_is_slice(enum cql_operator operator)
 static bool condition_check_duration(struct analysis *analysis, const struct type *type,
                                      enum cql_operator operator)
 {
-    if (!condition_is_slice(operator) || !type_contains_kind(type, TYPE_DURATION)) return true;
+    if (!condition_is_slice(operator) || !analysis_refers_to_duration(type)) return true;
     const char *what = type_is_collection(type)   ? "collections"
                        : type->kind == TYPE_TUPLE ? "tuples"
                        : type->kind == TYPE_UDT   ? "UDTs"

@@ -22,8 +22,10 @@ static bool restrictions_check_element(struct gathering *gathering,
 {
     struct cql_error *error = gathering->analysis->error;
     if (column->type->kind == TYPE_LIST)
-        return restrictions_refuse(
-            gathering, "Indexes on list entries (l[index] = value) are not currently supported.");
+        return cql_error_set(error, CQL_ERROR_INVALID,
+                             "Indexes on list entries (%.*s[index] = value) are not currently "
+                             "supported.",
+                             SLICE_TEXT(column->name));
     if (column->type->kind != TYPE_MAP)
         return cql_error_set(error, CQL_ERROR_INVALID, "Column %.*s cannot be used as a map",
                              SLICE_TEXT(column->name));
@@ -40,7 +42,7 @@ static bool restrictions_check_element(struct gathering *gathering,
 // Durations have no order, and so nothing that holds them.
 static bool restrictions_check_durations(struct gathering *gathering, const struct type *type)
 {
-    if (!type_contains_kind(type, TYPE_DURATION)) return true;
+    if (!analysis_refers_to_duration(type)) return true;
     return restrictions_refuse(
         gathering, type_is_collection(type)
                        ? "Slice restrictions are not supported on collections containing durations"

@@ -7,7 +7,34 @@ static bool select_analysis_refuse(struct analysis *analysis, const char *text)
     return cql_error_set(analysis->error, CQL_ERROR_INVALID, "%s", text);
 }
 
-// Columns that selectors look at, one by one; aggregates' arguments are not among them.
+static bool select_analysis_request(struct analysis *analysis, const struct column *column,
+                                    bool seen[256])
+{
+    if (column->kind == COLUMN_CLUSTERING || column->kind == COLUMN_REGULAR)
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "SELECT DISTINCT queries must only request partition key columns "
+                             "and/or static columns (not %.*s)",
+                             SLICE_TEXT(column->name));
+    if (column->kind == COLUMN_PARTITION_KEY && column->index < 256) seen[column->index] = true;
+    return true;
+}
+
+// All columns that a selector names, also as arguments.
+static bool select_analysis_request_of(struct analysis *analysis, const struct cql_term *raw,
+                                       bool seen[256])
+{
+    if (raw->kind == CQL_TERM_COLUMN) {
+        const struct column *column = table_find_column(analysis->table, raw->value);
+        return column == NULL || select_analysis_request(analysis, column, seen);
+    }
+    if (!analysis_go_deeper(analysis)) return false;
+    bool is_ok = true;
+    for (size_t i = 0; i < raw->item_count && is_ok; i++)
+        is_ok = raw->items[i] == NULL || select_analysis_request_of(analysis, raw->items[i], seen);
+    analysis->depth--;
+    return is_ok;
+}
+
 static bool select_analysis_check_distinct(struct analysis *analysis,
                                            const struct cql_select *select,
                                            const struct select_plan *plan)
@@ -26,27 +53,12 @@ static bool select_analysis_check_distinct(struct analysis *analysis,
             analysis, "SELECT DISTINCT with WHERE clause only supports restriction by partition "
                       "key and/or static columns.");
     bool seen[256] = {false};
-    for (uint16_t i = 0; i < selection->slot_count; i++) {
-        const struct column *column = selection->slots[i]->column;
-        if (column->kind == COLUMN_CLUSTERING || column->kind == COLUMN_REGULAR)
-            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                                 "SELECT DISTINCT queries must only request partition key columns "
-                                 "and/or static columns (not %.*s)",
-                                 SLICE_TEXT(column->name));
-        if (column->kind == COLUMN_PARTITION_KEY && column->index < 256) seen[column->index] = true;
-    }
-    // COUNT(k) requests k too.
-    for (size_t i = 0; i < select->selector_count; i++) {
-        const struct cql_term *term = select->selectors[i].term;
-        for (size_t k = 0; k < term->item_count; k++) {
-            if (term->items[k] == NULL || term->items[k]->kind != CQL_TERM_COLUMN) continue;
-            const struct column *column = table_find_column(table, term->items[k]->value);
-            if (column != NULL && column->kind == COLUMN_PARTITION_KEY && column->index < 256)
-                seen[column->index] = true;
-        }
-    }
+    for (uint16_t i = 0; i < selection->slot_count && select->selector_count == 0; i++)
+        if (!select_analysis_request(analysis, selection->slots[i]->column, seen)) return false;
+    for (size_t i = 0; i < select->selector_count; i++)
+        if (!select_analysis_request_of(analysis, select->selectors[i].term, seen)) return false;
     for (uint16_t i = 0; i < table->column_counts[COLUMN_PARTITION_KEY] && i < 256; i++)
-        if (!seen[i] && !(plan->restrictions.keys_are_complete && !plan->restrictions.keys_have_in))
+        if (!seen[i] && !plan->restrictions.keys_are_complete)
             return cql_error_set(
                 analysis->error, CQL_ERROR_INVALID,
                 "SELECT DISTINCT queries must request all the partition key columns (missing %.*s)",

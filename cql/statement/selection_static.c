@@ -60,7 +60,8 @@ static unsigned selection_kinds_of(struct analysis *analysis, const struct cql_t
         const struct column *column = table_find_column(analysis->table, raw->value);
         return column == NULL ? 0 : 1u << column->kind;
     }
-    unsigned kinds = 0;
+    // What is written as a map, or as a user type, counts as no static column, whatever is in it.
+    unsigned kinds = raw->kind == CQL_TERM_MAP ? 1u << COLUMN_REGULAR : 0;
     if (!analysis_go_deeper(analysis)) return 0;
     for (size_t i = 0; i < raw->item_count; i++)
         if (raw->items[i] != NULL) kinds |= selection_kinds_of(analysis, raw->items[i]);
