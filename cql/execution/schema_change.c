@@ -113,6 +113,7 @@ static bool schema_change_alter_keyspace(struct analysis *analysis,
 {
     struct slice name = alter->keyspace;
     if (!schema_change_check_keyspace(analysis, name)) return false;
+    if (!schema_properties_check_keyspace(analysis, alter)) return false;
     const struct keyspace *present = schema_change_find(analysis, name);
     if (present == NULL) return alter->if_exists || schema_change_refuse_keyspace(analysis, name);
     struct options replication = present->replication;

@@ -50,14 +50,42 @@ static void ast_text_put_map(struct place at, const struct cql_term *term, struc
     ast_text_put("}", text);
 }
 
+// ByteBuffer.hashCode() as a place in a java.util.HashMap of so many entries.
+static uint32_t ast_text_bucket(struct slice name, size_t count)
+{
+    uint32_t hash = 1, capacity = 16;
+    for (size_t i = name.size; i-- > 0;)
+        hash = 31 * hash + (uint32_t)(int32_t)(int8_t)name.data[i];
+    while (count > capacity / 4 * 3 && capacity < 1u << 30)
+        capacity *= 2;
+    return (hash ^ hash >> 16) & (capacity - 1);
+}
+
+size_t ast_text_field_at(const struct cql_term *term, size_t place)
+{
+    // How many stand before each, until one has `place` before it.
+    for (size_t i = 0; i < term->item_count; i++) {
+        uint32_t bucket = ast_text_bucket(term->field_names[i], term->item_count);
+        size_t before = 0;
+        for (size_t k = 0; k < term->item_count && before <= place; k++) {
+            uint32_t other = ast_text_bucket(term->field_names[k], term->item_count);
+            if (other < bucket || (other == bucket && k < i)) before++;
+        }
+        if (before == place) return i;
+    }
+    return place;
+}
+
 static void ast_text_put_fields(struct place at, const struct cql_term *term, struct buffer *text)
 {
+    enum { ORDERED_MAX = 64 }; // A type's fields; of more it is only a message.
     ast_text_put("{", text);
     for (size_t i = 0; i < term->item_count; i++) {
+        size_t field = term->item_count <= ORDERED_MAX ? ast_text_field_at(term, i) : i;
         if (i > 0) ast_text_put(", ", text);
-        ast_text_put_slice(term->field_names[i], text);
+        ast_text_put_slice(term->field_names[field], text);
         ast_text_put(": ", text);
-        ast_text_put_term_at(term->items[i], ast_text_inside(at), text);
+        ast_text_put_term_at(term->items[field], ast_text_inside(at), text);
     }
     ast_text_put("}", text);
 }
@@ -303,8 +331,9 @@ static void ast_text_put_parameters(const char *name, const struct cql_type *typ
 
 void ast_text_put_type(const struct cql_type *type, struct buffer *text)
 {
-    // A tuple is frozen without the word; Raw.toString() writes it only where it was written.
-    if (type->frozen) ast_text_put("frozen<", text);
+    // A tuple is frozen without the word.
+    bool is_frozen = type->frozen && type->kind != CQL_TYPE_TUPLE;
+    if (is_frozen) ast_text_put("frozen<", text);
     switch (type->kind) {
     case CQL_TYPE_NATIVE:
         // As it was written.
@@ -339,5 +368,5 @@ void ast_text_put_type(const struct cql_type *type, struct buffer *text)
         ast_text_put_slice(type->java, text);
         break;
     }
-    if (type->frozen) ast_text_put(">", text);
+    if (is_frozen) ast_text_put(">", text);
 }

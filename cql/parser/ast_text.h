@@ -8,6 +8,9 @@
 
 // "[1, 'x']", "f(a, 2)", "(int)?", "NULL".
 // Operators are calls: system."_add"(1, 2).
+// Number `place` of the fields of a UDT literal, in the order in which Cassandra goes through them:
+// that of a hash table.
+size_t ast_text_field_at(const struct cql_term *term, size_t place);
 void ast_text_put_term(const struct cql_term *term, struct buffer *text);
 // In a selection operators are what they are: "a + 1", "cast(a as text)".
 void ast_text_put_selector(const struct cql_term *term, struct buffer *text);

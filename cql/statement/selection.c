@@ -385,9 +385,10 @@ static bool selection_prepare_element(struct preparing *preparing, const struct 
     const char *text = analysis_term_text(analysis, raw->items[0]);
     if (!type_is_collection(of->type))
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                             "Invalid %s selection: %s is of type %s is not a collection",
-                             is_slice ? "slice" : "element", text,
-                             analysis_type_text(analysis, of->type));
+                             is_slice ? "Invalid slice selection: %s of type %s is not a collection"
+                                      : "Invalid element selection: %s is of type %s is not a "
+                                        "collection",
+                             text, analysis_type_text(analysis, of->type));
     if (of->type->kind == TYPE_LIST)
         return cql_error_set(analysis->error, CQL_ERROR_INVALID,
                              "%s selection is only allowed on sets and maps, but %s is a list",

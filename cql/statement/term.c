@@ -1,6 +1,7 @@
 #include "cql/statement/term.h"
 
 #include "base/assert.h"
+#include "cql/parser/ast_text.h"
 #include "cql/statement/functions.h"
 #include "storage/value.h"
 
@@ -694,12 +695,23 @@ struct column_spec term_field_spec(struct analysis *analysis, const struct colum
 static bool term_check_field_names(struct analysis *analysis, const struct cql_term *raw,
                                    const struct type *type)
 {
-    for (size_t i = 0; i < raw->item_count; i++)
-        if (user_types_field(type, raw->field_names[i]) < 0)
-            return cql_error_set(analysis->error, CQL_ERROR_INVALID,
-                                 "Unknown field '%.*s' in value of user defined type %.*s",
-                                 SLICE_TEXT(raw->field_names[i]), SLICE_TEXT(type->name));
-    return true;
+    size_t unknown = raw->item_count;
+    bool is_sole = true;
+    for (size_t i = 0; i < raw->item_count; i++) {
+        if (user_types_field(type, raw->field_names[i]) >= 0) continue;
+        is_sole = unknown == raw->item_count;
+        unknown = i;
+    }
+    if (unknown == raw->item_count) return true;
+    for (size_t i = 0; i < raw->item_count && !is_sole && raw->item_count <= 64; i++) {
+        size_t at = ast_text_field_at(raw, i);
+        if (user_types_field(type, raw->field_names[at]) >= 0) continue;
+        unknown = at;
+        break;
+    }
+    return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                         "Unknown field '%.*s' in value of user defined type %.*s",
+                         SLICE_TEXT(raw->field_names[unknown]), SLICE_TEXT(type->name));
 }
 
 // Fields that are not there are null.
