@@ -4,10 +4,23 @@ KNOWN are the classes that docs/differences.md explains: the row's first words t
 """
 import re
 
+ERROR = r"(?:Invalid|Config error|Unauthorized|Already exists|Syntax error): "
 KNOWN = [
     ("`COMPACT STORAGE`", r"COMPACT STORAGE is not supported by Helenus yet"),
-    ("`m[null]` in a selection", r"^select \| Server error: java\.lang\.NullPointerException \| rows$"),
+    ("`m[null]` in a selection", r"\| Server error: java\.lang\.NullPointerException \| Invalid: Invalid null value for \w+ selection"),
     ("`ALTER TYPE … RENAME a TO b AND c TO d` with several unknown fields", r"^alter_type \| Invalid: Unkown field .* other names$"),
+    ("`min`, `max`, `mask_default` and `blob_as_timeuuid` of timeuuids", r"^select \| other columns \| \(\"custom\('…'\)\""),
+    ("a query while the index is built", r"^select \| Read failure: .* INDEX_NOT_AVAILABLE .* \| rows$"),
+    ("`IN` on the partition key in a batch with `IF`", r"Server error: java\.lang\.IllegalArgumentException: Batch with conditions"),
+    ("a range of rows to delete that ends at null", r"^error \| Write failure: .* \| Invalid: Invalid null value in condition"),
+    ("a statement at which Cassandra stumbles",
+     r"\| (?:Server error: java|Read failure|Write failure).* \| (?:rows|void|Invalid: .*)$"),
+    ("the words of a syntax error", r"^\w+ \| Syntax error: .* \| (?:Syntax error: .*|the same, with other names)$"),
+    ("names that Cassandra takes from a hash table", rf"^\w+ \| {ERROR}.* \| the same, with other names$"),
+    ("several faults of one statement", rf"^error \| {ERROR}.* \| {ERROR}"),
+    ("a condition behind one that is false", r"^(?:update|delete|insert|batch) \| rows \| Invalid: Invalid "),
+    ("pages of a table without clustering columns", r"^select \| (?:other paging|Protocol error: Invalid value for the paging state \| rows)"),
+    ("numbers that are equal and written differently, in keys and sets", r"other digits of equal numbers$"),
 ]
 
 NATIVE = (r"(?:ascii|bigint|blob|boolean|counter|date|decimal|double|duration|float|inet|int|smallint|text|time|timestamp|timeuuid|"
@@ -44,7 +57,7 @@ def settle(answer):
     """What two servers cannot have alike: times of the server, what is left of a ttl."""
     names = [c[0] for c in answer.get("columns", [])]
     if names[:2] == ["keyspace_name", "type"]:
-        answer["rows"] = [r for r in answer["rows"] if r[0].startswith(("system", "random_"))]     # a Cassandra may have others
+        answer["rows"] = [r for r in answer["rows"] if r[0].startswith("system")]       # there may be others
     for row in answer.get("rows", []):
         for i, name in enumerate(names):
             if row[i] is None:
@@ -90,9 +103,16 @@ def class_of(kind, theirs, ours):
             if x != y:
                 if sorted(map(str, theirs["rows"])) == sorted(map(str, ours["rows"])):
                     return f"{kind} | other order of rows"
+                if digits(x) == digits(y):
+                    return f"{kind} | other digits of equal numbers"
                 what = mask(name) if "(" in name or " " in name else mask(type_name)
                 return f"{kind} | other value of {what}{' null' if x is None else ''}{' null here' if y is None else ''}"
     return f"{kind} | other answer"
+
+
+def digits(text):
+    """Numbers without zeros behind the point: 1.0 is 1."""
+    return text and re.sub(r"\d+\.\d+", lambda m: m.group().rstrip("0").rstrip("."), text)
 
 
 def first_difference(a, b):
