@@ -114,6 +114,16 @@ static bool select_has_column(const struct selector *selector, const struct colu
     return false;
 }
 
+static bool select_filters_by(const struct select_work *work, const struct column *column)
+{
+    for (size_t i = 0; i < work->filter_count; i++) {
+        const struct restriction *restriction = work->filters[i].restriction;
+        for (uint16_t k = 0; k < restriction->column_count; k++)
+            if (restriction->columns[k] == column) return true;
+    }
+    return false;
+}
+
 static bool put_columns_of(const struct select_work *work, struct buffer *text,
                            enum column_kind kind, bool has_some)
 {
@@ -121,7 +131,7 @@ static bool put_columns_of(const struct select_work *work, struct buffer *text,
     const struct selection *selection = &work->plan->selection;
     for (uint16_t i = 0; i < table->column_counts[kind]; i++) {
         const struct column *column = &table->columns[kind][i];
-        bool is_named = false;
+        bool is_named = select_filters_by(work, column);
         for (uint16_t k = 0; k < selection->count && !is_named; k++)
             is_named = select_has_column(selection->selectors[k], column);
         if (!is_named) continue;
@@ -247,9 +257,12 @@ static void put_limits(struct select_work *work, struct buffer *text)
     int32_t page_size = work->execution->options->page_size;
     if (page_size > 0 && (uint32_t)page_size < limit) limit = (uint32_t)page_size;
     if (limit != UINT32_MAX) put_text(text, arena_format(arena, " LIMIT %" PRIu32, limit));
-    if (work->per_partition_limit != UINT32_MAX)
-        put_text(text,
-                 arena_format(arena, " PER PARTITION LIMIT %" PRIu32, work->per_partition_limit));
+    uint32_t of_partition = work->plan->is_distinct ? 1 : work->per_partition_limit;
+    if (of_partition != UINT32_MAX)
+        put_text(text, arena_format(arena, " PER PARTITION LIMIT %" PRIu32, of_partition));
+    // Limits of groups without any number are a text of nothing, behind its blank.
+    if (work->plan->is_grouped && limit == UINT32_MAX && of_partition == UINT32_MAX)
+        put_text(text, " ");
 }
 
 static void put_query(struct select_work *work, struct buffer *text, struct partition_key key)

@@ -26,3 +26,13 @@ def test_conditions_at_their_edges():
         passed, failed = map(int, re.search(r"(\d+) passed, (\d+) failed", done.stdout).groups())
         assert passed > 140 and failed == 0, done.stdout[-2000:]
         return f"{passed} of {passed + failed}"
+
+
+def test_warnings():
+    """Of these statements everything is compared, what clients are warned of too."""
+    with ring("127.0.77.11") as r:
+        done = run(os.path.join(ROOT, ".venv/bin/python"), shared("corpus/check.py"), r.address, 9042,
+                   os.path.join(ROOT, "tests/node/corpus-strict"), "--strict", "--show", 5, check=False, timeout=600)
+        passed, failed = map(int, re.search(r"(\d+) passed, (\d+) failed", done.stdout).groups())
+        assert passed > 40 and failed == 0, done.stdout[-2000:]
+        return f"{passed} of {passed + failed}"

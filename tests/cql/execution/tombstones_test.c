@@ -61,7 +61,7 @@ START_TEST(many_deleted_rows_are_warned_of)
         "1 "
         "AND c <= 13 PER PARTITION LIMIT 3 ALLOW FILTERING" END_1);
     ck_assert_str_eq(warnings("SELECT v FROM t WHERE k = 1 AND w = 5 ALLOW FILTERING", 0),
-                     READ_1 "SELECT v FROM ks.t WHERE k = 1 AND w = 5 ALLOW FILTERING" END_1);
+                     READ_1 "SELECT v, w FROM ks.t WHERE k = 1 AND w = 5 ALLOW FILTERING" END_1);
     ck_assert_str_eq(warnings("SELECT v FROM t WHERE k = 1 AND c > 4", 0), "");
     ck_assert_str_eq(warnings("SELECT v FROM t WHERE k = 2", 0), "");
 }
