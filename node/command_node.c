@@ -161,9 +161,12 @@ int command_node(int argc, char **argv)
     memcpy(specs, own_specs, sizeof own_specs);
     size_t key_count;
     const struct config_key *keys = config_keys(&key_count);
+    size_t spec_count = OWN_COUNT;
     for (size_t i = 0; i < key_count && i < KEYS_MAX; i++) {
+        // Of keys in maps the file says enough, and a password shall not be seen in a command line.
+        if (strchr(keys[i].name, '.') != NULL) continue;
         dashed(keys[i].name, names[i]);
-        specs[OWN_COUNT + i] = (struct option_spec){
+        specs[spec_count++] = (struct option_spec){
             .name = names[i],
             .kind = OPTION_TEXT,
             .offset = offsetof(struct node_options, keys) + i * sizeof(const char *),
@@ -176,9 +179,10 @@ int command_node(int argc, char **argv)
         .usage = "[options]",
         .summary = "Runs one node in the foreground until SIGTERM or SIGINT",
         .text =
-            "The directory is made if it is missing. 'helenus ring start' runs several at once.",
+            "The directory is made if it is missing. 'helenus ring start' runs several at once.\n"
+            "In the file alone: client_encryption_options, see docs/how-to-use-tls.md.",
         .specs = specs,
-        .spec_count = OWN_COUNT + key_count,
+        .spec_count = spec_count,
     };
     struct node_options options = {.directory = "helenus-node"};
     struct operands operands;

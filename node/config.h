@@ -70,7 +70,7 @@ struct config {
 };
 
 // One key: its name in the file, on the command line with dashes for underscores. A dot in it is a
-// map in the file: "client_encryption_options.enabled".
+// map in the file: "client_encryption_options.enabled"; these are no options.
 struct config_key {
     const char *name;
     bool is_number;
