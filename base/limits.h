@@ -83,7 +83,7 @@
 // Bytes queued for a client that does not read; at the limit its requests are not read either.
 #define CQL_OUTPUT_QUEUED_MAX (4 * MIB)
 // Bytes queued for all clients. At the limit the one is closed that did not read first.
-#define CQL_OUTPUT_SIZE_MAX (512 * MIB)
+#define CQL_OUTPUT_SIZE_MAX (256 * MIB)
 // Bytes read from all clients that are no whole messages, or wait for room. At the limit the one is
 // closed, as OVERLOADED, whose message began first.
 #define CQL_INPUT_SIZE_MAX (128 * MIB)

@@ -17,6 +17,9 @@ enum {
     // Between looks at the clock: so many messages, or so many bytes of answers.
     MESSAGES_UNTIMED_MAX = 8,
     ANSWERS_UNTIMED_SIZE_MAX = 4096,
+    MESSAGE_UNTIMED_SIZE_MAX = 65536,
+    // After so many times a client is known to ask for little at a time.
+    SHORT_STINTS = 8,
     CONSECUTIVE_FAULTS_MAX = 1,
     VERSION_CURRENT = 5,
 };
@@ -388,20 +391,23 @@ static bool has_room(const struct connection *connection)
 
 // How long a connection has been read at a time.
 struct stint {
-    uint64_t begun_ns;
+    uint64_t begun_ns, spent_ns;
     unsigned message_count; // Since the last look at the clock.
     size_t answers_size;    // Then.
 };
 
-static bool is_long(struct stint *stint, struct connection *connection)
+static bool is_long(struct stint *stint, const struct connection *connection, size_t message_size)
 {
     size_t size = frame_writer_size(&connection->writer);
     bool has_answered_little =
         size >= stint->answers_size && size - stint->answers_size < ANSWERS_UNTIMED_SIZE_MAX;
-    if (++stint->message_count < MESSAGES_UNTIMED_MAX && has_answered_little) return false;
+    if (++stint->message_count < MESSAGES_UNTIMED_MAX && has_answered_little &&
+        message_size < MESSAGE_UNTIMED_SIZE_MAX)
+        return false;
     stint->message_count = 0;
     stint->answers_size = size;
-    return env_monotonic_ns(connection->shared->env) - stint->begun_ns > CQL_STINT_NS_MAX;
+    stint->spent_ns = env_monotonic_ns(connection->shared->env) - stint->begun_ns;
+    return stint->spent_ns > CQL_STINT_NS_MAX;
 }
 
 static void take_event(struct connection *connection, enum frame_event event, struct frame *frame)
@@ -418,6 +424,28 @@ static void take_event(struct connection *connection, enum frame_event event, st
 }
 
 static void run_turn_task(struct env_task *task);
+
+static void wait_for_turn(struct connection *connection)
+{
+    struct connection_shared *shared = connection->shared;
+    set_paused(connection, true);
+    connection_link_add(&shared->turns, &connection->turn);
+    env_task_post(shared->env, &shared->turn_task, run_turn_task);
+}
+
+static void end_stint(struct connection *connection, const struct stint *stint, bool had_time)
+{
+    struct connection_shared *shared = connection->shared;
+    shared->spent_ns += stint->spent_ns;
+    if (shared->spent_ns > CQL_STINT_NS_MAX)
+        env_task_post(shared->env, &shared->turn_task, run_turn_task);
+    if (!had_time) {
+        connection->short_stint_count = 0;
+        wait_for_turn(connection);
+    } else if (connection->short_stint_count < SHORT_STINTS) {
+        connection->short_stint_count++;
+    }
+}
 
 // All whole envelopes of the bytes, as far as there is room and time. An empty slice goes on with
 // what was left before.
@@ -438,17 +466,13 @@ static void read_frames(struct connection *connection, struct slice bytes)
         enum frame_event event = frame_reader_next(reader, &frame);
         if (event == FRAME_NONE) break;
         take_event(connection, event, &frame);
-        has_time = !is_long(&stint, connection);
+        has_time = !is_long(&stint, connection, frame.size);
     }
     if (connection->state >= CONNECTION_CLOSING) { // The rest is not looked at.
         frame_reader_deinit(reader);
         return;
     }
-    if (!has_time) {
-        set_paused(connection, true);
-        connection_link_add(&shared->turns, &connection->turn);
-        env_task_post(shared->env, &shared->turn_task, run_turn_task);
-    }
+    end_stint(connection, &stint, has_time);
     frame_reader_park(reader);
     connection_memory_count_input(connection);
 }
@@ -458,6 +482,7 @@ static void run_turn_task(struct env_task *task)
 {
     struct connection_shared *shared = CONTAINER_OF(task, struct connection_shared, turn_task);
     struct connection_link *first = connection_link_first(&shared->turns);
+    shared->spent_ns = 0;
     if (first == NULL) return;
     connection_link_remove(first);
     if (connection_link_first(&shared->turns) != NULL)
@@ -468,8 +493,19 @@ static void run_turn_task(struct env_task *task)
 static void on_data(void *context, struct slice bytes)
 {
     struct connection *connection = context;
-    connection->shared->statistics.bytes_in += bytes.size;
-    if (connection->state < CONNECTION_CLOSING) read_frames(connection, bytes);
+    struct connection_shared *shared = connection->shared;
+    shared->statistics.bytes_in += bytes.size;
+    if (connection->state >= CONNECTION_CLOSING) return;
+    bool is_known = connection->short_stint_count == SHORT_STINTS;
+    if (is_known || shared->spent_ns <= CQL_STINT_NS_MAX) {
+        read_frames(connection, bytes);
+        return;
+    }
+    // Others took long in this turn already, and this one may too.
+    frame_reader_push(&connection->reader, bytes);
+    wait_for_turn(connection);
+    frame_reader_park(&connection->reader);
+    connection_memory_count_input(connection);
 }
 
 static void on_drained(void *context)

@@ -18,8 +18,9 @@
 // read but not looked at stays in the reader. What all hold is bounded too: connection_memory.h.
 //
 // Turns: a connection whose requests take long at a time (limits.h) is not read until all others
-// were, and then one such in a turn of the loop. So who asks for little waits for one of them, not
-// for all.
+// were, and then one such in a turn of the loop. So does one of which little is known, when others
+// took long in this turn already. So who is known to ask for little waits for one of them, not for
+// all.
 #ifndef CQL_PROTOCOL_CONNECTION_H
 #define CQL_PROTOCOL_CONNECTION_H
 
@@ -56,6 +57,7 @@ struct connection_shared {
     struct connections_memory memory;
     struct connection_link turns; // The end of those that wait for their turn.
     struct env_task turn_task;
+    uint64_t spent_ns;             // By long stints since `turn_task` ran.
     struct request *free_requests; // request.c's pool.
     size_t free_request_count;
     // Called when the last connection was freed.
@@ -86,8 +88,9 @@ struct connection {
     struct frame_writer writer;
     struct connection_memory memory;
     struct connection_link turn;
-    struct env_task task;     // Writes what collected, reads what waited, frees.
-    struct request *requests; // Those that wait.
+    unsigned short_stint_count; // In a row; counted up to a few.
+    struct env_task task;       // Writes what collected, reads what waited, frees.
+    struct request *requests;   // Those that wait.
     size_t request_count;
     size_t keyspace_size;
     char keyspace[CQL_NAME_SIZE_MAX]; // Of USE.

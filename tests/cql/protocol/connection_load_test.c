@@ -104,6 +104,8 @@ START_TEST(who_asks_for_little_waits_for_nobodys_hundreds)
     for (int i = 0; i < PEERS; i++)
         peer_start(&peers[i], (uint8_t)(4 + i % 2), false);
     peer_start(&other, 4, false);
+    for (int i = 0; i < 10; i++) // It becomes known for asking for little.
+        (void)peer_query(&other, "VOID");
     fake_spin_count = 0;
     for (int i = 0; i < PEERS; i++) {
         for (int16_t stream = 0; stream < SPINS; stream++)
