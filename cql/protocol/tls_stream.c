@@ -314,6 +314,12 @@ static void read_records(struct tls_stream *stream)
     }
 }
 
+// Below it is paused: there is not more than was read at once.
+static void fail_if_too_much_is_kept(struct tls_stream *stream)
+{
+    if (stream->kept.overflow) fail(stream, STATUS_OVERLOADED, "more came than can wait");
+}
+
 // What the library has not taken stays with the stream if it goes on, and is gone if not.
 static void take_input_back(struct tls_stream *stream)
 {
@@ -322,8 +328,7 @@ static void take_input_back(struct tls_stream *stream)
     int size;
     while ((size = tls->library.BIO_read(tls->input, tls->cipher, sizeof tls->cipher)) > 0)
         if (goes_on) buffer_put(&stream->kept, tls->cipher, (size_t)size);
-    // Below it is paused: there is not more than was read at once.
-    ASSERT(!stream->kept.overflow);
+    fail_if_too_much_is_kept(stream);
 }
 
 static void take_bytes(struct tls_stream *stream, struct slice bytes)
@@ -360,6 +365,7 @@ static void on_data(void *context, struct slice bytes)
         buffer_put(&stream->kept, bytes.data, bytes.size);
     else if (bytes.size > 0 && stream->state != TLS_ENDED)
         take_bytes(stream, bytes);
+    fail_if_too_much_is_kept(stream);
     if (stream->state == TLS_ENDED) tell_ended(stream);
     stream->depth--;
     free_if_unused(stream);
