@@ -95,6 +95,9 @@ func cluster(version int, compressed bool) *gocql.ClusterConfig {
 	config.ReconnectionPolicy = &gocql.ConstantReconnectionPolicy{MaxRetries: 3, Interval: 100 * time.Millisecond}
 	config.RetryPolicy = &gocql.SimpleRetryPolicy{NumRetries: 0}
 	config.Metadata.CacheMode = gocql.Full
+	if authority := os.Getenv("CA"); authority != "" { // With --tls.
+		config.SslOpts = &gocql.SslOptions{CaPath: authority, EnableHostVerification: true}
+	}
 	if compressed {
 		config.Compressor = lz4.LZ4Compressor{}
 	}

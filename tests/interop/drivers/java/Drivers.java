@@ -35,9 +35,13 @@ import com.datastax.oss.driver.api.core.servererrors.UnavailableException;
 import com.datastax.oss.driver.api.core.servererrors.CASWriteUnknownException;
 import com.datastax.oss.driver.api.core.servererrors.WriteTimeoutException;
 import com.datastax.oss.driver.api.core.type.UserDefinedType;
+import java.io.FileInputStream;
+import java.io.InputStream;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -53,6 +57,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
 
 public class Drivers {
     static final String KEYSPACE = "drivers_java";
@@ -107,6 +113,22 @@ public class Drivers {
         }
     }
 
+    // With --tls: trusts what goes back to this authority.
+    static SSLContext trusting(String authority) {
+        try (InputStream file = new FileInputStream(authority)) {
+            KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+            store.load(null, null);
+            store.setCertificateEntry("authority", CertificateFactory.getInstance("X.509").generateCertificate(file));
+            TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+            trust.init(store);
+            SSLContext context = SSLContext.getInstance("TLS");
+            context.init(null, trust.getTrustManagers(), null);
+            return context;
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     static CqlSessionBuilder builder(String version, String compression) {
         ProgrammaticDriverConfigLoaderBuilder config = DriverConfigLoader.programmaticBuilder()
             .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofSeconds(30))
@@ -126,7 +148,9 @@ public class Drivers {
             .withBoolean(DefaultDriverOption.REQUEST_WARN_IF_SET_KEYSPACE, false);
         if (version != null) config.withString(DefaultDriverOption.PROTOCOL_VERSION, version);
         if (compression != null) config.withString(DefaultDriverOption.PROTOCOL_COMPRESSION, compression);
-        return CqlSession.builder()
+        CqlSessionBuilder made = CqlSession.builder();
+        if (System.getenv("CA") != null) made.withSslContext(trusting(System.getenv("CA")));
+        return made
             .addContactPoint(new InetSocketAddress(hosts.get(0), 9042))
             .withLocalDatacenter("datacenter1")
             .withConfigLoader(config.build());

@@ -4,6 +4,7 @@
 'use strict';
 const assert = require('assert');
 const { execFileSync } = require('child_process');
+const fs = require('fs');
 const cassandra = require('cassandra-driver');
 const { VALUES, show } = require('./values.js');
 const { types, concurrent, policies } = cassandra;
@@ -33,6 +34,7 @@ async function connect(version = 4, options = {}) {
     refreshSchemaDelay: 10,
     policies: { reconnection: new policies.reconnection.ConstantReconnectionPolicy(200), retry: new policies.retry.FallthroughRetryPolicy() },
     pooling: { warmup: true },
+    sslOptions: process.env.CA && { ca: [fs.readFileSync(process.env.CA)], rejectUnauthorized: true }, // With --tls.
     ...options,
   });
   await client.connect();

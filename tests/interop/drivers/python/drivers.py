@@ -7,6 +7,8 @@ import decimal
 import ipaddress
 import json
 import math
+import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -24,6 +26,8 @@ from cassandra.query import BatchStatement, BatchType, SimpleStatement, dict_fac
 from cassandra.util import Date, Duration, OrderedMapSerializedKey, SortedSet, Time
 
 HOSTS = sys.argv[1].split(",")
+# With --tls: what the server's certificate must go back to.
+TLS = ssl.create_default_context(cafile=os.environ["CA"]) if "CA" in os.environ else None
 HELENUS, RING = sys.argv[2:4] if len(sys.argv) > 2 else (None, None)
 KEYSPACE = "drivers_python"
 
@@ -51,7 +55,7 @@ def connect(version=4, compression=False, hosts=None, keyspace=KEYSPACE, level=C
     profile = ExecutionProfile(load_balancing_policy=policy, consistency_level=level, request_timeout=30,
                                retry_policy=FallthroughRetryPolicy())
     cluster = Cluster(hosts or HOSTS[:1], protocol_version=version, compression=compression,
-                      execution_profiles={EXEC_PROFILE_DEFAULT: profile}, schema_event_refresh_window=0,
+                      execution_profiles={EXEC_PROFILE_DEFAULT: profile}, ssl_context=TLS, schema_event_refresh_window=0,
                       status_event_refresh_window=0, reconnection_policy=ConstantReconnectionPolicy(0.2, None))
     return cluster.connect(keyspace)
 
@@ -90,7 +94,7 @@ def connects_by_each_version(session):
             close(other)
             tried.append(f"v{version}{' ' + compression if compression else ''}")
     # One that starts with the newest it knows, and steps down.
-    cluster = Cluster(HOSTS[:1], execution_profiles={EXEC_PROFILE_DEFAULT: ExecutionProfile(
+    cluster = Cluster(HOSTS[:1], ssl_context=TLS, execution_profiles={EXEC_PROFILE_DEFAULT: ExecutionProfile(
         load_balancing_policy=DCAwareRoundRobinPolicy("datacenter1"))})
     cluster.connect()
     tried.append(f"negotiated v{cluster.protocol_version}")
