@@ -93,8 +93,8 @@
 #define CQL_RESULTS_SIZE_MAX (512 * MIB)
 // A file of keys or certificates for TLS. A larger one is refused.
 #define TLS_FILE_SIZE_MAX MIB
-// From a client's connecting to the end of its TLS handshake; then it is closed. From its first byte
-// on it has some 45 KiB; once it is done some 10 KiB, idle.
+// From a client's connecting to the end of its TLS handshake; then it is closed. From its first
+// byte on it has some 45 KiB; once it is done some 10 KiB, idle.
 #define TLS_HANDSHAKE_TIMEOUT_NS (10 * UINT64_C(1000000000))
 // Handshakes that have begun and are not done. One more ends the oldest.
 #define TLS_HANDSHAKES_MAX 4096u
