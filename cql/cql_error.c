@@ -89,23 +89,16 @@ static const char *cql_error_reason_text(uint8_t reason)
     return reason < sizeof texts / sizeof texts[0] ? texts[reason] : texts[0];
 }
 
-// "…: UNKNOWN from /127.0.0.2:7000, …". Of the node itself Java knows the name that it was
-// configured with, which is its address.
-static void cql_error_tell_faults(struct cql_error *error, const struct env_address *own)
+// "…: UNKNOWN from /127.0.0.2:7000, …". Java may know a name for the address, before the slash.
+static void cql_error_tell_faults(struct cql_error *error)
 {
     size_t size = strlen(error->text);
     for (uint8_t i = 0; i < error->result.fault_count && size < sizeof error->text; i++) {
-        const struct env_address *address = &error->fault_addresses[i];
-        char text[ENV_ADDRESS_TEXT_SIZE], name[ENV_ADDRESS_TEXT_SIZE] = "";
-        env_address_format(address, text);
-        char *colon = strrchr(text, ':');
-        bool is_own =
-            address->size == own->size && memcmp(address->bytes, own->bytes, own->size) == 0;
-        if (is_own && colon != NULL)
-            (void)snprintf(name, sizeof name, "%.*s", (int)(colon - text), text);
-        int length = snprintf(error->text + size, sizeof error->text - size, "%s%s from %s/%s",
+        char text[ENV_ADDRESS_TEXT_SIZE];
+        env_address_format(&error->fault_addresses[i], text);
+        int length = snprintf(error->text + size, sizeof error->text - size, "%s%s from /%s",
                               i == 0 ? ": " : ", ",
-                              cql_error_reason_text(error->result.faults[i].reason), name, text);
+                              cql_error_reason_text(error->result.faults[i].reason), text);
         if (length < 0) break;
         size += (size_t)length;
     }
@@ -122,5 +115,5 @@ void cql_error_set_fault_addresses(struct cql_error *error, const struct topolog
             error->fault_addresses[i] = *own;
     }
     if (error->code == CQL_ERROR_READ_FAILURE || error->code == CQL_ERROR_WRITE_FAILURE)
-        cql_error_tell_faults(error, own);
+        cql_error_tell_faults(error);
 }
