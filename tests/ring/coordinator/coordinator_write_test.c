@@ -591,6 +591,88 @@ START_TEST(an_increment_goes_to_who_answers)
 }
 END_TEST
 
+// ---- Traces ------------------------------------------------------------------------------------
+
+enum { TRACED_MAX = 8 };
+
+// Traces that a member's coordinator made, of what it was asked.
+struct traced {
+    struct trace_source source;
+    struct env *env;
+    struct trace traces[TRACED_MAX];
+    size_t count, released_count;
+};
+static struct traced traced;
+
+static void trace_is_over(struct trace *trace)
+{
+    (void)trace;
+    traced.released_count++;
+}
+
+static struct trace *begin_trace(struct trace_source *source, struct uuid session)
+{
+    (void)source;
+    ck_assert_uint_lt(traced.count, TRACED_MAX);
+    struct trace *trace = &traced.traces[traced.count++];
+    trace_init(trace, traced.env, session, trace_is_over);
+    return trace;
+}
+
+static bool has_event(const struct trace *trace, const char *begin)
+{
+    for (const struct trace_event *event = trace->first; event != NULL; event = event->next)
+        if (strncmp(event->activity, begin, strlen(begin)) == 0) return true;
+    return false;
+}
+
+static void write_traced(struct trace *trace, const char *value, enum consistency consistency)
+{
+    struct coordinator_result result;
+    coordinator_trace(world.members[0].coordinator, trace);
+    ck_assert_int_eq(write_at(0, "key", value, consistency, &result), COORDINATOR_OK);
+    coordinator_trace(world.members[0].coordinator, NULL);
+}
+
+START_TEST(replicas_tell_their_part_of_a_story)
+{
+    struct trace own;
+    traced = (struct traced){.source = {begin_trace}, .env = world.members[1].env};
+    trace_init(&own, world.members[0].env, (struct uuid){{7}}, trace_is_over);
+    coordinator_set_trace_source(world.members[1].coordinator, &traced.source);
+    write_traced(&own, "x", CONSISTENCY_ALL);
+    ring_world_run(&world, 0.1, NULL);
+    ck_assert_uint_eq(traced.count, 1);
+    ck_assert_uint_eq(traced.released_count, 1);
+    struct trace *trace = &traced.traces[0];
+    ck_assert(uuid_equals(trace->session, own.session));
+    ck_assert(has_event(trace, "MUTATION_REQ message received from /"));
+    ck_assert(has_event(trace, "Adding to t memtable"));
+    ck_assert(has_event(trace, "Sending MUTATION_RSP message to /"));
+    for (size_t i = 0; i < 3; i++)
+        assert_has(i, "t", "key", "x");
+    trace_deinit(trace);
+    trace_deinit(&own);
+}
+END_TEST
+
+// One of an older release: the first write reaches it as a hint, the next ones as they are.
+START_TEST(a_member_that_knows_no_traces_gets_everything_all_the_same)
+{
+    struct trace own;
+    traced = (struct traced){.env = world.members[0].env};
+    trace_init(&own, world.members[0].env, (struct uuid){{7}}, trace_is_over);
+    messaging_handle(world.members[2].messaging, VERB_TRACED, NULL);
+    write_traced(&own, "x", CONSISTENCY_QUORUM);
+    ring_world_run(&world, 30, NULL);
+    assert_has(2, "t", "key", "x");
+    write_traced(&own, "y", CONSISTENCY_ALL);
+    for (size_t i = 0; i < 3; i++)
+        assert_has(i, "t", "key", "y");
+    trace_deinit(&own);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("coordinator_write");
@@ -627,6 +709,8 @@ int main(void)
     tcase_set_timeout(two, 60);
     suite_add_tcase(suite, two);
     tcase_add_test(two, an_increment_goes_to_who_answers);
+    tcase_add_test(three, replicas_tell_their_part_of_a_story);
+    tcase_add_test(three, a_member_that_knows_no_traces_gets_everything_all_the_same);
     TCase *centers = tcase_create("two data centres");
     tcase_add_checked_fixture(centers, setup_two_centers, teardown);
     tcase_set_timeout(centers, 60);
