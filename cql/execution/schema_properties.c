@@ -205,16 +205,27 @@ static bool schema_properties_caching(struct analysis *analysis, struct arena *a
     return true;
 }
 
+static struct slice schema_properties_retry_text(struct arena *arena,
+                                                 const struct speculative_retry *policy)
+{
+    struct buffer text;
+    buffer_init(&text, 128);
+    speculative_retry_put_text(policy, &text);
+    struct slice copy = arena_copy(arena, buffer_slice(&text));
+    buffer_deinit(&text);
+    return copy;
+}
+
 // Of both options, speculative_retry and additional_write_policy: Cassandra's errors name the first
 // for either.
 static bool schema_properties_retry(struct analysis *analysis, const struct cql_property *property,
                                     struct slice *retry)
 {
-    *retry = property->value;
     struct speculative_retry policy;
     const char *text = analysis_text(analysis->arena, property->value), *both = NULL;
     switch (speculative_retry_parse(property->value, &policy)) {
     case SPECULATIVE_RETRY_GOOD:
+        *retry = schema_properties_retry_text(analysis->arena, &policy);
         return true;
     case SPECULATIVE_RETRY_MALFORMED:
         return cql_error_set(analysis->error, CQL_ERROR_CONFIG,

@@ -1,5 +1,7 @@
 #include "storage/schema/speculative_retry.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -82,4 +84,49 @@ enum speculative_retry_fault speculative_retry_parse(struct slice text,
     if (!speculative_retry_has_percent(&number)) return SPECULATIVE_RETRY_PERCENT;
     *policy = number;
     return SPECULATIVE_RETRY_GOOD;
+}
+
+static void speculative_retry_put_percent(double percent, struct buffer *text)
+{
+    char digits[32];
+    (void)snprintf(digits, sizeof digits, "%.4f", percent);
+    size_t size = strlen(digits);
+    while (digits[size - 1] == '0')
+        size--;
+    if (digits[size - 1] == '.') size--;
+    buffer_put_format(text, "%.*sp", (int)size, digits);
+}
+
+static void speculative_retry_put_fixed(uint64_t fixed_ns, struct buffer *text)
+{
+    uint64_t milliseconds = fixed_ns / 1000000;
+    buffer_put_format(text, "%" PRIu64 "ms", milliseconds < INT32_MAX ? milliseconds : INT32_MAX);
+}
+
+void speculative_retry_put_text(const struct speculative_retry *policy, struct buffer *text)
+{
+    switch (policy->kind) {
+    case SPECULATIVE_RETRY_UNKNOWN:
+        break;
+    case SPECULATIVE_RETRY_NEVER:
+        buffer_put_format(text, "NEVER");
+        break;
+    case SPECULATIVE_RETRY_ALWAYS:
+        buffer_put_format(text, "ALWAYS");
+        break;
+    case SPECULATIVE_RETRY_PERCENTILE:
+        speculative_retry_put_percent(policy->percent, text);
+        break;
+    case SPECULATIVE_RETRY_FIXED:
+        speculative_retry_put_fixed(policy->fixed_ns, text);
+        break;
+    case SPECULATIVE_RETRY_MIN:
+    case SPECULATIVE_RETRY_MAX:
+        buffer_put_format(text, policy->kind == SPECULATIVE_RETRY_MIN ? "MIN(" : "MAX(");
+        speculative_retry_put_percent(policy->percent, text);
+        buffer_put_u8(text, ',');
+        speculative_retry_put_fixed(policy->fixed_ns, text);
+        buffer_put_u8(text, ')');
+        break;
+    }
 }

@@ -4,7 +4,7 @@
 #ifndef STORAGE_SCHEMA_SPECULATIVE_RETRY_H
 #define STORAGE_SCHEMA_SPECULATIVE_RETRY_H
 
-#include "base/slice.h"
+#include "base/buffer.h"
 
 enum speculative_retry_kind {
     SPECULATIVE_RETRY_UNKNOWN, // No policy: the coordinator knows best.
@@ -33,5 +33,8 @@ enum speculative_retry_fault {
 // Letters of either case. UNKNOWN with a fault.
 enum speculative_retry_fault speculative_retry_parse(struct slice text,
                                                      struct speculative_retry *policy);
+// As Cassandra writes what it has parsed: capitals, whole milliseconds, four decimals of a
+// percentage at most, and the percentage first. Nothing for UNKNOWN.
+void speculative_retry_put_text(const struct speculative_retry *policy, struct buffer *text);
 
 #endif

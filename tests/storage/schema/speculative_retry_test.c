@@ -8,17 +8,23 @@
 static const struct {
     const char *text;
     struct speculative_retry policy;
+    const char *as_cassandra_writes_it;
 } good[] = {
-    {"ALWAYS", {SPECULATIVE_RETRY_ALWAYS, 0, 0}},
-    {"Never", {SPECULATIVE_RETRY_NEVER, 0, 0}},
-    {"none", {SPECULATIVE_RETRY_NEVER, 0, 0}},
-    {"99p", {SPECULATIVE_RETRY_PERCENTILE, 99, 0}},
-    {"99.5PERCENTILE", {SPECULATIVE_RETRY_PERCENTILE, 99.5, 0}},
-    {"0ms", {SPECULATIVE_RETRY_FIXED, 0, 0}},
-    {"1.5MS", {SPECULATIVE_RETRY_FIXED, 0, 3 * MS / 2}},
-    {"99999999999999999999ms", {SPECULATIVE_RETRY_FIXED, 0, 1000000000000 * MS}},
-    {"MIN(99p,50ms)", {SPECULATIVE_RETRY_MIN, 99, 50 * MS}},
-    {"max(50.00ms ,  60p)", {SPECULATIVE_RETRY_MAX, 60, 50 * MS}},
+    {"ALWAYS", {SPECULATIVE_RETRY_ALWAYS, 0, 0}, "ALWAYS"},
+    {"Never", {SPECULATIVE_RETRY_NEVER, 0, 0}, "NEVER"},
+    {"none", {SPECULATIVE_RETRY_NEVER, 0, 0}, "NEVER"},
+    {"99p", {SPECULATIVE_RETRY_PERCENTILE, 99, 0}, "99p"},
+    {"99.5PERCENTILE", {SPECULATIVE_RETRY_PERCENTILE, 99.5, 0}, "99.5p"},
+    {"99.00percentile", {SPECULATIVE_RETRY_PERCENTILE, 99, 0}, "99p"},
+    {".5p", {SPECULATIVE_RETRY_PERCENTILE, 0.5, 0}, "0.5p"},
+    {"99.99999999p", {SPECULATIVE_RETRY_PERCENTILE, 99.99999999, 0}, "100p"},
+    {"0.000001p", {SPECULATIVE_RETRY_PERCENTILE, 0.000001, 0}, "0p"},
+    {"0ms", {SPECULATIVE_RETRY_FIXED, 0, 0}, "0ms"},
+    {"1.5MS", {SPECULATIVE_RETRY_FIXED, 0, 3 * MS / 2}, "1ms"},
+    {"1000000ms", {SPECULATIVE_RETRY_FIXED, 0, 1000000 * MS}, "1000000ms"},
+    {"99999999999999999999ms", {SPECULATIVE_RETRY_FIXED, 0, 1000000000000 * MS}, "2147483647ms"},
+    {"MIN(99p,50ms)", {SPECULATIVE_RETRY_MIN, 99, 50 * MS}, "MIN(99p,50ms)"},
+    {"max(50.00ms ,  60p)", {SPECULATIVE_RETRY_MAX, 60, 50 * MS}, "MAX(60p,50ms)"},
 };
 
 START_TEST(a_policy_is_understood)
@@ -29,6 +35,11 @@ START_TEST(a_policy_is_understood)
     ck_assert_int_eq(policy.kind, good[_i].policy.kind);
     ck_assert_double_eq(policy.percent, good[_i].policy.percent);
     ck_assert_uint_eq(policy.fixed_ns, good[_i].policy.fixed_ns);
+    struct buffer text;
+    buffer_init(&text, 128);
+    speculative_retry_put_text(&policy, &text);
+    ck_assert(slice_equals(buffer_slice(&text), slice_of_text(good[_i].as_cassandra_writes_it)));
+    buffer_deinit(&text);
 }
 END_TEST
 
