@@ -6,7 +6,10 @@ static int row_filter_compare(const struct restriction *restriction, const struc
                               const struct slice *wanted, uint16_t count)
 {
     for (uint16_t i = 0; i < count; i++) {
-        int order = type_compare(restriction->columns[i]->type, values[i], wanted[i]);
+        // A counter's value is a number, though its cell is not.
+        const struct type *type = restriction->columns[i]->type;
+        if (type->kind == TYPE_COUNTER) type = type_of_kind(TYPE_BIGINT);
+        int order = type_compare(type, values[i], wanted[i]);
         if (order != 0) return order;
     }
     return 0;
