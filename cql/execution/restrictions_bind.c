@@ -46,8 +46,7 @@ static bool restrictions_bind_one(const struct term *term, const struct column *
     return true;
 }
 
-// Of what may be null: an end of a range of rows, where it is a place before all values, and one of
-// the values of IN in a filter.
+// An end of a range of rows: null is a place before all values.
 static bool restrictions_bind_nullable(const struct term *term, const struct column *column,
                                        const struct binding *binding, struct slice *value)
 {
@@ -127,13 +126,18 @@ static bool restrictions_bind_alternatives(const struct restriction *restriction
         for (size_t i = 0; i < restriction->in_count; i++) {
             const struct term *term = restriction->in_values[i];
             struct slice *value = *values + *count * width;
-            bool may_be_null = for_filter && !restriction->is_multi;
-            if (may_be_null
-                    ? !restrictions_bind_nullable(term, restriction->columns[0], binding, value)
-                    : !restrictions_bind_value(restriction, term, binding, for_filter, value))
-                return false;
+            struct bound_value bound;
+            if (!for_filter || restriction->is_multi) {
+                if (!restrictions_bind_value(restriction, term, binding, for_filter, value))
+                    return false;
+                (*count)++;
+                continue;
+            }
+            if (!term_bind(term, binding, &bound)) return false;
+            if (bound.unset) continue;
             // Cassandra looks no further than the first null.
-            if (slice_is_null(*value)) break;
+            if (slice_is_null(bound.bytes)) break;
+            *value = bound.bytes;
             (*count)++;
         }
         return true;

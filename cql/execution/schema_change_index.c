@@ -76,18 +76,10 @@ static bool index_take_options(struct indexing *indexing)
 
 // ---- The target ---------------------------------------------------------------------------------
 
-static bool index_has_duration(const struct type *type)
-{
-    if (type->kind == TYPE_DURATION) return true;
-    for (uint16_t i = 0; i < type->parameter_count; i++)
-        if (index_has_duration(type->parameters[i])) return true;
-    return false;
-}
-
 static bool index_check_duration(const struct indexing *indexing)
 {
     const struct type *type = indexing->column->type;
-    if (!index_has_duration(type)) return true;
+    if (!analysis_refers_to_duration(type)) return true;
     const char *what = type_is_collection(type)   ? "collections containing durations"
                        : type->kind == TYPE_TUPLE ? "tuples containing durations"
                        : type->kind == TYPE_UDT   ? "UDTs containing durations"

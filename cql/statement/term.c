@@ -198,7 +198,9 @@ static bool term_prepare_constant(struct analysis *analysis, const struct cql_te
     int64_t now_ms = env_wall_us(analysis->processor->env) / 1000;
     const struct type *as =
         raw->constant == CQL_CONSTANT_HEX ? type_of_kind(TYPE_BLOB) : receiver->type;
-    if (value_from_text_at(as, text, now_ms, analysis->arena, &bytes, &error) != STATUS_OK)
+    if (value_from_text_at(as, text, now_ms, analysis->arena, &bytes, &error) != STATUS_OK ||
+        (receiver->type->kind == TYPE_TUPLE &&
+         type_validate(receiver->type, bytes, &error) != STATUS_OK))
         return term_invalid(analysis, error.text);
     *term = term_make_constant(analysis->arena, receiver->type, bytes);
     return true;
