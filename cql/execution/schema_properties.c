@@ -8,6 +8,7 @@
 #include "storage/value.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -168,6 +169,23 @@ static bool schema_properties_compression(struct analysis *analysis, struct aren
     return cql_error_set(analysis->error, code, "%s", error.text);
 }
 
+// "007" is 7; nothing and all have their words. False: Java has no such int.
+static bool schema_properties_caching_rows(struct arena *arena, struct slice *rows)
+{
+    uint64_t number = 0;
+    if (schema_properties_is(*rows, "all")) number = INT32_MAX;
+    bool is_word = number != 0 || schema_properties_is(*rows, "none");
+    for (size_t i = 0; i < rows->size && !is_word; i++) {
+        number = number * 10 + (uint64_t)(rows->data[i] - '0');
+        if (number > INT32_MAX) return false;
+    }
+    if (number == 0 || number == INT32_MAX)
+        *rows = slice_of_text(number == 0 ? "NONE" : "ALL");
+    else
+        *rows = slice_of_text(arena_format(arena, "%" PRIu64, number));
+    return true;
+}
+
 static bool schema_properties_caching(struct analysis *analysis, struct arena *arena,
                                       const struct cql_property *property, struct options *caching)
 {
@@ -183,7 +201,7 @@ static bool schema_properties_caching(struct analysis *analysis, struct arena *a
                                  "'rows_per_partition' are allowed",
                                  SLICE_TEXT(key));
     }
-    if (slice_is_null(keys)) keys = slice_of_text("ALL");
+    if (slice_is_null(keys)) keys = slice_of_text("NONE");
     if (slice_is_null(rows)) rows = slice_of_text("NONE");
     if (!schema_properties_is(keys, "all") && !schema_properties_is(keys, "none"))
         return cql_error_set(analysis->error, CQL_ERROR_CONFIG,
@@ -198,6 +216,12 @@ static bool schema_properties_caching(struct analysis *analysis, struct arena *a
                              "Invalid value '%.*s' for caching sub-option 'rows_per_partition': "
                              "only 'ALL', 'NONE', and integer values are allowed",
                              SLICE_TEXT(rows));
+    struct slice asked = rows;
+    if (!schema_properties_caching_rows(arena, &rows))
+        return cql_error_set(analysis->error, CQL_ERROR_SERVER,
+                             "java.lang.NumberFormatException: For input string: \"%.*s\"",
+                             SLICE_TEXT(asked));
+    keys = slice_of_text(schema_properties_is(keys, "all") ? "ALL" : "NONE");
     struct option *items = ARENA_NEW_ARRAY(arena, struct option, 2);
     items[0] = (struct option){slice_of_text("keys"), keys};
     items[1] = (struct option){slice_of_text("rows_per_partition"), rows};
@@ -305,11 +329,7 @@ static bool schema_properties_apply_one(struct analysis *analysis, struct arena 
         return schema_properties_compression(analysis, arena, property, &params->compression);
     if (schema_properties_is(name, "caching"))
         return schema_properties_caching(analysis, arena, property, &params->caching);
-    if (schema_properties_is(name, "extensions")) {
-        params->extensions = schema_properties_map(arena, property, 0);
-        schema_properties_sort(&params->extensions);
-        return true;
-    }
+    if (schema_properties_is(name, "extensions")) return true; // CQL cannot set them.
     if (schema_properties_is(name, "comment")) {
         params->comment = property->value;
         return true;
