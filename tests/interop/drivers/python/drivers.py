@@ -52,7 +52,7 @@ def connect(version=4, compression=False, hosts=None, keyspace=KEYSPACE, level=C
     """At all nodes, by token; or at those named alone."""
     policy = WhiteListRoundRobinPolicy(hosts) if hosts else TokenAwarePolicy(DCAwareRoundRobinPolicy("datacenter1"))
     # The driver's own retry policy sends an increment again whose connection broke, which then may count twice.
-    profile = ExecutionProfile(load_balancing_policy=policy, consistency_level=level, request_timeout=30,
+    profile = ExecutionProfile(load_balancing_policy=policy, consistency_level=level, request_timeout=120,
                                retry_policy=FallthroughRetryPolicy())
     cluster = Cluster(hosts or HOSTS[:1], protocol_version=version, compression=compression,
                       execution_profiles={EXEC_PROFILE_DEFAULT: profile}, ssl_context=TLS, schema_event_refresh_window=0,
