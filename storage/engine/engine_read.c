@@ -98,15 +98,15 @@ enum status engine_read(struct engine *engine, const struct table *version,
         struct sstable_reader *reader = table->sstables[i].reader;
         // All that this and the following SSTables have is older than the partition's deletion.
         if (sstable_max_timestamp(reader) < sources.deleted_us) break;
-        if (!sstable_may_contain(reader, key)) continue;
+        if (!sstable_may_have(reader, version, key, filter, engine->chunk_cache)) continue;
         bool is_covered;
         enum status status = look_at_sources(&sources, version, filter, arena,
                                              sstable_max_timestamp(reader), &is_covered);
         if (status != STATUS_OK) return give_up(&sources, status);
         if (is_covered) break;
         struct partition_iterator *source;
-        status = sstable_read(reader, version, key, filter, engine->chunk_cache, pins, arena,
-                              &source, NULL);
+        status = sstable_read_asked(reader, version, key, filter, engine->chunk_cache, pins, arena,
+                                    &source, NULL);
         if (status == STATUS_WOULD_BLOCK && !read_pins_are_full(pins)) {
             sources.some_miss = true;
             continue; // What the others miss is loaded with it.

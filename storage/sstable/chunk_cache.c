@@ -1,6 +1,7 @@
 #include "storage/sstable/chunk_cache.h"
 
 #include "base/assert.h"
+#include "storage/sstable/key_cache.h"
 
 #include <stdlib.h>
 
@@ -8,11 +9,19 @@
 // neighbours of a chunk are far from it in memory, and to fetch them costs more than the rest of a
 // hit.
 enum { NEW_SHARE = 8 };
+// A chunk that is missed again is one that was missed in this epoch, or in so many before; an epoch
+// ends when as many chunks were turned away as there are.
+enum { MARK_EPOCHS = 2 };
+enum { SPARES_MAX = 4, KEYS_SHARE = 8 };
 
 struct chunk_cache {
     size_t size, size_max, count;
     uint32_t turn; // How often a chunk became the newest.
     struct chunk *newest, *oldest;
+    struct key_cache *keys;
+    uint8_t epoch;      // Not 0.
+    size_t turned_away; // In this epoch.
+    struct chunk *spares[SPARES_MAX];
 };
 
 struct chunk *chunk_create(size_t size)
@@ -38,6 +47,9 @@ struct chunk_cache *chunk_cache_create(size_t size_max)
     struct chunk_cache *cache = calloc(1, sizeof *cache);
     ASSERT(cache != NULL);
     cache->size_max = size_max;
+    cache->keys = key_cache_create(size_max / KEYS_SHARE);
+    if (cache->keys != NULL) cache->size_max -= key_cache_size(cache->keys);
+    cache->epoch = 1;
     return cache;
 }
 
@@ -83,6 +95,9 @@ void chunk_cache_destroy(struct chunk_cache *cache)
     if (cache == NULL) return;
     while (cache->newest != NULL)
         leave(cache->newest);
+    for (int i = 0; i < SPARES_MAX; i++)
+        chunk_unref(cache->spares[i]);
+    key_cache_destroy(cache->keys);
     free(cache);
 }
 
@@ -150,6 +165,33 @@ void chunk_cache_insert_oldest(struct chunk_cache *cache, struct chunk **slot, s
 void chunk_cache_forget(struct chunk **slot)
 {
     if (*slot != NULL) leave(*slot);
+}
+
+bool chunk_cache_admits(struct chunk_cache *cache, size_t size, uint8_t *mark)
+{
+    if (cache->size + size <= cache->size_max) return true;
+    if (*mark != 0 && (uint8_t)(cache->epoch - *mark) <= MARK_EPOCHS) return true;
+    *mark = cache->epoch;
+    if (++cache->turned_away > cache->count) {
+        cache->turned_away = 0;
+        if (++cache->epoch == 0) cache->epoch = 1;
+    }
+    return false;
+}
+
+struct chunk *chunk_cache_spare(struct chunk_cache *cache)
+{
+    for (int i = 0; i < SPARES_MAX; i++) {
+        struct chunk **spare = &cache->spares[i];
+        if (*spare == NULL) *spare = chunk_create(CHUNK_SPARE_SIZE);
+        if ((*spare)->references == 1) return chunk_ref(*spare);
+    }
+    return NULL;
+}
+
+struct key_cache *chunk_cache_keys(struct chunk_cache *cache)
+{
+    return cache->keys;
 }
 
 size_t chunk_cache_size(const struct chunk_cache *cache)

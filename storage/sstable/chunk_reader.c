@@ -13,6 +13,7 @@ struct chunk_access {
     bool cached;              // Only if nobody has to wait for them.
     struct read_ahead *ahead; // Or NULL.
     size_t wanted;            // So many from the chunk's beginning are enough.
+    struct chunk *spare;      // To read into, or NULL.
 };
 
 // Stored bytes of a chunk of the usual size are read to here, where the processor has them near.
@@ -150,6 +151,13 @@ static size_t size_to_get(const struct sstable_reader *reader, size_t index, siz
     return has_starts && wanted < whole ? wanted : whole;
 }
 
+static struct chunk *take_chunk(const struct chunk_access *access, size_t size)
+{
+    if (access->spare == NULL || size > CHUNK_SPARE_SIZE) return chunk_create(size);
+    access->spare->size = (uint32_t)size;
+    return chunk_ref(access->spare);
+}
+
 static enum status read_chunk(struct sstable_reader *reader, size_t index,
                               const struct chunk_access *access, struct chunk **chunk,
                               struct error *error)
@@ -163,7 +171,7 @@ static enum status read_chunk(struct sstable_reader *reader, size_t index,
         read = chunk_create(left < INDEX_BLOCK_SIZE ? (size_t)left : INDEX_BLOCK_SIZE);
         status = read_index(reader, block, access->cached, read, error);
     } else {
-        read = chunk_create(size_to_get(reader, index, access->wanted));
+        read = take_chunk(access, size_to_get(reader, index, access->wanted));
         status = reader->compression_file.size > 0
                      ? read_compressed(reader, index, access, read, error)
                      : read_plain(reader, index, access, read, error);
@@ -184,9 +192,9 @@ enum status reader_read_chunk(struct sstable_reader *reader, size_t index, bool 
 }
 
 enum status reader_read_chunk_start(struct sstable_reader *reader, size_t index, size_t wanted,
-                                    struct chunk **chunk, struct error *error)
+                                    struct chunk *spare, struct chunk **chunk, struct error *error)
 {
-    struct chunk_access access = {.cached = true, .wanted = wanted};
+    struct chunk_access access = {.cached = true, .wanted = wanted, .spare = spare};
     return read_chunk(reader, index, &access, chunk, error);
 }
 

@@ -626,8 +626,9 @@ static enum status read_header(struct partition_reader *partition)
     if (status != STATUS_OK) return status;
     struct cursor cursor = cursor_make(bytes);
     struct slice found = cursor_take(&cursor, cursor_u16(&cursor));
-    if (cursor.failed || !slice_equals(found, key))
-        return stream_corrupt(data, "another partition than the index says");
+    bool is_other = cursor.failed || !slice_equals(found, key);
+    if (is_other && partition->is_by_hint) return STATUS_NOT_FOUND;
+    if (is_other) return stream_corrupt(data, "another partition than the index says");
     partition->base.deletion = row_decoder_plain_deletion(header, &cursor);
     if (cursor.failed) return stream_corrupt(data, "bad deletion of a partition");
     data->position += (uint64_t)(cursor.next - bytes.data);

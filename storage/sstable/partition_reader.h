@@ -27,6 +27,7 @@ struct partition_reader {
     struct stream index;         // Of a single read; a scan has its own.
     struct stream *entry_stream; // The one whose bytes the entry points to.
     struct index_entry entry;
+    bool is_by_hint; // The place may be that of another key.
     struct row_decoder decoder;
     const struct partition_filter *filter;
     struct arena static_arena; // The static row.
@@ -60,7 +61,8 @@ void partition_reader_init(struct partition_reader *partition, struct sstable_re
                            const struct partition_filter *filter, struct stream_access access,
                            struct arena *arena);
 void partition_reader_deinit(struct partition_reader *partition);
-// Begins the partition of `partition->entry`, which points into `entry_stream`.
+// Begins the partition of `partition->entry`, which points into `entry_stream`. NOT_FOUND: by the
+// hint another one is there.
 MUST_USE enum status partition_reader_open(struct partition_reader *partition,
                                            struct partition_key key, struct stream *entry_stream);
 // partition_iterator_ops.next

@@ -1,4 +1,5 @@
 // A read of one partition and a scan of many; see sstable.h.
+#include "storage/sstable/key_cache.h"
 #include "storage/sstable/partition_reader.h"
 
 // ---- One partition ------------------------------------------------------------------------------
@@ -63,28 +64,89 @@ static size_t chunks_of(const struct partition_reader *partition)
     return count < PARTITION_READER_AHEAD_MAX ? (size_t)count : PARTITION_READER_AHEAD_MAX;
 }
 
+// The partition's place, if a read has noted it.
+static bool find_place(const struct sstable_reader *reader, const struct partition_key *key,
+                       struct chunk_cache *cache, struct key_place *place)
+{
+    struct key_cache *keys = cache == NULL ? NULL : chunk_cache_keys(cache);
+    return keys != NULL && key_cache_find(keys, reader->key_number, key->token, place);
+}
+
+static void note_place(struct partition_reader *partition, struct chunk_cache *cache)
+{
+    struct sstable_reader *reader = partition->reader;
+    const struct index_entry *entry = &partition->entry;
+    struct key_cache *keys = cache == NULL ? NULL : chunk_cache_keys(cache);
+    if (keys == NULL || entry->block_count > 0 || entry->data_end <= entry->position) return;
+    if (reader->key_number == 0) reader->key_number = key_cache_number(keys);
+    struct key_place place = {entry->position, entry->data_end - entry->position};
+    key_cache_put(keys, reader->key_number, partition->base.key.token, &place);
+}
+
+bool sstable_may_have(const struct sstable_reader *reader, const struct table *table,
+                      const struct partition_key *key, const struct partition_filter *filter,
+                      struct chunk_cache *cache)
+{
+    struct key_place place;
+    if (!may_have_wanted_rows(reader, table, filter)) return false;
+    // The bloom filter last: it is far larger than what the processor keeps near.
+    return find_place(reader, key, cache, &place) || sstable_may_contain(reader, key);
+}
+
 enum status sstable_read(struct sstable_reader *reader, const struct table *table,
                          const struct partition_key *key, const struct partition_filter *filter,
                          struct chunk_cache *cache, struct read_pins *pins, struct arena *arena,
                          struct partition_iterator **partition, struct error *error)
 {
     *partition = NULL;
+    if (!sstable_may_have(reader, table, key, filter, cache)) return STATUS_OK;
+    return sstable_read_asked(reader, table, key, filter, cache, pins, arena, partition, error);
+}
+
+// Opens the partition of the reader's entry.
+static enum status open_entry(struct partition_reader *opened, const struct partition_key *key)
+{
+    opened->data.ahead = chunks_of(opened);
+    if (opened->entry.block_count == 0) opened->data.wanted_end = opened->entry.data_end;
+    return partition_reader_open(opened, *key, &opened->index);
+}
+
+// By the place that is noted, or else by a search in the index. END: it is not there.
+static enum status open_partition(struct partition_reader *opened, const struct partition_key *key,
+                                  struct chunk_cache *cache)
+{
+    struct key_place place;
+    enum status status = STATUS_NOT_FOUND;
+    opened->is_by_hint = find_place(opened->reader, key, cache, &place);
+    if (opened->is_by_hint) {
+        opened->entry = (struct index_entry){.position = place.position,
+                                             .data_end = place.position + place.size,
+                                             .deletion = DELETION_NONE};
+        status = open_entry(opened, key);
+        opened->is_by_hint = false;
+    }
+    if (status != STATUS_NOT_FOUND) return status;
+    status = index_reader_find(&opened->index, key, &opened->entry);
+    if (status == STATUS_OK) status = open_entry(opened, key);
+    if (status == STATUS_OK) note_place(opened, cache);
+    return status;
+}
+
+enum status sstable_read_asked(struct sstable_reader *reader, const struct table *table,
+                               const struct partition_key *key,
+                               const struct partition_filter *filter, struct chunk_cache *cache,
+                               struct read_pins *pins, struct arena *arena,
+                               struct partition_iterator **partition, struct error *error)
+{
+    *partition = NULL;
     enum status status = check_table(reader, table, error);
     if (status != STATUS_OK) return status;
-    // The filter last: it is far larger than what the processor keeps near.
-    if (!may_have_wanted_rows(reader, table, filter)) return STATUS_OK;
-    if (!sstable_may_contain(reader, key)) return STATUS_OK;
     struct stream_access access = {.cache = cache, .pins = pins, .error = error};
     struct partition_reader *opened = arena_alloc(arena, sizeof *opened);
     partition_reader_init(opened, reader, table, find_map(reader, table, arena), filter, access,
                           arena);
-    status = index_reader_find(&opened->index, key, &opened->entry);
-    if (status == STATUS_OK) {
-        opened->base.ops = &partition_ops;
-        opened->data.ahead = chunks_of(opened);
-        if (opened->entry.block_count == 0) opened->data.wanted_end = opened->entry.data_end;
-        status = partition_reader_open(opened, *key, &opened->index);
-    }
+    opened->base.ops = &partition_ops;
+    status = open_partition(opened, key, cache);
     if (status != STATUS_OK) {
         partition_reader_deinit(opened);
         return status == STATUS_END ? STATUS_OK : status;

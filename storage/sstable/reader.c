@@ -246,7 +246,8 @@ static enum status open_data(struct opening *opening)
     reader->index_chunk_count =
         (size_t)((reader->sizes[SSTABLE_INDEX] + INDEX_BLOCK_SIZE - 1) / INDEX_BLOCK_SIZE);
     reader->slots = calloc(reader_chunk_count(reader), sizeof *reader->slots);
-    ASSERT(reader->slots != NULL);
+    reader->missed = calloc(reader->data_chunk_count, 1);
+    ASSERT(reader->slots != NULL && reader->missed != NULL);
     char path[SSTABLE_PATH_SIZE];
     sstable_name_path(path, reader->directory, &reader->name, SSTABLE_DATA);
     status = env_file_open(reader->env, path, ENV_OPEN_READ, &reader->data_file, opening->error);
@@ -434,6 +435,7 @@ void sstable_unref(struct sstable_reader *reader)
     for (size_t i = 0; reader->slots != NULL && i < reader_chunk_count(reader); i++)
         chunk_cache_forget(&reader->slots[i]);
     free(reader->slots);
+    free(reader->missed);
     if (reader->data_file != NULL) env_file_close(reader->data_file);
     if (reader->index_file != NULL) env_file_close(reader->index_file);
     filter_deinit(&reader->filter);
@@ -550,7 +552,8 @@ uint64_t sstable_size(const struct sstable_reader *reader)
 size_t sstable_memory_size(const struct sstable_reader *reader)
 {
     return sizeof *reader + reader_chunk_count(reader) * sizeof *reader->slots +
-           (size_t)reader->filter.word_count * 8 + reader->summary.memory_size +
+           reader->data_chunk_count + (size_t)reader->filter.word_count * 8 +
+           reader->summary.memory_size +
            (reader->marks == NULL ? 0 : reader->summary.count * sizeof *reader->marks) +
            reader->summary.bytes.capacity +
            reader->summary.capacity * sizeof *reader->summary.entries +

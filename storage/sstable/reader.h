@@ -43,9 +43,11 @@ struct sstable_reader {
     uint32_t data_chunk_size, data_chunk_shift;
     size_t data_chunk_count, index_chunk_count;
     struct chunk **slots;
+    uint8_t *missed; // For each chunk of Data.db: the cache's mark. The loop's.
 
     struct filter filter;
     struct summary summary;
+    uint32_t key_number;       // Of the cache of places, once it was asked; 0: none. The loop's.
     struct index_marks *marks; // For each entry of the summary, or NULL. The loop's.
     struct statistics_summary statistics;
     struct header header;
@@ -73,10 +75,10 @@ void reader_map_columns(const struct sstable_reader *reader, const struct table 
 MUST_USE enum status reader_read_chunk(struct sstable_reader *reader, size_t index, bool cached,
                                        struct chunk **chunk, struct error *error);
 // As reader_read_chunk(), `cached`, but of a chunk of Data.db perhaps no more than its first
-// `wanted` bytes.
+// `wanted` bytes; into `spare`, if it is not NULL and has the room.
 MUST_USE enum status reader_read_chunk_start(struct sstable_reader *reader, size_t index,
-                                             size_t wanted, struct chunk **chunk,
-                                             struct error *error);
+                                             size_t wanted, struct chunk *spare,
+                                             struct chunk **chunk, struct error *error);
 
 // Of Data.db, what a scan of all of it has read beyond the chunk that it wanted.
 enum { READ_AHEAD_SIZE = 256 * 1024 };

@@ -194,6 +194,10 @@ bool sstable_has_legacy_counters(const struct sstable_reader *reader);
 
 // False: it surely has not (first and last key, bloom filter). No I/O.
 bool sstable_may_contain(const struct sstable_reader *reader, const struct partition_key *key);
+// The same of what the filter wants of the partition (its smallest and largest clustering as well).
+bool sstable_may_have(const struct sstable_reader *reader, const struct table *table,
+                      const struct partition_key *key, const struct partition_filter *filter,
+                      struct chunk_cache *cache);
 
 // One partition, or NULL in `*partition` when it is not there. The iterator lives in `arena` and
 // points into chunks that it keeps until closed. A range tombstone that is open at an edge of a
@@ -205,6 +209,13 @@ MUST_USE enum status sstable_read(struct sstable_reader *reader, const struct ta
                                   const struct partition_filter *filter, struct chunk_cache *cache,
                                   struct read_pins *pins, struct arena *arena,
                                   struct partition_iterator **partition, struct error *error);
+// The same of one that sstable_may_have() it: this is not asked again.
+MUST_USE enum status sstable_read_asked(struct sstable_reader *reader, const struct table *table,
+                                        const struct partition_key *key,
+                                        const struct partition_filter *filter,
+                                        struct chunk_cache *cache, struct read_pins *pins,
+                                        struct arena *arena, struct partition_iterator **partition,
+                                        struct error *error);
 // A run of partitions; as sstable_read(). The memory of one partition is used again for the next.
 // A partition of which the filter leaves nothing may still come, with nothing in it.
 MUST_USE enum status sstable_scan(struct sstable_reader *reader, const struct table *table,

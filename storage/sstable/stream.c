@@ -77,10 +77,14 @@ static enum status get_chunk(struct stream *stream, size_t index, size_t last, s
         *chunk = chunk_ref(found);
         return STATUS_OK;
     }
-    enum status status =
-        reader_read_chunk_start(reader, index, reach(stream, index, needed, found), chunk, error);
+    bool is_kept = found != NULL || stream->is_scan || index >= reader->data_chunk_count ||
+                   chunk_cache_admits(cache, reader->data_chunk_size, &reader->missed[index]);
+    struct chunk *spare = is_kept ? NULL : chunk_cache_spare(cache);
+    enum status status = reader_read_chunk_start(reader, index, reach(stream, index, needed, found),
+                                                 spare, chunk, error);
+    chunk_unref(spare);
     if (status == STATUS_WOULD_BLOCK) note_missing(stream, index, last);
-    if (status != STATUS_OK) return status;
+    if (status != STATUS_OK || !is_kept) return status;
     if (stream->is_scan) {
         chunk_cache_insert_oldest(cache, slot, *chunk);
     } else {

@@ -196,6 +196,20 @@ static void read_filter(struct slice bytes)
     filter_deinit(&filter);
 }
 
+// The first bytes of a chunk. They are those that all of it has, if all of it is sound.
+static void read_start(enum compressor compressor, struct slice stored, struct slice chunk,
+                       bool is_sound, size_t start_size)
+{
+    if (!compressor_has_starts(compressor)) return;
+    uint8_t *start = malloc(start_size);
+    ASSERT(start != NULL);
+    enum status status =
+        compressor_decompress_start(compressor, stored, chunk.size, start, start_size);
+    ASSERT(!is_sound || (status == STATUS_OK && memcmp(start, chunk.data, start_size) == 0));
+    ASSERT(start_size < chunk.size || is_sound == (status == STATUS_OK));
+    free(start);
+}
+
 static void read_chunk(struct slice bytes)
 {
     struct cursor cursor = cursor_make(bytes);
@@ -203,15 +217,21 @@ static void read_chunk(struct slice bytes)
     size_t size = 1 + (size_t)(cursor_u16(&cursor) & 0x3fff);
     uint8_t *chunk = malloc(size);
     ASSERT(chunk != NULL);
-    if (compressor_decompress(compressor, fuzz_rest(&cursor), chunk, size) == STATUS_OK &&
-        compressor != COMPRESSOR_NONE) {
+    struct slice stored = fuzz_rest(&cursor);
+    bool is_sound = compressor_decompress(compressor, stored, chunk, size) == STATUS_OK;
+    // The last byte says where one of them ends.
+    size_t some = stored.size == 0 ? 1 : 1 + stored.data[stored.size - 1] * size / 256;
+    const size_t starts[] = {1, some, size / 2 + 1, size};
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
+        read_start(compressor, stored, slice_make(chunk, size), is_sound, starts[i]);
+    if (is_sound && compressor != COMPRESSOR_NONE) {
         uint8_t *again = malloc(compressor_bound(compressor, size)), *back = malloc(size);
         ASSERT(again != NULL && back != NULL);
         struct compressor_press press;
         compressor_press_init(&press, compressor, compressor == COMPRESSOR_ZSTD ? 1 : LZ4_FAST);
-        size_t stored = compressor_compress(&press, slice_make(chunk, size), again);
+        size_t pressed = compressor_compress(&press, slice_make(chunk, size), again);
         compressor_press_deinit(&press);
-        ASSERT(compressor_decompress(compressor, slice_make(again, stored), back, size) ==
+        ASSERT(compressor_decompress(compressor, slice_make(again, pressed), back, size) ==
                    STATUS_OK &&
                memcmp(back, chunk, size) == 0);
         free(back);

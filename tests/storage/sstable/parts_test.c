@@ -309,6 +309,57 @@ START_TEST(the_least_recently_used_chunk_leaves_unless_it_is_held)
 }
 END_TEST
 
+START_TEST(a_full_cache_takes_what_is_missed_a_second_time_before_long)
+{
+    enum { COUNT = 10 };
+    struct chunk_cache *cache = chunk_cache_create(COUNT * 100);
+    struct chunk *slots[COUNT] = {NULL};
+    uint8_t mark = 0, marks[1000] = {0};
+    for (int i = 0; i < COUNT; i++) {
+        ck_assert(chunk_cache_admits(cache, 100, &mark));
+        struct chunk *chunk = chunk_create(100);
+        chunk_cache_insert(cache, &slots[i], chunk);
+        chunk_unref(chunk);
+    }
+    ck_assert(!chunk_cache_admits(cache, 100, &mark));
+    ck_assert(chunk_cache_admits(cache, 100, &mark));
+    for (int i = 0; i < COUNT; i++)
+        ck_assert(!chunk_cache_admits(cache, 100, &marks[i]));
+    ck_assert(chunk_cache_admits(cache, 100, &mark));
+    for (int i = COUNT; i < 5 * COUNT; i++)
+        ck_assert(!chunk_cache_admits(cache, 100, &marks[i]));
+    ck_assert(!chunk_cache_admits(cache, 100, &mark)); // Too long ago.
+    for (int i = 5 * COUNT; i < 1000; i++)
+        ck_assert(!chunk_cache_admits(cache, 100, &marks[i]));
+    chunk_cache_forget(&slots[0]);
+    ck_assert(chunk_cache_admits(cache, 100, &marks[0]));
+    chunk_cache_destroy(cache);
+}
+END_TEST
+
+START_TEST(a_spare_chunk_is_that_of_one_at_a_time)
+{
+    struct chunk_cache *cache = chunk_cache_create(100);
+    struct chunk *first = chunk_cache_spare(cache), *held[8];
+    chunk_unref(first);
+    size_t count = 0;
+    while ((held[count] = chunk_cache_spare(cache)) != NULL) {
+        for (size_t i = 0; i < count; i++)
+            ck_assert_ptr_ne(held[i], held[count]);
+        memset(held[count]->bytes, (int)count, CHUNK_SPARE_SIZE);
+        ck_assert_uint_lt(++count, 8);
+    }
+    ck_assert_ptr_eq(held[0], first); // Again.
+    ck_assert_uint_gt(count, 1);
+    chunk_unref(held[1]);
+    ck_assert_ptr_eq(chunk_cache_spare(cache), held[1]);
+    chunk_cache_destroy(cache);
+    ck_assert_uint_eq(held[1]->bytes[7], 1); // The one who holds it still does.
+    for (size_t i = 0; i < count; i++)
+        chunk_unref(held[i]);
+}
+END_TEST
+
 START_TEST(a_longer_chunk_takes_the_place_of_a_shorter_one)
 {
     struct chunk_cache *cache = chunk_cache_create(1000);
@@ -408,6 +459,8 @@ int main(void)
     tcase_add_test(tcase, filters_have_cassandras_bytes);
     tcase_add_test(tcase, vints_of_the_hot_path_are_those_of_the_buffer);
     tcase_add_test(tcase, the_least_recently_used_chunk_leaves_unless_it_is_held);
+    tcase_add_test(tcase, a_full_cache_takes_what_is_missed_a_second_time_before_long);
+    tcase_add_test(tcase, a_spare_chunk_is_that_of_one_at_a_time);
     tcase_add_test(tcase, a_longer_chunk_takes_the_place_of_a_shorter_one);
     tcase_add_test(tcase, a_summary_finds_the_entry_before_each_key);
 
