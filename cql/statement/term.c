@@ -170,6 +170,14 @@ static bool term_read_tuple(struct analysis *analysis, const struct type *type, 
     return true;
 }
 
+// Values of keys are valid; elsewhere Cassandra stores the hexadecimals of a tuple as they are.
+static bool term_is_of_key(const struct analysis *analysis, const struct column_spec *receiver)
+{
+    if (analysis->table == NULL || slice_is_null(receiver->name)) return false;
+    const struct column *column = table_find_column(analysis->table, receiver->name);
+    return column != NULL && column->kind < COLUMN_STATIC && column->type == receiver->type;
+}
+
 static bool term_prepare_constant(struct analysis *analysis, const struct cql_term *raw,
                                   const struct column_spec *receiver, const struct term **term)
 {
@@ -199,7 +207,7 @@ static bool term_prepare_constant(struct analysis *analysis, const struct cql_te
     const struct type *as =
         raw->constant == CQL_CONSTANT_HEX ? type_of_kind(TYPE_BLOB) : receiver->type;
     if (value_from_text_at(as, text, now_ms, analysis->arena, &bytes, &error) != STATUS_OK ||
-        (receiver->type->kind == TYPE_TUPLE &&
+        (receiver->type->kind == TYPE_TUPLE && term_is_of_key(analysis, receiver) &&
          type_validate(receiver->type, bytes, &error) != STATUS_OK))
         return term_invalid(analysis, error.text);
     *term = term_make_constant(analysis->arena, receiver->type, bytes);
