@@ -328,9 +328,8 @@ bool restrictions_bind_ranges(const struct restrictions *restrictions,
         bool is_turned = slice->columns[0]->reversed;
         first = is_turned ? &slice->end : &slice->start;
         last = is_turned ? &slice->start : &slice->end;
-        bool may_be_null = restrictions->is_of_select;
-        if (!restrictions_bind_side(slice, first, binding, false, may_be_null, &first_values) ||
-            !restrictions_bind_side(slice, last, binding, false, may_be_null, &last_values))
+        if (!restrictions_bind_side(slice, first, binding, false, true, &first_values) ||
+            !restrictions_bind_side(slice, last, binding, false, true, &last_values))
             return false;
     }
     *ranges = ARENA_NEW_ARRAY(binding->arena, struct clustering_range, prefixes.count + 1);
@@ -341,6 +340,11 @@ bool restrictions_bind_ranges(const struct restrictions *restrictions,
             restrictions_make_bound(&prefixes, i, last, last_values, false, binding->arena);
     }
     *count = restrictions_sort_ranges(table, *ranges, prefixes.count);
+    // What is there to delete has real ends.
+    bool is_null = (first_values != NULL && slice_is_null(first_values[0])) ||
+                   (last_values != NULL && slice_is_null(last_values[0]));
+    if (is_null && *count > 0 && !restrictions->is_of_select)
+        return restrictions_invalid(binding, "c", slice->columns[0]);
     return true;
 }
 

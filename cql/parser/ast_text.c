@@ -15,6 +15,12 @@ static struct place ast_text_inside(struct place at)
     return at;
 }
 
+// What stands in square brackets behind a selector is no selector.
+static struct place ast_text_as_term(struct place at)
+{
+    return (struct place){at.depth + 1, false};
+}
+
 static void ast_text_put_term_at(const struct cql_term *term, struct place at, struct buffer *text);
 
 static void ast_text_put_slice(struct slice slice, struct buffer *text)
@@ -204,13 +210,15 @@ static void ast_text_put_term_at(const struct cql_term *term, struct place at, s
         break;
     case CQL_TERM_ELEMENT:
         ast_text_put_wrapped(at, "", term->items[0], "[", text);
-        ast_text_put_wrapped(at, "", term->items[1], "]", text);
+        ast_text_put_wrapped(ast_text_as_term(at), "", term->items[1], "]", text);
         break;
     case CQL_TERM_SLICE:
         ast_text_put_wrapped(at, "", term->items[0], "[", text);
-        if (term->items[1] != NULL) ast_text_put_term_at(term->items[1], ast_text_inside(at), text);
+        if (term->items[1] != NULL)
+            ast_text_put_term_at(term->items[1], ast_text_as_term(at), text);
         ast_text_put("..", text);
-        if (term->items[2] != NULL) ast_text_put_term_at(term->items[2], ast_text_inside(at), text);
+        if (term->items[2] != NULL)
+            ast_text_put_term_at(term->items[2], ast_text_as_term(at), text);
         ast_text_put("]", text);
         break;
     case CQL_TERM_TTL:

@@ -367,7 +367,11 @@ static bool selection_prepare_cast(struct preparing *preparing, const struct cql
         *selector = made;
         return true;
     }
-    if (type_equals(from, to)) return selection_prepare_term(preparing, item, selector);
+    bool is_wrapped =
+        item->kind == CQL_TERM_COLUMN && analysis_find_column(analysis, item->value)->reversed;
+    // A DESC column is of another type to Cassandra, which it can not cast to its own.
+    if (type_equals(from, to) && !is_wrapped)
+        return selection_prepare_term(preparing, item, selector);
     if (!functions_has_cast(analysis, raw->type)) return selection_refuse_uncast(preparing, raw);
     struct function_argument argument = {from, item};
     const struct function *function = functions_resolve_cast(analysis, &argument, raw->type, NULL);
