@@ -400,7 +400,7 @@ static bool restrictions_share_column(const struct restriction *a, const struct 
     return false;
 }
 
-// The columns that both have, "c ,d".
+// The columns that both have, "c ,d", and of token() "c, d".
 static const char *restrictions_common_names(struct gathering *gathering,
                                              const struct restriction *a,
                                              const struct restriction *b)
@@ -410,7 +410,10 @@ static const char *restrictions_common_names(struct gathering *gathering,
     for (size_t i = 0; i < a->column_count; i++)
         for (size_t k = 0; k < b->column_count; k++)
             if (a->columns[i] == b->columns[k])
-                buffer_put_format(&names, "%s%.*s", names.size == 0 ? "" : " ,",
+                buffer_put_format(&names, "%s%.*s",
+                                  names.size == 0 ? ""
+                                  : a->is_token   ? ", "
+                                                  : " ,",
                                   SLICE_TEXT(a->columns[i]->name));
     const char *text = analysis_text(gathering->analysis->arena, buffer_slice(&names));
     buffer_deinit(&names);
