@@ -380,11 +380,12 @@ SCENARIOS = [giant_lengths, wrong_states, garbage, bad_checksums, bombs, stream_
 # ---- Somebody else, meanwhile --------------------------------------------------------------------
 
 class GoodClient:
-    """A client of ours that asks 500 times a second, at due times, while the block runs."""
+    """A client of ours that asks 500 times a second, at due times, while the block runs. It prepares nothing: a million
+    statements of somebody else would push its own out, and it does not prepare them again as drivers do."""
 
     def __init__(self, address, statements, rate=500):
         self.command = [HELENUS, "bench", "cql", "--host", address, "--connections", "2", "--in-flight", "64", "--rate",
-                        str(rate), "--warm-up", "0", "--seconds", "3600", "--json", statements]
+                        str(rate), "--warm-up", "0", "--seconds", "3600", "--json", "--unprepared", statements]
         self.seconds = []
 
     def __enter__(self):
