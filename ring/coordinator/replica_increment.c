@@ -204,6 +204,12 @@ static void increment_request_done(struct messaging_request *base, enum status s
     ended(owner, &result);
 }
 
+static void put_name(struct replica_increments *all, struct buffer *body)
+{
+    buffer_put_u64(body, all->run);
+    buffer_put_vint(body, ++all->last_number);
+}
+
 void replica_increment_send(struct coordinator *coordinator, uint16_t leader,
                             const struct counter_update *update, const struct replica_plan *plan,
                             void *owner,
@@ -220,6 +226,7 @@ void replica_increment_send(struct coordinator *coordinator, uint16_t leader,
     struct buffer *body = &coordinator->replica_increments.body;
     buffer_clear(body);
     enum verb verb = replica_trace_put(coordinator, request->trace, leader, VERB_INCREMENT, body);
+    put_name(&coordinator->replica_increments, body);
     replica_increment_encode(update, plan->consistency, body);
     env_mark(coordinator->env, ENV_MARK_INCREMENT_FORWARDED);
     if (request->trace != NULL) {
@@ -308,18 +315,10 @@ static void led_increment_done(struct coordinator_increment *increment,
     led_increment_give_back(led);
 }
 
-// A request that comes twice counts once (exactly-once I5). One that is older than LED_SEEN_COUNT
-// others of its place in the table is not known any more; networks do not double that late.
-static bool replica_increment_is_doubled(struct replica_increments *all,
-                                         struct message_origin origin)
+static struct request_name take_name(struct cursor *cursor, uint16_t member)
 {
-    uint64_t hash = (origin.id ^ (uint64_t)origin.slot << 48 ^ (uint64_t)origin.generation << 32) *
-                    0x9e3779b97f4a7c15u;
-    struct message_origin *seen = &all->seen[(hash >> 32) % LED_SEEN_COUNT];
-    if (seen->id == origin.id && seen->slot == origin.slot && seen->generation == origin.generation)
-        return true;
-    *seen = origin;
-    return false;
+    uint64_t run = cursor_u64(cursor);
+    return (struct request_name){.run = run, .number = cursor_vint(cursor), .member = member};
 }
 
 static void replica_increment_handle(struct message_handler *handler, const struct message *message)
@@ -327,7 +326,14 @@ static void replica_increment_handle(struct message_handler *handler, const stru
     struct replica_increments *all = CONTAINER_OF(handler, struct replica_increments, handler);
     struct coordinator *coordinator = CONTAINER_OF(all, struct coordinator, replica_increments);
     struct messaging *messaging = coordinator->options.messaging;
-    if (replica_increment_is_doubled(all, message->origin)) {
+    struct cursor cursor = cursor_make(message->body);
+    struct request_name name = take_name(&cursor, message->from);
+    if (cursor.failed) {
+        messaging_answer(messaging, message->origin, STATUS_CORRUPT, slice_make("", 0));
+        return;
+    }
+    // A request that comes twice counts once (exactly-once I5).
+    if (seen_requests_add(&all->seen, name)) {
         env_mark(coordinator->env, ENV_MARK_INCREMENT_DOUBLED);
         return; // The first one is answered.
     }
@@ -338,7 +344,7 @@ static void replica_increment_handle(struct message_handler *handler, const stru
     struct led_increment *led = led_increment_take(coordinator);
     enum consistency consistency;
     buffer_clear(&led->body);
-    buffer_put(&led->body, message->body.data, message->body.size);
+    buffer_put(&led->body, cursor.next, cursor_left(&cursor));
     enum status status = replica_increment_decode(buffer_slice(&led->body), coordinator->schema,
                                                   &led->arena, &led->update, &consistency);
     if (status != STATUS_OK) {
@@ -361,8 +367,8 @@ void replica_increments_init(struct coordinator *coordinator)
     struct replica_increments *all = &coordinator->replica_increments;
     buffer_init(&all->body, TRANSPORT_MESSAGE_SIZE_MAX);
     if (coordinator->options.messaging == NULL) return;
-    all->seen = calloc(LED_SEEN_COUNT, sizeof *all->seen);
-    ASSERT(all->seen != NULL);
+    seen_requests_init(&all->seen);
+    all->run = (uint64_t)env_wall_us(coordinator->env);
     all->handler.handle = replica_increment_handle;
     messaging_handle(coordinator->options.messaging, VERB_INCREMENT, &all->handler);
 }
@@ -392,5 +398,5 @@ void replica_increments_deinit(struct coordinator *coordinator)
         all->free_requests = next;
     }
     buffer_deinit(&all->body);
-    free(all->seen);
+    seen_requests_deinit(&all->seen);
 }

@@ -7,7 +7,8 @@
 // An increment is never sent a second time and never hinted: without an answer nobody knows whether
 // it was counted (exactly-once.md §3.5). What the leader refuses before it counted is told as such.
 //
-//     request = u8 consistency | 16 table id | vb key | i64 timestamp | uv n, n * increment
+//     request = u64 run | uv number | update
+//     update  = u8 consistency | 16 table id | vb key | i64 timestamp | uv n, n * increment
 //     increment = u8 1: in a row, 0: static | [uv n, n * (uv size + 1 and the bytes, or 0: null)]
 //                 | vb column's name | zv delta
 //     answer  = u8 outcome | uv required | uv received | uv alive | uv failures
@@ -16,9 +17,8 @@
 
 #include "ring/coordinator/coordinator.h"
 #include "ring/coordinator/replica_plan.h"
+#include "ring/coordinator/seen_requests.h"
 #include "ring/transport/messaging.h"
-
-enum { LED_SEEN_COUNT = 4096 };
 
 struct increment_request; // One of ours, at its leader.
 struct led_increment;     // One of another member's, here.
@@ -28,7 +28,8 @@ struct replica_increments {
     struct increment_request *free_requests, *requests;
     struct led_increment *free_led, *led;
     size_t led_count;
-    struct message_origin *seen; // Of the latest requests.
+    struct seen_requests seen;
+    uint64_t run, last_number; // Of the names of ours (seen_requests.h).
     struct buffer body;
 };
 
@@ -41,7 +42,7 @@ void replica_increment_send(struct coordinator *coordinator, uint16_t leader,
                             void *owner,
                             void (*ended)(void *owner, const struct coordinator_result *result));
 
-// What an increment says. The bytes outlive the update, which is in `arena`. CORRUPT: it fits no
+// An update. The bytes outlive the update, which is in `arena`. CORRUPT: it fits no
 // version of `table`.
 void replica_increment_encode(const struct counter_update *update, enum consistency consistency,
                               struct buffer *bytes);

@@ -209,6 +209,8 @@ static void write_increment(void)
     write_seed("replica", "increment", 0, &seed);
     struct buffer step;
     buffer_init(&step, SEED_SIZE_MAX);
+    buffer_put_u64(&step, 1714521600000000); // Its name.
+    buffer_put_vint(&step, 1);
     replica_increment_encode(&update, CONSISTENCY_QUORUM, &step);
     buffer_clear(&seed);
     put_request(&seed, VERB_INCREMENT, &step);

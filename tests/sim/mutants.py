@@ -222,7 +222,7 @@ MUTANTS = [
            "if (true) {\n        logged_remove(batch);"),
     # -- A ring: counters ---------------------------------------------------------------------------
     Mutant("doubled_increment_counts_twice", "ring", "ring/coordinator/replica_increment.c",
-           "if (replica_increment_is_doubled(all, message->origin)) {", "if (false) {"),
+           "if (seen_requests_add(&all->seen, name)) {", "if (false) {"),
     Mutant("lost_increment_called_done", "ring", "ring/coordinator/replica_increment.c",
            "result.outcome = COORDINATOR_TIMED_OUT; // Nobody knows.", "result.outcome = COORDINATOR_OK;"),
     Mutant("lost_increment_called_unavailable", "ring", "ring/coordinator/replica_increment.c",

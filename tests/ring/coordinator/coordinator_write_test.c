@@ -4,6 +4,7 @@
 
 #include "base/container_of.h"
 #include "ring/consistency.h"
+#include "ring/coordinator/replica_increment.h"
 #include "storage/counter_context.h"
 #include "tests/ring/support/ring_world.h"
 
@@ -476,6 +477,59 @@ START_TEST(an_increment_whose_leader_dies_is_not_repeated)
 }
 END_TEST
 
+struct sent {
+    struct messaging_request request;
+    bool is_done;
+};
+
+static void sent_done(struct messaging_request *request, enum status status, struct slice answer)
+{
+    (void)status;
+    (void)answer;
+    CONTAINER_OF(request, struct sent, request)->is_done = true;
+}
+
+static void send_named(uint64_t run, uint64_t number, const char *key)
+{
+    struct sent sent = {.is_done = false};
+    clustering_value = slice_of_text("row");
+    struct clustering clustering = {1, &clustering_value};
+    struct counter_increment increment = {.clustering = &clustering, .column = 0, .delta = 1};
+    struct counter_update update = {.table = ring_world_table(&world, 0, "counts"),
+                                    .key = partition_key_make(slice_of_text(key)),
+                                    .increments = &increment,
+                                    .increment_count = 1,
+                                    .timestamp_us = 1000};
+    struct buffer body;
+    buffer_init(&body, 4096);
+    buffer_put_u64(&body, run);
+    buffer_put_vint(&body, number);
+    replica_increment_encode(&update, CONSISTENCY_ONE, &body);
+    messaging_send(world.members[0].messaging, &sent.request, 1, VERB_INCREMENT,
+                   buffer_slice(&body), 100000000, sent_done);
+    ring_world_run(&world, 5, &sent.is_done);
+    ck_assert(sent.is_done);
+    buffer_deinit(&body);
+}
+
+// By whatever connection: its number there is another one each time, its name is not.
+START_TEST(an_increment_that_comes_twice_counts_once)
+{
+    char key[16];
+    ring_world_find_key(&world, 1, key);
+    send_named(7, 1, key);
+    send_named(7, 1, key);
+    assert_has(1, "counts", key, "1");
+    ring_world_kill(&world, 0, false);
+    ring_world_start(&world, 0);
+    send_named(7, 1, key);
+    assert_has(1, "counts", key, "1");
+    send_named(8, 1, key); // The sender's next life,
+    send_named(7, 2, key); // and its next increment.
+    assert_has(1, "counts", key, "3");
+}
+END_TEST
+
 START_TEST(shards_that_a_member_missed_are_hinted)
 {
     ck_assert_int_eq(increment_at(0, "key", 1, CONSISTENCY_ALL, NULL), COORDINATOR_OK);
@@ -704,6 +758,7 @@ int main(void)
     tcase_add_test(one, any_is_content_with_a_durable_hint);
     tcase_add_test(one, an_increment_goes_to_a_leader);
     tcase_add_test(one, an_increment_whose_leader_dies_is_not_repeated);
+    tcase_add_test(one, an_increment_that_comes_twice_counts_once);
     TCase *two = tcase_create("two copies");
     tcase_add_checked_fixture(two, setup_two_copies, teardown);
     tcase_set_timeout(two, 60);
