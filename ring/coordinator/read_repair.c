@@ -252,6 +252,29 @@ static void compare_heads(struct difference *difference, bool has_source)
     if (!same_static) difference->mutation.static_row = merged->static_row;
 }
 
+// The merge was cut here: it is known as far as the sources are, which may be behind the last row
+// that is left of it. The source's rows up to there are hidden by the range deletion that is open
+// in the merge. Its own deletion, the same up to here, may end before them: then it lacks the rest.
+static enum status compare_cut(struct difference *difference)
+{
+    const struct read_reach *reach = difference->reach;
+    struct side *source = &difference->source;
+    bool reversed = difference->repair->reversed;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && source->has_next) {
+        struct bound place = source->decoder->place;
+        int order = bound_compare(difference->repair->table, &place, &reach->place);
+        if (reversed ? order < 0 : order > 0) break;
+        if (source->unfiltered.is_marker) {
+            side_take_marker(source, reversed);
+            look_at_open(difference, place);
+        }
+        status = side_advance(source);
+    }
+    end_lacking(difference, reach->place);
+    return status;
+}
+
 static enum status compare_partition(struct difference *difference, bool has_source,
                                      struct buffer *body)
 {
@@ -263,14 +286,12 @@ static enum status compare_partition(struct difference *difference, bool has_sou
     if (status == STATUS_OK) status = side_advance(&difference->source);
     while (status == STATUS_OK && difference->merged.has_next)
         status = compare_next(difference);
+    const struct read_reach *reach = difference->reach;
+    bool is_cut = reach->is_known && reach->in_partition &&
+                  slice_equals(reach->key.bytes, difference->mutation.key.bytes);
+    if (status == STATUS_OK && is_cut) status = compare_cut(difference);
     if (!has_source) difference->source = whole;
     if (status != STATUS_OK) return status;
-    // The merge was cut inside of a range deletion: it is known as far as the sources are, which
-    // may be behind the last row that is left.
-    const struct read_reach *reach = difference->reach;
-    if (reach->is_known && reach->in_partition &&
-        slice_equals(reach->key.bytes, difference->mutation.key.bytes))
-        end_lacking(difference, reach->place);
     struct mutation *mutation = &difference->mutation;
     if (difference->repair->reversed) reverse_rows(difference->rows, mutation->row_count);
     mutation->rows = difference->rows;

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEYS = 3, ROWS = 9, TIMES = 30, REPLICAS = 3, ROUNDS = 400, CHANGES = 30 };
+enum { KEYS = 3, ROWS = 9, TIMES = 30, REPLICAS = 3, READS = 4, ROUNDS = 400, CHANGES = 30 };
 
 static struct random random_state;
 static struct arena arena;
@@ -182,14 +182,13 @@ static struct mutation random_change(const struct table *table)
 // ---- Replicas -----------------------------------------------------------------------------------
 
 // What one memtable, or several together, have.
-static void encode(struct memtable *const *memtables, size_t count, const struct table *table,
-                   const struct partition_filter *filter, uint32_t looks, uint32_t row_max,
-                   struct buffer *bytes)
+static void encode_range(struct memtable *const *memtables, size_t count, const struct table *table,
+                         const struct scan_range *range, const struct partition_filter *filter,
+                         uint32_t looks, uint32_t row_max, struct buffer *bytes)
 {
-    const struct scan_range all = SCAN_RANGE_ALL;
     struct scan_iterator *scans[REPLICAS];
     for (size_t i = 0; i < count; i++)
-        scans[i] = memtable_scan(memtables[i], table, &all, filter, &arena, NULL);
+        scans[i] = memtable_scan(memtables[i], table, range, filter, &arena, NULL);
     struct scan_iterator *scan = merge_scans(scans, count, filter->reversed, &arena);
     struct read_encoder encoder;
     buffer_clear(bytes);
@@ -197,6 +196,14 @@ static void encode(struct memtable *const *memtables, size_t count, const struct
     encoder.looks_left = looks;
     ck_assert_int_eq(read_encoder_put_scan(&encoder, scan, false), STATUS_OK);
     scan_iterator_close(scan);
+}
+
+static void encode(struct memtable *const *memtables, size_t count, const struct table *table,
+                   const struct partition_filter *filter, uint32_t looks, uint32_t row_max,
+                   struct buffer *bytes)
+{
+    const struct scan_range all = SCAN_RANGE_ALL;
+    encode_range(memtables, count, table, &all, filter, looks, row_max, bytes);
 }
 
 static struct clustering_range ranges[2];
@@ -313,19 +320,57 @@ static struct slice cut_at(const struct table *table, const struct partition_fil
     return buffer_slice(bytes);
 }
 
-START_TEST(replicas_that_got_what_they_lacked_are_equal)
+// The ranges of `filter` up to `reach` in its partition. False: none.
+static bool filter_before_reach(const struct table *table, const struct partition_filter *filter,
+                                const struct read_reach *reach, struct partition_filter *cut)
 {
-    begin((uint64_t)_i + 1000000);
-    const struct table *table = _i % 4 == 0 ? make_counter_table() : make_table(0);
-    struct memtable *replicas[REPLICAS];
-    for (int i = 0; i < REPLICAS; i++)
-        replicas[i] = memtable_create(table);
-    for (unsigned i = 0; i < CHANGES; i++) {
-        struct mutation change = random_change(table);
-        unsigned who = 1 + below(7);
-        for (unsigned r = 0; r < REPLICAS; r++)
-            if (who >> r & 1) memtable_apply(replicas[r], &change, 0);
+    struct clustering_range *before = ARENA_NEW_ARRAY(&arena, struct clustering_range, 2);
+    struct bound edge = reach->place;
+    bool is_before_rows = bound_stands_before_rows(edge.kind),
+         is_row = edge.kind == BOUND_CLUSTERING;
+    if (filter->reversed)
+        edge.kind = is_row || is_before_rows ? BOUND_INCL_START : BOUND_EXCL_START;
+    else
+        edge.kind = !is_row && is_before_rows ? BOUND_EXCL_END : BOUND_INCL_END;
+    *cut = (struct partition_filter){before, 0, filter->reversed, true};
+    for (size_t i = 0; i < filter->range_count; i++) {
+        struct clustering_range range = filter->ranges[i];
+        if (filter->reversed && bound_compare(table, &edge, &range.start) > 0) range.start = edge;
+        if (!filter->reversed && bound_compare(table, &edge, &range.end) < 0) range.end = edge;
+        if (bound_compare(table, &range.start, &range.end) < 0) before[cut->range_count++] = range;
     }
+    return cut->range_count > 0;
+}
+
+// Behind the last row that the merge has, but before the place where it ends, there may be rows
+// that a deletion hides in the merge: it must hide them everywhere.
+static void check_equal_up_to_reach(const struct table *table,
+                                    const struct partition_filter *filter,
+                                    const struct read_reach *reach,
+                                    struct memtable *const *replicas, size_t count, int seed)
+{
+    struct partition_filter cut;
+    if (!reach->is_known || !reach->in_partition ||
+        !filter_before_reach(table, filter, reach, &cut))
+        return;
+    const struct scan_bound key = {reach->key.token, reach->key.bytes, true};
+    const struct scan_range range = {key, key};
+    struct buffer wanted, own;
+    buffer_init(&wanted, 1 << 24);
+    buffer_init(&own, 1 << 24);
+    encode_range(replicas, count, table, &range, &cut, UINT32_MAX, 0, &wanted);
+    for (size_t i = 0; i < count; i++) {
+        encode_range(&replicas[i], 1, table, &range, &cut, UINT32_MAX, 0, &own);
+        ck_assert_msg(slice_equals(buffer_slice(&own), buffer_slice(&wanted)),
+                      "seed %d, replica %zu up to the end of the merge", seed, i);
+    }
+    buffer_deinit(&wanted);
+    buffer_deinit(&own);
+}
+
+// A read of all replicas: they get what they lack.
+static void read_and_repair(const struct table *table, struct memtable *const *replicas, int seed)
+{
     struct partition_filter filter = random_filter(table);
     struct buffer bytes, scratch, body;
     buffer_init(&bytes, 1 << 24);
@@ -354,17 +399,118 @@ START_TEST(replicas_that_got_what_they_lacked_are_equal)
         if (reach.is_known) {
             // A chunk that is empty but for where it ends.
             struct slice own = cut_at(table, &filter, replicas[i], &merged, &bytes);
-            ck_assert_msg(slice_equals(own, merged.bytes), "seed %d, replica %d", _i, i);
+            ck_assert_msg(slice_equals(own, merged.bytes), "seed %d, replica %d", seed, i);
         } else {
             encode(&replicas[i], 1, table, &filter, UINT32_MAX, 0, &bytes);
             ck_assert_msg(slice_equals(buffer_slice(&bytes), merged.bytes), "seed %d, replica %d",
-                          _i, i);
+                          seed, i);
         }
-        memtable_unref(replicas[i]);
     }
+    check_equal_up_to_reach(table, &filter, &reach, replicas, REPLICAS, seed);
     buffer_deinit(&bytes);
     buffer_deinit(&scratch);
     buffer_deinit(&body);
+}
+
+START_TEST(replicas_that_got_what_they_lacked_are_equal)
+{
+    begin((uint64_t)_i + 1000000);
+    const struct table *table = _i % 4 == 0 ? make_counter_table() : make_table(0);
+    struct memtable *replicas[REPLICAS];
+    for (int i = 0; i < REPLICAS; i++)
+        replicas[i] = memtable_create(table);
+    for (unsigned i = 0; i < CHANGES; i++) {
+        struct mutation change = random_change(table);
+        unsigned who = 1 + below(7);
+        for (unsigned r = 0; r < REPLICAS; r++)
+            if (who >> r & 1) memtable_apply(replicas[r], &change, 0);
+    }
+    // Where a read ended, its repairs did too: later ones meet parts of deletions.
+    for (int i = 0; i < READS; i++)
+        read_and_repair(table, replicas, _i);
+    for (int i = 0; i < REPLICAS; i++)
+        memtable_unref(replicas[i]);
+    finish(table);
+}
+END_TEST
+
+static struct clustering clustering_at(unsigned number)
+{
+    struct slice *values = ARENA_NEW_ARRAY(&arena, struct slice, 2);
+    values[0] = text("c", number);
+    values[1] = slice_make("\0\0\0\0", 4);
+    return (struct clustering){2, values};
+}
+
+static void put_row_at(struct memtable *memtable, const struct table *table, unsigned number,
+                       int64_t timestamp)
+{
+    const struct row row = {.clustering = clustering_at(number),
+                            .liveness = {.timestamp = timestamp, .local_time = LOCAL_TIME_NONE},
+                            .deletion = DELETION_NONE};
+    const struct mutation mutation = {.table = table,
+                                      .key = partition_key_make(text("k", 0)),
+                                      .deletion = DELETION_NONE,
+                                      .rows = &row,
+                                      .row_count = 1};
+    memtable_apply(memtable, &mutation, 0);
+}
+
+static void delete_rows(struct memtable *memtable, const struct table *table, unsigned first,
+                        unsigned last)
+{
+    const struct range_deletion range = {
+        {{BOUND_INCL_START, clustering_at(first)}, {BOUND_INCL_END, clustering_at(last)}},
+        {10, 100}};
+    const struct mutation mutation = {.table = table,
+                                      .key = partition_key_make(text("k", 0)),
+                                      .deletion = DELETION_NONE,
+                                      .range_deletions = &range,
+                                      .range_deletion_count = 1};
+    memtable_apply(memtable, &mutation, 0);
+}
+
+// An earlier read gave replica 0 the deletion of rows 3 to 9 as far as it went: of row 3. Its chunk
+// ends with row 4, which the merge does not have.
+START_TEST(a_part_of_a_deletion_is_repaired_up_to_the_end_of_the_merge)
+{
+    begin(1);
+    const struct table *table = make_table(0);
+    struct memtable *replicas[2] = {memtable_create(table), memtable_create(table)};
+    const struct partition_filter filter = {ranges, 1, _i == 1, true};
+    ranges[0] = CLUSTERING_RANGE_ALL;
+    unsigned hidden = _i == 1 ? 2 : 4;
+    for (int i = 0; i < 2; i++)
+        put_row_at(replicas[i], table, 3, 20);
+    put_row_at(replicas[0], table, hidden, 5);
+    delete_rows(replicas[0], table, 3, 3);
+    delete_rows(replicas[1], table, _i == 1 ? 0 : 3, _i == 1 ? 3 : 9);
+    struct buffer bytes, scratch, body;
+    buffer_init(&bytes, 1 << 16);
+    buffer_init(&scratch, 1 << 16);
+    buffer_init(&body, 1 << 16);
+    struct read_repair_source sources[2];
+    for (int i = 0; i < 2; i++) {
+        // Of replica 0: the deletion's start, row 3, its end, the row that is hidden.
+        encode(&replicas[i], 1, table, &filter, i == 0 ? 4 : UINT32_MAX, 0, &bytes);
+        sources[i] =
+            (struct read_repair_source){{arena_copy(&arena, buffer_slice(&bytes)), NULL}, false};
+    }
+    const struct read_repair repair = {table, filter.reversed, 1001, &arena, &scratch};
+    struct read_chunk merged;
+    struct read_reach reach;
+    ck_assert_int_eq(read_repair_merge(&repair, sources, 2, &merged, &reach), STATUS_OK);
+    ck_assert(reach.is_known && reach.in_partition);
+    ck_assert(slice_equals(reach.place.prefix.values[0], text("c", hidden)));
+    ck_assert_int_eq(read_repair_put_difference(&repair, &merged, &reach, &sources[0], &body),
+                     STATUS_OK);
+    apply_body(replicas[0], table, buffer_slice(&body));
+    check_equal_up_to_reach(table, &filter, &reach, replicas, 2, _i);
+    buffer_deinit(&bytes);
+    buffer_deinit(&scratch);
+    buffer_deinit(&body);
+    for (int i = 0; i < 2; i++)
+        memtable_unref(replicas[i]);
     finish(table);
 }
 END_TEST
@@ -456,6 +602,7 @@ static Suite *suite(void)
     tcase_set_timeout(all, 120);
     tcase_add_loop_test(all, the_same_data_are_the_same_bytes, 0, ROUNDS);
     tcase_add_loop_test(all, replicas_that_got_what_they_lacked_are_equal, 0, ROUNDS);
+    tcase_add_loop_test(all, a_part_of_a_deletion_is_repaired_up_to_the_end_of_the_merge, 0, 2);
     tcase_add_loop_test(all, columns_of_another_version_are_found_by_name, 0, 40);
     tcase_add_loop_test(all, damaged_bytes_are_refused_or_read_but_stop_nobody, 0, 100);
     suite_add_tcase(suite, all);
