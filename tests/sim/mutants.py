@@ -273,6 +273,10 @@ MUTANTS = [
            "if (!cell_is_expiring(cell)) return true;"),
     Mutant("partition_deletion_not_repaired", "ring", "ring/coordinator/read_repair.c",
            "if (!deletion_equals(merged->deletion, own)) difference->mutation.deletion = merged->deletion;", ""),
+    # An hour of seeds came to it once.
+    Mutant("repair_ends_with_the_last_row_of_the_merge", "ring.coordinator.read_repair_test",
+           "ring/coordinator/read_repair.c",
+           "while (status == STATUS_OK && source->has_next) {", "while (false) {"),
     # -- A ring: Paxos of a partition ---------------------------------------------------------------
     Mutant("paxos_promise_not_synced", "paxos", "ring/paxos/paxos_acceptor.c",
            "engine_wait_durable(engine, &acceptance->waiter, acceptance->position, acceptor_synced);",
