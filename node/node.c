@@ -547,6 +547,7 @@ enum status node_start(struct env *env, const char *directory, const struct conf
 
 void node_abandon(struct node *node)
 {
+    tracing_stop(node->tracing);
     if (node->server != NULL) cql_server_abandon(node->server);
     if (node->job_service != NULL) job_service_abandon(node->job_service);
     if (node->hints != NULL) hints_abandon(node->hints);
@@ -623,6 +624,7 @@ static void job_service_is_closed(void *context)
 {
     struct node *node = context;
     node->job_service = NULL;
+    tracing_stop(node->tracing);
     if (node->hints != NULL)
         hints_close(node->hints, hints_are_closed, node);
     else

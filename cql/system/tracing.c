@@ -16,6 +16,11 @@ void tracing_free_session(struct tracing_session *session)
     free(session);
 }
 
+void tracing_stop(struct tracing *tracing)
+{
+    if (tracing != NULL) tracing->is_stopped = true;
+}
+
 void tracing_destroy(struct tracing *tracing)
 {
     if (tracing == NULL) return;

@@ -23,6 +23,9 @@ struct tracing;
 struct tracing *tracing_create(struct env *env, struct coordinator *coordinator,
                                const struct system_tables *tables,
                                const struct env_address *coordinator_address);
+// The node leaves its ring: what would be written from now on is lost, since the coordinator can
+// not ask anybody any more. NULL is allowed.
+void tracing_stop(struct tracing *tracing);
 // After coordinator_destroy(): what is not written yet is lost.
 void tracing_destroy(struct tracing *tracing);
 

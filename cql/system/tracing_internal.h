@@ -32,6 +32,7 @@ struct tracing {
     uint64_t last_ticks, node; // Of the newest session's id.
     uint16_t last_sequence;
     double probability;
+    bool is_stopped;
     void (*write)(struct trace *trace); // tracing_write.c
 };
 

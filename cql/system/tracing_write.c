@@ -88,10 +88,19 @@ static struct mutation events_of(struct tracing_session *session)
 }
 
 static void write_rows(struct tracing_session *session, const struct mutation *mutations,
-                       size_t count)
+                       size_t count, enum consistency consistency,
+                       void (*done)(struct coordinator_write *write,
+                                    const struct coordinator_result *result))
 {
-    coordinator_write_start(session->tracing->coordinator, &session->write, mutations, count,
-                            CONSISTENCY_ANY, is_written);
+    struct coordinator *coordinator = session->tracing->coordinator;
+    if (session->tracing->is_stopped) {
+        tracing_free_session(session);
+        return;
+    }
+    // A request may end inside of the call that starts it, with its trace still the present one: of
+    // a write that held that trace the end would be its end once more.
+    coordinator_trace(coordinator, NULL);
+    coordinator_write_start(coordinator, &session->write, mutations, count, consistency, done);
 }
 
 // The session's own row, after its events or, when not all replicas live, with them.
@@ -104,7 +113,7 @@ static void write_session_row(struct tracing_session *session, bool with_events)
     mutations[0].rows = &row;
     mutations[0].row_count = 1;
     if (with_events) mutations[1] = events_of(session);
-    write_rows(session, mutations, 1 + with_events);
+    write_rows(session, mutations, 1 + with_events, CONSISTENCY_ANY, is_written);
 }
 
 static void events_are_written(struct coordinator_write *write,
@@ -125,12 +134,11 @@ static void write_session(struct trace *trace)
         if (events.row_count == 0)
             tracing_free_session(session);
         else
-            write_rows(session, &events, 1);
+            write_rows(session, &events, 1, CONSISTENCY_ANY, is_written);
     } else if (events.row_count == 0) {
         write_session_row(session, false);
     } else {
-        coordinator_write_start(session->tracing->coordinator, &session->write, &events, 1,
-                                CONSISTENCY_ALL, events_are_written);
+        write_rows(session, &events, 1, CONSISTENCY_ALL, events_are_written);
     }
 }
 

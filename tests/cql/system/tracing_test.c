@@ -122,6 +122,22 @@ START_TEST(sessions_and_events_are_bounded)
 }
 END_TEST
 
+// As at the end of a node: replicas are asked no more, and what they had been asked is still
+// synced.
+START_TEST(a_node_that_stops_writes_no_traces)
+{
+    (void)run_traced("INSERT INTO t (k, v) VALUES (1, 2)", session_of(1));
+    struct trace *trace = tracing_begin(tracing, session_of(2), &address);
+    trace_add(trace, TRACE_THREAD_READ, "event");
+    tracing_stop(tracing);
+    tracing_end(trace);
+    let_some_time_pass();
+    ck_assert_str_eq(ask("count(*)", "sessions", session_of(1)), "(1)");
+    ck_assert_str_eq(ask("count(*)", "sessions", session_of(2)), "(0)");
+    ck_assert_str_eq(ask("count(*)", "events", session_of(2)), "(0)");
+}
+END_TEST
+
 START_TEST(only_the_node_writes_traces_but_they_can_be_truncated)
 {
     (void)run_traced("SELECT v FROM t WHERE k = 1", session_of(1));
@@ -140,6 +156,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_traced_request_can_be_read_by_its_session);
     tcase_add_test(tcase, sessions_and_events_are_bounded);
+    tcase_add_test(tcase, a_node_that_stops_writes_no_traces);
     tcase_add_test(tcase, only_the_node_writes_traces_but_they_can_be_truncated);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
