@@ -674,7 +674,9 @@ static bool change_make_updates(struct change *change)
         if (!change_bind_delta(operation, change->binding, &delta, &is_unset)) return false;
         if (is_unset) continue;
         bool is_static = operation->column->kind == COLUMN_STATIC;
-        for (size_t k = 0; k < (is_static ? 1 : change->range_count); k++)
+        // Cassandra builds the static row anew for each row that is named, and adds them up.
+        size_t times = plan->changes_rows ? change->range_count : 1;
+        for (size_t k = 0; k < times; k++)
             increments[count++] =
                 (struct counter_increment){is_static ? NULL : &change->ranges[k].start.prefix,
                                            operation->column->index, delta};
