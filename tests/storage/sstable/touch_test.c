@@ -1,7 +1,9 @@
 // Reads touch no more chunks, and no more of them, than they need, a scan does not drive out what
 // is read often, a reversed read holds one block at a time, and what is large has places beyond 32
 // bits.
+#include "base/container_of.h"
 #include "base/env_uv.h"
+#include "storage/sstable/key_cache.h"
 #include "storage/sstable/partition_reader.h"
 #include "tests/storage/support/memory_source.h"
 #include "tests/storage/support/sstable_table.h"
@@ -452,6 +454,53 @@ START_TEST(a_reversed_read_holds_one_block)
 }
 END_TEST
 
+// Where a read of the key begins in Data.db; UINT64_MAX: the key is not there.
+static uint64_t read_position(struct chunk_cache *cache, const struct partition_key *key)
+{
+    struct clustering_range all = CLUSTERING_RANGE_ALL;
+    struct partition_filter filter = {.ranges = &all, .range_count = 1};
+    struct partition_iterator *partition;
+    struct read_pins pins;
+    uint64_t position = UINT64_MAX;
+    read_pins_init(&pins);
+    ck_assert_int_eq(
+        sstable_read(reader, table, key, &filter, cache, &pins, &arena, &partition, NULL),
+        STATUS_OK);
+    if (partition != NULL) {
+        position = CONTAINER_OF(partition, struct partition_reader, base)->entry.position;
+        partition_iterator_close(partition);
+    }
+    read_pins_release(&pins);
+    return position;
+}
+
+// Tokens have as many bits as the cache keeps of them, and other keys may have the same ones.
+START_TEST(the_noted_place_of_another_key_is_found_out)
+{
+    struct chunk_cache *cache = chunk_cache_create(64 * MIB);
+    struct key_cache *keys = chunk_cache_keys(cache);
+    struct partition_key first = partition_key_make(number_of(1)),
+                         second = partition_key_make(number_of(2)),
+                         absent = partition_key_make(number_of(PARTITIONS + 1));
+    struct key_place first_place, second_place, found;
+    ck_assert_uint_eq(read_rows(cache, 1, 0, ROWS - 1, false, ALL), ROWS);
+    ck_assert_uint_eq(read_rows(cache, 2, 0, ROWS - 1, false, ALL), ROWS);
+    ck_assert(key_cache_find(keys, reader->key_number, first.token, &first_place));
+    ck_assert(key_cache_find(keys, reader->key_number, second.token, &second_place));
+    ck_assert_uint_ne(first_place.position, second_place.position);
+    key_cache_put(keys, reader->key_number, first.token, &second_place);
+    key_cache_put(keys, reader->key_number, absent.token, &second_place);
+    ck_assert_uint_eq(read_position(cache, &first), first_place.position);
+    ck_assert_uint_eq(read_position(cache, &absent), UINT64_MAX);
+    // The next read has the right one again.
+    ck_assert(key_cache_find(keys, reader->key_number, first.token, &found));
+    ck_assert_uint_eq(found.position, first_place.position);
+    for (size_t i = 0; i < reader_chunk_count(reader); i++)
+        chunk_cache_forget(&reader->slots[i]);
+    chunk_cache_destroy(cache);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("touch");
@@ -460,6 +509,7 @@ int main(void)
     tcase_add_test(tcase, a_read_touches_what_it_needs);
     tcase_add_test(tcase, a_read_decompresses_no_more_than_its_partition);
     tcase_add_test(tcase, marks_stand_in_the_index_and_may_lie);
+    tcase_add_test(tcase, the_noted_place_of_another_key_is_found_out);
     tcase_add_test(tcase, a_scan_does_not_drive_out_what_is_read_often);
     tcase_add_test(tcase, a_reversed_read_holds_one_block);
     Suite *suite = suite_create("sstable_touch");
