@@ -207,7 +207,8 @@ def connect_all(address, count):
     return all_of_them
 
 
-def idle_connections(address, scale, resident=lambda: 0):
+def idle_connections(address, scale, resident=lambda: 0, held=lambda: None):
+    """`held` is called while they are all there."""
     count = 10000
     before = resident()
     all_of_them = connect_all(address, count)
@@ -217,6 +218,7 @@ def idle_connections(address, scale, resident=lambda: 0):
             one.sendall(frame(OPTIONS))
             assert one.recv(4096)[4] == SUPPORTED
         assert each <= 8192, f"{each:.0f} bytes for each of {count} idle connections"
+        held()
         # Each of them asks for something, and is as small as before when it was answered.
         for one in all_of_them:
             one.sendall(query(b"SELECT * FROM system.local"))
@@ -403,6 +405,12 @@ class GoodClient:
         self.process.kill()
         self.complaint = self.process.communicate()[1]
         self.reader.join()
+
+    def await_seconds(self, count):
+        """Until so many more seconds were measured."""
+        wanted, end = len(self.seconds) + count, time.monotonic() + 10 * count
+        while len(self.seconds) < wanted and self.process.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
 
     def worst_ms(self, since=0):
         """The p99 of the worst second."""
