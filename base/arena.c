@@ -1,12 +1,12 @@
 #include "base/arena.h"
 
 #include "base/assert.h"
+#include "base/block_pool.h"
 
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 enum { ARENA_ALIGNMENT = alignof(max_align_t) };
 
@@ -22,14 +22,22 @@ void arena_init(struct arena *arena, size_t block_size)
     *arena = (struct arena){.block_size = block_size};
 }
 
-void arena_deinit(struct arena *arena)
+static void free_blocks(const struct arena *arena, struct arena_block *block)
 {
-    struct arena_block *block = arena->blocks;
     while (block != NULL) {
         struct arena_block *older = block->older;
-        free(block);
+        if (block->size == ARENA_BLOCK_HUGE) {
+            block_pool_give(arena->pool, block);
+        } else {
+            free(block);
+        }
         block = older;
     }
+}
+
+void arena_deinit(struct arena *arena)
+{
+    free_blocks(arena, arena->blocks);
     arena_init(arena, arena->block_size);
 }
 
@@ -37,31 +45,20 @@ void arena_reset(struct arena *arena)
 {
     struct arena_block *newest = arena->blocks;
     if (newest == NULL) return;
-    struct arena_block *block = newest->older;
-    while (block != NULL) {
-        struct arena_block *older = block->older;
-        free(block);
-        block = older;
-    }
+    free_blocks(arena, newest->older);
     newest->older = NULL;
     arena->next = newest->bytes;
     arena->end = newest->bytes + newest->size;
     arena->size = newest->size;
 }
 
-static struct arena_block *block_make(size_t size)
-{
-    enum { HUGE_PAGE = 2 << 20 };
-    if (size != ARENA_BLOCK_HUGE) return malloc(sizeof(struct arena_block) + size);
-    struct arena_block *block = aligned_alloc(HUGE_PAGE, HUGE_PAGE);
-    // A wish: without huge pages it is memory like any other.
-    if (block != NULL) (void)madvise(block, HUGE_PAGE, MADV_HUGEPAGE);
-    return block;
-}
-
 static void arena_add_block(struct arena *arena, size_t size)
 {
-    struct arena_block *block = block_make(size);
+    _Static_assert(sizeof(struct arena_block) + ARENA_BLOCK_HUGE <= BLOCK_POOL_BLOCK_SIZE,
+                   "a huge block and its header fill a block of the pool");
+    struct arena_block *block = size == ARENA_BLOCK_HUGE
+                                    ? block_pool_take(arena->pool)
+                                    : malloc(sizeof(struct arena_block) + size);
     ASSERT(block != NULL);
     block->size = size;
     arena->size += size;

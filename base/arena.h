@@ -8,6 +8,7 @@
 #include "base/slice.h"
 
 struct arena_block;
+struct block_pool;
 
 // A block of this size fills a huge page exactly, and is one where the system has them: what is
 // found at random in hundreds of MiB costs a third less there.
@@ -19,6 +20,9 @@ struct arena {
     uint8_t *end;
     size_t size;       // Bytes of all blocks: what the arena costs.
     size_t block_size; // Of the next block.
+    // Where huge blocks come from and go to, or NULL: the system. Set once, after arena_init(); it
+    // has to outlive the arena.
+    struct block_pool *pool;
 };
 
 // `block_size` bytes are taken at the first allocation, not now.

@@ -1,6 +1,7 @@
 #include "storage/engine/engine.h"
 
 #include "base/assert.h"
+#include "base/block_pool.h"
 #include "base/bytes.h"
 #include "storage/engine/engine_index_internal.h"
 #include "storage/uuid.h"
@@ -21,6 +22,13 @@ struct engine_table *engine_find_table(const struct engine *engine, struct uuid 
     while (table != NULL && !uuid_equals(table->table->id, id))
         table = table->next;
     return table;
+}
+
+struct memtable *engine_make_memtable(struct engine *engine, const struct table *table)
+{
+    struct memtable *memtable = memtable_create(table);
+    memtable_use_pool(memtable, engine->memtable_blocks);
+    return memtable;
 }
 
 void engine_link_table(struct engine *engine, struct engine_table *table)
@@ -203,6 +211,7 @@ static void free_engine(struct engine *engine)
         engine_free_table(engine->leaving);
         engine->leaving = next;
     }
+    block_pool_unref(engine->memtable_blocks);
     chunk_cache_destroy(engine->chunk_cache);
     counter_cache_destroy(engine->counter_cache);
     buffer_deinit(&engine->record);

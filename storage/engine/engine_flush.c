@@ -47,7 +47,7 @@ void engine_freeze(struct engine_table *table)
         engine->queue_last->queue_next = frozen;
     }
     engine->queue_last = frozen;
-    table->active = memtable_create(table->table);
+    table->active = engine_make_memtable(engine, table->table);
     table->active_position = 0;
     engine->active_size += memtable_size(table->active);
 }

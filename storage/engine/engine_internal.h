@@ -198,6 +198,7 @@ struct engine {
     char *directory;
     struct env_lock *lock;
     size_t memtable_space_max;
+    struct block_pool *memtable_blocks; // Of memtables that were flushed, for the next ones.
     struct commit_log *log;
     struct chunk_cache *chunk_cache;
     struct counter_cache *counter_cache;
@@ -234,6 +235,8 @@ struct engine {
 };
 
 // engine.c
+// An empty one; the caller's reference.
+struct memtable *engine_make_memtable(struct engine *engine, const struct table *table);
 struct engine_table *engine_find_table(const struct engine *engine, struct uuid id);
 void engine_free_table(struct engine_table *table);
 // A step towards the stop, if one was asked for and nothing is under way.

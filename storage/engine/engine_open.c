@@ -1,5 +1,6 @@
 // The start of an engine: directories, tables, the log's replay, the counter id, in this order.
 #include "base/assert.h"
+#include "base/block_pool.h"
 #include "base/env_marks.h"
 #include "storage/engine/engine_index_internal.h"
 #include "storage/new_directory.h"
@@ -194,6 +195,9 @@ enum status engine_open(struct env *env, const struct engine_options *options,
     ASSERT(opened->directory != NULL);
     opened->memtable_space_max =
         options->memtable_space_max == 0 ? MEMTABLE_SPACE_MAX : options->memtable_space_max;
+    // No more than an active memtable grows to: more is never taken at once.
+    opened->memtable_blocks =
+        block_pool_create(opened->memtable_space_max / 2 / BLOCK_POOL_BLOCK_SIZE);
     opened->chunk_cache = chunk_cache_create(
         options->chunk_cache_size_max == 0 ? CHUNK_CACHE_SIZE_MAX : options->chunk_cache_size_max);
     opened->counter_cache = counter_cache_create(options->counter_cache_size_max == 0

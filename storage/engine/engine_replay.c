@@ -63,7 +63,7 @@ static void replay_truncation(struct engine_replay *replay, uint64_t position, s
     if (table == NULL || position <= table->truncated_position) return;
     apply_group(replay);
     memtable_unref(table->active);
-    table->active = memtable_create(table->table);
+    table->active = engine_make_memtable(replay->engine, table->table);
     table->active_position = table->replay_first = table->replay_last = 0;
     table->truncated_position = position;
 }

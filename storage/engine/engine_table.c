@@ -245,7 +245,7 @@ enum status engine_open_table(struct engine *engine, const struct table *table, 
     opened->table = table;
     table_ref(table);
     opened->manifest_path = copy_text(paths.manifest);
-    opened->active = memtable_create(table);
+    opened->active = engine_make_memtable(engine, table);
     opened->next_generation = ENGINE_GENERATION_STEP;
     opened->counter_life.id = table->id;
     read_compaction_options(opened);
@@ -280,7 +280,7 @@ enum status engine_put_table(struct engine *engine, const struct table *table, s
     table_unref(existing->table);
     existing->table = table;
     table_ref(table);
-    existing->active = memtable_create(table);
+    existing->active = engine_make_memtable(engine, table);
     engine->active_size += memtable_size(existing->active);
     for (size_t i = 0; i < existing->sstable_count; i++)
         sstable_set_table(existing->sstables[i].reader, table);

@@ -51,7 +51,7 @@ static void forget_memtables(struct engine_table *table)
     struct engine *engine = table->engine;
     engine->active_size -= memtable_size(table->active);
     memtable_unref(table->active);
-    table->active = memtable_create(table->table);
+    table->active = engine_make_memtable(engine, table->table);
     table->active_position = 0;
     engine->active_size += memtable_size(table->active);
     struct engine_frozen *frozen = table->frozen;

@@ -1,6 +1,7 @@
 #include "storage/memtable/memtable.h"
 
 #include "base/assert.h"
+#include "base/block_pool.h"
 #include "storage/memtable/memtable_internal.h"
 
 #include <stdlib.h>
@@ -22,6 +23,13 @@ struct memtable *memtable_create(const struct table *table)
     return memtable;
 }
 
+void memtable_use_pool(struct memtable *memtable, struct block_pool *pool)
+{
+    ASSERT(memtable->arena.pool == NULL && arena_size(&memtable->arena) == 0);
+    block_pool_ref(pool);
+    memtable->arena.pool = pool;
+}
+
 void memtable_ref(struct memtable *memtable)
 {
     (void)__atomic_fetch_add(&memtable->references, 1, __ATOMIC_RELAXED);
@@ -32,7 +40,9 @@ void memtable_unref(struct memtable *memtable)
     if (memtable == NULL) return;
     if (__atomic_fetch_sub(&memtable->references, 1, __ATOMIC_ACQ_REL) > 1) return;
     memtable_index_deinit(&memtable->index);
+    struct block_pool *pool = memtable->arena.pool;
     arena_deinit(&memtable->arena);
+    block_pool_unref(pool);
     table_unref(memtable->table);
     free(memtable);
 }

@@ -12,10 +12,13 @@
 #include "storage/mutation.h"
 #include "storage/partition_iterator.h"
 
+struct block_pool;
 struct memtable;
 
 // Holds a reference to the table. One reference to the memtable is the caller's.
 struct memtable *memtable_create(const struct table *table);
+// Its large blocks come from the pool and go there; holds a reference. Before the first change.
+void memtable_use_pool(struct memtable *memtable, struct block_pool *pool);
 void memtable_ref(struct memtable *memtable);
 void memtable_unref(struct memtable *memtable); // NULL is allowed.
 // From now on nothing is applied to it.

@@ -1,5 +1,6 @@
 // What bounds an engine's memory and log: flushes before the limit, OVERLOADED at it, and that both
 // end.
+#include "base/block_pool.h"
 #include "base/env_ops.h"
 #include "base/limits.h"
 #include "storage/engine/engine_internal.h"
@@ -156,6 +157,26 @@ START_TEST(a_flush_begins_long_before_the_limit)
 }
 END_TEST
 
+START_TEST(a_memtable_begins_in_the_blocks_that_the_last_one_left)
+{
+    uint64_t position = 0, flush_count;
+    engine_fixture_close(engine);
+    options.memtable_space_max = 32 * MIB; // So that they are large enough for huge pages.
+    open_engine();
+    size_t kept_max = options.memtable_space_max / 2 / BLOCK_POOL_BLOCK_SIZE;
+    for (int round = 0; round < 2; round++) {
+        for (uint64_t key = 0; memory_used(&flush_count) < 7 * options.memtable_space_max / 8 / 2;)
+            ck_assert_int_eq(write_value(0, key++, 30000, &position), STATUS_OK);
+        // Of the second round's blocks none is new: what lay there is used.
+        if (round > 0) ck_assert_uint_eq(block_pool_kept(engine->memtable_blocks), 0);
+        turn(position);
+        engine_fixture_flush(engine);
+        size_t kept = block_pool_kept(engine->memtable_blocks);
+        ck_assert(kept > 0 && kept <= kept_max);
+    }
+}
+END_TEST
+
 // ---- When flushes fail --------------------------------------------------------------------------
 
 static const struct env_ops *true_ops;
@@ -272,6 +293,7 @@ int main(void)
     tcase_set_timeout(memory, 120);
     tcase_add_loop_test(memory, memory_stays_within_its_bound_whatever_is_written, 0, 4);
     tcase_add_test(memory, a_flush_begins_long_before_the_limit);
+    tcase_add_test(memory, a_memtable_begins_in_the_blocks_that_the_last_one_left);
     tcase_add_loop_test(memory, a_full_disk_stops_writers_and_not_the_node, 0, 2);
     tcase_add_test(memory, the_log_is_short_however_many_tables_are_dirty);
     tcase_add_loop_test(memory, a_table_may_be_flushed_now_and_then, 0, 2);
