@@ -353,25 +353,27 @@ static bool select_bind(struct select_work *work)
     const struct select_plan *plan = work->plan;
     const struct restrictions *restrictions = &plan->restrictions;
     const struct binding *binding = &execution->state->binding;
-    bool is_empty = false;
+    bool is_empty = false, names_keys = restrictions->keys_are_complete;
+    struct key_values values;
     if (!select_bind_limit(execution, plan->limit, &work->limit_left) ||
         !select_bind_limit(execution, plan->per_partition_limit, &work->per_partition_limit))
         return false;
     if (plan->selection.has_parts && !selection_check_parts(&plan->selection, binding))
         return false;
-    if (restrictions->keys_are_complete) {
-        if (!restrictions_bind_keys(restrictions, binding, &work->keys, &work->key_count))
-            return false;
-    } else if (!restrictions_bind_scan(restrictions, binding, &work->scan, &is_empty)) {
-        return false;
-    }
-    if (!restrictions_bind_ranges(restrictions, binding, &work->ranges, &work->range_count) ||
-        !restrictions_bind_filters(restrictions, binding, &work->filters, &work->filter_count))
+    // Of several values that are null, Cassandra tells the one that it comes across first.
+    if (!restrictions_bind_filters(restrictions, binding, &work->filters, &work->filter_count) ||
+        (names_keys && !restrictions_bind_key_values(restrictions, binding, &values)) ||
+        !restrictions_bind_ranges(restrictions, binding, &work->ranges, &work->range_count) ||
+        (!names_keys && !restrictions_bind_scan(restrictions, binding, &work->scan, &is_empty)))
         return false;
     for (size_t i = 0; i < work->filter_count; i++)
         if (!work->filters[i].is_of_partition) work->filters_rows = true;
-    // Rows that can not be there need no look at any partition.
+    // Rows that can not be there need no look at any partition, and mostly none at its key either.
     bool no_rows = work->range_count == 0;
+    if (names_keys && no_rows && !plan->may_read_static_alone) values.total = 0;
+    if (names_keys &&
+        !restrictions_make_keys(restrictions, binding, &values, &work->keys, &work->key_count))
+        return false;
     if (is_empty || no_rows) {
         work->scan_is_over = true;
         work->key_count = 0;

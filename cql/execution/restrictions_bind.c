@@ -187,34 +187,52 @@ static bool restrictions_too_many(const struct binding *binding)
                          ALTERNATIVES_MAX);
 }
 
-bool restrictions_bind_keys(const struct restrictions *restrictions, const struct binding *binding,
-                            struct partition_key **keys, size_t *count)
+bool restrictions_bind_key_values(const struct restrictions *restrictions,
+                                  const struct binding *binding, struct key_values *values)
 {
     uint16_t width = restrictions->table->column_counts[COLUMN_PARTITION_KEY];
-    struct slice **values = ARENA_NEW_ARRAY(binding->arena, struct slice *, width);
-    size_t *counts = ARENA_NEW_ARRAY(binding->arena, size_t, width);
-    size_t total = 1;
+    values->values = ARENA_NEW_ARRAY(binding->arena, struct slice *, width);
+    values->counts = ARENA_NEW_ARRAY(binding->arena, size_t, width);
+    values->total = 1;
     for (uint16_t i = 0; i < width; i++) {
         const struct restriction *restriction = restrictions->keys[i];
-        if (!restrictions_bind_alternatives(restriction, binding, false, &values[i], &counts[i]))
+        struct slice **of_column = &values->values[i];
+        size_t *count = &values->counts[i];
+        if (!restrictions_bind_alternatives(restriction, binding, false, of_column, count))
             return false;
-        if (counts[i] > 1) counts[i] = restrictions_sort_values(restriction, values[i], counts[i]);
-        total *= counts[i];
-        if (total > ALTERNATIVES_MAX) return restrictions_too_many(binding);
+        if (*count > 1) *count = restrictions_sort_values(restriction, *of_column, *count);
+        values->total *= *count;
+        if (values->total > ALTERNATIVES_MAX) return restrictions_too_many(binding);
     }
-    *keys = ARENA_NEW_ARRAY(binding->arena, struct partition_key, total + 1);
-    *count = total;
+    return true;
+}
+
+bool restrictions_make_keys(const struct restrictions *restrictions, const struct binding *binding,
+                            const struct key_values *values, struct partition_key **keys,
+                            size_t *count)
+{
+    uint16_t width = restrictions->table->column_counts[COLUMN_PARTITION_KEY];
+    *count = values->total;
+    *keys = ARENA_NEW_ARRAY(binding->arena, struct partition_key, *count + 1);
     struct slice *parts = ARENA_NEW_ARRAY(binding->arena, struct slice, width);
-    for (size_t i = 0; i < total; i++) {
+    for (size_t i = 0; i < *count; i++) {
         // Number i in a system whose digits are the alternatives: the last column turns fastest.
         size_t rest = i;
-        for (uint16_t k = width; k-- > 0; rest /= counts[k])
-            parts[k] = values[k][rest % counts[k]];
+        for (uint16_t k = width; k-- > 0; rest /= values->counts[k])
+            parts[k] = values->values[k][rest % values->counts[k]];
         struct error error;
         if (partition_key_build(parts, width, binding->arena, &(*keys)[i], &error) != STATUS_OK)
             return cql_error_set(binding->error, CQL_ERROR_INVALID, "%s", error.text);
     }
     return true;
+}
+
+bool restrictions_bind_keys(const struct restrictions *restrictions, const struct binding *binding,
+                            struct partition_key **keys, size_t *count)
+{
+    struct key_values values;
+    return restrictions_bind_key_values(restrictions, binding, &values) &&
+           restrictions_make_keys(restrictions, binding, &values, keys, count);
 }
 
 // ---- Ranges of rows -----------------------------------------------------------------------------

@@ -37,6 +37,8 @@ struct select_plan {
     uint16_t group_clustering_count; // A group ends where the partition or one of these changes.
     const struct selector *group_function; // Of the last of them: floor(c, 1h); NULL: none.
     bool with_static;                      // Static columns are selected, filtered, or make rows.
+    // Cassandra reads the static row also where IN names no row at all, and looks at the keys then.
+    bool may_read_static_alone;
     // system_views and the like: may be filtered, and go in the order of the keys.
     bool is_of_virtual_keyspace;
     const char *warning;         // NULL: none.

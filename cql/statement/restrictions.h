@@ -93,7 +93,18 @@ bool restrictions_check_scan(const struct restrictions *restrictions, bool allow
 
 // ---- Execution. What is made lives in the binding's arena. --------------------------------------
 
-// keys_are_complete: the partitions in the order of their values, each once.
+// keys_are_complete: the partitions in the order of their values, each once. In one go, or in two
+// halves: a value that is null is told at once, a key that is empty or too long by the second one.
+struct key_values {
+    struct slice **values; // Of each column, sorted.
+    size_t *counts;
+    size_t total; // The product of the counts.
+};
+bool restrictions_bind_key_values(const struct restrictions *restrictions,
+                                  const struct binding *binding, struct key_values *values);
+bool restrictions_make_keys(const struct restrictions *restrictions, const struct binding *binding,
+                            const struct key_values *values, struct partition_key **keys,
+                            size_t *count);
 bool restrictions_bind_keys(const struct restrictions *restrictions, const struct binding *binding,
                             struct partition_key **keys, size_t *count);
 // The rows: sorted ranges without overlap. None when nothing can match.

@@ -237,6 +237,21 @@ static bool select_analysis_wants_static(const struct select_plan *plan)
     return table->column_counts[COLUMN_STATIC] > 0;
 }
 
+// Static columns are asked for, by name or with all the others, and the rows by their whole names.
+static bool select_analysis_may_read_static_alone(struct analysis *analysis,
+                                                  const struct cql_select *select,
+                                                  const struct select_plan *plan)
+{
+    const struct table *table = plan->table;
+    if (table->column_counts[COLUMN_STATIC] == 0 ||
+        plan->restrictions.clustering_bound_count < table->column_counts[COLUMN_CLUSTERING])
+        return false;
+    unsigned kinds = selection_kinds(analysis, select);
+    for (size_t i = 0; i < plan->restrictions.filter_count; i++)
+        kinds |= 1u << plan->restrictions.filters[i]->columns[0]->kind;
+    return (kinds & 1u << COLUMN_STATIC) != 0 || (kinds & 1u << COLUMN_REGULAR) == 0;
+}
+
 // Whether anything is said about the partition key, be it about a part of it.
 static bool select_analysis_restricts_key(const struct select_plan *plan)
 {
@@ -277,6 +292,7 @@ bool select_analysis_prepare(struct analysis *analysis, const struct cql_select 
         return false;
     if (!restrictions_check_scan(&plan->restrictions, may_filter, analysis->error)) return false;
     plan->with_static = select_analysis_wants_static(plan);
+    plan->may_read_static_alone = select_analysis_may_read_static_alone(analysis, select, plan);
     bool is_system = plan->table->is_virtual;
     if (plan->is_grouped && !select_analysis_restricts_key(plan))
         plan->warning = "Aggregation query used without partition key";

@@ -60,6 +60,8 @@ struct selection {
 // False: a function or column that Cassandra has to find for that is not there.
 bool selection_find_static(struct analysis *analysis, const struct cql_select *select,
                            bool *only_static);
+// The kinds of all columns that are named, as bits; none for "*".
+unsigned selection_kinds(struct analysis *analysis, const struct cql_select *select);
 // `selectors` none: "*".
 bool selection_prepare(struct analysis *analysis, const struct cql_select *select,
                        struct selection *selection);

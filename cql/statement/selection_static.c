@@ -69,6 +69,14 @@ static unsigned selection_kinds_of(struct analysis *analysis, const struct cql_t
     return kinds;
 }
 
+unsigned selection_kinds(struct analysis *analysis, const struct cql_select *select)
+{
+    unsigned kinds = 0;
+    for (size_t i = 0; i < select->selector_count; i++)
+        kinds |= selection_kinds_of(analysis, select->selectors[i].term);
+    return kinds;
+}
+
 // Whether some selector, the first that has one, names a column of these kinds.
 static bool selection_names(struct analysis *analysis, const struct cql_select *select,
                             unsigned kinds, bool *is_named)
