@@ -2,6 +2,7 @@
 #include "storage/token.h"
 
 #include "storage/murmur3.h"
+#include "tests/storage/support/one_token.h"
 #include "tests/storage/support/vectors.h"
 
 #include <check.h>
@@ -46,6 +47,22 @@ START_TEST(tokens_are_cassandras)
 }
 END_TEST
 
+START_TEST(many_keys_may_have_one_token)
+{
+    static const int64_t tokens[] = {0, 1, -1, 1000, INT64_MAX, INT64_MIN + 1, INT64_MIN};
+    uint8_t keys[2][ONE_TOKEN_KEY_SIZE];
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+        for (uint64_t number = 0; number < 100; number++) {
+            uint8_t *key = keys[number % 2];
+            one_token_key((struct token){tokens[i]}, number, key);
+            int64_t expected = tokens[i] == INT64_MIN ? INT64_MAX : tokens[i];
+            ck_assert_int_eq(token_of_key(slice_make(key, ONE_TOKEN_KEY_SIZE)).value, expected);
+            if (number > 0) ck_assert_mem_ne(keys[0], keys[1], ONE_TOKEN_KEY_SIZE);
+        }
+    }
+}
+END_TEST
+
 START_TEST(partitions_are_ordered_by_token_then_bytes)
 {
     struct partition_key a = {{1}, slice_make("b", 1)}, b = {{1}, slice_make("bb", 2)};
@@ -62,6 +79,7 @@ int main(void)
     TCase *token = tcase_create("token");
     tcase_add_test(token, hashes_are_cassandras);
     tcase_add_loop_test(token, tokens_are_cassandras, 0, sizeof known / sizeof known[0]);
+    tcase_add_test(token, many_keys_may_have_one_token);
     tcase_add_test(token, partitions_are_ordered_by_token_then_bytes);
 
     Suite *suite = suite_create("token");
