@@ -271,7 +271,9 @@ static void driver_settled(void *context, struct mapper_batch *batch)
     struct driver *driver = context;
     double delay_s = (double)(env_monotonic_ns(driver->env) - driver->settling_begin_ns) / 1e9;
     progress_add(&driver->progress, batch->records, batch->faults, delay_s);
-    source_done(driver->source, batch->record.offsets[0].to);
+    // That this one is done is not in the log yet: whoever goes on from there runs it again. That
+    // the one before is done is, or this one would not have been recorded (rule 1).
+    source_done(driver->source, batch->record.offsets[0].from);
     mapper_batch_destroy(batch);
     driver_go_on(driver);
 }

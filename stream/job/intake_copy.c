@@ -155,6 +155,13 @@ static void copy_put_head(struct buffer *bytes, uint64_t epoch, enum copy_kind k
     buffer_put_u64(bytes, checksum_xxh3(slice_make(bytes->data + begin, 24), epoch));
 }
 
+// What a segment begins with says all that those before it said: they may be forgotten.
+static void copy_put_begin(struct buffer *bytes, const struct copy_epoch *epoch)
+{
+    copy_put_head(bytes, epoch->number, epoch->is_adopted ? COPY_BEGIN_ADOPTED : COPY_BEGIN,
+                  epoch->end, slice_make("", 0));
+}
+
 // What a segment's bytes have, up to where they make no sense. Returns how many do.
 static uint64_t copy_scan(struct copy_epoch *epoch, struct slice bytes)
 {
@@ -263,7 +270,7 @@ static enum status copy_settle(struct intake_copy *copy, struct buffer *bytes, s
     if (bytes->size > last->size) env_mark(copy->env, ENV_MARK_INTAKE_TAIL_CUT);
     buffer_truncate(bytes, (size_t)last->size);
     if (last->size == 0) // Its name was made, and it promises no less.
-        copy_put_head(bytes, copy->own.number, COPY_BEGIN, 0, slice_make("", 0));
+        copy_put_begin(bytes, &copy->own);
     copy_path(copy, copy->own.number, last->number, path);
     unsigned flags = ENV_OPEN_READ | ENV_OPEN_WRITE;
     status = env_file_open(copy->env, path, flags, &copy->file, error);

@@ -365,6 +365,13 @@ MUTANTS = [
            "engine_find_table(engine, table->id)->is_dropped = true;", "(void)table;"),
     Mutant("row_is_known_too_soon", "engine", "storage/merge/known_row.c",
            "if (known->cells[i] <= max_timestamp) return false;", "(void)i;"),
+    # -- Input that can not be read twice -----------------------------------------------------------
+    Mutant("input_goes_before_the_log_knows_that_it_is_done", "stream.job.driver_test", "stream/job/driver.c",
+           "source_done(driver->source, batch->record.offsets[0].from);",
+           "source_done(driver->source, batch->record.offsets[0].to);"),
+    Mutant("begun_segment_forgets_the_adoption", "stream.job.intake_test", "stream/job/intake_copy.c",
+           "        copy_put_begin(bytes, &copy->own);\n",
+           "        copy_put_head(bytes, copy->own.number, COPY_BEGIN, 0, slice_make(\"\", 0)), (void)copy_put_begin;\n"),
     # -- Secondary indexes --------------------------------------------------------------------------
     Mutant("index_entry_is_removed_for_good", "node", "storage/engine/engine_index.c",
            ".deletion = {next_number(engine), (int32_t)(env_wall_us(engine->env) / 1000000)},",

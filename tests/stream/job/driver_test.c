@@ -9,12 +9,14 @@
 #include "storage/counter_context.h"
 #include "stream/job/job_service.h"
 #include "stream/job/reducer.h"
+#include "stream/source/intake.h"
 #include "tests/stream/support/stream_fixture.h"
 
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,6 +69,8 @@ static void teardown(void)
     ":saveToCassandra('ks', 't', SomeColumns('a', 'b', 'n')) "                                     \
     "ssc:start() ssc:awaitTermination()"
 
+static bool reads_stdin; // What cannot be read twice, and is stored first.
+
 struct run {
     struct driver *driver;
     struct driver_result result;
@@ -93,7 +97,7 @@ static void start_limited_run(struct run *run, const char *script, const char *n
     (void)snprintf(run->script, sizeof run->script, "%s",
                    stream_fixture_write(&fixture, "job.lua", script));
     (void)snprintf(run->input, sizeof run->input, "%s/input", fixture.directory);
-    run->arguments[0] = run->input;
+    run->arguments[0] = reads_stdin ? "-" : run->input;
     struct stream_run_options options = {
         .script_path = run->script,
         .arguments = run->arguments,
@@ -261,6 +265,66 @@ START_TEST(a_job_whose_worker_is_killed_goes_on_under_its_name)
     int64_t apples = stream_fixture_read(&fixture, "apple", "ALL");
     ck_assert(apples > 0 && apples % MANY == 0);
     ck_assert_int_eq(stream_fixture_read(&fixture, "pear3", "ALL"), apples / 10);
+}
+END_TEST
+
+// ---- What is stored
+// ------------------------------------------------------------------------------
+
+struct watch {
+    struct env_task task;
+    bool is_over;
+    int batches;
+};
+
+// In each turn: a worker that began now would run again what the log does not know to be done.
+static void look_at_segment(struct env_task *task)
+{
+    struct watch *watch = CONTAINER_OF(task, struct watch, task);
+    const struct job *job = jobs_at(metadata_jobs(fixture.metadata), 0);
+    if (job != NULL && job->state == JOB_OPEN && job->last_batch > 0) {
+        char id[UUID_TEXT_SIZE], path[400];
+        uint64_t from = job->batch_count > 0 ? job->batches[0].offsets[0].from : job->last_to[0];
+        uuid_format(job->id, id);
+        (void)snprintf(path, sizeof path, "%s/%s-%06llu", fixture.directory, id,
+                       (unsigned long long)(from / INTAKE_SEGMENT_SIZE));
+        ck_assert_msg(from % INTAKE_SEGMENT_SIZE == 0 || access(path, F_OK) == 0,
+                      "batch %llu is not known to be done, and its input is gone",
+                      (unsigned long long)job->done_through + 1);
+        watch->batches = (int)job->last_batch;
+    }
+    if (!watch->is_over) env_task_post(fixture.env, task, look_at_segment);
+}
+
+// As much as one segment has: with its last batch it is of no more use. Lines with little to count.
+static void write_stdin(void)
+{
+    enum { LINE_SIZE = 32 * 1024 };
+    char path[300];
+    static char line[LINE_SIZE];
+    memset(line, ' ', sizeof line);
+    memcpy(line, "apple", 5);
+    line[LINE_SIZE - 1] = '\n';
+    (void)snprintf(path, sizeof path, "%s/input", fixture.directory);
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    for (uint64_t size = 0; size < INTAKE_SEGMENT_SIZE; size += LINE_SIZE)
+        ck_assert_uint_eq(fwrite(line, 1, LINE_SIZE, file), LINE_SIZE);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_ptr_nonnull(freopen(path, "rb", stdin));
+}
+
+START_TEST(stored_input_stays_until_the_log_knows_that_it_is_done)
+{
+    struct run run;
+    struct watch watch = {.is_over = false};
+    write_stdin();
+    reads_stdin = true;
+    start_run(&run, SCRIPT, "stored");
+    env_task_post(fixture.env, &watch.task, look_at_segment);
+    finish_run(&run, STATUS_OK);
+    watch.is_over = true;
+    ck_assert_int_ge(watch.batches, 30);
 }
 END_TEST
 
@@ -434,6 +498,7 @@ int main(void)
     tcase_add_checked_fixture(driver, setup, teardown);
     tcase_add_test(driver, a_job_counts_its_input);
     tcase_add_test(driver, a_batch_that_had_other_sums_breaks_its_job);
+    tcase_add_test(driver, stored_input_stays_until_the_log_knows_that_it_is_done);
     tcase_add_test(driver, batches_are_as_small_as_wanted);
     tcase_add_test(driver, an_empty_input_is_a_job_without_batches);
     tcase_add_test(driver, a_finished_or_unnamed_job_starts_anew);

@@ -333,6 +333,65 @@ START_TEST(segments_that_are_done_go_and_a_jobs_end_takes_all)
 }
 END_TEST
 
+static char last_segment[200];
+
+static void take_last_name(void *context, const char *name, bool is_dir)
+{
+    (void)context, (void)is_dir;
+    if (strcmp(name, last_segment) > 0)
+        (void)snprintf(last_segment, sizeof last_segment, "%s", name);
+}
+
+// A process that was killed between the making of a segment and its first block.
+static void empty_last_segment(void)
+{
+    char path[300];
+    struct env_file *file;
+    last_segment[0] = '\0';
+    ck_assert_int_eq(env_list_dir(env, "/d/intake", take_last_name, NULL, &error), STATUS_OK);
+    (void)snprintf(path, sizeof path, "/d/intake/%s", last_segment);
+    ck_assert_int_eq(env_file_open(env, path, ENV_OPEN_WRITE, &file, &error), STATUS_OK);
+    ck_assert_int_eq(env_file_truncate(file, 0, &error), STATUS_OK);
+    ck_assert_int_eq(env_file_sync(file, &error), STATUS_OK);
+    env_file_close(file);
+}
+
+// The segments before it, one of which says that the epoch is adopted, are forgotten.
+START_TEST(an_adoption_outlives_a_segment_that_was_only_begun)
+{
+    size_t size = 8 << 20;
+    uint8_t *bytes = calloc(1, size);
+    struct buffer read;
+    begin(1);
+    buffer_init(&read, size);
+    ck_assert_int_eq(load(), STATUS_OK);
+    open_epoch(EPOCH);
+    uint64_t at = 0;
+    for (int i = 0; i < 3; i++, at += size) {
+        if (i == 2) { // It is to begin the second segment, and does not come to an end.
+            ck_assert_int_eq(
+                intake_copy_append(copy, EPOCH, at, at, slice_make(bytes, size), &error),
+                STATUS_OK);
+            empty_last_segment();
+            ck_assert_int_eq(load(), STATUS_OK);
+            ck_assert_uint_eq(intake_copy_state(copy).end, at);
+        }
+        ck_assert_int_eq(intake_copy_append(copy, EPOCH, at, at, slice_make(bytes, size), &error),
+                         STATUS_OK);
+    }
+    intake_copy_forget(copy, 2 * size);
+    ck_assert_int_eq(load(), STATUS_OK);
+    ck_assert_uint_eq(intake_copy_state(copy).adopted, EPOCH);
+    ck_assert_uint_eq(intake_copy_state(copy).adopted_end, at);
+    ck_assert_int_eq(intake_copy_open(copy, EPOCH + 1, &error), STATUS_OK); // The next worker.
+    ck_assert_int_eq(intake_copy_read(copy, EPOCH, 2 * size, size, &read, &error), STATUS_OK);
+    ck_assert_uint_eq(read.size, size);
+    buffer_deinit(&read);
+    free(bytes);
+    end();
+}
+END_TEST
+
 START_TEST(a_copy_takes_no_more_than_its_limit)
 {
     size_t size = 8 << 20;
@@ -366,6 +425,7 @@ int main(void)
     tcase_add_test(tests, a_damaged_block_is_missing_and_the_others_are_not);
     tcase_add_loop_test(tests, nothing_that_was_told_is_lost_in_a_crash_at_any_step, 0, 2);
     tcase_add_test(tests, segments_that_are_done_go_and_a_jobs_end_takes_all);
+    tcase_add_test(tests, an_adoption_outlives_a_segment_that_was_only_begun);
     tcase_add_test(tests, a_copy_takes_no_more_than_its_limit);
     Suite *suite = suite_create("intake");
     suite_add_tcase(suite, tests);
