@@ -399,6 +399,8 @@ static void intake_begin_copying(struct intake_ring *intake)
         intake->source_epoch = member->adopted;
         if (member->adopted_end > intake->copy_end) intake->copy_end = member->adopted_end;
     }
+    // What is recorded was safe: if nobody says that it has so much, it is looked for all the same.
+    if (intake->copy_end < intake->options.required) intake->copy_end = intake->options.required;
     intake_forget_tries(intake);
     buffer_clear(&intake->bytes);
 }

@@ -372,6 +372,8 @@ MUTANTS = [
     Mutant("begun_segment_forgets_the_adoption", "stream.job.intake_test", "stream/job/intake_copy.c",
            "        copy_put_begin(bytes, &copy->own);\n",
            "        copy_put_head(bytes, copy->own.number, COPY_BEGIN, 0, slice_make(\"\", 0)), (void)copy_put_begin;\n"),
+    Mutant("recorded_input_that_nobody_has_is_left_out", "stream.job.intake_ring_test", "stream/job/intake_ring.c",
+           "    if (intake->copy_end < intake->options.required) intake->copy_end = intake->options.required;\n", ""),
     # -- Secondary indexes --------------------------------------------------------------------------
     Mutant("index_entry_is_removed_for_good", "node", "storage/engine/engine_index.c",
            ".deletion = {next_number(engine), (int32_t)(env_wall_us(engine->env) / 1000000)},",

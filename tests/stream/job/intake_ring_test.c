@@ -42,7 +42,7 @@ static struct member members[MEMBERS];
 static struct worker workers[WORKERS];
 static struct buffer safe; // All that any worker was told.
 static uint64_t opened_count, block_count;
-static int lives;
+static int lives, failed_count;
 static bool is_calm, is_over, is_ending;
 static const struct uuid job = {{1}};
 
@@ -218,6 +218,7 @@ static void worker_failed(void *context, const struct error *error)
     struct worker *worker = context;
     ck_assert_msg(error->status == STATUS_CONFLICT || error->status == STATUS_TIMED_OUT, "%s",
                   error->text);
+    failed_count++;
     // Its connections end first: memory that they still have would be nobody's.
     sim_world_call(world, &worker->stop, 6000 * NS_PER_MS, stop_worker);
 }
@@ -283,7 +284,7 @@ static const enum env_mark marks[] = {ENV_MARK_INTAKE_STORED, ENV_MARK_INTAKE_AD
 enum { MARKS = sizeof marks / sizeof *marks };
 static uint64_t mark_counts[MARKS];
 
-static void run_seed(uint64_t seed)
+static void begin_world(uint64_t seed)
 {
     struct sim_options options;
     sim_options_init(&options, seed);
@@ -307,10 +308,10 @@ static void run_seed(uint64_t seed)
                        start_worker);
     }
     sim_world_call(world, &weather, 0, change_weather);
-    uint64_t steps = 0;
-    while (!is_over && ++steps < STEPS_MAX)
-        ck_assert(sim_world_step(world));
-    ck_assert_msg(is_over, "seed %d: not over after %d lives", (int)seed, lives);
+}
+
+static void end_world(void)
+{
     is_ending = true;
     sim_world_cancel(world, &weather);
     for (int i = 0; i < WORKERS; i++) {
@@ -332,6 +333,31 @@ static void run_seed(uint64_t seed)
     sim_world_destroy(world);
 }
 
+static void run_seed(uint64_t seed)
+{
+    begin_world(seed);
+    uint64_t steps = 0;
+    while (!is_over && ++steps < STEPS_MAX)
+        ck_assert(sim_world_step(world));
+    ck_assert_msg(is_over, "seed %d: not over after %d lives", (int)seed, lives);
+    end_world();
+}
+
+// A recorded batch names bytes, and no member has any: disks were lost. The worker must not go on
+// with what comes next in their place.
+START_TEST(recorded_bytes_that_nobody_has_are_not_left_out)
+{
+    begin_world(1);
+    lives = LIVES; // In calm weather.
+    is_calm = true;
+    failed_count = 0;
+    buffer_put(&safe, "recorded", 8);
+    while (failed_count == 0) // worker_opened() would find it out.
+        ck_assert(sim_world_step(world));
+    end_world();
+}
+END_TEST
+
 START_TEST(what_a_worker_was_told_every_later_one_finds)
 {
     opened_count = block_count = 0;
@@ -348,12 +374,13 @@ int main(void)
 {
     TCase *tests = tcase_create("intake_ring");
     tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, recorded_bytes_that_nobody_has_are_not_left_out);
     tcase_add_loop_test(tests, what_a_worker_was_told_every_later_one_finds, 0, 2);
     Suite *suite = suite_create("intake_ring");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
+    failed_count = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed_count != 0;
 }
