@@ -139,10 +139,11 @@ static const struct type *functions_find_common(const struct type *const *types,
 }
 
 // The type of each item, or of the first that all others fit. A list has none outside of a
-// selection: it could be a vector.
+// selection: it could be a vector; a map has none in one, where it could be a user type.
 static const struct type *functions_infer_items(struct analysis *analysis,
                                                 const struct cql_term *raw)
 {
+    if (raw->kind == CQL_TERM_MAP && analysis->in_selection) return NULL;
     const struct type **types =
         ARENA_NEW_ARRAY(analysis->arena, const struct type *, raw->item_count + 1);
     struct cql_error *error = analysis_ignore_errors(analysis);

@@ -25,7 +25,8 @@ bool functions_is_real(enum type_kind kind)
 
 int64_t functions_get_whole(enum type_kind kind, struct slice bytes)
 {
-    (void)kind; // The size says it.
+    // Of a blob's literal, which may be as long as it likes, the first byte counts.
+    if (kind == TYPE_TINYINT && bytes.size > 0) return (int8_t)bytes.data[0];
     switch (bytes.size) {
     case 1:
         return (int8_t)bytes.data[0];
@@ -193,7 +194,7 @@ static bool functions_numeric_round(const struct function_call *call, const stru
     *result = slice_null();
     if (arguments[0].size == 0) return true;
     if (!functions_is_real(kind)) {
-        *result = arguments[0];
+        *result = functions_put_whole(call->arena, kind, functions_get_whole(kind, arguments[0]));
         return true;
     }
     // Java's Math.round: half goes up, and the result is an int or a long for a while.

@@ -491,6 +491,24 @@ static void selection_put_list(const struct cql_term *raw, struct buffer *name)
     }
 }
 
+// Casts that are written as functions have the names of casts.
+static void selection_put_call(const struct cql_term *raw, struct buffer *name)
+{
+    static const char cast_as[] = "cast_as_";
+    struct slice word = raw->function.name;
+    size_t size = sizeof cast_as - 1;
+    bool is_cast = word.size > size && memcmp(word.data, cast_as, size) == 0;
+    if (is_cast)
+        buffer_put_format(name, "cast(");
+    else
+        buffer_put_format(name, "system.%.*s(", SLICE_TEXT(word));
+    selection_put_list(raw, name);
+    if (is_cast)
+        buffer_put_format(name, " as %.*s", (int)(word.size - size),
+                          (const char *)word.data + size);
+    buffer_put_format(name, ")");
+}
+
 static void selection_put_name(const struct cql_term *raw, struct buffer *name)
 {
     switch (raw->kind) {
@@ -499,9 +517,7 @@ static void selection_put_name(const struct cql_term *raw, struct buffer *name)
             buffer_put_format(name, "count");
             break;
         }
-        buffer_put_format(name, "system.%.*s(", SLICE_TEXT(raw->function.name));
-        selection_put_list(raw, name);
-        buffer_put_format(name, ")");
+        selection_put_call(raw, name);
         break;
     case CQL_TERM_CAST:
         buffer_put_format(name, "cast(");

@@ -238,7 +238,7 @@ static const struct type *term_constant_type(const struct cql_term *raw)
     case CQL_CONSTANT_BOOLEAN:
         return type_of_kind(TYPE_BOOLEAN);
     case CQL_CONSTANT_HEX:
-        return type_of_kind(TYPE_BLOB);
+        return type_of_kind(TYPE_TINYINT); // Cassandra's own slip, again.
     case CQL_CONSTANT_DURATION:
         return type_of_kind(TYPE_DURATION);
     }
