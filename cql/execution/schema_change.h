@@ -12,6 +12,8 @@ enum schema_change_kind {
     SCHEMA_CHANGE_DROP_TABLE,
 };
 
+enum { SCHEMA_WARNINGS_MAX = 8 };
+
 struct schema_change {
     enum schema_change_kind kind;
     const char *what;             // "CREATED", "UPDATED", "DROPPED"
@@ -20,7 +22,7 @@ struct schema_change {
     struct slice table_name;         // Or a type's.
     const struct keyspace *keyspace; // The new one; the caller's reference. NULL: none.
     const struct table *table;
-    const char *warnings[4];
+    const char *warnings[SCHEMA_WARNINGS_MAX];
     size_t warning_count;
 };
 
@@ -46,6 +48,9 @@ bool schema_change_create_index(struct analysis *analysis, const struct cql_crea
                                 struct schema_change *change);
 bool schema_change_drop_index(struct analysis *analysis, const struct cql_drop *drop,
                               struct schema_change *change);
+// Cassandra warns of each index of a vector whenever it validates the indexes of a table: at CREATE
+// INDEX and at ALTER TABLE … ADD.
+void schema_change_warn_of_vectors(const struct table *table, struct schema_change *change);
 // Functions, aggregates, triggers: at most there is nothing to drop.
 bool schema_change_function(struct analysis *analysis, const struct cql_statement_ast *ast);
 // `what` ("Cannot drop", "Can't rename") a column that has indexes.

@@ -408,15 +408,14 @@ static void index_put_table(struct analysis *analysis, const struct table *table
     change->table = table_builder_finish(builder);
 }
 
-// Any index of the table is on a vector: Cassandra says so each time it validates the table.
-static bool index_has_vector(const struct table *table)
+void schema_change_warn_of_vectors(const struct table *table, struct schema_change *change)
 {
     for (size_t i = 0; i < table->index_count; i++) {
         const struct column *column = table_find_column(table, table->indexes[i].column);
-        if (!slice_is_null(table->indexes[i].class_name) && column->type->kind == TYPE_VECTOR)
-            return true;
+        if (change->warning_count < SCHEMA_WARNINGS_MAX &&
+            !slice_is_null(table->indexes[i].class_name) && column->type->kind == TYPE_VECTOR)
+            change->warnings[change->warning_count++] = VECTOR_WARNING;
     }
-    return false;
 }
 
 bool schema_change_create_index(struct analysis *analysis, const struct cql_create_index *create,
@@ -444,7 +443,7 @@ bool schema_change_create_index(struct analysis *analysis, const struct cql_crea
     struct table_builder *builder = table_builder_copy(table);
     table_builder_add_index(builder, &indexing.index);
     index_put_table(analysis, table, builder, change);
-    if (index_has_vector(change->table)) change->warnings[change->warning_count++] = VECTOR_WARNING;
+    schema_change_warn_of_vectors(change->table, change);
     return true;
 }
 

@@ -592,6 +592,7 @@ bool schema_change_alter_table(struct analysis *analysis, const struct cql_alter
     }
     altering.builder = table_builder_copy(altering.table);
     bool is_ok = altering_run(&altering);
+    if (alter->kind == CQL_ALTER_TABLE_ADD) schema_change_warn_of_vectors(altering.table, change);
     if (!is_ok || !altering.changed) {
         table_builder_destroy(altering.builder);
         return is_ok;
