@@ -498,6 +498,14 @@ uint64_t job_world_batch_count(const struct job_world *world)
     return world->batch_count;
 }
 
+void job_world_sync_periodically(struct job_world *world)
+{
+    for (size_t i = 0; i < world->node_count; i++) {
+        struct config *config = &world->nodes[i].config;
+        (void)snprintf(config->commitlog_sync, sizeof config->commitlog_sync, "periodic");
+    }
+}
+
 void job_world_begin(struct job_world *world)
 {
     for (size_t i = 0; i < world->node_count; i++)

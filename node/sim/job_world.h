@@ -36,6 +36,9 @@ struct job_world_plan {
 // With as many lines of input; a ring of one or of three.
 struct job_world *job_world_create(struct sim_world *sim, uint64_t seed, uint64_t line_count,
                                    size_t node_count);
+// Before the beginning. Nodes answer writes before they are on the disk (commitlog_sync: periodic):
+// it makes no difference to what a job counts.
+void job_world_sync_periodically(struct job_world *world);
 // Before the beginning. Nothing else may go wrong then: a worker or a client that is told of a
 // fault is one too.
 void job_world_set_plan(struct job_world *world, const struct job_world_plan *plan);

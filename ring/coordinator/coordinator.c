@@ -181,6 +181,13 @@ bool coordinator_is_replica(const struct coordinator *coordinator, const struct 
     return false;
 }
 
+bool coordinator_is_of_job(const struct coordinator *coordinator, struct uuid table)
+{
+    const struct metadata *metadata = coordinator->options.metadata;
+    return !engine_waits_for_disk(coordinator->engine) && metadata != NULL &&
+           jobs_find_writer(metadata_jobs(metadata), table) != NULL;
+}
+
 // Replicas with which too much waits are sent no more; enough others have to be there.
 static int count_clogged(const struct coordinator *coordinator, const struct replica_plan *plan)
 {

@@ -107,7 +107,8 @@ struct coordinator_write {
     struct coordinator_result result;
     struct coordinator_result local; // Of what is written here alone.
     size_t parts_left;
-    bool is_alone; // One mutation.
+    bool is_alone;  // One mutation.
+    bool is_of_job; // Some of it, of what is written here alone.
     struct logged_batch *logged;
     struct commit_log_waiter waiter;
     struct env_task task;

@@ -68,6 +68,9 @@ bool coordinator_plan_write(const struct coordinator *coordinator, const struct 
                             struct token token, enum consistency consistency,
                             struct replica_plan *plan, struct coordinator_result *result);
 bool coordinator_is_replica(const struct coordinator *coordinator, const struct replica_plan *plan);
+// Writes of the table are acknowledged only from the disk, though this node's sync mode is another:
+// an open job counts there, and what it counted is never counted again (exactly-once.md, rule 9).
+bool coordinator_is_of_job(const struct coordinator *coordinator, struct uuid table);
 // Of an operation of several parts the worst counts. One that wrote nothing is still a failure
 // when another part of it wrote something (`is_alone`: there is no other).
 void coordinator_result_merge(struct coordinator_result *result,

@@ -88,6 +88,8 @@ static void write_part(struct coordinator_write *write, const struct mutation *m
     if (plan->replicas.count == 1 && plan->replicas.members[0] == coordinator->self) {
         status = engine_apply(coordinator->engine, mutation, position);
         coordinator->counts.local_writes++;
+        write->is_of_job =
+            write->is_of_job || coordinator_is_of_job(coordinator, mutation->table->id);
     } else {
         status = write_deliver(write, plan, mutation);
     }
@@ -135,6 +137,7 @@ void coordinator_write_start(struct coordinator *coordinator, struct coordinator
     write->result = write->local = (struct coordinator_result){.consistency = consistency};
     write->parts_left = 0;
     write->is_alone = count == 1;
+    write->is_of_job = false;
     uint64_t position = 0;
     env_mark(coordinator->env, ENV_MARK_WRITE_STARTED);
     struct replica_plan plan;
@@ -150,7 +153,10 @@ void coordinator_write_start(struct coordinator *coordinator, struct coordinator
     if (position > 0) {
         write->parts_left++;
         env_mark(coordinator->env, ENV_MARK_WRITE_SYNCING);
-        engine_wait_synced(coordinator->engine, &write->waiter, position, write_synced);
+        if (write->is_of_job)
+            engine_wait_durable(coordinator->engine, &write->waiter, position, write_synced);
+        else
+            engine_wait_synced(coordinator->engine, &write->waiter, position, write_synced);
     } else if (write->parts_left == 0) {
         env_mark(coordinator->env, ENV_MARK_WRITE_REFUSED);
         env_task_post(coordinator->env, &write->task, write_task_run);

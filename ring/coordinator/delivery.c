@@ -303,7 +303,12 @@ static void delivery_wait_for_us(struct delivery *delivery, const struct deliver
     }
     delivery->pending++;
     if (counts) delivery->counting++;
-    engine_wait_synced(coordinator->engine, &delivery->waiter, order->position, delivery_synced);
+    if (coordinator_is_of_job(coordinator, order->table->id))
+        engine_wait_durable(coordinator->engine, &delivery->waiter, order->position,
+                            delivery_synced);
+    else
+        engine_wait_synced(coordinator->engine, &delivery->waiter, order->position,
+                           delivery_synced);
 }
 
 void delivery_start(struct coordinator *coordinator, const struct delivery_order *order,

@@ -73,15 +73,27 @@ void replica_write_answer_synced(struct coordinator *coordinator, struct message
 struct replica_result {
     uint64_t position; // Of the last one that was applied; 0: none was.
     bool has_refused;
+    bool is_of_job; // One that was applied at least.
 };
+
+static bool replica_record_table(struct slice record, struct uuid *table)
+{
+    return record.size > 0 && mutation_decode_table_id(slice_make(record.data + 1, record.size - 1),
+                                                       table) == STATUS_OK;
+}
+
+static bool replica_record_is_of_job(const struct coordinator *coordinator, struct slice record)
+{
+    struct uuid table;
+    return !engine_waits_for_disk(coordinator->engine) && replica_record_table(record, &table) &&
+           coordinator_is_of_job(coordinator, table);
+}
 
 static void replica_write_tell(const struct coordinator *coordinator, struct slice record)
 {
     struct uuid id;
     const struct table *table = NULL;
-    if (record.size > 0 &&
-        mutation_decode_table_id(slice_make(record.data + 1, record.size - 1), &id) == STATUS_OK)
-        table = coordinator_find_table(coordinator, id);
+    if (replica_record_table(record, &id)) table = coordinator_find_table(coordinator, id);
     trace_add(coordinator->trace, TRACE_THREAD_MUTATION, "Appending to commitlog");
     if (table != NULL)
         trace_add(coordinator->trace, TRACE_THREAD_MUTATION, "Adding to %.*s memtable",
@@ -97,10 +109,12 @@ static void replica_write_one(struct coordinator *coordinator, struct slice reco
     coordinator->counts.local_writes++;
     env_mark(coordinator->env,
              status == STATUS_OK ? ENV_MARK_REPLICA_WRITE_APPLIED : ENV_MARK_REPLICA_WRITE_REFUSED);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         result->position = position;
-    else
+        result->is_of_job = result->is_of_job || replica_record_is_of_job(coordinator, record);
+    } else {
         result->has_refused = true;
+    }
     if (coordinator->trace != NULL) replica_write_tell(coordinator, record);
     buffer_put_u8(statuses, (uint8_t)status);
 }
@@ -125,7 +139,11 @@ static void replica_write_answer(struct coordinator *coordinator, const struct m
     ack->trace = coordinator->trace;
     ack->asked_by = message->from;
     trace_ref(ack->trace);
-    engine_wait_synced(coordinator->engine, &ack->waiter, result->position, replica_ack_synced);
+    if (result->is_of_job)
+        engine_wait_durable(coordinator->engine, &ack->waiter, result->position,
+                            replica_ack_synced);
+    else
+        engine_wait_synced(coordinator->engine, &ack->waiter, result->position, replica_ack_synced);
 }
 
 static void replica_write_handle(struct message_handler *handler, const struct message *message)
@@ -148,9 +166,7 @@ static bool replica_hint_is_void(const struct coordinator *coordinator, int64_t 
                                  struct slice record)
 {
     struct uuid id;
-    if (record.size == 0 ||
-        mutation_decode_table_id(slice_make(record.data + 1, record.size - 1), &id) != STATUS_OK)
-        return false;
+    if (!replica_record_table(record, &id)) return false;
     return made_us <= replica_truncations_time(&coordinator->replica_truncations, id);
 }
 

@@ -78,6 +78,8 @@ struct commit_log_waiter {
 // PERIODIC mode that is at once.
 void commit_log_wait(struct commit_log *log, struct commit_log_waiter *waiter, uint64_t position,
                      void (*done)(struct commit_log_waiter *waiter, enum status status));
+// It waits for the disk: not in PERIODIC mode.
+bool commit_log_waits_for_disk(const struct commit_log *log);
 // The same in PERIODIC mode too, where it begins a write at once.
 void commit_log_wait_durable(struct commit_log *log, struct commit_log_waiter *waiter,
                              uint64_t position,

@@ -68,10 +68,15 @@ static void wait_for_sync(struct commit_log *log, struct commit_log_waiter *wait
     list_insert(place, &log->waiters_end, waiter);
 }
 
+bool commit_log_waits_for_disk(const struct commit_log *log)
+{
+    return log->sync != COMMIT_LOG_SYNC_PERIODIC;
+}
+
 void commit_log_wait(struct commit_log *log, struct commit_log_waiter *waiter, uint64_t position,
                      void (*done)(struct commit_log_waiter *waiter, enum status status))
 {
-    if (log->sync != COMMIT_LOG_SYNC_PERIODIC) {
+    if (commit_log_waits_for_disk(log)) {
         commit_log_wait_durable(log, waiter, position, done);
         return;
     }

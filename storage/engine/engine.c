@@ -150,6 +150,11 @@ void engine_wait_synced(struct engine *engine, struct commit_log_waiter *waiter,
     commit_log_wait(engine->log, waiter, position, done);
 }
 
+bool engine_waits_for_disk(const struct engine *engine)
+{
+    return commit_log_waits_for_disk(engine->log);
+}
+
 void engine_wait_durable(struct engine *engine, struct commit_log_waiter *waiter, uint64_t position,
                          void (*done)(struct commit_log_waiter *waiter, enum status status))
 {

@@ -108,6 +108,8 @@ MUST_USE enum status engine_increment(struct engine *engine, const struct counte
 
 void engine_wait_synced(struct engine *engine, struct commit_log_waiter *waiter, uint64_t position,
                         void (*done)(struct commit_log_waiter *waiter, enum status status));
+// It waits for the disk: not in the sync mode PERIODIC.
+bool engine_waits_for_disk(const struct engine *engine);
 // The same in every sync mode: PERIODIC too waits for the disk.
 void engine_wait_durable(struct engine *engine, struct commit_log_waiter *waiter, uint64_t position,
                          void (*done)(struct commit_log_waiter *waiter, enum status status));

@@ -191,7 +191,8 @@ MUTANTS = [
            "engine_wait_synced(coordinator->engine, &ack->waiter, result->position, replica_ack_synced);",
            "replica_ack_synced(&ack->waiter, STATUS_OK);"),
     Mutant("own_copy_counts_before_sync", "ring", "ring/coordinator/delivery.c",
-           "engine_wait_synced(coordinator->engine, &delivery->waiter, order->position, delivery_synced);",
+           "engine_wait_synced(coordinator->engine, &delivery->waiter, order->position,\n"
+           "                           delivery_synced);",
            "engine_wait_synced(coordinator->engine, &delivery->waiter, 0, delivery_synced);"),
     Mutant("one_replica_is_enough", "ring", "ring/coordinator/delivery.c",
            "return delivery->result.received >= delivery->result.required;",
@@ -365,6 +366,8 @@ MUTANTS = [
            "engine_find_table(engine, table->id)->is_dropped = true;", "(void)table;"),
     Mutant("row_is_known_too_soon", "engine", "storage/merge/known_row.c",
            "if (known->cells[i] <= max_timestamp) return false;", "(void)i;"),
+    Mutant("counts_of_a_job_wait_for_no_disk", "ring.coordinator.coordinator_write_test", "ring/coordinator/coordinator.c",
+           "return !engine_waits_for_disk(coordinator->engine) && metadata != NULL &&", "return false && metadata != NULL &&"),
     # -- Input that can not be read twice -----------------------------------------------------------
     Mutant("input_goes_before_the_log_knows_that_it_is_done", "stream.job.driver_test", "stream/job/driver.c",
            "source_done(driver->source, batch->record.offsets[0].from);",

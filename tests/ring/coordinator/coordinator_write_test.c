@@ -36,6 +36,18 @@ static void setup_two_centers(void)
                                 .count = 4, .factor = 2, .seed = 1, .centers = centers});
 }
 
+static void setup_periodic(void)
+{
+    ring_world_open(&world, &(struct ring_world_options){
+                                .count = 3, .factor = 3, .seed = 1, .is_periodic = true});
+}
+
+static void setup_periodic_one_copy(void)
+{
+    ring_world_open(&world, &(struct ring_world_options){
+                                .count = 3, .factor = 1, .seed = 1, .is_periodic = true});
+}
+
 static void teardown(void)
 {
     ring_world_close(&world);
@@ -175,6 +187,19 @@ static int count_having(const char *table, const char *key, const char *expected
     return count;
 }
 
+// All at once, in this moment; and then they are back.
+static void lose_power(void)
+{
+    for (size_t i = 0; i < 3; i++)
+        sim_machine_crash(world.members[i].machine);
+    for (size_t i = 0; i < 3; i++) {
+        while (world.members[i].env != NULL)
+            ck_assert(sim_world_step(world.sim));
+    }
+    for (size_t i = 0; i < 3; i++)
+        ring_world_start(&world, i);
+}
+
 // ---- Writes -------------------------------------------------------------------------------------
 
 START_TEST(a_write_at_all_is_everywhere_when_it_is_done)
@@ -193,16 +218,46 @@ START_TEST(an_acknowledged_write_survives_power_loss_of_as_many_as_the_level_say
     struct coordinator_result result;
     ck_assert_int_eq(write_at(0, "key", "x", CONSISTENCY_QUORUM, &result), COORDINATOR_OK);
     ck_assert_int_ge(result.received, 2);
-    // All at once, in the moment of the answer.
-    for (size_t i = 0; i < 3; i++)
-        sim_machine_crash(world.members[i].machine);
-    for (size_t i = 0; i < 3; i++) {
-        while (world.members[i].env != NULL)
-            ck_assert(sim_world_step(world.sim));
-    }
-    for (size_t i = 0; i < 3; i++)
-        ring_world_start(&world, i);
+    lose_power();
     ck_assert_int_ge(count_having("t", "key", "x"), 2);
+}
+END_TEST
+
+static void job_is_submitted(struct metadata_job_change *change, enum status status)
+{
+    ck_assert_int_eq(status, STATUS_OK);
+    (void)change;
+}
+
+// A job that counts in table "t", as far as the metadata log knows.
+static void submit_job(void)
+{
+    struct metadata_job_change change;
+    struct job job = {.id = {{1}}, .submission_id = {{2}}, .source_count = 1, .output_count = 1};
+    job.outputs[0].table = ring_world_table(&world, 0, "t")->id;
+    metadata_submit_job(world.members[0].metadata, &change, &job, job_is_submitted);
+    for (size_t i = 0; i < world.count; i++) {
+        while (jobs_at(metadata_jobs(world.members[i].metadata), 0) == NULL)
+            ring_world_run(&world, 0.01, NULL);
+    }
+    ring_world_run(&world, 1, NULL);
+}
+
+// The log says for good that a batch is done, and nobody counts it again.
+START_TEST(what_a_job_writes_is_on_the_disk_in_every_sync_mode)
+{
+    int copies = world.options.factor;
+    ck_assert_int_eq(write_at(0, "key", "plain", CONSISTENCY_ALL, NULL), COORDINATOR_OK);
+    lose_power();
+    ck_assert_int_eq(count_having("t", "key", "plain"), 0);
+    submit_job();
+    for (int i = 0; i < 3; i++) {
+        char value[16];
+        (void)snprintf(value, sizeof value, "counted%d", i);
+        ck_assert_int_eq(write_at((size_t)i, "key", value, CONSISTENCY_ALL, NULL), COORDINATOR_OK);
+        lose_power();
+        ck_assert_int_eq(count_having("t", "key", value), copies);
+    }
 }
 END_TEST
 
@@ -766,6 +821,14 @@ int main(void)
     tcase_add_test(two, an_increment_goes_to_who_answers);
     tcase_add_test(three, replicas_tell_their_part_of_a_story);
     tcase_add_test(three, a_member_that_knows_no_traces_gets_everything_all_the_same);
+    TCase *periodic = tcase_create("periodic");
+    tcase_add_checked_fixture(periodic, setup_periodic, teardown);
+    suite_add_tcase(suite, periodic);
+    tcase_add_test(periodic, what_a_job_writes_is_on_the_disk_in_every_sync_mode);
+    TCase *periodic_one = tcase_create("periodic, one copy");
+    tcase_add_checked_fixture(periodic_one, setup_periodic_one_copy, teardown);
+    suite_add_tcase(suite, periodic_one);
+    tcase_add_test(periodic_one, what_a_job_writes_is_on_the_disk_in_every_sync_mode);
     TCase *centers = tcase_create("two data centres");
     tcase_add_checked_fixture(centers, setup_two_centers, teardown);
     tcase_set_timeout(centers, 60);

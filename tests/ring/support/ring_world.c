@@ -54,6 +54,9 @@ static void member_open_storage(struct ring_member *member)
     internal_tables_init(&member->tables);
     const struct engine_options engine_options = {
         .directory = "/engine",
+        .commit_log_sync =
+            member->world->options.is_periodic ? COMMIT_LOG_SYNC_PERIODIC : COMMIT_LOG_SYNC_GROUP,
+        .commit_log_period_ns = UINT64_C(10000000000),
         .internal_tables = member->tables.tables,
         .internal_table_count = INTERNAL_TABLE_COUNT,
     };
@@ -106,6 +109,7 @@ static void member_open_coordinator(struct ring_member *member)
         .messaging = member->messaging,
         .hints = member->hints,
         .batch_log = member->batch_log,
+        .metadata = member->metadata,
     };
     member->coordinator = coordinator_create(member->env, &options);
     const struct paxos_options paxos_options = {

@@ -47,6 +47,7 @@ struct ring_world_options {
     const char *const *centers; // Data centre of each member; NULL: all are "datacenter1".
     struct hints_options hints; // The directory is set.
     bool has_no_gc_grace;       // gc_grace_seconds of the tables is 0.
+    bool is_periodic;           // Writes are answered first and synced ten seconds later.
 };
 
 struct ring_world {
