@@ -20,8 +20,10 @@ enum { SEEN_SETS = 512, SEEN_WAYS = 8 };
 
 // No two requests have the same one.
 struct request_name {
-    uint64_t run;    // When the sender started, microseconds since 1970. 0: a place without a name.
-    uint64_t number; // Grows with each of its requests.
+    // When the sender started, microseconds since 1970, or the time of a ballot. 0: a place without
+    // a name.
+    uint64_t run;
+    uint64_t number; // Grows with each of its requests; of a ballot: the verb.
     uint16_t member; // The sender.
 };
 

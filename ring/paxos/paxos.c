@@ -18,6 +18,7 @@ struct paxos *paxos_create(struct env *env, const struct paxos_options *options)
     if (paxos->options.contention_timeout_ns == 0)
         paxos->options.contention_timeout_ns = CONTENTION_TIMEOUT_NS;
     if (paxos->options.write_timeout_ns == 0) paxos->options.write_timeout_ns = WRITE_TIMEOUT_NS;
+    if (options->messaging != NULL) seen_requests_init(&paxos->seen);
     for (size_t i = 0; i < PAXOS_VERB_COUNT && options->messaging != NULL; i++) {
         paxos->handlers[i].handle = paxos_handle;
         messaging_handle(options->messaging, (enum verb)(VERB_PAXOS_PREPARE + i),
@@ -33,6 +34,7 @@ static void paxos_drop(struct paxos *paxos, bool is_crash)
         paxos_commit_drop(paxos->commits, is_crash);
     while (paxos->acceptances != NULL)
         paxos_acceptance_drop(paxos->acceptances, is_crash);
+    seen_requests_deinit(&paxos->seen);
     free(paxos);
 }
 

@@ -32,6 +32,7 @@ struct paxos_acceptance {
     void (*done)(void *context, enum status status, struct slice answer);
     void *context;
     struct message_origin origin; // Of a message: then there is no `done`.
+    uint16_t from;
     bool is_message;
 };
 
@@ -285,15 +286,32 @@ static struct paxos_acceptance *acceptor_make(struct paxos *paxos, enum verb ver
     return acceptance;
 }
 
+// A ballot is in one PREPARE and one PROPOSE to each member. A COMMIT may be sent again, and is
+// answered again.
+static bool acceptor_is_doubled(const struct paxos_acceptance *acceptance)
+{
+    const struct request_name name = {.run = (uint64_t)acceptance->proposal.ballot.time_us,
+                                      .number = acceptance->verb,
+                                      .member = acceptance->from};
+    return acceptance->is_message && acceptance->verb != VERB_PAXOS_COMMIT &&
+           seen_requests_add(&acceptance->paxos->seen, name);
+}
+
 static void acceptor_begin(struct paxos_acceptance *acceptance, struct slice body)
 {
-    enum status status = acceptance->paxos->acceptance_count > PAXOS_ACCEPTANCES_MAX
+    struct paxos *paxos = acceptance->paxos;
+    enum status status = paxos->acceptance_count > PAXOS_ACCEPTANCES_MAX
                              ? STATUS_OVERLOADED
                              : acceptor_get_request(acceptance, body);
-    if (status == STATUS_OK)
-        acceptor_step(acceptance);
-    else
+    if (status != STATUS_OK) {
         acceptor_end_later(acceptance, status);
+    } else if (acceptor_is_doubled(acceptance)) {
+        env_mark(paxos->env, ENV_MARK_PAXOS_DOUBLED);
+        acceptor_unlink(acceptance);
+        acceptor_free(acceptance);
+    } else {
+        acceptor_step(acceptance);
+    }
 }
 
 struct paxos_acceptance *
@@ -307,28 +325,14 @@ paxos_accept(struct paxos *paxos, enum verb verb, struct slice body,
     return acceptance;
 }
 
-static bool acceptor_is_doubled(struct paxos *paxos, struct message_origin origin)
-{
-    uint64_t hash = (origin.id ^ (uint64_t)origin.slot << 48 ^ (uint64_t)origin.generation << 32) *
-                    0x9e3779b97f4a7c15u;
-    struct message_origin *seen = &paxos->seen[(hash >> 32) % PAXOS_SEEN_COUNT];
-    if (seen->id == origin.id && seen->slot == origin.slot && seen->generation == origin.generation)
-        return true;
-    *seen = origin;
-    return false;
-}
-
 void paxos_handle(struct message_handler *handler, const struct message *message)
 {
     size_t index = (size_t)message->verb - VERB_PAXOS_PREPARE;
     struct paxos *paxos = CONTAINER_OF(handler - index, struct paxos, handlers[0]);
-    if (acceptor_is_doubled(paxos, message->origin)) {
-        env_mark(paxos->env, ENV_MARK_PAXOS_DOUBLED);
-        return;
-    }
     struct paxos_acceptance *acceptance = acceptor_make(paxos, message->verb);
     acceptance->is_message = true;
     acceptance->origin = message->origin;
+    acceptance->from = message->from;
     acceptor_begin(acceptance, message->body);
 }
 

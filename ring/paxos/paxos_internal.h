@@ -9,6 +9,7 @@
 #define RING_PAXOS_INTERNAL_H
 
 #include "base/arena.h"
+#include "ring/coordinator/seen_requests.h"
 #include "ring/paxos/paxos.h"
 #include "ring/paxos/paxos_state.h"
 
@@ -17,7 +18,6 @@
 enum {
     PAXOS_ARENA_BLOCK_SIZE = 4096,
     PAXOS_QUEUE_BUCKETS = 256,
-    PAXOS_SEEN_COUNT = 1024,
     PAXOS_VERB_COUNT = VERB_PAXOS_COMMIT - VERB_PAXOS_PREPARE + 1,
 };
 // Microseconds since 1970 that a ballot may have: what fits a timeuuid.
@@ -28,9 +28,9 @@ struct paxos {
     struct paxos_options options;
     int64_t last_time_us; // Of a ballot, ours or seen.
     struct message_handler handlers[PAXOS_VERB_COUNT];
-    // Requests that came lately. One that comes twice is answered once: the refusal of the second
-    // PROPOSE must not say that nobody took the first.
-    struct message_origin seen[PAXOS_SEEN_COUNT];
+    // PREPAREs and PROPOSEs that came lately, by their ballots: whatever brings a second one, it is
+    // answered once. Its refusal must not say that nobody took the first.
+    struct seen_requests seen;
     struct paxos_acceptance *acceptances; // Under way.
     size_t acceptance_count;
     struct paxos_commit *commits; // Under way.

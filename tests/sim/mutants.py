@@ -297,6 +297,8 @@ MUTANTS = [
     Mutant("paxos_own_proposal_forgotten", "ring", "ring/paxos/paxos_cas.c",
            "if (attempt_look_for_own(attempt)) return;", ""),
     # What became of its own proposal it can not know, and says no.
+    Mutant("paxos_proposal_that_comes_twice_is_refused", "ring.paxos.paxos_acceptor_test", "ring/paxos/paxos_acceptor.c",
+           "return acceptance->is_message && acceptance->verb != VERB_PAXOS_COMMIT &&", "return false &&"),
     Mutant("paxos_unknown_is_taken_for_no", "paxos", "ring/paxos/paxos_cas.c",
            "    if (ballot_compare(attempt->committed.ballot, attempt->own_origins[0]) > 0) {\n"
            "        attempt_time_out(attempt);\n        return true;\n    }",

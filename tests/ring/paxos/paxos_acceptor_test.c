@@ -85,6 +85,70 @@ START_TEST(a_commit_that_comes_behind_a_newer_one_is_applied)
 }
 END_TEST
 
+// ---- Requests that come twice -------------------------------------------------------------------
+
+struct sent {
+    struct messaging_request request;
+    enum status status;
+    bool is_done, yes;
+};
+
+static void sent_done(struct messaging_request *request, enum status status, struct slice answer)
+{
+    struct sent *sent = (struct sent *)request;
+    sent->status = status;
+    sent->is_done = true;
+    sent->yes = answer.size > 0 && answer.data[0] != 0;
+}
+
+// PREPARE or PROPOSE (of nothing), from member 0 to member 2.
+static struct sent send(enum verb verb, int64_t time_us)
+{
+    struct sent sent = {0};
+    const struct table *table = ring_world_table(&world, 0, "t");
+    struct partition_key key = partition_key_make(slice_of_text("k"));
+    struct ballot ballot = {time_us, 0};
+    struct paxos_proposal proposal = {ballot, ballot, slice_make("", 0)};
+    struct buffer body;
+    buffer_init(&body, 4096);
+    paxos_put_request(&body, table, &key, &proposal);
+    messaging_send(world.members[0].messaging, &sent.request, 2, verb, buffer_slice(&body),
+                   1000 * PAXOS_NS_PER_MS, sent_done);
+    ring_world_run(&world, 5, &sent.is_done);
+    buffer_deinit(&body);
+    return sent;
+}
+
+static void expect(const struct sent *sent, enum status status, bool yes)
+{
+    ck_assert_int_eq(sent->status, status);
+    ck_assert_int_eq(sent->yes, yes);
+}
+
+// Taken, then outbid, then there once more by another connection: a refusal would say that nobody
+// took it.
+START_TEST(a_proposal_that_comes_twice_is_answered_once)
+{
+    ring_world_open(&world, &(struct ring_world_options){.count = 3, .factor = 3, .seed = 1});
+    int64_t now_us = env_wall_us(world.members[2].env);
+    struct sent sent = send(VERB_PAXOS_PROPOSE, now_us);
+    expect(&sent, STATUS_OK, true);
+    sent = send(VERB_PAXOS_PREPARE, now_us + 1);
+    expect(&sent, STATUS_OK, true);
+    ring_world_kill(&world, 0, false);
+    ring_world_start(&world, 0);
+    sent = send(VERB_PAXOS_PROPOSE, now_us);
+    expect(&sent, STATUS_TIMED_OUT, false);
+    sent = send(VERB_PAXOS_PREPARE, now_us + 1);
+    expect(&sent, STATUS_TIMED_OUT, false);
+    sent = send(VERB_PAXOS_PROPOSE, now_us - 1);
+    expect(&sent, STATUS_OK, false);
+    sent = send(VERB_PAXOS_PROPOSE, now_us + 1);
+    expect(&sent, STATUS_OK, true);
+    ring_world_close(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("paxos_acceptor");
@@ -92,6 +156,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     tcase_add_test(tests, a_commit_that_comes_behind_a_newer_one_is_applied);
+    tcase_add_test(tests, a_proposal_that_comes_twice_is_answered_once);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failures = srunner_ntests_failed(runner);
