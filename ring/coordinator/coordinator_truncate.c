@@ -93,9 +93,10 @@ void coordinator_truncate_start(struct coordinator *coordinator,
         return;
     }
     env_mark(coordinator->env, ENV_MARK_TRUNCATE_STARTED);
-    int64_t time_us = env_wall_us(coordinator->env);
+    int64_t time_us = replica_truncations_next(coordinator);
     if (member_count > 1) truncate_send(truncate, member_count, time_us);
-    truncate_here_start(coordinator, &truncate->here, table, time_us, truncate_here_done);
+    truncate_here_start(coordinator, &truncate->here, table, coordinator->self, time_us,
+                        truncate_here_done);
 }
 
 void coordinator_truncate_abandon(struct coordinator_truncate *truncate)

@@ -11,20 +11,36 @@
 
 // ---- Times --------------------------------------------------------------------------------------
 
-int64_t replica_truncations_time(const struct replica_truncations *truncations, struct uuid table)
+int64_t replica_truncations_next(struct coordinator *coordinator)
 {
-    for (size_t i = 0; i < truncations->count; i++) {
-        if (uuid_equals(truncations->tables[i].table, table)) return truncations->tables[i].time_us;
-    }
-    return INT64_MIN;
+    struct replica_truncations *truncations = &coordinator->replica_truncations;
+    int64_t now_us = env_wall_us(coordinator->env);
+    truncations->last_us = now_us > truncations->last_us ? now_us : truncations->last_us + 1;
+    return truncations->last_us;
 }
 
-static void note_time(struct replica_truncations *truncations, struct uuid table, int64_t time_us)
+static struct truncated_table *find_table(const struct replica_truncations *truncations,
+                                          struct uuid table)
 {
-    for (size_t i = 0; i < truncations->count; i++) {
-        struct truncated_table *known = &truncations->tables[i];
-        if (!uuid_equals(known->table, table)) continue;
+    for (size_t i = 0; i < truncations->count; i++)
+        if (uuid_equals(truncations->tables[i].table, table)) return &truncations->tables[i];
+    return NULL;
+}
+
+int64_t replica_truncations_time(const struct replica_truncations *truncations, struct uuid table)
+{
+    const struct truncated_table *known = find_table(truncations, table);
+    return known == NULL ? INT64_MIN : known->time_us;
+}
+
+static void note_time(struct replica_truncations *truncations, struct uuid table, uint16_t from,
+                      int64_t time_us)
+{
+    struct truncated_table *known = find_table(truncations, table);
+    if (known != NULL) {
         if (time_us > known->time_us) known->time_us = time_us;
+        known->last_us = time_us;
+        known->last_from = from;
         return;
     }
     // There are no more tables than that; of dropped ones the oldest gives way.
@@ -39,7 +55,8 @@ static void note_time(struct replica_truncations *truncations, struct uuid table
             realloc(truncations->tables, truncations->capacity * sizeof *truncations->tables);
         ASSERT(truncations->tables != NULL);
     }
-    truncations->tables[truncations->count++] = (struct truncated_table){table, time_us};
+    truncations->tables[truncations->count++] =
+        (struct truncated_table){table, time_us, time_us, from};
 }
 
 // ---- Here ---------------------------------------------------------------------------------------
@@ -62,11 +79,11 @@ static void truncate_here_flushed(struct engine_flush *flush, enum status status
 }
 
 void truncate_here_start(struct coordinator *coordinator, struct truncate_here *here,
-                         struct uuid table, int64_t time_us,
+                         struct uuid table, uint16_t from, int64_t time_us,
                          void (*done)(struct truncate_here *here, enum status status))
 {
     *here = (struct truncate_here){.done = done, .coordinator = coordinator, .table = table};
-    note_time(&coordinator->replica_truncations, table, time_us);
+    note_time(&coordinator->replica_truncations, table, from, time_us);
     if (coordinator->options.hints != NULL) hints_truncate(coordinator->options.hints, table);
     engine_truncate(coordinator->engine, table, &here->flush, truncate_here_flushed);
 }
@@ -103,6 +120,13 @@ static bool is_written_by_job(const struct coordinator *coordinator, struct uuid
     return metadata != NULL && jobs_find_writer(metadata_jobs(metadata), table) != NULL;
 }
 
+static bool is_doubled(const struct replica_truncations *truncations, struct uuid table,
+                       uint16_t from, int64_t time_us)
+{
+    const struct truncated_table *known = find_table(truncations, table);
+    return known != NULL && known->last_us == time_us && known->last_from == from;
+}
+
 static void replica_truncate_handle(struct message_handler *handler, const struct message *message)
 {
     struct replica_truncations *all = CONTAINER_OF(handler, struct replica_truncations, handler);
@@ -116,6 +140,7 @@ static void replica_truncate_handle(struct message_handler *handler, const struc
         return;
     }
     memcpy(table.bytes, id.data, sizeof table.bytes);
+    if (is_doubled(all, table, message->from, time_us)) return; // The first one is answered.
     if (is_written_by_job(coordinator, table)) {
         messaging_answer(handler->messaging, message->origin, STATUS_CONFLICT, slice_make("", 0));
         return;
@@ -128,7 +153,8 @@ static void replica_truncate_handle(struct message_handler *handler, const struc
     truncation->place = &all->running;
     if (all->running != NULL) all->running->place = &truncation->next;
     all->running = truncation;
-    truncate_here_start(coordinator, &truncation->here, table, time_us, replica_truncation_done);
+    truncate_here_start(coordinator, &truncation->here, table, message->from, time_us,
+                        replica_truncation_done);
 }
 
 void replica_truncations_init(struct coordinator *coordinator)

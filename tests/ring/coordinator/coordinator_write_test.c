@@ -640,6 +640,36 @@ START_TEST(truncation_empties_all_members)
 }
 END_TEST
 
+// The second one comes when there are rows again.
+START_TEST(a_truncation_that_comes_twice_truncates_once)
+{
+    const struct messaging_fault doubling = {.jitter_ns = UINT64_C(3000000000),
+                                             .doubled_per_1000 = 1000};
+    ck_assert_int_eq(write_at(0, "key", "x", CONSISTENCY_ALL, NULL), COORDINATOR_OK);
+    messaging_set_fault(world.members[0].messaging, 2, &doubling);
+    struct coordinator_result result = truncate_at(0);
+    ck_assert_int_eq(result.outcome, COORDINATOR_OK);
+    messaging_set_fault(world.members[0].messaging, 2, &(struct messaging_fault){0});
+    ck_assert_int_eq(count_having("t", "key", "-"), 3);
+    ck_assert_int_eq(write_at(1, "key", "y", CONSISTENCY_ALL, NULL), COORDINATOR_OK);
+    ring_world_run(&world, 4, NULL);
+    ck_assert_int_eq(count_having("t", "key", "y"), 3);
+}
+END_TEST
+
+START_TEST(two_truncations_of_one_turn_both_end)
+{
+    struct truncated two[2] = {0};
+    for (int i = 0; i < 2; i++)
+        coordinator_truncate_start(world.members[0].coordinator, &two[i].truncate,
+                                   ring_world_table(&world, 0, "t")->id, truncate_done);
+    for (int i = 0; i < 2; i++) {
+        ring_world_run(&world, 5, &two[i].is_done);
+        ck_assert_int_eq(two[i].result.outcome, COORDINATOR_OK);
+    }
+}
+END_TEST
+
 START_TEST(hints_of_before_a_truncation_are_void)
 {
     // Slow enough that hints wait while the member is up again and the table is truncated.
@@ -803,6 +833,8 @@ int main(void)
     tcase_add_test(three, increments_of_all_coordinators_add_up_on_all_replicas);
     tcase_add_test(three, shards_that_a_member_missed_are_hinted);
     tcase_add_test(three, truncation_empties_all_members);
+    tcase_add_test(three, a_truncation_that_comes_twice_truncates_once);
+    tcase_add_test(three, two_truncations_of_one_turn_both_end);
     tcase_add_test(three, hints_of_before_a_truncation_are_void);
     tcase_add_test(three, messaging_may_close_before_the_turn_is_over);
     TCase *one = tcase_create("one copy");
