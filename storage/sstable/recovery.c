@@ -71,11 +71,12 @@ static bool has_data(struct recovery *recovery, const struct sstable_name *name)
 }
 
 // Components without their Data.db, or with an empty one, are what a removal left; also of files
-// that others have named.
+// that others have named. That Data.db is not there now need not last: its remover may not have
+// come to sync the directory.
 static void remove_incomplete(struct recovery *recovery)
 {
     struct sstable_name last = {.id = ""};
-    bool is_complete = false;
+    bool is_complete = false, is_synced = false;
     for (const char *name = NULL; (name = next_name(recovery, name)) != NULL;) {
         struct sstable_name found;
         enum sstable_component component;
@@ -85,7 +86,11 @@ static void remove_incomplete(struct recovery *recovery)
             is_complete = has_data(recovery, &found);
             last = found;
         }
-        if (!is_complete && recovery->status == STATUS_OK) remove_name(recovery, name);
+        if (is_complete || recovery->status != STATUS_OK) continue;
+        if (!is_synced)
+            note(recovery, env_sync_dir(recovery->env, recovery->directory, recovery->error));
+        is_synced = true;
+        if (recovery->status == STATUS_OK) remove_name(recovery, name);
     }
 }
 
