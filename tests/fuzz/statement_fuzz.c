@@ -31,6 +31,37 @@ static void renew_node(void)
         "UPDATE ks.counters SET n = n + 5 WHERE a = 'x' AND b = 'ALL'",
         "INSERT INTO ks.collections (k, c, l, s, m) VALUES (1, 1, ['a', 'b'], {1, 2}, {'a': 1})",
         "INSERT INTO ks.types (a, b, c1, c2, x5) VALUES (1, 'a', 0, uuid(), '2020-01-01')",
+        // Columns of every type, as tests/node/corpus has them.
+        "CREATE TABLE ks.j (k int PRIMARY KEY, \"Mixed\" text, a ascii, b bigint, bl blob, bo "
+        "boolean, d date, de decimal, g double, f float, i inet, n int, s smallint, tx text, t "
+        "time, ts timestamp, tu timeuuid, ti tinyint, u uuid, v varint, du duration, l "
+        "list<int>, st set<text>, m map<text, int>, mi map<int, text>, tp tuple<int, text>, ve "
+        "vector<float, 2>, vt vector<text, 2>, fl frozen<list<int>>, lm list<frozen<map<text, "
+        "int>>>, mb map<blob, boolean>, md map<date, double>)",
+        "CREATE TABLE ks.cl (a int, b int, c int, s int STATIC, v int, PRIMARY KEY ((a, b), c))",
+        "CREATE TABLE ks.x (k int PRIMARY KEY, t tinyint, s smallint, i int, b bigint, v "
+        "varint, d decimal, f float, g double, x text, a ascii, o boolean, u uuid, tu "
+        "timeuuid, bl blob, ine inet, da date, ti time, ts timestamp, du duration, l "
+        "list<int>, st set<int>, m map<text, int>, fl frozen<list<int>>, tp tuple<int, text>, "
+        "ve vector<float, 3>, vi vector<int, 2>, ld list<decimal>, lv list<varint>, lt "
+        "list<text>, lb list<bigint>, tl list<tinyint>)",
+        "CREATE TABLE ks.nul (k int PRIMARY KEY, l list<int>, s set<int>, m map<int, int>, fl "
+        "frozen<list<int>>, fs frozen<set<int>>, fm frozen<map<int, int>>, tp tuple<int, "
+        "list<int>>, ve vector<int, 2>)",
+        "CREATE TYPE ks.ty (a int, b frozen<set<text>>)",
+        "CREATE TABLE ks.o (k int PRIMARY KEY, s frozen<set<text>>, m frozen<map<text, "
+        "tinyint>>, ns set<text>, nm map<text, tinyint>, l list<frozen<map<text, tinyint>>>, "
+        "ms map<int, frozen<set<text>>>, ks set<frozen<set<text>>>, t frozen<tuple<int, "
+        "frozen<set<text>>>>, lt list<frozen<tuple<int, frozen<set<text>>>>>, u ty, v "
+        "vector<frozen<set<text>>, 2>, lv frozen<list<frozen<vector<frozen<set<text>>, 2>>>>)",
+        "CREATE INDEX ON ks.j (n)",
+        "CREATE INDEX ON ks.collections (m)",
+        "CREATE CUSTOM INDEX ON ks.j (tx) USING 'StorageAttachedIndex' "
+        "WITH OPTIONS = {'case_sensitive': false, 'ascii': true}",
+        "INSERT INTO ks.j JSON '{\"k\": 2, \"n\": 1, \"b\": 5, \"bo\": true, \"m\": {\"a\": 1}, "
+        "\"vt\": [\"a\", \"bc\"], \"tx\": \"A\u00c4\u0100\u0179\u03a9\u0414\u0400\u65e5\"}'",
+        "INSERT INTO ks.x (k, t, s, i, b, v, d, f, g, x) VALUES (1, 1, 2, 3, 4, 5, 6.5, 7.5, "
+        "8.5, 'x')",
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         fuzz_node_run(&node, rows[i]);

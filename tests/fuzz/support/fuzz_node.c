@@ -50,9 +50,13 @@ static void open_coordinator(struct fuzz_node *node)
         .table = node->internal_tables.tables[INTERNAL_TABLE_BATCHES],
         .schema = schema};
     node->batch_log = batch_log_create(env, &batch_log_options);
-    const struct coordinator_options options = {
-        .engine = node->engine, .schema = schema, .batch_log = node->batch_log};
+    const struct coordinator_options options = {.engine = node->engine,
+                                                .schema = schema,
+                                                .system_schema = system_tables_schema(node->tables),
+                                                .batch_log = node->batch_log};
     node->coordinator = coordinator_create(env, &options);
+    const struct env_address address = {.bytes = {127, 0, 0, 1}, .size = 4};
+    node->tracing = tracing_create(env, node->coordinator, node->tables, &address);
     const struct paxos_options paxos_options = {
         .engine = node->engine,
         .schema = schema,
@@ -69,20 +73,25 @@ void fuzz_node_open(struct fuzz_node *node, double segmented)
     ASSERT(metadata_open(env, &(struct metadata_options){.directory = "/metadata"}, &node->metadata,
                          &error) == STATUS_OK);
     internal_tables_init(&node->internal_tables);
+    node->tables = system_tables_create(env, node->metadata, &identity);
+    const struct table *own_tables[INTERNAL_TABLE_COUNT + SYSTEM_TABLES_STORED_COUNT];
+    memcpy(own_tables, node->internal_tables.tables, INTERNAL_TABLE_COUNT * sizeof *own_tables);
+    system_tables_stored(node->tables, own_tables + INTERNAL_TABLE_COUNT);
     const struct engine_options options = {.directory = "/",
-                                           .internal_tables = node->internal_tables.tables,
-                                           .internal_table_count = INTERNAL_TABLE_COUNT};
+                                           .internal_tables = own_tables,
+                                           .internal_table_count =
+                                               sizeof own_tables / sizeof *own_tables};
     ASSERT(engine_open(env, &options, metadata_schema(node->metadata), &node->engine, &error) ==
            STATUS_OK);
     metadata_set_engine(node->metadata, node->engine);
     open_coordinator(node);
-    node->tables = system_tables_create(env, node->metadata, &identity);
     node->processor = (struct query_processor){.env = env,
                                                .metadata = node->metadata,
                                                .coordinator = node->coordinator,
                                                .paxos = node->paxos,
                                                .engine = node->engine,
-                                               .system_tables = node->tables};
+                                               .system_tables = node->tables,
+                                               .tracing = node->tracing};
     execution_init(&node->execution, &node->processor);
     for (size_t i = 0; i < sizeof definitions / sizeof *definitions; i++)
         fuzz_node_run(node, definitions[i]);
@@ -97,6 +106,7 @@ void fuzz_node_close(struct fuzz_node *node)
 {
     bool is_stopped = false;
     execution_deinit(&node->execution);
+    tracing_stop(node->tracing);
     batch_log_stop(node->batch_log);
     paxos_destroy(node->paxos);
     metadata_set_engine(node->metadata, NULL);
@@ -104,6 +114,7 @@ void fuzz_node_close(struct fuzz_node *node)
     fuzz_sim_run(&node->sim, 3600, &is_stopped);
     ASSERT(is_stopped);
     coordinator_destroy(node->coordinator);
+    tracing_destroy(node->tracing);
     batch_log_destroy(node->batch_log);
     internal_tables_deinit(&node->internal_tables);
     system_tables_destroy(node->tables);

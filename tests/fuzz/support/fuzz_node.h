@@ -8,6 +8,7 @@
 
 #include "cql/statement/statement.h"
 #include "cql/system/system_tables.h"
+#include "cql/system/tracing.h"
 #include "ring/paxos/internal_tables.h"
 #include "ring/paxos/paxos.h"
 #include "tests/fuzz/support/fuzz_sim.h"
@@ -21,6 +22,7 @@ struct fuzz_node {
     struct coordinator *coordinator;
     struct paxos *paxos;
     struct system_tables *tables;
+    struct tracing *tracing;
     struct query_processor processor;
     struct execution execution;
     bool is_done;
