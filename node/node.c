@@ -263,6 +263,7 @@ static enum status open_hints(struct node *node, struct error *error)
         .window_us = (uint64_t)node->config.max_hint_window_in_ms * 1000,
         .bytes_per_s = (uint64_t)node->config.hinted_handoff_throttle_in_kb * 1024,
         .is_disabled = !config_hints_are_enabled(&node->config),
+        .system_schema = system_tables_schema(node->system_tables),
     };
     return hints_open(node->env, &options, node->metadata, node->engine, node->messaging,
                       node->liveness, &node->hints, error);

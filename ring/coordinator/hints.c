@@ -159,10 +159,11 @@ static uint64_t hints_oldest_number(const struct hints *hints)
     return oldest;
 }
 
-// A hint of a table that is gone is not sent in any case.
-static bool hints_know_table(const struct hints *hints, struct uuid table)
+const struct table *hints_find_table(const struct hints *hints, struct uuid id)
 {
-    return schema_find_table_by_id(metadata_schema(hints->metadata), table) != NULL;
+    const struct schema *system = hints->options.system_schema;
+    const struct table *table = schema_find_table_by_id(metadata_schema(hints->metadata), id);
+    return table != NULL || system == NULL ? table : schema_find_table_by_id(system, id);
 }
 
 // Those that no file is older than say nothing any more.
@@ -172,7 +173,7 @@ static void hints_prune_truncations(struct hints *hints)
     size_t kept = 0;
     for (size_t i = 0; i < hints->truncation_count; i++) {
         if (hints->truncations[i].number > oldest &&
-            hints_know_table(hints, hints->truncations[i].table))
+            hints_find_table(hints, hints->truncations[i].table) != NULL)
             hints->truncations[kept++] = hints->truncations[i];
     }
     hints->truncation_count = kept;
@@ -180,7 +181,7 @@ static void hints_prune_truncations(struct hints *hints)
 
 void hints_truncate(struct hints *hints, struct uuid table)
 {
-    if (!hints_know_table(hints, table)) return;
+    if (hints_find_table(hints, table) == NULL) return;
     for (size_t i = 0; i < TOPOLOGY_MEMBERS_MAX; i++) {
         if (hints->members[i] == NULL) continue;
         for (struct hint_file *file = hints->members[i]->files; file != NULL; file = file->next)

@@ -35,6 +35,8 @@ struct hints_options {
     uint64_t member_size_max; // Bytes for one member; 0: limits.h.
     uint64_t bytes_per_s;     // hinted_handoff_throttle; 0: 16 MiB.
     bool is_disabled;         // hinted_handoff_enabled: false.
+    // Tables of the system's own that have replicas, as in coordinator_options. NULL: none.
+    const struct schema *system_schema;
     // How long a block of hints may take until it is acknowledged; 0: 10 s.
     uint64_t answer_timeout_ns;
 };

@@ -16,7 +16,8 @@ enum {
     HINTS_RECORD_HEAD_SIZE = 20, // Size, checksum, time.
     HINTS_MAGIC_SIZE = 8,
     HINTS_BLOCK_SIZE = 65536,
-    HINTS_FILE_SIZE_MAX = 4 << 20, // Then another one is begun.
+    HINTS_FILE_SIZE_MAX = 4 << 20,                  // Then another one is begun.
+    HINTS_TRUNCATIONS_MAX = SCHEMA_TABLES_MAX + 64, // Tables of users, and the system's.
 };
 
 #define HINTS_MAGIC             0x484c4e5348494e54ull // "HLNSHINT"
@@ -125,6 +126,8 @@ struct hint_member *hints_member(struct hints *hints, uint16_t member);
 // Takes the oldest file out of the list.
 void hints_forget_file(struct hint_member *member);
 bool hints_is_void(const struct hints *hints, uint64_t number, struct uuid table);
+// Of users, else of the system. NULL: it is gone, and so is what is kept of it.
+const struct table *hints_find_table(const struct hints *hints, struct uuid table);
 // A step towards the end, if one was asked for.
 void hints_go_on_closing(struct hints *hints);
 

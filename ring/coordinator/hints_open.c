@@ -16,7 +16,7 @@ static void hints_read_truncations(struct hints *hints)
     struct env_file *file;
     if (env_file_open(hints->env, path, ENV_OPEN_READ, &file, NULL) != STATUS_OK) return;
     uint64_t size = 0;
-    if (env_file_size(file, &size, NULL) != STATUS_OK || size > SCHEMA_TABLES_MAX * 24ull + 16)
+    if (env_file_size(file, &size, NULL) != STATUS_OK || size > HINTS_TRUNCATIONS_MAX * 24ull + 16)
         size = 0;
     uint8_t *bytes = malloc(size + 1);
     ASSERT(bytes != NULL);

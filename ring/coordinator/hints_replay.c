@@ -174,7 +174,7 @@ static void hints_make_body(struct hint_member *member)
         if (record.size == 0 || mutation_decode_table_id(
                                     slice_make(record.data + 1, record.size - 1), &id) != STATUS_OK)
             continue;
-        const struct table *table = schema_find_table_by_id(metadata_schema(hints->metadata), id);
+        const struct table *table = hints_find_table(hints, id);
         if (table == NULL) continue;
         if (hints_is_void(hints, member->files->number, id)) {
             env_mark(hints->env, ENV_MARK_HINT_VOID);

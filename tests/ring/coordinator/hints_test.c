@@ -280,6 +280,51 @@ START_TEST(truncations_of_unknown_tables_are_not_noted)
 }
 END_TEST
 
+// As those of traces are: in the schema of each member, and not in the one that all agree on.
+static struct schema *make_system_schema(struct uuid id)
+{
+    const struct option items[] = {{slice_of_text("class"), slice_of_text("SimpleStrategy")},
+                                   {slice_of_text("replication_factor"), slice_of_text("3")}};
+    const struct options replication = {(struct option *)(uintptr_t)items, 2};
+    const struct keyspace *keyspace =
+        keyspace_make(slice_of_text("system_t"), &replication, true, false);
+    struct table_builder *builder =
+        table_builder_create(slice_of_text("system_t"), slice_of_text("events"), id);
+    table_builder_add_column(builder, slice_of_text("k"), type_of_kind(TYPE_BLOB),
+                             COLUMN_PARTITION_KEY, false);
+    const struct table *table = table_builder_finish(builder);
+    struct schema *schema = schema_create();
+    ck_assert_int_eq(schema_put_keyspace(schema, keyspace), STATUS_OK);
+    ck_assert_int_eq(schema_put_table(schema, table), STATUS_OK);
+    keyspace_unref(keyspace);
+    table_unref(table);
+    return schema;
+}
+
+START_TEST(hints_of_the_systems_own_tables_are_sent)
+{
+    struct uuid id = {{'e', 'v'}};
+    struct schema *schema = make_system_schema(id);
+    open_world((struct hints_options){.system_schema = schema});
+    ring_world_kill(&world, 2, false);
+    struct mutation mutation = {.table = schema_find_table_by_id(schema, id),
+                                .key = partition_key_make(slice_of_text("k")),
+                                .deletion = {1, 1}};
+    struct buffer record;
+    buffer_init(&record, 4096);
+    engine_put_record(&mutation, &record);
+    ck_assert_int_eq(hints_add(world.members[0].hints, 2, buffer_slice(&record)), STATUS_OK);
+    buffer_deinit(&record);
+    uint64_t before = marks(ENV_MARK_HINT_SENT);
+    ring_world_start(&world, 2);
+    ring_world_run(&world, 3, NULL);
+    ck_assert_uint_eq(marks(ENV_MARK_HINT_SENT), before + 1);
+    ck_assert_uint_eq(hints_size(world.members[0].hints, 2), 0);
+    ring_world_close(&world);
+    schema_destroy(schema);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("hints");
@@ -295,6 +340,7 @@ int main(void)
     tcase_add_test(tests, a_truncation_outlives_the_keeper_of_hints);
     tcase_add_test(tests, what_comes_while_it_closes_is_waited_for);
     tcase_add_test(tests, truncations_of_unknown_tables_are_not_noted);
+    tcase_add_test(tests, hints_of_the_systems_own_tables_are_sent);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failures = srunner_ntests_failed(runner);
