@@ -101,7 +101,7 @@
 // What is sent to a TLS client though nothing was written to it, once the handshake is done: alerts
 // that it asks for. One who asks for more is closed.
 #define TLS_UNASKED_SIZE_MAX (4 * KIB)
-// Prepared statements of a node; the least recently used leaves and is UNPREPARED.
+// Prepared statements of a node; the one least in use leaves and is UNPREPARED.
 #define CQL_PREPARED_MAX 10000u
 // Their bytes, likewise. One that is larger by itself is refused.
 #define CQL_PREPARED_SIZE_MAX (32 * MIB)

@@ -4,11 +4,23 @@
 // it is written keyspace.table (cql-server.md §6.1). So the same text has the same id on each node
 // and after each start, and two connections share one statement.
 //
-//     slots     open addressing by the id's first bytes: index + 1 of an entry, 0 free
-//     entries   in a list from the most to the least recently used
+//     slots                       open addressing by the id's first bytes
+//     new:   newest <-> … <-> oldest ---- leaves when there is no room
+//             | ^ executed     | demoted: a new one is executed more
+//             v |              |
+//     kept:  newest <-> … <-> oldest      at most four fifths of all
 //
-// Bounded by CQL_PREPARED_MAX and CQL_PREPARED_SIZE_MAX: the least recently used leaves, and is
-// UNPREPARED to clients, who prepare it again by themselves. A statement whose table changed leaves
+// Bounded by CQL_PREPARED_MAX and CQL_PREPARED_SIZE_MAX: the least recently used of the new ones
+// leaves, and is UNPREPARED to clients, who prepare it again by themselves. One that is executed is
+// kept; when there are as many of those as may be, it takes the place of the one that was executed
+// longest ago, if that was done less often. So a client that prepares thousands of texts, even when
+// it executes each once, costs nobody the statements in use. Cassandra's cache (Caffeine's
+// W-TinyLFU) weighs by frequency as well. How often is counted up to 15, halved after each
+// CQL_PREPARED_MAX × 10 that were counted, and remembered of those that left: one that is executed
+// now and then while others flood the cache is kept from its second or third time on.
+//
+// Each call is O(1), but for what it demotes, which was moved there one by one. A statement whose
+// table changed leaves
 // or is bound anew when the change is heard of (prepared_cache_drop_stale), so what is found is
 // never out of date. What is there is written down for the next start (prepared_store.h).
 #ifndef CQL_PROTOCOL_PREPARED_CACHE_H
@@ -37,9 +49,11 @@ void prepared_cache_set_keeper(struct prepared_cache *cache,
                                struct prepared_keeper *keeper); // NULL: none.
 void prepared_cache_destroy(struct prepared_cache *cache);
 
-// The statement of this id, now the most recently used; NULL when there is none. `id` may have any
-// size. Valid until the next call that changes the cache.
+// The statement of this id, to be executed; NULL when there is none. `id` may have any size. Valid
+// until the next call that changes the cache.
 const struct prepared *prepared_cache_find(struct prepared_cache *cache, struct slice id);
+// The same for who only wants to know.
+bool prepared_cache_has(const struct prepared_cache *cache, struct slice id);
 // Finds or prepares. `keyspace` is the current one, empty if none. NULL: `error` says why.
 const struct prepared *prepared_cache_prepare(struct prepared_cache *cache,
                                               struct query_processor *processor, struct slice text,

@@ -48,10 +48,10 @@ static void prepared_is_found(void *context, struct slice id, struct slice keysp
 {
     struct cql_server *server = context;
     struct cql_error error;
-    if (server->is_closing || prepared_cache_find(server->shared.prepared, id) != NULL) return;
+    if (server->is_closing || prepared_cache_has(server->shared.prepared, id)) return;
     if (prepared_cache_prepare(server->shared.prepared, server->shared.processor, text, keyspace,
                                &error) == NULL ||
-        prepared_cache_find(server->shared.prepared, id) == NULL)
+        !prepared_cache_has(server->shared.prepared, id))
         prepared_store_remove(server->store, id);
 }
 

@@ -85,6 +85,134 @@ START_TEST(the_least_recently_used_leaves_first)
 }
 END_TEST
 
+// How many of the statements are found; each is executed once.
+static unsigned count_known(const struct id *ids, unsigned count)
+{
+    unsigned known = 0;
+    for (unsigned i = 0; i < count; i++)
+        known += is_known(&ids[i]);
+    return known;
+}
+
+START_TEST(what_is_executed_now_and_then_outlives_a_flood_of_prepares)
+{
+    enum { FLOOD = 100000, USED = 1000, EACH = 40000 };
+    static struct id ids[USED];
+    for (unsigned i = 0; i < USED; i++)
+        ids[i] = prepare_number(i);
+    ck_assert_uint_eq(count_known(ids, USED), USED);
+    for (unsigned i = 0; i < FLOOD; i++) {
+        (void)prepare_number(USED + i);
+        if (i % EACH == EACH - 1) ck_assert_uint_eq(count_known(ids, USED), USED);
+    }
+    ck_assert_uint_eq(count_known(ids, USED), USED);
+    ck_assert_uint_eq(prepared_cache_count(cache), CQL_PREPARED_MAX);
+    ck_assert_uint_eq(prepared_cache_evictions(cache), USED + FLOOD - CQL_PREPARED_MAX);
+}
+END_TEST
+
+START_TEST(what_is_executed_now_and_then_outlives_a_flood_that_is_executed_once)
+{
+    enum { FLOOD = 60000, USED = 100, EACH = 3000 };
+    static struct id ids[USED];
+    unsigned unprepared = 0;
+    for (unsigned i = 0; i < USED; i++)
+        ids[i] = prepare_number(i);
+    for (unsigned i = 0; i < FLOOD; i++) {
+        struct id id = prepare_number(USED + i);
+        ck_assert(is_known(&id));
+        for (unsigned k = 0; i % EACH == 0 && k < USED; k++)
+            while (!is_known(&ids[k]) && ++unprepared != 0)
+                ids[k] = prepare_number(k);
+    }
+    ck_assert_uint_eq(unprepared, 0);
+}
+END_TEST
+
+START_TEST(what_came_in_a_flood_is_kept_once_it_is_executed_again)
+{
+    enum { FLOOD = 12000, USED = 100, EACH = 3000 };
+    static struct id ids[USED];
+    for (unsigned i = 0; i < 2 * FLOOD; i++) { // Fills what is kept, and the rest.
+        struct id id = prepare_number(USED + i);
+        ck_assert(is_known(&id));
+    }
+    unsigned unprepared[3] = {0};
+    for (unsigned i = 0; i < 3 * FLOOD; i++) {
+        struct id id = prepare_number(USED + 2 * FLOOD + i);
+        ck_assert(is_known(&id));
+        for (unsigned k = 0; i % EACH == 0 && k < USED; k++)
+            while (!is_known(&ids[k])) {
+                unprepared[i / FLOOD]++;
+                ids[k] = prepare_number(k);
+            }
+    }
+    ck_assert_uint_le(unprepared[0], 3 * USED);
+    ck_assert_uint_eq(unprepared[1] + unprepared[2], 0);
+}
+END_TEST
+
+START_TEST(what_is_no_longer_executed_makes_room_for_what_is)
+{
+    enum { OLD = CQL_PREPARED_MAX, NEW = 5000, ROUNDS = 40 };
+    static struct id old[OLD], new[NEW];
+    for (unsigned i = 0; i < OLD; i++)
+        old[i] = prepare_number(i);
+    for (unsigned round = 0; round < 20; round++)
+        ck_assert_uint_eq(count_known(old, OLD), OLD);
+    unsigned unprepared = 0;
+    for (unsigned i = 0; i < NEW; i++)
+        new[i] = prepare_number(OLD + i);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        unprepared = 0;
+        for (unsigned i = 0; i < NEW; i++)
+            while (!is_known(&new[i])) {
+                unprepared++;
+                new[i] = prepare_number(OLD + i);
+            }
+    }
+    ck_assert_uint_eq(unprepared, 0);
+}
+END_TEST
+
+START_TEST(bytes_are_bounded_and_large_statements_leave_room_for_those_in_use)
+{
+    enum { LARGE = 3 * MIB, USED = 500 };
+    static struct id ids[USED];
+    for (unsigned i = 0; i < USED; i++)
+        ids[i] = prepare_number(i);
+    ck_assert_uint_eq(count_known(ids, USED), USED);
+    char *text = malloc(LARGE + 1);
+    for (unsigned i = 0; i < 60; i++) {
+        memset(text, 'a' + (int)(i % 26), LARGE);
+        text[LARGE] = '\0';
+        memcpy(text, "VOID ", 5);
+        text[5] = (char)('a' + i / 26);
+        struct slice id = slice_make(prepare(text, "")->id, PREPARED_ID_SIZE);
+        ck_assert(prepared_cache_has(cache, id));
+        ck_assert_uint_le(prepared_cache_count(cache), USED + CQL_PREPARED_SIZE_MAX / LARGE);
+    }
+    free(text);
+    ck_assert_uint_eq(count_known(ids, USED), USED);
+}
+END_TEST
+
+START_TEST(ids_stay_what_they_are_when_a_statement_left_and_comes_again)
+{
+    struct id first = prepare_number(1);
+    ck_assert(is_known(&first));
+    for (unsigned i = 0; i < 2 * CQL_PREPARED_MAX; i++)
+        (void)prepare_number(10 + i);
+    for (unsigned i = 0; i < CQL_PREPARED_MAX; i++) {
+        struct id id = prepare_number(10 + 2 * CQL_PREPARED_MAX + i);
+        ck_assert(is_known(&id) && is_known(&id));
+    }
+    ck_assert(!prepared_cache_has(cache, slice_make(first.bytes, sizeof first.bytes)));
+    struct id again = prepare_number(1);
+    ck_assert_mem_eq(first.bytes, again.bytes, sizeof first.bytes);
+}
+END_TEST
+
 START_TEST(statements_are_dropped_when_stale_but_live_while_they_are_held)
 {
     struct statement *held = prepare("VOID held", "")->statement;
@@ -129,6 +257,12 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, metadata_ids_are_cassandras);
     tcase_add_test(tests, the_least_recently_used_leaves_first);
+    tcase_add_test(tests, what_is_executed_now_and_then_outlives_a_flood_of_prepares);
+    tcase_add_test(tests, what_is_executed_now_and_then_outlives_a_flood_that_is_executed_once);
+    tcase_add_test(tests, what_came_in_a_flood_is_kept_once_it_is_executed_again);
+    tcase_add_test(tests, what_is_no_longer_executed_makes_room_for_what_is);
+    tcase_add_test(tests, bytes_are_bounded_and_large_statements_leave_room_for_those_in_use);
+    tcase_add_test(tests, ids_stay_what_they_are_when_a_statement_left_and_comes_again);
     tcase_add_test(tests, statements_are_dropped_when_stale_but_live_while_they_are_held);
     tcase_add_test(tests, what_cannot_be_prepared_or_found_is_null);
     tcase_add_test(tests, a_statement_that_is_too_large_is_refused);
