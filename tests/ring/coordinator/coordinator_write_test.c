@@ -252,7 +252,7 @@ START_TEST(what_a_job_writes_is_on_the_disk_in_every_sync_mode)
     ck_assert_int_eq(count_having("t", "key", "plain"), 0);
     submit_job();
     for (int i = 0; i < 3; i++) {
-        char value[16];
+        char value[32];
         (void)snprintf(value, sizeof value, "counted%d", i);
         ck_assert_int_eq(write_at((size_t)i, "key", value, CONSISTENCY_ALL, NULL), COORDINATOR_OK);
         lose_power();
