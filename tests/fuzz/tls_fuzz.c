@@ -122,6 +122,11 @@ static void end_data(void *context, struct slice bytes)
     for (size_t i = 0; i < bytes.size && (flags & 16) != 0; i++)
         ASSERT(bytes.data[i] == (uint8_t)(end->received + i) || (flags & 2) != 0);
     end->received += bytes.size;
+    (void)env_stream_queued(end->stream);
+    ASSERT(env_stream_peer(end->stream).size == 4);
+    const char *protocol, *cipher;
+    if (end->is_server && tls_stream_describe(end->stream, &protocol, &cipher))
+        ASSERT(strncmp(protocol, "TLSv1.", 6) == 0 && cipher != NULL);
     if (end->is_server) env_stream_write(end->stream, bytes);
     if (end->holds) env_stream_pause(end->stream);
 }
