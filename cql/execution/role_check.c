@@ -62,21 +62,21 @@ static bool check_data_centers(const struct permission_user *user,
     const struct cql_property *option = role_option(role, "ACCESS TO DATACENTERS");
     if (option == NULL || !option->is_map) return true;
     const struct topology *topology = metadata_topology(user->processor->metadata);
-    const char *own = user->processor->data_center, *wrong = "";
+    const char *own = user->processor->data_center, *names = "";
+    bool is_wrong = false;
     for (size_t i = 0; i < option->entry_count; i++) {
         struct slice name = option->entries[i].key;
         bool is_known = slice_equals(name, slice_of_text(own == NULL ? "datacenter1" : own));
         for (uint16_t m = 0; topology != NULL && m < topology->member_count && !is_known; m++)
             is_known = slice_equals(name, slice_of_text(topology->members[m].data_center));
-        if (!is_known)
-            wrong = arena_format(user->arena, "%s%s%.*s", wrong, *wrong == '\0' ? "" : ", ",
-                                 SLICE_TEXT(name));
+        is_wrong |= !is_known;
+        names = arena_format(user->arena, "%s%s%.*s", names, i == 0 ? "" : ", ", SLICE_TEXT(name));
     }
-    if (*wrong == '\0') return true;
+    if (!is_wrong) return true;
     return cql_error_set(user->error, CQL_ERROR_INVALID,
                          "Invalid value(s) for DATACENTERS '[%s]',All values must be valid "
                          "datacenters",
-                         wrong);
+                         names);
 }
 
 // There are no groups of addresses.
@@ -469,7 +469,12 @@ static enum role_made make(const struct permission_user *user, const struct stat
     case CQL_AST_ALTER_USER:
         change->kind = ROLE_ALTER;
         set_options(change, ast);
-        return exists ? ROLE_MADE_CHANGE : ROLE_MADE_NOTHING;
+        if (!exists) return ROLE_MADE_NOTHING;
+        // CREATE takes and ignores them.
+        if (role_option(role, "ACCESS TO DATACENTERS") == NULL) return ROLE_MADE_CHANGE;
+        (void)refuse(user, CQL_ERROR_INVALID,
+                     "ACCESS TO DATACENTERS operations not supported by AllowAllNetworkAuthorizer");
+        return ROLE_MADE_ERROR;
     case CQL_AST_DROP_ROLE:
     case CQL_AST_DROP_USER:
         change->kind = ROLE_DROP;
