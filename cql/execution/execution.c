@@ -327,14 +327,22 @@ void execution_start_batch(struct execution *execution, int type, const struct b
 // ---- TRUNCATE -----------------------------------------------------------------------------------
 
 struct truncation {
+    struct metadata_schema_change settling;
     struct coordinator_truncate truncate;
     struct execution *execution;
+    struct uuid table;
 };
 
 static void execution_abandon_truncation(struct execution *execution)
 {
     struct truncation *truncation = execution->state->work;
     coordinator_truncate_abandon(&truncation->truncate);
+}
+
+static void execution_abandon_settling(struct execution *execution)
+{
+    struct truncation *truncation = execution->state->work;
+    metadata_schema_change_abandon(&truncation->settling);
 }
 
 static void execution_truncated(struct coordinator_truncate *truncate,
@@ -361,6 +369,20 @@ static void execution_truncated(struct coordinator_truncate *truncate,
     execution_fail(execution);
 }
 
+static void execution_truncate(struct truncation *truncation)
+{
+    struct execution *execution = truncation->execution;
+    execution->state->abandon = execution_abandon_truncation;
+    coordinator_truncate_start(execution->processor->coordinator, &truncation->truncate,
+                               truncation->table, execution_truncated);
+}
+
+static void execution_has_settled(struct metadata_schema_change *change, enum status status)
+{
+    (void)status; // Who has not heard of it in time refuses (ring/coordinator/replica_truncate.h).
+    execution_truncate(CONTAINER_OF(change, struct truncation, settling));
+}
+
 void execution_truncate_start(struct execution *execution)
 {
     const struct table *table = execution->statement->plan->truncate;
@@ -384,8 +406,14 @@ void execution_truncate_start(struct execution *execution)
     }
     struct truncation *truncation = ARENA_NEW(&execution->arena, struct truncation);
     truncation->execution = execution;
+    truncation->table = present->id;
     execution->state->work = truncation;
-    execution->state->abandon = execution_abandon_truncation;
-    coordinator_truncate_start(execution->processor->coordinator, &truncation->truncate,
-                               present->id, execution_truncated);
+    if (!job_guard_has_to_ask(execution->processor, execution->statement)) {
+        execution_truncate(truncation);
+        return;
+    }
+    // A member that does not know yet that the job is over would go on with it, from totals that it
+    // no longer finds.
+    execution->state->abandon = execution_abandon_settling;
+    metadata_settle(execution->processor->metadata, &truncation->settling, execution_has_settled);
 }

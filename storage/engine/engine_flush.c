@@ -262,7 +262,11 @@ static void background_failed(struct engine *engine, enum status status)
     background->retry_delay_ns = delay_ns;
     if (!engine->is_closing) env_timer_start(engine->env, &background->retry, delay_ns, fire_retry);
     engine_finish_flushes(engine, status);
-    engine_errand_fail(engine, false, status);
+    // An engine that closes does not try again: nothing would come to the errands behind it.
+    if (engine->is_closing)
+        engine_errand_fail(engine, true, STATUS_CANCELED);
+    else
+        engine_errand_fail(engine, false, status);
 }
 
 // The SSTable takes the place of its memtable, unless a truncation or a drop came meanwhile: then

@@ -269,6 +269,32 @@ static void reducer_end_slice(struct reducer_slice *slice)
     env_task_post(reducer->env, &reducer->step, reducer_step);
 }
 
+// ---- What the log knows ------------------------------------------------------------------------
+
+static enum status reducer_check_record(const struct reducer *reducer, const struct job_task *task,
+                                        struct error *error)
+{
+    const struct job *job = jobs_find(metadata_jobs(reducer->metadata), reducer->job);
+    if (job == NULL) return error_set(error, STATUS_NOT_FOUND, "there is no such job");
+    if (job->state != JOB_OPEN)
+        return error_set(error, STATUS_CONFLICT, "the job is %s", jobs_state_text(job->state));
+    const struct job_batch *batch = NULL;
+    for (size_t i = 0; i < job->batch_count; i++)
+        if (job->batches[i].number == task->number) batch = &job->batches[i];
+    if (batch == NULL || batch->timestamp_us != task->timestamp_us)
+        return error_set(error, STATUS_CONFLICT,
+                         "batch %" PRIu64 " is not recorded so, or done: another worker runs "
+                         "this job",
+                         task->number);
+    // Rule 5, with one batch at a time. What the log knows counts as well as what the worker says.
+    uint64_t done = task->done_through > job->done_through ? task->done_through : job->done_through;
+    if (done != task->number - 1)
+        return error_set(error, STATUS_CONFLICT,
+                         "batch %" PRIu64 " comes before batch %" PRIu64 " is done", task->number,
+                         task->number - 1);
+    return STATUS_OK;
+}
+
 // ---- Writing -----------------------------------------------------------------------------------
 
 static void reducer_write(struct reducer_slice *slice);
@@ -301,11 +327,27 @@ static void reducer_written(struct coordinator_write *write,
     reducer_end_slice(slice);
 }
 
+// Not when the job has ended meanwhile: its table may have been emptied.
+static bool reducer_may_write(struct reducer *reducer)
+{
+    struct error error;
+    enum status status = reducer_check_record(reducer, &reducer->task, &error);
+    if (status != STATUS_OK && reducer->status == STATUS_OK) {
+        reducer->status = status;
+        reducer->error = error;
+    }
+    return status == STATUS_OK;
+}
+
 // Rules 8 and 9: the shard of each cell, also of one that was found at clock n or beyond.
 static void reducer_write(struct reducer_slice *slice)
 {
     struct reducer *reducer = slice->reducer;
     struct reducer_output *output = slice->output;
+    if (!reducer_may_write(reducer)) {
+        reducer_end_slice(slice);
+        return;
+    }
     struct arena arena;
     arena_init(&arena, REDUCER_SLICE_BLOCK_SIZE);
     struct mutation *mutations = ARENA_NEW_ARRAY(&arena, struct mutation, slice->count);
@@ -546,30 +588,6 @@ static void reducer_step(struct env_task *task)
 }
 
 // ---- A task ------------------------------------------------------------------------------------
-
-static enum status reducer_check_record(const struct reducer *reducer, const struct job_task *task,
-                                        struct error *error)
-{
-    const struct job *job = jobs_find(metadata_jobs(reducer->metadata), reducer->job);
-    if (job == NULL) return error_set(error, STATUS_NOT_FOUND, "there is no such job");
-    if (job->state != JOB_OPEN)
-        return error_set(error, STATUS_CONFLICT, "the job is %s", jobs_state_text(job->state));
-    const struct job_batch *batch = NULL;
-    for (size_t i = 0; i < job->batch_count; i++)
-        if (job->batches[i].number == task->number) batch = &job->batches[i];
-    if (batch == NULL || batch->timestamp_us != task->timestamp_us)
-        return error_set(error, STATUS_CONFLICT,
-                         "batch %" PRIu64 " is not recorded so, or done: another worker runs "
-                         "this job",
-                         task->number);
-    // Rule 5, with one batch at a time. What the log knows counts as well as what the worker says.
-    uint64_t done = task->done_through > job->done_through ? task->done_through : job->done_through;
-    if (done != task->number - 1)
-        return error_set(error, STATUS_CONFLICT,
-                         "batch %" PRIu64 " comes before batch %" PRIu64 " is done", task->number,
-                         task->number - 1);
-    return STATUS_OK;
-}
 
 static enum status reducer_bind_output(struct reducer *reducer, struct reducer_output *output,
                                        struct error *error)

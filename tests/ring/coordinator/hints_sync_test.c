@@ -104,7 +104,7 @@ END_TEST
 // back and the other not: the file, and what says that nothing of it counts.
 START_TEST(a_file_that_is_gone_does_not_come_back_without_its_truncation)
 {
-    for (uint64_t seed = 1; seed <= 16; seed++) {
+    for (uint64_t seed = 1; seed <= 64; seed++) {
         begin(seed, 0.5);
         add_hint();
         wait_until_durable();

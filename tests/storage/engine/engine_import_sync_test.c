@@ -1,6 +1,7 @@
 // What an import has taken in is there after a power loss: whoever wrote the files need not have
 // synced them, and whoever ordered the import may now throw his own away.
 #include "base/container_of.h"
+#include "base/env_marks.h"
 #include "base/limits.h"
 #include "storage/engine/engine_import.h"
 #include "storage/sstable/file_reader.h"
@@ -120,9 +121,65 @@ START_TEST(what_was_imported_survives_a_power_loss)
 }
 END_TEST
 
+static void flushed(struct engine_flush *flush, enum status status)
+{
+    (void)flush;
+    (void)status;
+}
+
+static void stopped(void *context)
+{
+    *(bool *)context = true;
+}
+
+// A flush begins after so many steps of an import; some steps later the engine is to close, and
+// from then on no file can be made. Whether the flush failed while the import waited for its turn.
+static bool close_behind_flush(int before, int after)
+{
+    struct sim_engine sim;
+    struct importing importing = {.done = false};
+    struct engine_flush flush;
+    sim_engine_init(&sim, (uint64_t)before, "/d");
+    sim_engine_fill(&sim);
+    copy_files(&sim, false);
+    ck_assert_int_eq(sim_engine_write(&sim, SIM_TABLE, 0, 20, 9), STATUS_OK);
+    struct engine_import_options options = {
+        .table = sim.tables[SIM_OTHER]->id, .directory = FOREIGN, .copies = true};
+    engine_import(sim.engine, &options, &importing.import, imported);
+    for (int i = 0; i < before; i++)
+        (void)!sim_world_step(sim.world);
+    engine_flush(sim.engine, NULL, &flush, flushed);
+    for (int i = 0; i < after; i++)
+        (void)!sim_world_step(sim.world);
+    sim.failing.kinds = 1u << FAILING_CREATE;
+    sim.failing.status = STATUS_NO_SPACE;
+    sim.failing.countdown = 1;
+    sim.failing.for_good = true;
+    bool is_stopped = false;
+    engine_close(sim.engine, stopped, &is_stopped);
+    ck_assert_msg(sim_engine_await(&sim, &is_stopped), "flush after %d steps, %d later: no end",
+                  before, after);
+    sim.engine = NULL;
+    ck_assert(importing.done);
+    bool has_failed = sim_world_marks(sim.world, ENV_MARK_FLUSH_FAILED) > 0;
+    sim_engine_deinit(&sim);
+    return has_failed && importing.status == STATUS_CANCELED;
+}
+
+START_TEST(a_flush_that_fails_at_the_end_does_not_keep_an_import_waiting)
+{
+    size_t count = 0;
+    for (int before = 0; before < 40; before++)
+        for (int after = 0; after < 12; after++)
+            count += close_behind_flush(before, after);
+    ck_assert_uint_gt(count, 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("import");
+    tcase_add_test(tests, a_flush_that_fails_at_the_end_does_not_keep_an_import_waiting);
     tcase_add_loop_test(tests, what_was_imported_survives_a_power_loss, 0, WAYS);
     Suite *suite = suite_create("engine_import_sync");
     suite_add_tcase(suite, tests);

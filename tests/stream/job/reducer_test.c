@@ -274,6 +274,42 @@ START_TEST(many_cells_are_settled_in_slices)
 }
 END_TEST
 
+static void job_is_over(struct metadata_job_change *change, enum status status)
+{
+    (void)change;
+    ck_assert_int_eq(status, STATUS_OK);
+}
+
+// Its end is on its way into the log when the task comes: a zombie's, from before a partition. The
+// table may be truncated as soon as all members know that the job is over.
+START_TEST(nothing_is_written_once_the_job_is_over)
+{
+    enum { COUNT = 30000 };
+    static struct sum sums[COUNT];
+    static char names[COUNT][16];
+    for (size_t i = 0; i < COUNT; i++) {
+        (void)snprintf(names[i], sizeof names[i], "n%zu", i);
+        sums[i] = (struct sum){names[i], "ALL", 1};
+    }
+    struct reducer *reducer = make_reducer();
+    stream_fixture_record(&fixture, job, 1, 0);
+    struct metadata_job_change change;
+    metadata_record_done(fixture.metadata, &change, job, 1, 0, JOB_FINISHED, job_is_over);
+    static struct gather gather;
+    gather_init(&gather);
+    add_part(&gather, 1, 0, sums, COUNT);
+    struct job_task task = make_task(1, 1);
+    struct outcome outcome = {.done = false};
+    struct error error;
+    ck_assert_int_eq(reducer_run(reducer, &task, &gather, reported, &outcome, &error), STATUS_OK);
+    stream_fixture_run_until(&fixture, &outcome.done);
+    ck_assert_int_eq(outcome.status, STATUS_CONFLICT);
+    ck_assert_uint_lt(stream_fixture_count(&fixture), COUNT);
+    gather_deinit(&gather);
+    reducer_destroy(reducer);
+}
+END_TEST
+
 START_TEST(a_key_that_does_not_fit_the_table_fails_the_task)
 {
     struct reducer *reducer = make_reducer();
@@ -336,6 +372,7 @@ int main(void)
     tcase_add_test(reducer, totals_are_used_only_by_who_ran_the_batch_before);
     tcase_add_test(reducer, tasks_that_the_log_does_not_have_are_refused);
     tcase_add_test(reducer, many_cells_are_settled_in_slices);
+    tcase_add_test(reducer, nothing_is_written_once_the_job_is_over);
     tcase_add_test(reducer, a_key_that_does_not_fit_the_table_fails_the_task);
     tcase_add_test(reducer, parts_count_once_and_cuts_are_not_mixed);
     Suite *suite = suite_create("reducer");
