@@ -178,10 +178,18 @@ static enum status open_sstables(struct engine_table *table, const struct sstabl
 enum status engine_remove_gone(struct env *env, struct manifest *manifest, struct error *error)
 {
     size_t i = 0;
+    bool is_synced = false;
     while (i < manifest->count) {
         if (manifest->entries[i].state != MANIFEST_GONE) {
             i++;
             continue;
+        }
+        // A log that was removed does not come back: one that is cut off, and misses what goes
+        // here, would be refused for ever.
+        if (!is_synced) {
+            enum status status = env_sync_dir(env, manifest->directory, error);
+            if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
+            is_synced = true;
         }
         uint64_t generation = manifest->entries[i].generation;
         enum status status = sstable_remove(env, manifest->directory, generation, error);
