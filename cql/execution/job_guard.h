@@ -8,7 +8,9 @@
 //
 // A node may not have heard yet of a job that was submitted elsewhere: before it lets a deletion of
 // counters or a truncation pass it asks a majority of the members, one of which knows. Changes of
-// the schema need not ask, because the log looks again when it applies them.
+// the schema need not ask, because the log looks again when it applies them. A truncation then
+// waits until all members know that the job is over (execution_truncate_start()): one that does not
+// would go on with it in the empty table. Deletions are newer than all that it may write.
 #ifndef CQL_EXECUTION_JOB_GUARD_H
 #define CQL_EXECUTION_JOB_GUARD_H
 
