@@ -500,6 +500,7 @@ uint64_t job_world_batch_count(const struct job_world *world)
 
 void job_world_sync_periodically(struct job_world *world)
 {
+    world->syncs_periodically = true;
     for (size_t i = 0; i < world->node_count; i++) {
         struct config *config = &world->nodes[i].config;
         (void)snprintf(config->commitlog_sync, sizeof config->commitlog_sync, "periodic");

@@ -53,6 +53,7 @@ struct job_world {
     struct job_world_node *stranded;
     uint64_t reads_before; // Of totals, by all, when it was last down.
     // How this ring is plagued, drawn once for a seed.
+    bool syncs_periodically; // Nodes answer writes, and readers, before they are on the disk.
     bool isolates, strands;
     bool overtakes;                // Who stands still has lost its task when it goes on:
     uint64_t done_before;          // the batches that were done before it,

@@ -1,7 +1,6 @@
 // An acceptor's work on one request.
 //
-//     STARTED --read, changed--> SYNCING --durable--> answered
-//        |  \--refused--------------------------> answered in the next turn
+//     STARTED --read, changed or refused--> SYNCING --durable--> answered
 //        \--miss--> LOADING --loaded--> STARTED
 //
 // Reading the state and changing it are one turn of the loop (invariant 8).
@@ -246,12 +245,12 @@ static void acceptor_step(struct paxos_acceptance *acceptance)
     acceptor_put_answer(acceptance, yes, &state);
     if (acceptance->answer.overflow) {
         acceptor_end_later(acceptance, STATUS_OVERLOADED);
-    } else if (!yes) {
-        env_mark(paxos->env, ENV_MARK_PAXOS_REFUSED);
-        acceptor_end_later(acceptance, STATUS_OK);
-    } else {
-        engine_wait_durable(engine, &acceptance->waiter, acceptance->position, acceptor_synced);
+        return;
     }
+    if (!yes) env_mark(paxos->env, ENV_MARK_PAXOS_REFUSED);
+    // A refusal too: the promise that it goes by has to outlive a crash, or the same proposal is
+    // taken when it comes again, and its proposer holds it for dead.
+    engine_wait_durable(engine, &acceptance->waiter, acceptance->position, acceptor_synced);
 }
 
 static void acceptor_loaded(struct engine_load *load, enum status status)

@@ -307,6 +307,10 @@ MUTANTS = [
            "    if (ballot_compare(attempt->committed.ballot, attempt->own_origins[0]) > 0) {\n"
            "        attempt_time_out(attempt);\n        return true;\n    }",
            "    if (ballot_compare(attempt->committed.ballot, attempt->own_origins[0]) > 0) attempt->own_count = 0;"),
+    Mutant("paxos_refuses_before_the_promise_is_durable", "ring.paxos.paxos_acceptor_test", "ring/paxos/paxos_acceptor.c",
+           "    if (!yes) env_mark(paxos->env, ENV_MARK_PAXOS_REFUSED);\n",
+           "    if (!yes) {\n        env_mark(paxos->env, ENV_MARK_PAXOS_REFUSED);\n"
+           "        acceptor_end_later(acceptance, STATUS_OK);\n        return;\n    }\n"),
     Mutant("paxos_missing_commit_not_repaired", "paxos", "ring/paxos/paxos_cas.c",
            "attempt->committed_count < attempt->required) {", "attempt->committed_count < 1) {"),
     # -- A ring: the metadata log -------------------------------------------------------------------

@@ -85,6 +85,43 @@ START_TEST(a_commit_that_comes_behind_a_newer_one_is_applied)
 }
 END_TEST
 
+// ---- Refusals -----------------------------------------------------------------------------------
+
+static void ask(size_t member, enum verb verb, int64_t time_us, struct asked *asked)
+{
+    const struct table *table = ring_world_table(&world, member, "t");
+    struct partition_key key = partition_key_make(slice_of_text("k"));
+    struct ballot ballot = {time_us, 1};
+    struct paxos_proposal proposal = {ballot, ballot, slice_make("", 0)};
+    struct buffer body;
+    buffer_init(&body, 4096);
+    paxos_put_request(&body, table, &key, &proposal);
+    *asked = (struct asked){0};
+    (void)paxos_accept(world.members[member].paxos, verb, buffer_slice(&body), answered, asked);
+    buffer_deinit(&body);
+}
+
+// Whoever hears the no may take the proposal for dead. It stays refused, though the promise was not
+// on the disk yet when the proposal came, and comes once more behind a power loss.
+START_TEST(what_was_refused_stays_refused)
+{
+    ring_world_open(&world, &(struct ring_world_options){.count = 3, .factor = 3, .seed = 1});
+    sim_world_set_chance(world.sim, SIM_FAULT_LOST_PAGE, 1);
+    int64_t now_us = env_wall_us(world.members[2].env);
+    struct asked promise, proposal;
+    ask(2, VERB_PAXOS_PREPARE, now_us + 1, &promise);
+    ask(2, VERB_PAXOS_PROPOSE, now_us, &proposal);
+    ring_world_run(&world, 5, &proposal.is_done);
+    ck_assert(proposal.is_done && !proposal.yes);
+    ring_world_kill(&world, 2, true);
+    ring_world_start(&world, 2);
+    ask(2, VERB_PAXOS_PROPOSE, now_us, &proposal);
+    ring_world_run(&world, 5, &proposal.is_done);
+    ck_assert(proposal.is_done && !proposal.yes);
+    ring_world_close(&world);
+}
+END_TEST
+
 // ---- Requests that come twice -------------------------------------------------------------------
 
 struct sent {
@@ -156,6 +193,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     tcase_add_test(tests, a_commit_that_comes_behind_a_newer_one_is_applied);
+    tcase_add_test(tests, what_was_refused_stays_refused);
     tcase_add_test(tests, a_proposal_that_comes_twice_is_answered_once);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
