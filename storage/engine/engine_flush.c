@@ -396,6 +396,7 @@ static void begin_work(struct commit_log_waiter *waiter, enum status status)
         if (removing != NULL) engine_removal_done(engine, removing, status);
         if (installing != NULL) engine_compaction_end(installing, status);
         if (errand != NULL) errand->done(errand, status);
+        engine_fail_truncations(engine, status);
         engine_errand_fail(engine, true, status);
         engine_finish_flushes(engine, status);
         engine_go_on_closing(engine);

@@ -311,6 +311,8 @@ void engine_removal_work(struct engine *engine);
 MUST_USE enum status engine_remove_directory(struct env *env, const char *directory,
                                              struct error *error);
 void engine_removal_done(struct engine *engine, struct engine_removal *removal, enum status status);
+// Tells those who wait for a truncation that has not had its turn; it has it later, or at a start.
+void engine_fail_truncations(struct engine *engine, enum status status);
 MUST_USE enum status engine_remove_gone(struct env *env, struct manifest *manifest,
                                         struct error *error);
 

@@ -247,6 +247,14 @@ static void forget_removed(struct manifest *manifest, struct manifest *after)
     }
 }
 
+void engine_fail_truncations(struct engine *engine, enum status status)
+{
+    for (struct engine_removal *r = engine->removals; r != NULL; r = r->next) {
+        if (r->truncation != NULL) engine_finish_flush(engine, r->truncation, status);
+        r->truncation = NULL;
+    }
+}
+
 void engine_removal_done(struct engine *engine, struct engine_removal *removal, enum status status)
 {
     if (removal->truncation != NULL) engine_finish_flush(engine, removal->truncation, status);

@@ -80,6 +80,25 @@ START_TEST(no_manifest_speaks_of_a_truncation_that_the_log_may_lose)
 }
 END_TEST
 
+// Who waits for the second one would wait for ever, and so would a node that is to stop behind it.
+START_TEST(a_log_that_fails_lets_no_truncation_wait)
+{
+    struct sim_engine sim;
+    struct outcome first = {.done = false}, second = {.done = false};
+    sim_engine_init(&sim, 1, "/d");
+    sim_engine_fill(&sim);
+    sim.failing.kinds = 1u << FAILING_SYNC;
+    sim.failing.status = STATUS_IO;
+    sim.failing.countdown = 1;
+    sim.failing.for_good = true;
+    engine_truncate(sim.engine, sim.tables[SIM_TABLE]->id, &first.flush, is_over);
+    engine_truncate(sim.engine, sim.tables[SIM_OTHER]->id, &second.flush, is_over);
+    ck_assert(sim_engine_await(&sim, &first.done));
+    ck_assert(sim_engine_await(&sim, &second.done));
+    sim_engine_deinit(&sim);
+}
+END_TEST
+
 static void find_name(void *context, const char *name, bool is_dir)
 {
     const char **wanted = context;
@@ -117,6 +136,7 @@ int main(void)
     TCase *tests = tcase_create("truncation");
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, no_manifest_speaks_of_a_truncation_that_the_log_may_lose);
+    tcase_add_test(tests, a_log_that_fails_lets_no_truncation_wait);
     tcase_add_test(tests, no_directory_of_a_dropped_table_outlives_its_manifest);
     Suite *suite = suite_create("engine_truncate");
     suite_add_tcase(suite, tests);
