@@ -189,25 +189,50 @@ static void rule_out(const struct model_view *view, uint64_t above)
     }
 }
 
-static const char *read_nothing(struct model_view *view, char message[static 512])
+// The oldest and the newest deletion that may be what a read of nothing saw; 0: none.
+static void find_deletions(const struct model_view *view, uint64_t *first, uint64_t *last)
 {
-    struct model_cell *cell = view->cell;
-    bool floor_holds = view->floor == 0 || view->floor_is_delete;
-    uint64_t first = 0, last = 0; // Deletions that may be what the read saw.
+    const struct model_cell *cell = view->cell;
+    *first = *last = 0;
     for (size_t i = 0; i < cell->count; i++) {
         const struct candidate *candidate = &cell->candidates[i];
         if (!candidate->is_delete || candidate->stamp <= view->floor) continue;
-        if (first == 0 || candidate->stamp < first) first = candidate->stamp;
-        if (candidate->stamp > last) last = candidate->stamp;
+        if (*first == 0 || candidate->stamp < *first) *first = candidate->stamp;
+        if (candidate->stamp > *last) *last = candidate->stamp;
     }
-    if (!floor_holds && first == 0) {
-        (void)snprintf(message, 512, "nothing was read, but write %" PRIu64 " is certain",
-                       view->floor);
-        return message;
-    }
-    if (!floor_holds) raise_floor(cell, first, true);
+}
+
+// Whether what is certain lets a read see nothing without any deletion.
+static bool floor_is_nothing(const struct model_view *view)
+{
+    return view->floor == 0 || view->floor_is_delete;
+}
+
+static const char *say_nothing_is_wrong(const struct model_view *view, char message[static 512])
+{
+    (void)snprintf(message, 512, "nothing was read, but write %" PRIu64 " is certain", view->floor);
+    return message;
+}
+
+static const char *read_nothing(struct model_view *view, char message[static 512])
+{
+    uint64_t first, last;
+    find_deletions(view, &first, &last);
+    if (!floor_is_nothing(view) && first == 0) return say_nothing_is_wrong(view, message);
+    if (!floor_is_nothing(view)) raise_floor(view->cell, first, true);
     rule_out(view, last > view->floor ? last : view->floor);
     return NULL;
+}
+
+const char *model_read_no_place(struct model *model, struct model_view *view,
+                                char message[static 512])
+{
+    uint64_t first, last;
+    find_deletions(view, &first, &last);
+    bool is_right = floor_is_nothing(view) || first > 0;
+    const char *wrong = is_right ? NULL : say_nothing_is_wrong(view, message);
+    model_read_drop(model, view);
+    return wrong;
 }
 
 const char *model_read_value(struct model *model, struct model_view *view, uint64_t stamp,

@@ -69,6 +69,11 @@ void model_read_drop(struct model *model, struct model_view *view);
 // It found this stamp (0: nothing). NULL, or what is wrong.
 const char *model_read_value(struct model *model, struct model_view *view, uint64_t stamp,
                              char message[static 512]);
+// It found nothing, and proves nothing by it: an index knows places of rows, and of one replica
+// that has the row and one that has it deleted it may ask the second and one that never had either.
+// Who reads the row itself then may see it.
+const char *model_read_no_place(struct model *model, struct model_view *view,
+                                char message[static 512]);
 // It found this sum (0 if there is no such cell).
 const char *model_read_counter(struct model *model, struct model_view *view, int64_t value,
                                char message[static 512]);

@@ -121,9 +121,13 @@ static void check_view(struct ring_slot *slot, struct model_view *view)
     char message[512];
     model_cell_place(workload->model, view->cell, &partition, &row);
     uint64_t stamp = operation_found(operation, partition, row, &twice);
-    const char *wrong = operation->table == WORKLOAD_COUNTERS
-                            ? model_read_counter(workload->model, view, (int64_t)stamp, message)
-                            : model_read_value(workload->model, view, stamp, message);
+    const char *wrong;
+    if (operation->table == WORKLOAD_COUNTERS)
+        wrong = model_read_counter(workload->model, view, (int64_t)stamp, message);
+    else if (operation->kind == WORKLOAD_READ_INDEX && stamp == 0)
+        wrong = model_read_no_place(workload->model, view, message);
+    else
+        wrong = model_read_value(workload->model, view, stamp, message);
     if (twice) wrong = "the row came twice";
     if (wrong != NULL)
         ring_workload_fail(workload, "%s at %s through node %zu: table %d, k%zu/%zu: %s",

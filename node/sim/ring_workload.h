@@ -3,7 +3,8 @@
 // its answer may still be carried out much later by whoever has it (a message under way, a hint, a
 // replica that was cut off). So a candidate of the model (model.h) is never ruled out.
 //
-//     certain:  acknowledged at a level that meets every QUORUM, or seen by a QUORUM read
+//     certain:  acknowledged at a level that meets every QUORUM, or seen by a QUORUM read (that a
+//               row is gone: not by a read through an index, see model_read_no_place())
 //     weakly:   acknowledged at a lower level: there at the end, once everything is read at ALL
 //     unknown:  anything, at any time
 //
