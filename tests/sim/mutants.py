@@ -130,7 +130,7 @@ MUTANTS = [
            ("reducer->reported == task->number &&", "if (!reducer_has_reported(reducer, gather)) reducer_break(reducer);"),
            ("", "(void)reducer_has_reported;")),
     # A reducer that reads slowly finds a shard of a later batch, and adds to it.
-    Mutant("h6_at_the_clock_and_not_beyond", "job", "stream/job/reducer.c",
+    Mutant("h6_at_the_clock_and_not_beyond", "stream.job.reducer_test", "stream/job/reducer.c",
            "        if (cell->total.clock < number) {", "        if (cell->total.clock != number) {"),
     Mutant("h7_reducer_reads_at_one", "job", "stream/job/reducer.c",
            "coordinator_read_start(reducer->coordinator, &slice->read, CONSISTENCY_QUORUM,",

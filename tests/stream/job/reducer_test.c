@@ -157,6 +157,28 @@ START_TEST(another_process_that_runs_the_batch_again_adds_nothing)
 }
 END_TEST
 
+// The log has not heard yet of the end of batch 2, which `one` ran, and batch 3 behind it. Who runs
+// batch 2 then finds totals of batch 3, of which its sums are a part already; and goes on from
+// them.
+START_TEST(a_total_of_a_later_batch_is_not_added_to)
+{
+    struct reducer *one = make_reducer(), *two = make_reducer();
+    stream_fixture_record(&fixture, job, 1, 0);
+    (void)run(one, 1, first, 2);
+    stream_fixture_record(&fixture, job, 2, 1);
+    stream_fixture_record(&fixture, job, 3, 1);
+    (void)run(one, 2, second, 2);
+    (void)run(one, 3, third, 1);
+    assert_totals(113, 5, -1);
+    (void)run(two, 2, second, 2);
+    assert_totals(113, 5, -1);
+    (void)run(two, 3, third, 1);
+    assert_totals(113, 5, -1);
+    reducer_destroy(one);
+    reducer_destroy(two);
+}
+END_TEST
+
 // Runs batch 1 with these sums, which it does not have.
 static void run_with_other_sums(struct reducer *reducer, const struct sum *sums, size_t count)
 {
@@ -367,6 +389,7 @@ int main(void)
     tcase_add_test(reducer, batches_add_up);
     tcase_add_test(reducer, a_task_that_comes_again_adds_nothing_and_reports_the_same);
     tcase_add_test(reducer, another_process_that_runs_the_batch_again_adds_nothing);
+    tcase_add_test(reducer, a_total_of_a_later_batch_is_not_added_to);
     tcase_add_loop_test(reducer, a_batch_that_comes_again_with_other_sums_breaks_the_job, 0, 2);
     tcase_add_test(reducer, a_restarted_node_reads_the_totals);
     tcase_add_test(reducer, totals_are_used_only_by_who_ran_the_batch_before);
