@@ -330,7 +330,6 @@ struct truncation {
     struct metadata_schema_change settling;
     struct coordinator_truncate truncate;
     struct execution *execution;
-    struct uuid table;
 };
 
 static void execution_abandon_truncation(struct execution *execution)
@@ -369,47 +368,53 @@ static void execution_truncated(struct coordinator_truncate *truncate,
     execution_fail(execution);
 }
 
-static void execution_truncate(struct truncation *truncation)
-{
-    struct execution *execution = truncation->execution;
-    execution->state->abandon = execution_abandon_truncation;
-    coordinator_truncate_start(execution->processor->coordinator, &truncation->truncate,
-                               truncation->table, execution_truncated);
-}
-
-static void execution_has_settled(struct metadata_schema_change *change, enum status status)
-{
-    (void)status; // Who has not heard of it in time refuses (ring/coordinator/replica_truncate.h).
-    execution_truncate(CONTAINER_OF(change, struct truncation, settling));
-}
-
-void execution_truncate_start(struct execution *execution)
+// The table, if it may be truncated now; NULL, and the execution has failed.
+static const struct table *execution_find_truncated(struct execution *execution)
 {
     const struct table *table = execution->statement->plan->truncate;
     // It may have been dropped since the statement was prepared.
     const struct table *present =
         analysis_lookup_table(execution->processor, table->keyspace, table->name);
-    if (table->is_virtual || present == NULL) {
-        if (present == NULL)
-            cql_error_set(&execution->error, CQL_ERROR_INVALID, "table %.*s does not exist",
-                          SLICE_TEXT(table->name));
-        else
-            cql_error_set(&execution->error, CQL_ERROR_INVALID,
-                          "Truncation is not supported by table %.*s.%.*s",
-                          SLICE_TEXT(table->keyspace), SLICE_TEXT(table->name));
-        execution_fail(execution);
-        return;
-    }
-    if (!job_guard_check(execution->processor, present, "TRUNCATE", &execution->error)) {
-        execution_fail(execution);
-        return;
-    }
+    if (present == NULL)
+        cql_error_set(&execution->error, CQL_ERROR_INVALID, "table %.*s does not exist",
+                      SLICE_TEXT(table->name));
+    else if (table->is_virtual)
+        cql_error_set(&execution->error, CQL_ERROR_INVALID,
+                      "Truncation is not supported by table %.*s.%.*s", SLICE_TEXT(table->keyspace),
+                      SLICE_TEXT(table->name));
+    else if (job_guard_check(execution->processor, present, "TRUNCATE", &execution->error))
+        return present;
+    execution_fail(execution);
+    return NULL;
+}
+
+static void execution_truncate(struct truncation *truncation, const struct table *table)
+{
+    struct execution *execution = truncation->execution;
+    execution->state->abandon = execution_abandon_truncation;
+    coordinator_truncate_start(execution->processor->coordinator, &truncation->truncate, table->id,
+                               execution_truncated);
+}
+
+// A job may have been submitted meanwhile, or the table dropped.
+static void execution_has_settled(struct metadata_schema_change *change, enum status status)
+{
+    struct truncation *truncation = CONTAINER_OF(change, struct truncation, settling);
+    (void)status; // Who has not heard of it in time refuses (ring/coordinator/replica_truncate.h).
+    truncation->execution->state->abandon = NULL;
+    const struct table *table = execution_find_truncated(truncation->execution);
+    if (table != NULL) execution_truncate(truncation, table);
+}
+
+void execution_truncate_start(struct execution *execution)
+{
+    const struct table *table = execution_find_truncated(execution);
+    if (table == NULL) return;
     struct truncation *truncation = ARENA_NEW(&execution->arena, struct truncation);
     truncation->execution = execution;
-    truncation->table = present->id;
     execution->state->work = truncation;
     if (!job_guard_has_to_ask(execution->processor, execution->statement)) {
-        execution_truncate(truncation);
+        execution_truncate(truncation, table);
         return;
     }
     // A member that does not know yet that the job is over would go on with it, from totals that it

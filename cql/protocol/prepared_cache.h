@@ -20,9 +20,9 @@
 // now and then while others flood the cache is kept from its second or third time on.
 //
 // Each call is O(1), but for what it demotes, which was moved there one by one. A statement whose
-// table changed leaves
-// or is bound anew when the change is heard of (prepared_cache_drop_stale), so what is found is
-// never out of date. What is there is written down for the next start (prepared_store.h).
+// table changed leaves or is bound anew when the change is heard of (prepared_cache_drop_stale), so
+// what is found is never out of date. What is there is written down for the next start
+// (prepared_store.h).
 #ifndef CQL_PROTOCOL_PREPARED_CACHE_H
 #define CQL_PROTOCOL_PREPARED_CACHE_H
 
