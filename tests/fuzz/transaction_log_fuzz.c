@@ -25,6 +25,12 @@ struct crashed {
     uint8_t countdown;
 };
 
+static bool exists_at(struct fuzz_sim *sim, const char *path)
+{
+    bool exists;
+    return env_path_exists(sim->env, path, &exists, NULL, NULL) != STATUS_OK || exists;
+}
+
 static void make_file(struct fuzz_sim *sim, struct cursor *cursor, uint8_t kind)
 {
     struct slice name = fuzz_take(cursor, cursor_u8(cursor));
@@ -33,8 +39,7 @@ static void make_file(struct fuzz_sim *sim, struct cursor *cursor, uint8_t kind)
     (void)snprintf(path, sizeof path, "/t/%.*s", (int)name.size, (const char *)name.data);
     if (strchr(path + 3, '/') != NULL || path[3] == 0 || path[3] == '.') return;
     if (kind == 0) (void)snprintf(path, sizeof path, "/t/nb_txn_flush_%d.log", 1);
-    bool exists;
-    if (env_path_exists(sim->env, path, &exists, NULL, NULL) != STATUS_OK || exists) return;
+    if (exists_at(sim, path)) return;
     if (kind == 2)
         (void)!env_make_dir(sim->env, path, NULL);
     else
@@ -59,7 +64,9 @@ static void end_log(struct crashed *crashed, uint8_t number)
     // The last one is no log's.
     static const char *const names[] = {"nb_txn_flush", "txn_a", "cd-nb_txn_b", "x_txn_flush"};
     (void)snprintf(path, sizeof path, "/t/%s_%u.log", names[number % 4], number);
-    fuzz_sim_write(&crashed->sim, path, buffer_slice(&crashed->log));
+    // A file or a directory of the input may have this name.
+    if (!exists_at(&crashed->sim, path))
+        fuzz_sim_write(&crashed->sim, path, buffer_slice(&crashed->log));
     buffer_clear(&crashed->log);
 }
 
