@@ -12,6 +12,7 @@ struct messaging_held {
     struct messaging *messaging;
     struct messaging_held *next, **place;
     struct messaging_letter letter;
+    uint64_t lost_count; // Of the member, when the letter was on its way.
     size_t size;
     uint8_t bytes[];
 };
@@ -32,13 +33,25 @@ static bool messaging_fault_is_blocked(const struct messaging_fault *fault,
     return goes_out ? fault->blocks_out : fault->blocks_in;
 }
 
+// What is under way goes with its connection, as with TCP: a second copy that came by the next one
+// could meet a member that has started anew and remembers nothing of the first.
+static bool messaging_fault_way_is_gone(const struct messaging_held *held,
+                                        const struct messaging_member *member)
+{
+    if (held->letter.direction == MESSAGING_IN_REQUEST)
+        return messaging_inbound_find(held->messaging, held->letter.origin) == NULL;
+    if (held->letter.direction == MESSAGING_OUT_ANSWER) return false; // Finds its own origin.
+    return held->lost_count != member->lost_count;
+}
+
 static void messaging_fault_release(struct env_timer *timer)
 {
     struct messaging_held *held = CONTAINER_OF(timer, struct messaging_held, timer);
     struct messaging *messaging = held->messaging;
     struct messaging_member *member = messaging_member_get(messaging, held->letter.member);
     // The network may have been cut while it was under way.
-    if (!messaging_fault_is_blocked(&member->fault, held->letter.direction))
+    if (!messaging_fault_is_blocked(&member->fault, held->letter.direction) &&
+        !messaging_fault_way_is_gone(held, member))
         messaging_deliver(messaging, &held->letter);
     messaging_fault_forget(held);
 }
@@ -53,6 +66,7 @@ static void messaging_fault_hold(struct messaging *messaging, const struct messa
     ASSERT(held != NULL);
     held->messaging = messaging;
     held->letter = *letter;
+    held->lost_count = messaging_member_get(messaging, letter->member)->lost_count;
     held->size = size;
     if (head_size > 0) memcpy(held->bytes, letter->head.data, head_size);
     if (body_size > 0) memcpy(held->bytes + head_size, letter->body.data, body_size);

@@ -46,6 +46,7 @@ struct messaging_member {
     struct env_timer retry;
     unsigned retry_count;     // Since the connection was last up.
     uint64_t last_attempt_ns; // 0: never.
+    uint64_t lost_count;      // Connections that broke or could not be made.
     struct messaging_fault fault;
     bool has_fault;
     struct messaging_traffic traffic;

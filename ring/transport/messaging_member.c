@@ -28,6 +28,7 @@ static void messaging_member_lost(struct messaging_member *member, enum status s
     size_t count = member->waiting.count;
     if (member->state == MESSAGING_MEMBER_OPEN) env_mark(messaging->env, ENV_MARK_MESSAGING_LOST);
     member->state = MESSAGING_MEMBER_IDLE;
+    member->lost_count++;
     buffer_deinit(&member->pending);
     if (member->retry_count < MESSAGING_RETRIES) {
         uint64_t delay_ns = MESSAGING_RETRY_MIN_NS << member->retry_count++;

@@ -606,6 +606,35 @@ START_TEST(messages_are_lost_and_doubled)
 }
 END_TEST
 
+// Else a member that started anew, and remembers nothing of the first one, would do it again.
+START_TEST(no_second_copy_comes_by_the_next_connection)
+{
+    enum { COUNT = 20 };
+    struct ask asks[COUNT];
+    ask_send(&asks[0], 0, 1, VERB_READ, "x", S);
+    message_world_run(&world, 1, &asks[0].is_done);
+    // One copy after a millisecond, the other one within two seconds.
+    struct messaging_fault fault = {.jitter_ns = 2 * S, .doubled_per_1000 = 1000};
+    messaging_set_fault(world.nodes[0].messaging, 1, &fault);
+    for (int i = 0; i < COUNT; i++)
+        ask_send(&asks[i], 0, 1, VERB_READ, "x", 60 * S);
+    message_world_run(&world, 0.01, NULL);
+    ck_assert_int_gt(services[1].count, COUNT);
+    message_world_kill(&world, 1);
+    message_world_run(&world, 0.1, NULL);
+    message_world_start(&world, 1);
+    service_begin(1, VERB_READ);
+    message_world_run(&world, 3, NULL);
+    for (int i = 0; i < COUNT; i++)
+        ck_assert(asks[i].is_done);
+    ck_assert_int_eq(services[1].count, 0);
+    messaging_set_fault(world.nodes[0].messaging, 1, &(struct messaging_fault){0});
+    ask_send(&asks[0], 0, 1, VERB_READ, "x", S);
+    message_world_run(&world, 1, &asks[0].is_done);
+    ck_assert_int_eq(asks[0].status, STATUS_OK);
+}
+END_TEST
+
 START_TEST(a_process_may_die_with_messages_held_back)
 {
     struct ask ask, parked;
@@ -672,6 +701,7 @@ int main(void)
     tcase_add_loop_test(messaging, a_cut_works_one_way_and_heals, 0, 2);
     tcase_add_test(messaging, a_slow_network_delays_and_reorders);
     tcase_add_test(messaging, messages_are_lost_and_doubled);
+    tcase_add_test(messaging, no_second_copy_comes_by_the_next_connection);
     tcase_add_test(messaging, a_process_may_die_with_messages_held_back);
     tcase_add_test(messaging, closing_leaves_nothing_behind);
     tcase_add_test(messaging, a_process_may_die_right_after_closing);
