@@ -9,6 +9,9 @@
 
 enum { NO_COLUMN = UINT16_MAX };
 
+// What a row may take while it is encoded: room is made for the longest form of each number.
+#define BODY_ROOM_MAX (4 * (size_t)ROW_SIZE_MAX)
+
 static const enum column_kind kinds[ROWS_KIND_COUNT] = {COLUMN_STATIC, COLUMN_REGULAR};
 
 // The header has some of the table's columns, in the same order.
@@ -48,7 +51,7 @@ enum status data_writer_init(struct data_writer *writer, struct env *env, const 
     }
     statistics_collector_init(&writer->statistics, table);
     buffer_init(&writer->head, ROW_SIZE_MAX);
-    buffer_init(&writer->body, ROW_SIZE_MAX);
+    buffer_init(&writer->body, BODY_ROOM_MAX);
     buffer_init(&writer->last_key, KEY_SIZE_MAX);
     buffer_init(&writer->block_first, ROW_SIZE_MAX);
     writer->place_values = malloc((header->clustering_count + 1) * sizeof(struct slice));
@@ -81,7 +84,7 @@ static uint64_t offset_of(const struct data_writer *writer)
 static enum status put_unfiltered(struct data_writer *writer, uint64_t previous_size,
                                   struct error *error)
 {
-    if (writer->head.overflow || writer->body.overflow)
+    if (writer->head.overflow || writer->body.overflow || writer->body.size > ROW_SIZE_MAX)
         return error_set(error, STATUS_OVERLOADED, "a row is larger than %u bytes", ROW_SIZE_MAX);
     uint8_t sizes[2 * VINT_SIZE_MAX];
     uint8_t *at = vint_put(sizes, writer->body.size + vint_size(previous_size));

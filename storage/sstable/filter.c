@@ -3,10 +3,12 @@
 #include "base/assert.h"
 #include "base/cursor.h"
 #include "storage/murmur3.h"
+#include "storage/sstable/format.h"
 
 #include <stdlib.h>
 
 enum { BITS_PER_KEY_MAX = 20, HASH_COUNT_MAX = 64, EXCESS_BITS = 20 };
+enum { FILTER_WORDS_MAX = (COMPONENT_SIZE_MAX - 8) / 8 };
 
 // Chance of a false positive with B bits a key (row) and j hash functions (column, from 1), as
 // org.apache.cassandra.utils.BloomCalculations has it. Rows end with 0.
@@ -71,6 +73,9 @@ void filter_init(struct filter *filter, uint64_t key_count, double false_positiv
     if (false_positive_chance >= 1.0) return;
     uint32_t bits_per_key;
     choose(false_positive_chance, &filter->hash_count, &bits_per_key);
+    // One that is too large to be read again would be worth nothing: it answers yes more often.
+    uint64_t most = (uint64_t)FILTER_WORDS_MAX * 64 - EXCESS_BITS;
+    if (key_count > most / bits_per_key) key_count = most / bits_per_key;
     uint64_t bits = key_count * bits_per_key + EXCESS_BITS;
     filter->word_count = ((bits - 1) >> 6) + 1;
     filter->bits = calloc(filter->word_count, 8);

@@ -249,6 +249,17 @@ START_TEST(filters_have_cassandras_sizes)
 }
 END_TEST
 
+// A Filter.db that is larger than what is read would make each compaction of so many keys fail.
+START_TEST(a_filter_is_not_larger_than_can_be_read)
+{
+    struct filter filter;
+    filter_init(&filter, 300000000, 0.01);
+    ck_assert_uint_le(8 + 8 * filter.word_count, COMPONENT_SIZE_MAX);
+    ck_assert_uint_gt(8 + 8 * filter.word_count, COMPONENT_SIZE_MAX - 1000);
+    filter_deinit(&filter);
+}
+END_TEST
+
 START_TEST(filters_have_cassandras_bytes)
 {
     for_each_line("bloom.tsv", check_filter);
@@ -456,6 +467,7 @@ int main(void)
     tcase_add_loop_test(tcase, the_union_of_hyperloglogs_counts_each_key_once, 0, 7);
     tcase_add_test(tcase, histograms_have_cassandras_buckets);
     tcase_add_test(tcase, filters_have_cassandras_sizes);
+    tcase_add_test(tcase, a_filter_is_not_larger_than_can_be_read);
     tcase_add_test(tcase, filters_have_cassandras_bytes);
     tcase_add_test(tcase, vints_of_the_hot_path_are_those_of_the_buffer);
     tcase_add_test(tcase, the_least_recently_used_chunk_leaves_unless_it_is_held);

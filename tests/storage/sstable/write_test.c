@@ -380,6 +380,38 @@ START_TEST(a_source_without_data_leaves_no_file)
 }
 END_TEST
 
+// Millions of small cells: written they are 28 MB, and room for the longest form of each takes 270.
+START_TEST(a_set_of_millions_is_written)
+{
+    enum { CELLS = 3500000 };
+    struct table_builder *builder = begin_table("small");
+    const struct type *set =
+        type_make_set(table_builder_arena(builder), type_of_kind(TYPE_INT), false);
+    add_column(builder, "k", TYPE_INT, COLUMN_PARTITION_KEY, false);
+    table_builder_add_column(builder, slice_of_text("s"), set, COLUMN_REGULAR, false);
+    const struct table *table = table_builder_finish(builder);
+    struct cell *cells = ARENA_NEW_ARRAY(&arena, struct cell, CELLS);
+    uint8_t *paths = arena_alloc(&arena, 4 * (size_t)CELLS);
+    for (uint32_t i = 0; i < CELLS; i++) {
+        bytes_put_u32(paths + 4 * (size_t)i, i);
+        cells[i] = (struct cell){.local_time = LOCAL_TIME_NONE,
+                                 .timestamp = 1000,
+                                 .value = slice_make("", 0),
+                                 .path = slice_make(paths + 4 * (size_t)i, 4)};
+    }
+    const struct row row = {
+        .liveness = LIVENESS_NONE, .deletion = DELETION_NONE, .cells = cells, .cell_count = CELLS};
+    struct unfiltered unfiltered = {.is_marker = false, .row = &row};
+    struct memory_partition partition = {.key = partition_key_make(number_of(1)),
+                                         .deletion = DELETION_NONE,
+                                         .unfiltereds = &unfiltered,
+                                         .unfiltered_count = 1};
+    struct sstable_summary written = write_table(directory, table, &partition, 1);
+    ck_assert_uint_eq(written.partition_count, 1);
+    table_unref(table);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("write");
@@ -389,6 +421,7 @@ int main(void)
     tcase_add_loop_test(tcase, an_unfinished_log_is_undone_and_a_committed_one_is_kept, 0,
                         sizeof logs / sizeof *logs);
     tcase_add_test(tcase, a_source_without_data_leaves_no_file);
+    tcase_add_test(tcase, a_set_of_millions_is_written);
 
     Suite *suite = suite_create("sstable_write");
     suite_add_tcase(suite, tcase);
