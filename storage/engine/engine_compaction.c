@@ -245,6 +245,16 @@ static void note_failed(struct engine_compaction *compaction)
     of_table->retry_ns = env_monotonic_ns(engine->env) + delay_ns;
 }
 
+// Numbers that it did not need, if nobody took later ones: there are 2^31 for a table's SSTables.
+static void give_numbers_back(struct engine_compaction *compaction)
+{
+    struct engine_table *table = compaction->table;
+    size_t count;
+    (void)compaction_task_outputs(compaction->task, &count);
+    if (table->next_generation == compaction->generation_end)
+        table->next_generation = compaction_task_output_generation(compaction->task, count);
+}
+
 // What became of it is in its status. Undecided ones stay.
 static void end(struct engine_compaction *compaction)
 {
@@ -252,6 +262,7 @@ static void end(struct engine_compaction *compaction)
     struct engine_table *table = compaction->table;
     if (compaction->status == STATUS_OK) {
         note_done(compaction);
+        give_numbers_back(compaction);
         env_mark(engine->env, ENV_MARK_COMPACTION_DONE);
     } else if (compaction->is_canceled) {
         compaction->status = STATUS_CANCELED;

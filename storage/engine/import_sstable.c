@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/checksum.h"
 #include "base/limits.h"
+#include "storage/partition_key.h"
 #include "storage/sstable/file_reader.h"
 #include "storage/sstable/format.h"
 #include "storage/sstable/scan_place.h"
@@ -36,6 +37,7 @@ struct import_sstable {
     struct sstable_reader *reader; // Of the source; then of the new files.
     struct arena arena;
     struct scan_iterator *scan;
+    struct slice *key_values; // Room for those of one key.
     struct buffer last_key;
     bool has_last_key;
     uint64_t partition_count;
@@ -60,6 +62,9 @@ struct import_sstable *import_sstable_create(struct env *env,
         for (size_t i = 0; i < options->range_count; i++)
             import->ranges[i] = options->ranges[i];
     }
+    import->key_values =
+        calloc(options->table->column_counts[COLUMN_PARTITION_KEY], sizeof *import->key_values);
+    ASSERT(import->key_values != NULL);
     arena_init(&import->arena, ARENA_BLOCK_SIZE);
     buffer_init(&import->last_key, KEY_SIZE_MAX);
     return import;
@@ -89,6 +94,7 @@ void import_sstable_destroy(struct import_sstable *import)
     arena_deinit(&import->arena);
     buffer_deinit(&import->last_key);
     free(import->ranges);
+    free(import->key_values);
     free(import->piece);
     free(import->source);
     free(import);
@@ -216,6 +222,8 @@ static enum status open_reader(struct import_sstable *import, struct error *erro
 {
     enum status status = sstable_open_named(import->env, import->source, &import->options.name,
                                             import->options.table, NULL, &import->reader, error);
+    if (status == STATUS_OK)
+        status = sstable_check_table(import->reader, import->options.table, error);
     if (status != STATUS_OK) return status;
     bool is_read = !import->options.is_quick || import->ranges != NULL;
     import->stage = is_read ? READING : BRINGING;
@@ -234,6 +242,15 @@ static bool is_owned(const struct import_sstable *import, struct token token)
     return false;
 }
 
+static bool key_is_of_table(struct slice *values, const struct table *table, struct slice key)
+{
+    uint16_t count = table->column_counts[COLUMN_PARTITION_KEY];
+    if (partition_key_split(key, count, values) != STATUS_OK) return false;
+    for (uint16_t i = 0; i < count; i++)
+        if (!type_fits(table->columns[COLUMN_PARTITION_KEY][i].type, values[i])) return false;
+    return true;
+}
+
 static enum status check_key(struct import_sstable *import, const struct partition_key *key,
                              uint64_t place, struct error *error)
 {
@@ -245,6 +262,9 @@ static enum status check_key(struct import_sstable *import, const struct partiti
             return error_set(error, STATUS_CORRUPT,
                              "%s: offset %" PRIu64 ": partitions are not in order", path, place);
     }
+    if (!key_is_of_table(import->key_values, import->options.table, key->bytes))
+        return error_set(error, STATUS_CORRUPT,
+                         "%s: offset %" PRIu64 ": the key is none of the table's", path, place);
     buffer_clear(&import->last_key);
     buffer_put(&import->last_key, key->bytes.data, key->bytes.size);
     import->has_last_key = true;
@@ -443,6 +463,9 @@ static enum status begin_log(struct import_sstable *import, struct error *error)
     unsigned file_count = 0;
     for (int c = 0; c < SSTABLE_COMPONENT_COUNT; c++)
         if (import->check.sizes[c] > 0) file_count++;
+    if (import->options.generation > INT32_MAX)
+        return error_set(error, STATUS_OVERLOADED, "%s: no more SSTables can be numbered",
+                         import->options.directory);
     enum status status = transaction_log_begin(&import->log, import->env, import->options.directory,
                                                TRANSACTION_FLUSH, error);
     if (status != STATUS_OK) return status;

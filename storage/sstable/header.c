@@ -180,3 +180,85 @@ enum status header_decode(struct header *header, struct slice bytes, struct aren
         return error_set(error, STATUS_CORRUPT, "bytes left behind the header");
     return STATUS_OK;
 }
+
+// ---- Of which table -----------------------------------------------------------------------------
+
+static enum status refuse_type(const struct column *column, const struct type *found,
+                               struct error *error)
+{
+    struct buffer text;
+    buffer_init(&text, ERROR_TEXT_SIZE / 2);
+    buffer_put_format(&text, "column %.*s is of type ", (int)column->name.size,
+                      (const char *)column->name.data);
+    type_put_cql(found, &text);
+    buffer_put_format(&text, "%s", " there, and of type ");
+    type_put_cql(column->type, &text);
+    enum status status = error_set(error, STATUS_INVALID, "%.*s in the table", (int)text.size,
+                                   (const char *)text.data);
+    buffer_deinit(&text);
+    return status;
+}
+
+// Values of a type of a fixed size are written without a length.
+static bool values_may_fit(const struct type *found, const struct type *wanted)
+{
+    size_t size = type_fixed_size(wanted);
+    return size == 0 || size == type_fixed_size(found);
+}
+
+// Cells of a counter or of a collection are not those of other types.
+static bool cells_may_fit(const struct type *found, const struct type *wanted)
+{
+    return values_may_fit(found, wanted) &&
+           type_is_multi_cell(found) == type_is_multi_cell(wanted) &&
+           (found->kind == TYPE_COUNTER) == (wanted->kind == TYPE_COUNTER);
+}
+
+static bool is_dropped(const struct table *table, struct slice name)
+{
+    for (size_t i = 0; i < table->dropped_column_count; i++)
+        if (slice_equals(table->dropped_columns[i].name, name)) return true;
+    return false;
+}
+
+// SerializationHeader.Component.toHeader()
+static enum status check_columns(const struct header_columns *columns, const struct table *table,
+                                 enum column_kind kind, struct error *error)
+{
+    for (size_t i = 0; i < columns->count; i++) {
+        const struct header_column *found = &columns->items[i];
+        const struct column *column = table_find_column(table, found->name);
+        if (column != NULL && column->kind == kind) {
+            if (!cells_may_fit(found->type, column->type))
+                return refuse_type(column, found->type, error);
+        } else if (!is_dropped(table, found->name)) {
+            return error_set(error, STATUS_INVALID, "Unknown column %.*s during deserialization",
+                             (int)found->name.size, (const char *)found->name.data);
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status header_check_table(const struct header *header, const struct table *table,
+                               struct arena *arena, struct error *error)
+{
+    if (header->clustering_count != table->column_counts[COLUMN_CLUSTERING])
+        return error_set(error, STATUS_INVALID, "another number of clustering columns");
+    for (size_t i = 0; i < header->clustering_count; i++) {
+        const struct column *column = &table->columns[COLUMN_CLUSTERING][i];
+        const struct type *type;
+        bool reversed;
+        if (type_parse_java(arena, header->clustering_types[i], &type, &reversed, error) !=
+            STATUS_OK)
+            return STATUS_CORRUPT;
+        if (!values_may_fit(type, column->type)) return refuse_type(column, type, error);
+        if (reversed != column->reversed)
+            return error_set(error, STATUS_INVALID,
+                             "rows are ordered by column %.*s the other way round",
+                             (int)column->name.size, (const char *)column->name.data);
+    }
+    enum status status = check_columns(&header->columns[ROWS_STATIC], table, COLUMN_STATIC, error);
+    return status == STATUS_OK
+               ? check_columns(&header->columns[ROWS_REGULAR], table, COLUMN_REGULAR, error)
+               : status;
+}

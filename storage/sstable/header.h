@@ -37,5 +37,9 @@ void header_encode(const struct header *header, struct buffer *bytes);
 // CORRUPT. In the arena, with copies.
 MUST_USE enum status header_decode(struct header *header, struct slice bytes, struct arena *arena,
                                    struct error *error);
+// Whether files of this header can be the table's: INVALID if a column of theirs is none of it,
+// dropped or not, or of another kind or size, or if rows lie in another order. CORRUPT.
+MUST_USE enum status header_check_table(const struct header *header, const struct table *table,
+                                        struct arena *arena, struct error *error);
 
 #endif

@@ -33,6 +33,13 @@ static void map_column(const struct table *table, int kind, const struct header_
     }
 }
 
+// Values of the file's type may be none of the table's, which would be written without a length.
+static bool sizes_differ(const struct type *type, size_t size_in_file)
+{
+    size_t size = type_fixed_size(type);
+    return size != 0 && size != size_in_file;
+}
+
 void reader_map_columns(const struct sstable_reader *reader, const struct table *table,
                         struct column_map *map, struct arena *arena)
 {
@@ -44,8 +51,16 @@ void reader_map_columns(const struct sstable_reader *reader, const struct table 
             struct mapped_column *column = &map->columns[kind][i];
             map_column(table, kind, &columns->items[i], column);
             if (!column->known || column->dropped_time_us != INT64_MIN) map->may_lose_cells = true;
+            enum column_kind of_table = kind == ROWS_STATIC ? COLUMN_STATIC : COLUMN_REGULAR;
+            if (column->known &&
+                sizes_differ(table->columns[of_table][column->index].type, column->fixed_size))
+                map->may_misfit = true;
         }
     }
+    const struct header *header = &reader->header;
+    for (size_t i = 0; i < header->clustering_count; i++)
+        if (sizes_differ(table->columns[COLUMN_CLUSTERING][i].type, header->clustering_sizes[i]))
+            map->may_misfit = true;
 }
 
 void sstable_set_table(struct sstable_reader *reader, const struct table *table)
@@ -422,6 +437,18 @@ enum status sstable_open(struct env *env, const char *directory, uint64_t genera
     // Of one that has neither it is said that nb is missing.
     if (!has_data(env, directory, &name) && has_data(env, directory, &other)) name = other;
     return sstable_open_named(env, directory, &name, table, check, reader, error);
+}
+
+enum status sstable_check_table(const struct sstable_reader *reader, const struct table *table,
+                                struct error *error)
+{
+    struct arena arena;
+    arena_init(&arena, KIB);
+    struct error cause = {0};
+    enum status status = header_check_table(&reader->header, table, &arena, &cause);
+    arena_deinit(&arena);
+    return status == STATUS_OK ? STATUS_OK
+                               : blame(reader, SSTABLE_STATISTICS, status, &cause, error);
 }
 
 void sstable_ref(struct sstable_reader *reader)

@@ -24,6 +24,7 @@ struct column_map {
     const struct table *table;
     struct mapped_column *columns[ROWS_KIND_COUNT]; // By the header's order.
     bool may_lose_cells; // Some column is not known or was dropped: rows may become empty.
+    bool may_misfit;     // Some type has a fixed size in the table, and another one in the file.
 };
 
 struct sstable_reader {

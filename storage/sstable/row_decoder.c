@@ -273,6 +273,22 @@ static void clear_marked(struct row_decoder *decoder)
     }
 }
 
+static bool places_fit(const struct table *table, const struct clustering *clustering)
+{
+    for (uint16_t i = 0; i < clustering->count; i++)
+        if (!type_fits(table->columns[COLUMN_CLUSTERING][i].type, clustering->values[i]))
+            return false;
+    return true;
+}
+
+static bool cells_fit(const struct row_decoder *decoder, const struct column *columns)
+{
+    for (size_t i = 0; i < decoder->cell_count; i++)
+        if (!type_fits(columns[decoder->cells[i].column].type, decoder->cells[i].value))
+            return false;
+    return true;
+}
+
 bool row_decoder_row(struct row_decoder *decoder, const struct unfiltered_head *head,
                      struct cursor body)
 {
@@ -298,10 +314,15 @@ bool row_decoder_row(struct row_decoder *decoder, const struct unfiltered_head *
     }
     if (!read_columns(decoder, head, &liveness, &body)) return false;
     if (body.failed || cursor_left(&body) > 0) return false;
-    if (decoder->map->table->is_counter) clear_marked(decoder);
+    const struct table *table = decoder->map->table;
+    bool is_static = head->extended & EXTENDED_IS_STATIC;
+    if (decoder->map->may_misfit &&
+        !(places_fit(table, &head->place.prefix) &&
+          cells_fit(decoder, table->columns[is_static ? COLUMN_STATIC : COLUMN_REGULAR])))
+        return false;
+    if (table->is_counter) clear_marked(decoder);
     decoder->row = (struct row){
-        .clustering =
-            head->extended & EXTENDED_IS_STATIC ? (struct clustering){0, NULL} : head->place.prefix,
+        .clustering = is_static ? (struct clustering){0, NULL} : head->place.prefix,
         .liveness = liveness,
         .deletion = deletion,
         .cell_count = (uint32_t)decoder->cell_count,
@@ -317,6 +338,8 @@ bool row_decoder_marker(struct row_decoder *decoder, const struct unfiltered_hea
 {
     struct marker *marker = &decoder->marker;
     *marker = (struct marker){head->place, DELETION_NONE, DELETION_NONE};
+    if (decoder->map->may_misfit && !places_fit(decoder->map->table, &head->place.prefix))
+        return false;
     (void)vint_read(&body); // Size of the previous one.
     struct deletion deletion = read_deletion(decoder->header, &body);
     switch (head->place.kind) {

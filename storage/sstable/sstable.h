@@ -169,6 +169,10 @@ void sstable_unref(struct sstable_reader *reader);
 // After an ALTER: most reads will now ask with this version. Between reads only.
 void sstable_set_table(struct sstable_reader *reader, const struct table *table);
 
+// Whether it can be of this table; see header_check_table().
+MUST_USE enum status sstable_check_table(const struct sstable_reader *reader,
+                                         const struct table *table, struct error *error);
+
 uint64_t sstable_generation(const struct sstable_reader *reader); // 0: its id is none.
 const struct sstable_name *sstable_reader_name(const struct sstable_reader *reader);
 const char *sstable_directory(const struct sstable_reader *reader);

@@ -152,7 +152,9 @@ enum status sstable_writer_create(struct env *env, const struct sstable_write_op
                                   struct transaction_log *log, struct sstable_writer **writer,
                                   struct error *error)
 {
-    ASSERT(options->generation <= INT32_MAX);
+    if (options->generation > INT32_MAX)
+        return error_set(error, STATUS_OVERLOADED, "%s: no more SSTables can be numbered",
+                         options->directory);
     struct sstable_writer *created = malloc(sizeof *created);
     ASSERT(created != NULL);
     *created = (struct sstable_writer){.env = env, .options = *options};

@@ -363,6 +363,36 @@ START_TEST(cells_of_a_dropped_column_go)
 }
 END_TEST
 
+// The table was made anew with a column of another type: five bytes are none of an int, and would
+// stand there without a length.
+START_TEST(values_that_are_none_of_the_table_are_told)
+{
+    table = table_with(true, INT64_MIN);
+    write_two_columns(1);
+    table_unref(table);
+    struct uuid id = {{1}};
+    struct table_builder *builder =
+        table_builder_create(slice_of_text("ks"), slice_of_text("t"), id);
+    const struct type *text = type_of_kind(TYPE_TEXT);
+    table_builder_add_column(builder, slice_of_text("k"), text, COLUMN_PARTITION_KEY, false);
+    table_builder_add_column(builder, slice_of_text("a"), type_of_kind(TYPE_INT), COLUMN_REGULAR,
+                             false);
+    table_builder_add_column(builder, slice_of_text("b"), text, COLUMN_REGULAR, false);
+    table = table_builder_finish(builder);
+    inputs[input_count++] = open_sstable(1);
+    struct compaction_task_options options = default_options();
+    struct compaction_task *task = compaction_task_create(env, &options);
+    struct error error = {0};
+    enum status status;
+    while ((status = compaction_task_step(task, 1000, &error)) == STATUS_OK) {
+    }
+    ck_assert_int_eq(status, STATUS_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(error.text, "nb-1-big-Data.db: offset "));
+    compaction_task_destroy(task);
+    ck_assert_uint_eq(count_files("nb-100-"), 0);
+}
+END_TEST
+
 START_TEST(outputs_are_split_between_partitions)
 {
     table = NULL;
@@ -595,6 +625,7 @@ int main(void)
     tcase_add_loop_test(tcase, the_tables_of_a_ring_become_one_with_counters_of_all_nodes, 0, 2);
     tcase_add_loop_test(tcase, tables_of_version_oa_become_one_of_nb, 0, 8);
     tcase_add_loop_test(tcase, cells_of_a_dropped_column_go, 0, 3);
+    tcase_add_test(tcase, values_that_are_none_of_the_table_are_told);
     tcase_add_test(tcase, outputs_are_split_between_partitions);
     tcase_add_test(tcase, outputs_of_a_major_leveled_compaction_fill_one_level_after_another);
     tcase_add_test(tcase, what_is_all_dead_goes_unread);

@@ -187,6 +187,25 @@ START_TEST(four_flushes_become_one_sstable)
 }
 END_TEST
 
+// Numbers of SSTables end at 2^31: those that a compaction did not need are the next ones.
+START_TEST(numbers_that_were_not_needed_are_given_back)
+{
+    for (int i = 0; i < 4; i++)
+        flush(i * 10, 20);
+    settle();
+    ck_assert_uint_eq(stats().sstable_count, 1);
+    flush(40, 20);
+    char path[600];
+    (void)snprintf(path, sizeof path,
+                   "%s/data/ks/t-74000000000000000000000000000000/nb-384-big-Data.db",
+                   engine_fixture_directory());
+    bool exists, is_dir;
+    ck_assert_int_eq(env_path_exists(engine_fixture_env(), path, &exists, &is_dir, NULL),
+                     STATUS_OK);
+    ck_assert(exists);
+}
+END_TEST
+
 START_TEST(a_table_may_be_told_not_to)
 {
     ck_assert(engine_enable_compaction(engine, &table->id, false));
@@ -526,6 +545,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, four_flushes_become_one_sstable);
+    tcase_add_test(tests, numbers_that_were_not_needed_are_given_back);
     tcase_add_test(tests, a_table_may_be_told_not_to);
     tcase_add_test(tests, an_alter_changes_the_strategy);
     tcase_add_test(tests, a_major_compaction_makes_one_of_all);

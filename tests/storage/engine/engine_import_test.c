@@ -1,6 +1,7 @@
 // Imports: files of others become the table's, whole or not at all; what is faulty stays where it
 // was; counters go on under a new id.
 #include "base/container_of.h"
+#include "base/env_uv.h"
 #include "base/limits.h"
 #include "storage/counter_context.h"
 #include "storage/engine/engine_import.h"
@@ -295,6 +296,107 @@ START_TEST(what_is_faulty_stays_and_the_rest_comes)
 }
 END_TEST
 
+static const struct {
+    const char *fault; // NULL: it comes.
+} others[] = {
+    {NULL},
+    {"column a is of type text there, and of type int in the table"},
+    {"column a is of type text there, and of type set<text> in the table"},
+    {"column c is of type text there, and of type int in the table"},
+    {"rows are ordered by column c the other way round"},
+    {"Unknown column a during deserialization"}, // There is none.
+    {"Unknown column a during deserialization"}, // It is a static one.
+    {NULL},                                      // It was dropped.
+    {"the key is none of the table's"},
+};
+
+// As engine_fixture_table("t"), but for what makes the difference.
+static const struct table *make_other(int number)
+{
+    struct table_builder *builder = table_builder_create(table->keyspace, table->name, table->id);
+    const struct type *text = type_of_kind(TYPE_TEXT), *integer = type_of_kind(TYPE_INT);
+    const struct type *set = type_make_set(table_builder_arena(builder), text, false);
+    table_builder_add_column(builder, slice_of_text("k"),
+                             number == 8 ? integer : type_of_kind(TYPE_BLOB), COLUMN_PARTITION_KEY,
+                             false);
+    table_builder_add_column(builder, slice_of_text("c"), number == 3 ? integer : text,
+                             COLUMN_CLUSTERING, number == 4);
+    if (number < 5 || number == 6 || number == 8)
+        table_builder_add_column(builder, slice_of_text("a"),
+                                 number == 1   ? integer
+                                 : number == 2 ? set
+                                               : text,
+                                 number == 6 ? COLUMN_STATIC : COLUMN_REGULAR, false);
+    table_builder_add_column(builder, slice_of_text("b"), text, COLUMN_REGULAR, false);
+    if (number == 7)
+        table_builder_add_dropped(builder, slice_of_text("a"), text, COLUMN_REGULAR, 1000000);
+    return table_builder_finish(builder);
+}
+
+// Values that are none of the table's would be written without their length by a compaction, which
+// nobody could read again; and what a column has that the table does not would be gone.
+START_TEST(files_of_another_table_are_refused)
+{
+    open_at(other);
+    write_rows(0, 10);
+    engine_fixture_flush(engine);
+    engine_fixture_close(engine);
+    const struct table *here = make_other(_i);
+    ck_assert_int_eq(schema_put_table(schema, here), STATUS_OK);
+    open_at(root);
+    struct importing importing = import_with(
+        (struct engine_import_options){.table = here->id, .directory = table_directory});
+    ck_assert_int_eq(importing.status, STATUS_OK);
+    bool comes = others[_i].fault == NULL;
+    ck_assert_uint_eq(importing.import.imported_count, comes);
+    ck_assert_uint_eq(importing.import.fault_count, !comes);
+    if (!comes)
+        ck_assert_msg(strstr(importing.fault, others[_i].fault) != NULL, "%s", importing.fault);
+    table_unref(here);
+}
+END_TEST
+
+static void flush_ended(struct engine_flush *flush, enum status status)
+{
+    (void)status;
+    (void)flush;
+    env_uv_stop(engine_fixture_env());
+}
+
+// The largest number that the name of a file can have: what there is goes on, and nothing is added.
+START_TEST(numbers_of_sstables_may_come_to_their_end)
+{
+    open_at(other);
+    write_rows(20, 30);
+    engine_fixture_flush(engine);
+    engine_fixture_close(engine);
+    open_at(root);
+    write_rows(0, 10);
+    engine_fixture_flush(engine);
+    engine_fixture_close(engine);
+    char command[2000];
+    (void)snprintf(command, sizeof command,
+                   "cd %s/data/ks/t-74000000000000000000000000000000 && "
+                   "for f in nb-64-*; do mv $f nb-2147483647-${f#nb-64-}; done && "
+                   "rm %s/manifest/74000000000000000000000000000000",
+                   root, root);
+    ck_assert_int_eq(system(command), 0);
+    open_engine();
+    write_rows(10, 20);
+    struct engine_flush flush;
+    engine_flush(engine, &table->id, &flush, flush_ended);
+    env_uv_run(engine_fixture_env());
+    ck_assert_int_eq(flush.status, STATUS_OVERLOADED);
+    struct importing importing = import_with(
+        (struct engine_import_options){.table = table->id, .directory = table_directory});
+    ck_assert_uint_eq(importing.import.imported_count, 0);
+    int64_t sum;
+    ck_assert_uint_eq(count_rows(table, &sum), 20);
+    reopen();
+    ck_assert_uint_eq(count_rows(table, &sum), 20);
+}
+END_TEST
+
 START_TEST(tokens_of_others_are_refused)
 {
     open_at(other);
@@ -497,6 +599,9 @@ int main(void)
     tcase_add_loop_test(imports, files_are_moved_or_linked, 0, 2);
     tcase_add_test(imports, a_truncation_before_it_does_not_take_it);
     tcase_add_loop_test(imports, what_is_faulty_stays_and_the_rest_comes, 0, 4);
+    tcase_add_loop_test(imports, files_of_another_table_are_refused, 0,
+                        sizeof others / sizeof others[0]);
+    tcase_add_test(imports, numbers_of_sstables_may_come_to_their_end);
     tcase_add_loop_test(imports, tokens_of_others_are_refused, 0, 2);
     tcase_add_loop_test(imports, counters_go_on_under_a_new_id, 0, 2);
     tcase_add_test(imports, wrong_directories_are_told);
