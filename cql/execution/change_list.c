@@ -9,7 +9,10 @@
 
 #include <stdlib.h>
 
-enum { TTL_MAX = 630720000 };
+enum {
+    TTL_MAX = 630720000,
+    ROWS_MAX = 256 * 1024, // Of all that one request changes: IN names partitions times rows.
+};
 
 // 2010-01-01 in 100 ns since 1582: around it the times of prepended elements are mirrored, so that
 // later ones come first.
@@ -691,6 +694,15 @@ static bool change_make_updates(struct change *change)
     return true;
 }
 
+bool change_list_count_rows(struct change_list *list, const struct binding *binding,
+                            size_t key_count, size_t range_count)
+{
+    list->row_count += key_count * (range_count > 0 ? range_count : 1);
+    return list->row_count <= ROWS_MAX ||
+           cql_error_set(binding->error, CQL_ERROR_INVALID,
+                         "More than %d rows can not be changed at once", ROWS_MAX);
+}
+
 bool change_list_add(struct change_list *list, const struct modification_plan *plan,
                      const struct binding *binding, const struct change_options *options)
 {
@@ -705,6 +717,7 @@ bool change_list_add(struct change_list *list, const struct modification_plan *p
     if (plan->changes_rows && !restrictions_bind_ranges(&plan->restrictions, binding,
                                                         &change.ranges, &change.range_count))
         return false;
+    if (!change_list_count_rows(list, binding, change.key_count, change.range_count)) return false;
     for (size_t i = 0; i < change.range_count && !plan->deletes_ranges; i++)
         if (!change_check_clustering(binding, &change.ranges[i].start.prefix)) return false;
     return plan->is_increment ? change_make_updates(&change) : change_make_mutations(&change);

@@ -82,7 +82,11 @@ struct change_list {
     size_t mutation_count, mutation_capacity;
     struct counter_update *updates;
     size_t update_count, update_capacity;
+    size_t row_count; // That all of them name.
 };
+// Counts what a statement names. False: it is too much, the binding's error is set.
+bool change_list_count_rows(struct change_list *list, const struct binding *binding,
+                            size_t key_count, size_t range_count);
 
 // A list that an operation needs as it is: where it is, and its live cells, by path.
 struct list_content {

@@ -144,9 +144,11 @@ static bool lists_bind(struct lists_work *work)
     struct partition_key *keys;
     struct clustering_range *ranges = NULL;
     size_t key_count, range_count = 0;
+    struct change_list counted = {0};
     if (!restrictions_bind_keys(&plan->restrictions, binding, &keys, &key_count) ||
         (plan->changes_rows &&
-         !restrictions_bind_ranges(&plan->restrictions, binding, &ranges, &range_count)))
+         !restrictions_bind_ranges(&plan->restrictions, binding, &ranges, &range_count)) ||
+        !change_list_count_rows(&counted, binding, key_count, range_count))
         return false;
     *read = (struct coordinator_read){.restart = lists_restart, .consume = lists_consume};
     read->table = plan->table;
@@ -154,7 +156,10 @@ static bool lists_bind(struct lists_work *work)
     read->key_count = key_count;
     read->filter = (struct partition_filter){ranges, range_count, false, true};
     read->now_s = work->execution->state->now_s;
-    return true;
+    return work->execution->options->consistency != CONSISTENCY_ANY ||
+           cql_error_set(&work->execution->error, CQL_ERROR_INVALID,
+                         "Write operation require a read but consistency ANY is not supported on "
+                         "reads");
 }
 
 // One plan after the other, until something has to be waited for, or to the end.

@@ -130,8 +130,7 @@ static void modification_warn_partitions(struct execution *execution,
         bool is_new = true;
         for (size_t k = 0; k < i && is_new && i < 64; k++)
             is_new = partition_key_compare(&work->list.mutations[i].key,
-                                           &work->list.mutations[k].key) != 0 ||
-                     work->list.mutations[i].table != work->list.mutations[k].table;
+                                           &work->list.mutations[k].key) != 0;
         if (is_new) count++;
     }
     if (count <= 10) return;
@@ -178,8 +177,9 @@ static void modification_count_batch(struct execution *execution,
     table_figures_note_batch(figures, kind, work->list.mutation_count + work->list.update_count);
 }
 
-// Of more than one partition: warned about from 5 KiB on, refused from 50 KiB on
-// (batch_size_warn_threshold, batch_size_fail_threshold).
+// Of more than one mutation: warned about from 5 KiB on, refused from 50 KiB on
+// (batch_size_warn_threshold, batch_size_fail_threshold). What tables of one keyspace have under
+// one key is one mutation to Cassandra.
 static bool modification_check_size(struct execution *execution,
                                     const struct modification_work *work)
 {
@@ -191,9 +191,11 @@ static bool modification_check_size(struct execution *execution,
     for (size_t i = 0; i < work->list.mutation_count; i++) {
         size += modification_size(&mutations[i]);
         if (mutations[i].table != mutations[0].table) is_one_table = false;
-        if (partition_key_compare(&mutations[i].key, &mutations[0].key) != 0) is_one = false;
+        if (partition_key_compare(&mutations[i].key, &mutations[0].key) != 0 ||
+            !slice_equals(mutations[i].table->keyspace, mutations[0].table->keyspace))
+            is_one = false;
     }
-    if ((is_one && is_one_table) || size <= WARN_SIZE) return true;
+    if (is_one || size <= WARN_SIZE) return true;
     if (size > FAIL_SIZE)
         return cql_error_set(&execution->error, CQL_ERROR_INVALID, "Batch too large");
     const struct table *table = mutations[0].table;

@@ -295,7 +295,8 @@ static bool restrictions_bind_side(const struct restriction *restriction,
     *values = ARENA_NEW_ARRAY(binding->arena, struct slice, restriction->column_count);
     // A slice that was merged from relations of one and of several columns has both kinds of terms.
     struct restriction as_written = *restriction;
-    as_written.is_multi = side->value->type->kind == TYPE_TUPLE && restriction->is_multi;
+    as_written.is_multi = side->is_multi;
+    as_written.column_count = side->column_count;
     if (!for_filter && !as_written.is_multi && may_be_null)
         return restrictions_bind_nullable(side->value, restriction->columns[0], binding, *values);
     return restrictions_bind_value(&as_written, side->value, binding, for_filter, *values);
@@ -322,6 +323,134 @@ size_t restrictions_sort_ranges(const struct table *table, struct clustering_ran
     return kept;
 }
 
+// A slice with its values, behind each of the prefixes.
+struct bound_slice {
+    const struct table *table;
+    const struct prefixes *prefixes;
+    const struct restriction *restriction;   // NULL: there is none, all rows of the prefixes.
+    struct slice *start_values, *end_values; // NULL: open.
+    struct arena *arena;
+};
+
+// Over columns of both directions a slice is no single range of rows.
+static bool restrictions_is_mixed(const struct restriction *restriction)
+{
+    for (size_t i = 1; i < restriction->column_count; i++)
+        if (restriction->columns[i]->reversed != restriction->columns[0]->reversed) return true;
+    return false;
+}
+
+// One side of a slice as ranges that do not overlap: what is beyond (1, 2) has a > 1, or a = 1 and
+// b > 2. In clustering order. Their number.
+static size_t restrictions_cut_side(const struct bound_slice *slice, size_t index, bool is_start,
+                                    struct clustering_range *pieces)
+{
+    const struct prefixes *prefixes = slice->prefixes;
+    const struct restriction *restriction = slice->restriction;
+    const struct restriction_bound *side = is_start ? &restriction->start : &restriction->end;
+    const struct slice *values = is_start ? slice->start_values : slice->end_values;
+    const struct bound whole =
+        restrictions_make_bound(prefixes, index, side, values, true, slice->arena);
+    uint16_t width = prefixes->width;
+    if (values == NULL) {
+        pieces[0] = (struct clustering_range){whole, whole};
+        pieces[0].end.kind = BOUND_INCL_END;
+        return 1;
+    }
+    for (uint16_t i = 0; i < side->column_count; i++) {
+        bool takes_value = side->inclusive && i + 1 == side->column_count;
+        bool is_first = is_start != restriction->columns[i]->reversed;
+        struct bound all = {is_first ? BOUND_INCL_END : BOUND_INCL_START, whole.prefix};
+        struct bound value = {is_first ? (takes_value ? BOUND_INCL_START : BOUND_EXCL_START)
+                                       : (takes_value ? BOUND_INCL_END : BOUND_EXCL_END),
+                              whole.prefix};
+        all.prefix.count = (uint16_t)(width + i);
+        value.prefix.count = (uint16_t)(width + i + 1);
+        pieces[i] = is_first ? (struct clustering_range){value, all}
+                             : (struct clustering_range){all, value};
+    }
+    return restrictions_sort_ranges(slice->table, pieces, side->column_count);
+}
+
+// What is in both. Each list is in order and without overlap, and so is what is made: it is not
+// longer than the two together.
+static size_t restrictions_intersect(const struct table *table, const struct clustering_range *a,
+                                     size_t a_count, const struct clustering_range *b,
+                                     size_t b_count, struct clustering_range *made)
+{
+    size_t count = 0;
+    for (size_t i = 0, k = 0; i < a_count && k < b_count;) {
+        bool a_ends_first = bound_compare(table, &a[i].end, &b[k].end) < 0;
+        made[count].start =
+            bound_compare(table, &a[i].start, &b[k].start) < 0 ? b[k].start : a[i].start;
+        made[count].end = a_ends_first ? a[i].end : b[k].end;
+        if (bound_compare(table, &made[count].start, &made[count].end) < 0) count++;
+        if (a_ends_first)
+            i++;
+        else
+            k++;
+    }
+    return count;
+}
+
+static size_t restrictions_cut_mixed(const struct bound_slice *slice,
+                                     struct clustering_range **ranges)
+{
+    size_t sides = slice->restriction->column_count, count = 0;
+    struct arena *arena = slice->arena;
+    struct clustering_range *starts = ARENA_NEW_ARRAY(arena, struct clustering_range, sides);
+    struct clustering_range *ends = ARENA_NEW_ARRAY(arena, struct clustering_range, sides);
+    *ranges =
+        ARENA_NEW_ARRAY(arena, struct clustering_range, slice->prefixes->count * 2 * sides + 1);
+    for (size_t i = 0; i < slice->prefixes->count; i++) {
+        size_t start_count = restrictions_cut_side(slice, i, true, starts);
+        size_t end_count = restrictions_cut_side(slice, i, false, ends);
+        count += restrictions_intersect(slice->table, starts, start_count, ends, end_count,
+                                        *ranges + count);
+    }
+    return count;
+}
+
+static size_t restrictions_cut(const struct bound_slice *slice, struct clustering_range **ranges)
+{
+    const struct prefixes *prefixes = slice->prefixes;
+    const struct restriction_bound open = {.inclusive = true}, *first = &open, *last = &open;
+    const struct slice *first_values = NULL, *last_values = NULL;
+    if (slice->restriction != NULL) {
+        if (restrictions_is_mixed(slice->restriction)) return restrictions_cut_mixed(slice, ranges);
+        // In a DESC column the greatest comes first.
+        bool is_turned = slice->restriction->columns[0]->reversed;
+        first = is_turned ? &slice->restriction->end : &slice->restriction->start;
+        last = is_turned ? &slice->restriction->start : &slice->restriction->end;
+        first_values = is_turned ? slice->end_values : slice->start_values;
+        last_values = is_turned ? slice->start_values : slice->end_values;
+    }
+    *ranges = ARENA_NEW_ARRAY(slice->arena, struct clustering_range, prefixes->count + 1);
+    for (size_t i = 0; i < prefixes->count; i++) {
+        (*ranges)[i].start =
+            restrictions_make_bound(prefixes, i, first, first_values, true, slice->arena);
+        (*ranges)[i].end =
+            restrictions_make_bound(prefixes, i, last, last_values, false, slice->arena);
+    }
+    return prefixes->count;
+}
+
+// In a DESC column the greatest, which comes first, is bound first.
+static bool restrictions_bind_slice(struct bound_slice *slice, const struct binding *binding)
+{
+    const struct restriction *restriction = slice->restriction;
+    if (restriction == NULL) return true;
+    bool is_turned = restriction->columns[0]->reversed;
+    for (int i = 0; i < 2; i++) {
+        bool is_start = (i == 0) != is_turned;
+        if (!restrictions_bind_side(restriction, is_start ? &restriction->start : &restriction->end,
+                                    binding, false, true,
+                                    is_start ? &slice->start_values : &slice->end_values))
+            return false;
+    }
+    return true;
+}
+
 bool restrictions_bind_ranges(const struct restrictions *restrictions,
                               const struct binding *binding, struct clustering_range **ranges,
                               size_t *count)
@@ -329,40 +458,23 @@ bool restrictions_bind_ranges(const struct restrictions *restrictions,
     const struct table *table = restrictions->table;
     struct prefixes prefixes = {NULL, 1, 0, table->column_counts[COLUMN_CLUSTERING]};
     prefixes.values = ARENA_NEW_ARRAY(binding->arena, struct slice, (size_t)prefixes.capacity + 1);
-    const struct restriction *slice = NULL;
+    struct bound_slice slice = {.table = table, .prefixes = &prefixes, .arena = binding->arena};
     for (size_t i = 0; i < restrictions->clustering_count; i++) {
         const struct restriction *restriction = restrictions->clustering[i];
         if (restriction->kind == RESTRICTION_SLICE) {
-            slice = restriction;
+            slice.restriction = restriction;
             break;
         }
         if (!restrictions_extend_prefixes(restriction, binding, &prefixes)) return false;
     }
-    struct restriction_bound open = {NULL, true, 0};
-    const struct restriction_bound *first = &open, *last = &open;
-    struct slice *first_values = NULL, *last_values = NULL;
-    if (slice != NULL) {
-        // In a DESC column the greatest comes first.
-        bool is_turned = slice->columns[0]->reversed;
-        first = is_turned ? &slice->end : &slice->start;
-        last = is_turned ? &slice->start : &slice->end;
-        if (!restrictions_bind_side(slice, first, binding, false, true, &first_values) ||
-            !restrictions_bind_side(slice, last, binding, false, true, &last_values))
-            return false;
-    }
-    *ranges = ARENA_NEW_ARRAY(binding->arena, struct clustering_range, prefixes.count + 1);
-    for (size_t i = 0; i < prefixes.count; i++) {
-        (*ranges)[i].start =
-            restrictions_make_bound(&prefixes, i, first, first_values, true, binding->arena);
-        (*ranges)[i].end =
-            restrictions_make_bound(&prefixes, i, last, last_values, false, binding->arena);
-    }
-    *count = restrictions_sort_ranges(table, *ranges, prefixes.count);
+    if (!restrictions_bind_slice(&slice, binding)) return false;
+    *count = restrictions_cut(&slice, ranges);
+    *count = restrictions_sort_ranges(table, *ranges, *count);
     // What is there to delete has real ends.
-    bool is_null = (first_values != NULL && slice_is_null(first_values[0])) ||
-                   (last_values != NULL && slice_is_null(last_values[0]));
+    bool is_null = (slice.start_values != NULL && slice_is_null(slice.start_values[0])) ||
+                   (slice.end_values != NULL && slice_is_null(slice.end_values[0]));
     if (is_null && *count > 0 && !restrictions->is_of_select)
-        return restrictions_invalid(binding, "c", slice->columns[0]);
+        return restrictions_invalid(binding, "c", slice.restriction->columns[0]);
     return true;
 }
 

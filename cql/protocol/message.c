@@ -1,5 +1,7 @@
 #include "cql/protocol/message.h"
 
+#include "storage/row.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -193,7 +195,9 @@ static bool read_last_options(struct cursor *cursor, uint32_t flags, struct quer
         return false;
     if ((flags & FLAG_NOW) != 0) {
         options->has_now = true;
-        options->now_s = (int32_t)cursor_u32(cursor);
+        // Seconds without a sign. What cells can not say is as late as they can.
+        uint32_t now_s = cursor_u32(cursor);
+        options->now_s = now_s > LOCAL_TIME_MAX ? LOCAL_TIME_MAX : (int32_t)now_s;
     }
     return !cursor->failed || too_short(error);
 }

@@ -328,6 +328,7 @@ static bool restrictions_prepare_multi(struct gathering *gathering,
     struct restriction_bound *bound = is_start ? &made->start : &made->end;
     made->kind = RESTRICTION_SLICE;
     bound->column_count = (uint16_t)count;
+    bound->is_multi = true;
     bound->inclusive =
         relation->operator== CQL_OPERATOR_GTE || relation->operator== CQL_OPERATOR_LTE;
     return restrictions_prepare_tuple_term(gathering, relation->value, columns, count, &whole,
@@ -450,6 +451,14 @@ static bool restrictions_merge(struct gathering *gathering, struct restriction *
                              "Column \"%s\" cannot be restricted by both an equality and an "
                              "inequality relation",
                              names);
+    }
+    // A bound is of the first columns of both.
+    if (into->columns[0] != added->columns[0]) {
+        bool is_behind = into->columns[0]->index > added->columns[0]->index;
+        return cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                             "Column \"%.*s\" cannot be restricted by two inequalities not "
+                             "starting with the same column",
+                             SLICE_TEXT((is_behind ? into : added)->columns[0]->name));
     }
     bool both_start = into->start.value != NULL && added->start.value != NULL;
     bool both_end = into->end.value != NULL && added->end.value != NULL;

@@ -24,6 +24,7 @@ enum restriction_kind {
 struct restriction_bound {
     const struct term *value;
     bool inclusive;
+    bool is_multi; // The value is a tuple of them.
     uint16_t column_count;
 };
 

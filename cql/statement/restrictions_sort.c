@@ -104,14 +104,6 @@ static const struct restriction *restrictions_at(const struct gathering *gatheri
     return NULL;
 }
 
-// Slices over columns of both directions can not be one range of rows.
-static bool restrictions_is_one_range(const struct restriction *restriction)
-{
-    for (size_t i = 1; i < restriction->column_count; i++)
-        if (restriction->columns[i]->reversed != restriction->columns[0]->reversed) return false;
-    return true;
-}
-
 // Takes from the first column on what makes ranges; `*rest` is the first column not reached.
 static void restrictions_take_ranges(struct gathering *gathering, struct restrictions *restrictions,
                                      uint16_t *rest)
@@ -121,13 +113,6 @@ static void restrictions_take_ranges(struct gathering *gathering, struct restric
     while (index < count) {
         const struct restriction *item = restrictions_at(gathering, index);
         if (item == NULL || item->kind == RESTRICTION_CONTAINS) break;
-        if (item->kind == RESTRICTION_SLICE && !restrictions_is_one_range(item)) {
-            // Still allowed without ALLOW FILTERING; each row of the prefix is looked at.
-            restrictions_add_filter(restrictions, item);
-            restrictions->clustering_has_slice = true;
-            index = (uint16_t)(index + item->column_count);
-            break;
-        }
         restrictions->clustering[restrictions->clustering_count++] = item;
         index = (uint16_t)(index + item->column_count);
         if (item->kind == RESTRICTION_IN) restrictions->clustering_has_in = true;

@@ -238,6 +238,7 @@ static bool statement_prepare_kind(struct analysis *analysis, struct statement *
     }
     if (ast->kind >= CQL_AST_CREATE_ROLE && ast->kind <= CQL_AST_DROP_IDENTITY) {
         statement->kind = STATEMENT_ROLE;
+        analysis->has_unqualified_names = true; // GRANT … ON t: another one in each keyspace.
         return true;
     }
     statement->kind = STATEMENT_SCHEMA;

@@ -61,6 +61,11 @@ START_TEST(a_prepared_increment_binds_its_values)
         execution_finish(&world.execution);
     }
     statement_unref(statement);
+    // Of a role's statements, too, there is one for each keyspace.
+    ck_assert(statement_prepare(&world.processor, slice_of_text("GRANT SELECT ON c TO r"),
+                                world.keyspace, &statement, &error));
+    ck_assert(!statement->names_keyspaces);
+    statement_unref(statement);
     CHECK_CQL("SELECT sum(n), min(n), max(n), count(n) FROM c WHERE k = 'key'",
               "(1400, 140, 140, 10)");
 }
@@ -552,6 +557,12 @@ START_TEST(large_batches_of_several_partitions_are_refused)
     char *one = repeat(arena_format(&world.arena, "%s1, '", large), "x", 30000, "'); APPLY BATCH");
     CHECK_CQL(one, "void");
     CHECK_CQL("SELECT k FROM b", "(1)");
+    // What two tables have under one key is one mutation.
+    world_make("CREATE TABLE d (k int PRIMARY KEY, v text)");
+    large = repeat(head, "x", 30000, "'); INSERT INTO d (k, v) VALUES (");
+    one = repeat(arena_format(&world.arena, "%s1, '", large), "x", 30000, "'); APPLY BATCH");
+    CHECK_CQL(one, "void");
+    CHECK_CQL("SELECT k FROM d", "(1)");
 }
 END_TEST
 

@@ -77,6 +77,32 @@ START_TEST(two_cells_in_one_place)
 }
 END_TEST
 
+// A level that no reader has.
+START_TEST(lists_are_not_read_at_any)
+{
+    begin();
+    struct query_options options = world_options();
+    options.consistency = CONSISTENCY_ANY;
+    const char *const texts[] = {
+        "UPDATE t SET l[0] = 6 WHERE k = 1 AND c = 1",
+        "UPDATE t SET l = l - [2] WHERE k = 1 AND c = 1",
+        "BEGIN BATCH UPDATE t SET l = l + [5] WHERE k = 1 AND c = 1; DELETE l[0] FROM t WHERE k = "
+        "1 "
+        "AND c = 1; APPLY BATCH",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        ck_assert_str_eq(world_run_options(texts[i], options),
+                         "ERROR 2200 Write operation require a read but consistency ANY is not "
+                         "supported on reads");
+        execution_finish(&world.execution);
+    }
+    ck_assert_str_eq(world_run_options("UPDATE t SET l = l + [4] WHERE k = 1 AND c = 1", options),
+                     "void");
+    execution_finish(&world.execution);
+    CHECK_CQL("SELECT l FROM t WHERE k = 1 AND c = 1", "([1, 2, 3, 4])");
+}
+END_TEST
+
 START_TEST(too_many_in_one_statement)
 {
     begin();
@@ -103,6 +129,7 @@ int main(void)
     tcase_add_test(tests, a_batch_reads_before_it_writes);
     tcase_add_test(tests, operations_follow_each_other);
     tcase_add_test(tests, two_cells_in_one_place);
+    tcase_add_test(tests, lists_are_not_read_at_any);
     tcase_add_test(tests, too_many_in_one_statement);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
