@@ -58,9 +58,10 @@ static bool functions_collection_extreme(const struct function_call *call,
     size_t count;
     *result = slice_null();
     const struct slice *items = functions_collection_items(call, arguments[0], &count);
+    const struct type *type = call->function->result;
+    if (type->kind == TYPE_COUNTER) type = type_of_kind(TYPE_BIGINT);
     for (size_t i = 0; items != NULL && i < count; i++)
-        if (slice_is_null(*result) ||
-            type_compare(call->function->result, items[i], *result) * sign > 0)
+        if (slice_is_null(*result) || type_compare(type, items[i], *result) * sign > 0)
             *result = items[i];
     return true;
 }

@@ -418,6 +418,8 @@ static bool functions_extreme_add(const struct function_call *call, struct slice
 {
     if (slice_is_null(argument)) return true;
     const struct type *type = call->function->result;
+    // A counter's value is a number, though its cell is not.
+    if (type->kind == TYPE_COUNTER) type = type_of_kind(TYPE_BIGINT);
     if (!slice_is_null(state->value) && type_compare(type, argument, state->value) * sign <= 0)
         return true;
     state->value = arena_copy(call->arena, argument);

@@ -28,6 +28,11 @@ START_TEST(the_decks_table_counts)
               "interval < '2014'",
               "(3)");
     CHECK_CQL("SELECT sum(mentions), count(*) FROM hashtags", "(0, 2)");
+    // The order of counters is that of their numbers.
+    CHECK_CQL("SELECT min(mentions), max(mentions) FROM hashtags", "(-3, 3)");
+    world_make("CREATE TABLE two (k int PRIMARY KEY, a counter, b counter)");
+    world_make("UPDATE two SET a = a + 1, b = b - 2 WHERE k = 1");
+    CHECK_CQL("SELECT collection_min([a, b]), collection_max([a, b]) FROM two", "(-2, 1)");
 }
 END_TEST
 
