@@ -126,9 +126,10 @@ static void print_tls(const struct ring_directory *ring)
            ring->path, address, ring->nodes[0].address.port, ring->path, ring->path);
 }
 
-static enum status start_all(struct ring_session *session, struct error *error)
+// Whether what is asked for can be had of the ring that there is, or be made.
+static enum status check_asked(const struct ring_session *session, struct error *error)
 {
-    struct ring_directory *ring = session->ring;
+    const struct ring_directory *ring = session->ring;
     int64_t asked = session->options.nodes;
     if (ring->node_count > 0 && check_kept(session, error) != STATUS_OK) return error->status;
     if (ring->node_count > 0 && asked != 0 && (size_t)asked != ring->node_count)
@@ -141,11 +142,22 @@ static enum status start_all(struct ring_session *session, struct error *error)
         return error_set(error, STATUS_INVALID,
                          "--rf %" PRId64 " wants more copies than there are nodes (%zu)",
                          session->options.rf, count);
-    if (ring->node_count == 0) {
-        enum status status = form(session, error);
-        if (status != STATUS_OK) return status;
-    }
-    return ring_start(session->env, program_path, ring, NULL, error);
+    return STATUS_OK;
+}
+
+static enum status start_all(struct ring_session *session, struct error *error)
+{
+    struct ring_directory *ring = session->ring;
+    enum status status = check_asked(session, error);
+    if (status == STATUS_OK && ring->node_count == 0)
+        status = ring_make_directories(session->env, ring->path, error);
+    if (status == STATUS_OK) status = ring_session_lock(session, error);
+    // Another command may have made it meanwhile.
+    if (status == STATUS_OK) status = check_asked(session, error);
+    if (status == STATUS_OK && ring->node_count == 0) status = form(session, error);
+    if (status == STATUS_OK) status = ring_start(session->env, program_path, ring, NULL, error);
+    ring_session_unlock(session);
+    return status;
 }
 
 static enum status initialise(struct ring_session *session, const struct login *login,
@@ -236,10 +248,12 @@ static int ring_stop_action(int argc, char **argv)
     struct ring_session session;
     int code = ring_session_begin(&stop_command, argc, argv, &session);
     if (code >= 0) return ring_session_end(&session, code);
-    size_t count;
+    size_t count = 0;
     struct error error;
-    if (ring_session_end_all(&session, SIGTERM, &count, &error) != STATUS_OK)
-        return ring_session_end(&session, command_fail("ring stop", &error));
+    enum status status = STATUS_OK;
+    if (session.ring->node_count > 0) status = ring_session_lock(&session, &error);
+    if (status == STATUS_OK) status = ring_session_end_all(&session, SIGTERM, &count, &error);
+    if (status != STATUS_OK) return ring_session_end(&session, command_fail("ring stop", &error));
     printf("%zu node%s stopped\n", count, count == 1 ? "" : "s");
     return ring_session_end(&session, EXIT_OK);
 }
@@ -290,8 +304,9 @@ static int ring_restart_action(int argc, char **argv)
     struct ring_node *node = ring_session_node(&session, "ring restart", 0);
     if (node == NULL) return ring_session_end(&session, EXIT_FAULT);
     struct error error;
-    enum status status = STATUS_OK;
-    if (node->runs) status = ring_session_end_nodes(session.env, &node, 1, SIGTERM, &error);
+    enum status status = ring_session_lock(&session, &error);
+    if (status == STATUS_OK && node->runs)
+        status = ring_session_end_nodes(session.env, &node, 1, SIGTERM, &error);
     uint64_t begin = env_monotonic_ns(session.env);
     if (status == STATUS_OK)
         status = ring_start(session.env, program_path, session.ring, node, &error);
@@ -320,7 +335,8 @@ static enum status reset(struct ring_session *session, struct error *error)
                          "no ring in %.400s; 'helenus ring start --dir DIR' makes one",
                          session->ring->path);
     size_t count;
-    enum status status = ring_session_end_all(session, SIGKILL, &count, error);
+    enum status status = ring_session_lock(session, error);
+    if (status == STATUS_OK) status = ring_session_end_all(session, SIGKILL, &count, error);
     for (size_t i = 0; i < session->ring->node_count && status == STATUS_OK; i++)
         status = ring_node_empty(session->env, &session->ring->nodes[i], error);
     if (status != STATUS_OK) return status;

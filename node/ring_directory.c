@@ -387,8 +387,7 @@ enum status ring_directory_form(struct env *env, struct ring_directory *ring, si
         return error_set(error, STATUS_INVALID, "a ring in one box has up to %d nodes",
                          RING_NODES_MAX);
     struct forming forming = {.env = env, .path = ring->path, .first = first, .count = count};
-    enum status status = ring_make_directories(env, ring->path, error);
-    if (status == STATUS_OK) status = form_nodes(&forming, error);
+    enum status status = form_nodes(&forming, error);
     if (forming.topology != NULL) topology_destroy(forming.topology);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         status = read_node(env, ring, &ring->nodes[i], (int64_t)i + 1, error);

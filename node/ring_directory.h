@@ -1,6 +1,7 @@
 // The directory of a ring in one box: what `helenus ring` starts, looks at and stops.
 //
-//     DIR/node1/helenus.yaml   its configuration; written once, by the first `ring start`
+//     DIR/ring.lock            held by a command that starts or stops nodes, while it does
+//        /node1/helenus.yaml   its configuration; written once, by the first `ring start`
 //              /members        all nodes, if there are several (members.h); written before it
 //              /process        "PID\n", while it runs
 //              /node.lock      held by the process while it runs, whatever way it ends
@@ -33,9 +34,9 @@ struct ring_directory {
 // Reads what is there; no directory is a ring of no nodes. INVALID, IO.
 MUST_USE enum status ring_directory_read(struct env *env, const char *path,
                                          struct ring_directory *ring, struct error *error);
-// Forms a ring of `count` nodes where there is none: their directories, configurations and member
-// lists. `first` is that of node 1; the addresses of the others follow its. A ring whose making was
-// cut short is none: the configuration of node 1 comes last.
+// Forms a ring of `count` nodes in a directory that is there and has none: their directories,
+// configurations and member lists. `first` is that of node 1; the addresses of the others follow
+// its. A ring whose making was cut short is none: the configuration of node 1 comes last.
 MUST_USE enum status ring_directory_form(struct env *env, struct ring_directory *ring, size_t count,
                                          const struct config *first, struct error *error);
 // Empties a node that does not run: only what ring_directory_form() wrote stays.

@@ -10,6 +10,8 @@
 
 #define POLL_NS         (2 * UINT64_C(1000000))
 #define STOP_TIMEOUT_NS (20 * UINT64_C(1000000000))
+// A start gives up after 30 s, a stop after twice 20 s.
+#define LOCK_TIMEOUT_NS (60 * UINT64_C(1000000000))
 
 const struct option_spec ring_directory_specs[1] = {RING_DIR_OPTION};
 
@@ -21,6 +23,7 @@ int ring_session_begin(const struct command *command, int argc, char **argv,
     };
     session->env = NULL;
     session->ring = NULL;
+    session->lock = NULL;
     int code = options_begin(command, argc, argv, &session->options, &session->operands);
     if (code >= 0) return code;
     struct error error;
@@ -36,9 +39,56 @@ int ring_session_begin(const struct command *command, int argc, char **argv,
 
 int ring_session_end(struct ring_session *session, int code)
 {
+    ring_session_unlock(session);
     free(session->ring);
     if (session->env != NULL) env_uv_destroy(session->env);
     return code;
+}
+
+// ---- One command at a time ----------------------------------------------------------------------
+
+struct lock_wait {
+    struct ring_session *session;
+    char path[RING_PATH_SIZE + 16];
+    uint64_t deadline_ns;
+    struct env_timer timer;
+    enum status status;
+    struct error *error;
+};
+
+static void lock_poll(struct env_timer *timer)
+{
+    struct lock_wait *wait = CONTAINER_OF(timer, struct lock_wait, timer);
+    struct env *env = wait->session->env;
+    wait->status = env_lock(env, wait->path, &wait->session->lock, wait->error);
+    if (wait->status != STATUS_IN_USE || env_monotonic_ns(env) > wait->deadline_ns)
+        env_uv_stop(env);
+    else
+        env_timer_start(env, timer, POLL_NS, lock_poll);
+}
+
+enum status ring_session_lock(struct ring_session *session, struct error *error)
+{
+    struct lock_wait wait = {.session = session, .error = error};
+    (void)snprintf(wait.path, sizeof wait.path, "%s/ring.lock", session->ring->path);
+    wait.deadline_ns = env_monotonic_ns(session->env) + LOCK_TIMEOUT_NS;
+    wait.status = env_lock(session->env, wait.path, &session->lock, error);
+    if (wait.status == STATUS_IN_USE) {
+        env_timer_start(session->env, &wait.timer, POLL_NS, lock_poll);
+        env_uv_run(session->env);
+    }
+    if (wait.status == STATUS_IN_USE)
+        return error_set(error, STATUS_IN_USE,
+                         "another 'helenus ring' command starts or stops nodes of %.400s",
+                         session->ring->path);
+    if (wait.status != STATUS_OK) return wait.status;
+    return ring_directory_read(session->env, session->options.directory, session->ring, error);
+}
+
+void ring_session_unlock(struct ring_session *session)
+{
+    if (session->lock != NULL) env_unlock(session->lock);
+    session->lock = NULL;
 }
 
 struct ring_node *ring_session_node(struct ring_session *session, const char *name, size_t index)

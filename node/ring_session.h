@@ -29,12 +29,18 @@ struct ring_session {
     struct ring_directory *ring;
     struct ring_options options;
     struct operands operands;
+    struct env_lock *lock; // NULL: not held.
 };
 
 // -1, or the exit code with which to end at once.
 int ring_session_begin(const struct command *command, int argc, char **argv,
                        struct ring_session *session);
 int ring_session_end(struct ring_session *session, int code);
+// For what starts and stops nodes: waits until no other command does that to this ring, and reads
+// again what it left. Two that form a ring at once would mix the members of two. The directory is
+// there. IN_USE: the other takes too long.
+MUST_USE enum status ring_session_lock(struct ring_session *session, struct error *error);
+void ring_session_unlock(struct ring_session *session);
 // The node that operand `index` names by its number; NULL after having said that there is none.
 struct ring_node *ring_session_node(struct ring_session *session, const char *name, size_t index);
 // Sends `signal_number` to those that run and waits until they have ended; SIGKILL follows for what

@@ -65,6 +65,7 @@ static void form(struct fixture *fixture, struct ring_directory *ring, size_t co
     config_set_defaults(&first);
     *ring = (struct ring_directory){.path = "/below/ring"};
     struct error error = {0};
+    ck_assert_int_eq(ring_make_directories(fixture->env, ring->path, &error), STATUS_OK);
     ck_assert_msg(ring_directory_form(fixture->env, ring, count, &first, &error) == STATUS_OK, "%s",
                   error.text);
 }

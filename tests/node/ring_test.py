@@ -101,6 +101,26 @@ def test_too_many_copies_are_refused_before_anything_starts():
         shutil.rmtree(r.directory)
 
 
+def test_two_starts_at_once_make_one_ring():
+    """Of two that formed it at once each wrote members of its own: nodes that never saw each other."""
+    r = Ring(ADDRESS, nodes=3)
+    try:
+        for _ in range(2):
+            starts = [subprocess.Popen([HELENUS, "ring", "start", "--nodes", "3", "--rf", "3", "--dir", r.directory, "--address",
+                                        r.address], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(3)]
+            said = [start.communicate()[0] for start in starts]
+            assert [start.returncode for start in starts] == [0, 0, 0], said
+            members = set()
+            for node in (1, 2, 3):
+                with open(os.path.join(r.data(node), "members")) as f:
+                    members.add(f.read().split("\n", 1)[1])
+            assert len(members) == 1
+            assert r.stop().stdout == "3 nodes stopped\n"
+    finally:
+        r.ring("stop", check=False)
+        shutil.rmtree(r.directory)
+
+
 def test_init_runs_a_file_of_cql():
     r = Ring(ADDRESS, nodes=3)
     path = os.path.join(r.directory, "init.cql")
@@ -307,7 +327,7 @@ def test_the_tools_say_what_nodetool_says():
         assert " node 2" in r.tool("ring", "--picture").stdout
         shown = r.tool("info", "--tokens").stdout
         assert "Native Transport active: true" in shown and shown.count("Token  ") == 16, shown
-        assert r.tool("getendpoints", "demo_ks", "hashtags", "#a").stdout.split().sort() == r.addresses.sort()
+        assert sorted(r.tool("getendpoints", "demo_ks", "hashtags", "#a").stdout.split()) == sorted(r.addresses)
         done = r.tool("getendpoints", "demo_ks", "nope", "#a", check=False)
         assert done.returncode == 1 and "no table 'nope' in keyspace 'demo_ks'" in done.stderr, done.stderr
         done = run(HELENUS, "status", "--ring", r.addresses[2], check=False)
