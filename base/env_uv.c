@@ -5,6 +5,7 @@
 #include "base/env_uv/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -12,9 +13,19 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { NS_PER_MS = 1000 * 1000, NS_PER_US = 1000, US_PER_S = 1000 * 1000 };
 enum { FILE_DESCRIPTORS_KEPT = 1024 }; // Or a quarter of all, if that is less.
+
+void env_uv_open_standard_descriptors(void)
+{
+    int descriptor;
+    do
+        descriptor = open("/dev/null", O_RDWR);
+    while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor >= 0) (void)close(descriptor);
+}
 
 enum status env_uv_status(int code)
 {

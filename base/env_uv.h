@@ -14,6 +14,11 @@
 
 #include "base/env.h"
 
+// Who starts us may have closed some of the first three descriptors. The next files and pipes that
+// are opened would get their numbers, and what is printed would go into these: /dev/null gets them.
+// For the beginning of main().
+void env_uv_open_standard_descriptors(void);
+
 // Ignores SIGPIPE for the whole process: a closed socket is a status here. Fails (IO) only when the
 // system has no descriptors left.
 MUST_USE enum status env_uv_create(struct env **env, struct error *error);

@@ -355,6 +355,7 @@ int command_compaction_stop(int argc, char **argv)
 // ---- Settings -----------------------------------------------------------------------------------
 
 enum setting { SETTING_THROUGHPUT, SETTING_COMPACTORS };
+enum { COMPACTORS_MAX = 1024 }; // What a node takes.
 
 static int set(const struct command *command, enum setting setting, int argc, char **argv)
 {
@@ -371,6 +372,9 @@ static int set(const struct command *command, enum setting setting, int argc, ch
     else if (setting == SETTING_COMPACTORS && value == 0)
         question.status = error_set(&question.error, STATUS_INVALID,
                                     "concurrent_compactors should be great than 0.");
+    else if (setting == SETTING_COMPACTORS && value > COMPACTORS_MAX)
+        question.status = error_set(&question.error, STATUS_INVALID,
+                                    "concurrent_compactors is at most %d.", COMPACTORS_MAX);
     buffer_put_u8(&question.body, ADMIN_COMPACTION_SET);
     buffer_put_u8(&question.body, (uint8_t)setting);
     buffer_put_u64(&question.body, setting == SETTING_THROUGHPUT ? value * MIB : value);

@@ -189,7 +189,8 @@ static enum status import_all(struct admin_tool *tool, const struct import_optio
                               struct outcome *outcome, struct error *error)
 {
     enum status status = admin_tool_find(tool, false, error);
-    if (status == STATUS_OK && options->tool.json) printf("{\"faults\": [");
+    if (status != STATUS_OK) return status;
+    if (options->tool.json) printf("{\"faults\": [");
     for (size_t i = 2; i < tool->operands.count && status == STATUS_OK; i++) {
         struct importing importing = {.tool = tool};
         buffer_init(&importing.answer, TRANSPORT_MESSAGE_SIZE_MAX);

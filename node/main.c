@@ -1,7 +1,9 @@
 // The `helenus` program: finds the subcommand and runs it.
+#include "base/env_uv.h"
 #include "node/commands.h"
 #include "node/options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,7 +79,19 @@ static int run_help(int argc, char **argv)
     return run_command(argc > 1 ? 3 : 2, words);
 }
 
-int main(int argc, char **argv)
+// What was printed and did not arrive was not done: a full disk, a reader that is gone.
+static int finish(int code)
+{
+    errno = 0;
+    bool is_lost = fflush(stdout) != 0 || ferror(stdout);
+    if (!is_lost || code != EXIT_OK) return code;
+    if (errno != EPIPE)
+        (void)fprintf(stderr, "helenus: standard output: %s\n",
+                      errno != 0 ? strerror(errno) : "a part of it could not be written");
+    return EXIT_FAULT;
+}
+
+static int run_main(int argc, char **argv)
 {
     if (argc < 2) {
         print_commands(stderr);
@@ -87,4 +101,10 @@ int main(int argc, char **argv)
         return run_help(argc - 2, argv + 2);
     if (strcmp(argv[1], "--version") == 0) return command_version(0, NULL);
     return run_command(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    env_uv_open_standard_descriptors();
+    return finish(run_main(argc, argv));
 }
