@@ -51,9 +51,13 @@ static int fill(struct record_reader *reader, struct error *error)
             return BYTE_FAULT;
         }
     }
+    bool is_first = reader->offset == 0;
     reader->offset += reader->size;
     reader->is_at_end = reader->size == 0;
-    return reader->size == 0 ? BYTE_END : reader->bytes[reader->at];
+    // The mark that some programs put before UTF-8 is no part of the first field.
+    if (is_first && reader->size >= 3 && memcmp(reader->bytes, "\xef\xbb\xbf", 3) == 0)
+        reader->at = 3;
+    return reader->at < reader->size ? reader->bytes[reader->at] : fill(reader, error);
 }
 
 // The next byte, which stays there.
@@ -170,6 +174,9 @@ enum status record_reader_fields(struct record_reader *reader, struct error *err
     if (byte == BYTE_END) return STATUS_END;
     while (byte >= 0) {
         bool was_quoted;
+        if (reader->field_count == TABLE_COLUMNS_MAX)
+            return error_set(error, STATUS_INVALID, "%s:%" PRIu64 ": more than %u fields",
+                             reader->path, reader->line, TABLE_COLUMNS_MAX);
         begin_field(reader);
         byte = take_field(reader, &was_quoted, error);
         size_t place = reader->places[reader->field_count - 1];

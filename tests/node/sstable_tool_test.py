@@ -298,6 +298,19 @@ def test_memory_for_sorting_is_bounded():
         sstable("verify", f"{made}/many", f"{made}/one")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_field():
+    with tempfile.TemporaryDirectory() as made:
+        with open(f"{made}/t.cql", "w") as f:
+            f.write("CREATE TABLE ks.t (k text PRIMARY KEY, v text)")
+        for i, (rows, more) in enumerate((("k,v\na,b\n", ()), ("a,b\n", ("--columns", "k,v")),
+                                          ('{"k": "a", "v": "b"}\n', ("--format", "jsonl")))):
+            write(f"{made}/{i}", "--schema", f"{made}/t.cql", *more, rows="\ufeff" + rows)
+            assert export("--schema", f"{made}/t.cql", f"{made}/{i}") == "k,v\r\na,b\r\n", rows
+        t = ("write", "--schema", f"{made}/t.cql", "--output", f"{made}/t")
+        sstable(*t, input=b"\xef\xbb\xbf")
+        fails(1, "-:2: more than 4096 fields", *t, input=b"k,v\n" + b"," * 5000 + b"\n")
+
+
 def test_bad_rows_are_refused_with_their_place():
     with tempfile.TemporaryDirectory() as made:
         with open(f"{made}/t.cql", "w") as f:
