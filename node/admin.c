@@ -398,10 +398,13 @@ static void drain_start(struct admin *admin, const struct message *message)
         admin_op_end_text(op, STATUS_CONFLICT, "it is drained already, or being stopped");
 }
 
-void admin_drained(struct admin *admin)
+void admin_drained(struct admin *admin, enum status status)
 {
+    const char *text = status == STATUS_OK ? ""
+                                           : "its clients are let go, but what it has in memory "
+                                             "could not be flushed: its log says why";
     for (size_t i = 0; i < ADMIN_OPS_MAX; i++)
-        if (admin->ops[i].kind == ADMIN_DRAIN) admin_op_end_text(&admin->ops[i], STATUS_OK, "");
+        if (admin->ops[i].kind == ADMIN_DRAIN) admin_op_end_text(&admin->ops[i], status, text);
 }
 
 // ---- What tests do ------------------------------------------------------------------------------

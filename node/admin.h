@@ -39,8 +39,8 @@ struct admin_options {
 struct admin *admin_create(struct env *env, const struct admin_options *options);
 // The node is ready: who waited for that is looked at again.
 void admin_is_ready(struct admin *admin);
-// What drain() began has ended.
-void admin_drained(struct admin *admin);
+// What drain() began has ended; `status`: the flush's.
+void admin_drained(struct admin *admin, enum status status);
 // After messaging_close() and engine_close(), or their abandoning; liveness may be gone too.
 void admin_destroy(struct admin *admin);
 // Before liveness and messaging go: nothing is listened to or answered any more.

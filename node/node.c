@@ -78,11 +78,16 @@ struct node {
 
 // ---- Who it is ----------------------------------------------------------------------------------
 
+// Who looks whether a node runs (ring_node_probe()) holds its lock for some microseconds.
+enum { LOCK_ATTEMPTS = 1000 };
+
 static enum status lock_directory(struct node *node, struct error *error)
 {
     char path[PATH_SIZE + 16];
     (void)snprintf(path, sizeof path, "%s/node.lock", node->directory);
-    enum status status = env_lock(node->env, path, &node->lock, error);
+    enum status status = STATUS_IN_USE;
+    for (int i = 0; i < LOCK_ATTEMPTS && status == STATUS_IN_USE; i++)
+        status = env_lock(node->env, path, &node->lock, error);
     if (status == STATUS_IN_USE)
         return error_set(error, status, "%.400s is in use by another node", node->directory);
     return status;
@@ -656,9 +661,8 @@ void node_stop(struct node *node, void (*stopped)(void *context), void *context)
 static void drain_is_flushed(struct engine_flush *flush, enum status status)
 {
     struct node *node = CONTAINER_OF(flush, struct node, last_flush);
-    (void)status;
     node->is_draining = false;
-    admin_drained(node->admin);
+    admin_drained(node->admin, status);
     if (node->is_stopping) server_is_closed(node);
 }
 

@@ -174,6 +174,10 @@ static void write_done(struct env_job *job)
         log->synced_position = batch->last_position;
     } else {
         log->failed = log->job_status;
+        if (log->archive.log != NULL)
+            LOG_ERROR(log->archive.log,
+                      "commit log: %s: nothing is written any more, until the next start",
+                      log->job_error.text);
         env_mark(log->env, ENV_MARK_LOG_FAILED);
     }
     batch_clear(batch);

@@ -325,6 +325,10 @@ static void background_done(struct env_job *job)
     background->state = ENGINE_BACKGROUND_IDLE;
     if (status == STATUS_OK) background->retry_delay_ns = 0;
     if (flushing != NULL && status == STATUS_OK) take_sstable(engine, flushing);
+    // Once, and not each time that it is tried again.
+    if (flushing != NULL && status != STATUS_OK && background->retry_delay_ns == 0 &&
+        engine->words != NULL)
+        LOG_ERROR(engine->words, "a flush failed, and is tried again: %s", background->error.text);
     // Not again what a truncation or a drop has hidden meanwhile: their removal has been or will
     // be, and would leave a file that is written after it.
     if (flushing != NULL && status != STATUS_OK &&

@@ -1,12 +1,14 @@
 """The command line: help, exit codes, errors with a next step."""
+import glob
 import json
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
 import xml.dom.minidom
 
-from support import HELENUS, ROOT, Ring, ring, run
+from support import HELENUS, ROOT, Ring, ring, run, wait_until
 
 
 def fails(code, text, *arguments, **options):
@@ -104,6 +106,8 @@ def test_a_port_that_is_taken_is_said():
 
 def test_a_ring_keeps_what_it_was_made_with():
     with ring() as r:
+        done = r.tool("setconcurrentcompactors", 1000000, check=False)
+        assert done.returncode == 1 and "concurrent_compactors is at most 1024" in done.stderr, done
         for option, value in (("--address", "127.0.77.5"), ("--port", 9043), ("--storage-port", 7001), ("--num-tokens", 3)):
             done = r.ring("start", option, value, check=False)
             assert done.returncode == 1 and option in done.stderr and "keeps it" in done.stderr, done
@@ -150,6 +154,58 @@ def test_start_again_leaves_a_running_node_alone():
         assert r.status()["state"] == "DOWN"
         r.restart()
         assert r.status()["state"] == "UP"
+
+
+def test_closed_descriptors_are_nobody_elses():
+    """The first files and pipes of a node got the numbers 0 to 2, and what it printed went into these."""
+    r = Ring("127.0.77.33")
+    try:
+        start = subprocess.Popen([HELENUS, "ring", "start", "--dir", r.directory, "--address", r.address], stdout=None,
+                                 preexec_fn=lambda: os.closerange(0, 3))
+        assert start.wait(60) == 0
+        node = subprocess.Popen([HELENUS, "node", "--dir", os.path.join(r.directory, "other"), "--listen-address", "127.0.77.34"],
+                                preexec_fn=lambda: os.closerange(0, 3))
+        wait_until(lambda: os.path.exists(os.path.join(r.directory, "other", "process")), 10, "the node runs")
+        assert {os.readlink(f"/proc/{node.pid}/fd/{i}") for i in range(3)} == {"/dev/null"}
+        node.terminate()
+        assert node.wait(60) == 0
+    finally:
+        r.stop()
+        shutil.rmtree(r.directory)
+
+
+def test_what_could_not_be_printed_is_a_failure():
+    with open("/dev/full", "w") as full:
+        for command in (["version"], ["ring", "status", "--json", "--dir", "/tmp/never"]):
+            done = subprocess.run([HELENUS, *command], stdout=full, stderr=subprocess.PIPE, text=True)
+            assert done.returncode == 1 and done.stderr == "helenus: standard output: No space left on device\n", done
+    # A reader that has seen enough knows it.
+    done = subprocess.run(["sh", "-c", '{ sleep 0.05; "$0" ring status --dir /tmp/never; echo $? >&2; } | true', HELENUS], stderr=subprocess.PIPE, text=True)
+    assert done.stderr == "1\n", done
+
+
+def test_an_import_that_did_not_begin_prints_no_json():
+    done = run(HELENUS, "import", "ks", "t", "/tmp", "--json", "--ring", "127.0.77.7", check=False)
+    assert done.returncode == 1 and done.stdout == "" and "does a node run there?" in done.stderr, done
+
+
+def test_a_drain_that_could_not_flush_says_so():
+    """Who takes the files for all that there is would lack what is in the commit log alone."""
+    with ring("127.0.77.33", schema=True) as r:
+        with r.session("demo_ks") as session:
+            session.execute("UPDATE hashtags SET mentions = mentions + 5 WHERE hashtag = '#a' AND interval = 'ALL'")
+        table = glob.glob(os.path.join(r.data(), "data/demo_ks/hashtags-*"))[0]
+        os.rename(table, table + ".away")
+        open(table, "w").close()
+        done = r.tool("drain", check=False)
+        assert done.returncode == 1 and "could not be flushed" in done.stderr, done
+        with open(os.path.join(r.data(), "log")) as f:
+            log = f.read()
+        assert log.count("ERROR a flush failed, and is tried again: ") == 1 and "Not a directory" in log, log
+        os.remove(table)
+        os.rename(table + ".away", table)
+        r.restart()
+        assert r.counts() == {("#a", "ALL"): 5}
 
 
 def test_stopping_twice_is_no_error():

@@ -748,14 +748,29 @@ START_TEST(a_clean_stop_proves_the_last_record_too)
 }
 END_TEST
 
+static void keep_line(void *context, struct slice line)
+{
+    (void)snprintf(context, 1024, "%.*s", (int)line.size, (const char *)line.data);
+}
+
 START_TEST(a_failed_write_is_final)
 {
+    char said[1024] = "";
+    struct log log;
+    log_init(&log, engine_fixture_env(), LOG_INFO);
+    log.write = keep_line;
+    log.context = said;
+    close_log();
+    ck_assert_int_eq(try_open_with(&(struct commit_log_options){.log = &log}), STATUS_OK);
     ck_assert_int_eq(rmdir(directory), 0);
     uint64_t position = append('a', 1);
     ck_assert_int_eq(wait_for(position), STATUS_IO);
     ck_assert_int_eq(commit_log_append(commit_log, slice_make("b", 1), &position), STATUS_IO);
     ck_assert_int_eq(wait_for(1), STATUS_IO);
     ck_assert_uint_eq(commit_log_synced_position(commit_log), 0);
+    // Whoever runs the node is told why.
+    ck_assert_ptr_nonnull(strstr(said, "CommitLog-1.log: cannot"));
+    ck_assert_ptr_nonnull(strstr(said, "No such file or directory: nothing is written any more"));
 }
 END_TEST
 
