@@ -96,13 +96,13 @@ void replica_read_give_back(struct replica_read *read)
 // (ReadCommand.withoutPurgeableTombstones).
 static struct purge replica_read_purge(const struct replica_read *read)
 {
-    int64_t gc_before = (int64_t)read->request.now_s - read->table->params.gc_grace_seconds;
     int64_t margin_s = (int64_t)read->request.now_s - INT32_MIN;
     return (struct purge){
         .expiry_margin_s =
             margin_s < COMPACTION_EXPIRY_MARGIN_S ? (int32_t)margin_s : COMPACTION_EXPIRY_MARGIN_S,
         .now_s = read->request.now_s,
-        .gc_before = gc_before < INT32_MIN ? INT32_MIN : (int32_t)gc_before,
+        .gc_before = engine_answer_gc_before(read->pool->coordinator->engine, read->table,
+                                             read->request.now_s),
         .memory_min_timestamp = INT64_MAX,
     };
 }

@@ -126,6 +126,10 @@ MUST_USE enum status engine_read(struct engine *engine, const struct table *tabl
                                  const struct partition_filter *filter, struct read_pins *pins,
                                  struct arena *arena, struct partition_iterator **partition,
                                  uint64_t *position);
+// Of what is read, the tombstones that went before this time may be left out of an answer, as by a
+// compaction; INT32_MIN: none may. `now_s`: seconds since 1970 of who asks.
+int32_t engine_answer_gc_before(const struct engine *engine, const struct table *table,
+                                int32_t now_s);
 // A run of partitions in ring order.
 MUST_USE enum status engine_scan(struct engine *engine, const struct table *table,
                                  const struct scan_range *range,

@@ -26,6 +26,18 @@ int32_t engine_gc_before(const struct engine_table *table)
     return before < INT32_MIN ? INT32_MIN : before > INT32_MAX ? INT32_MAX : (int32_t)before;
 }
 
+// What a table keeps until it is repaired, its answers have too: another replica may have what it
+// hides. (PurgeFunction goes by the oldest tombstone that is not repaired; here all are kept.)
+int32_t engine_answer_gc_before(const struct engine *engine, const struct table *table,
+                                int32_t now_s)
+{
+    const struct engine_table *of_engine = engine_find_table(engine, table->id);
+    if (of_engine != NULL && of_engine->compactor.options.only_purge_repaired_tombstones)
+        return INT32_MIN;
+    int64_t before = (int64_t)now_s - table->params.gc_grace_seconds;
+    return before < INT32_MIN ? INT32_MIN : (int32_t)before;
+}
+
 int64_t engine_memory_min_timestamp(const struct engine_table *table)
 {
     int64_t earliest = memtable_min_timestamp(table->active);

@@ -1,6 +1,7 @@
 #include "ring/coordinator/remote_read.h"
 
 #include "base/container_of.h"
+#include "storage/schema/options.h"
 #include "tests/ring/support/read_probe.h"
 
 #include <check.h>
@@ -600,6 +601,46 @@ START_TEST(without_read_repair_nothing_is_written)
 }
 END_TEST
 
+static void purge_only_what_is_repaired(void)
+{
+    struct option items[] = {
+        {slice_of_text("class"), slice_of_text("SizeTieredCompactionStrategy")},
+        {slice_of_text("only_purge_repaired_tombstones"), slice_of_text("true")},
+    };
+    const struct options compaction = {items, 2};
+    struct table_builder *builder = table_builder_copy(ring_world_table(&world, 0, "t"));
+    table_builder_params(builder)->compaction =
+        options_copy(table_builder_arena(builder), &compaction);
+    const struct table *table = table_builder_finish(builder);
+    struct alteration alteration = {0};
+    metadata_put_table(world.members[0].metadata, &alteration.change, table, altered);
+    ring_world_run(&world, 30, &alteration.is_done);
+    table_unref(table);
+    ring_world_run(&world, 0.5, NULL);
+}
+
+// Two replicas missed a deletion, which is older than gc_grace_seconds. A table that wants its
+// tombstones kept until they are repaired does not show the row again.
+START_TEST(a_tombstone_that_is_not_repaired_is_in_the_answer)
+{
+    bool is_kept = _i == 1;
+    if (is_kept) purge_only_what_is_repaired();
+    put(1, "c1", "x", 10);
+    put(2, "c1", "x", 10);
+    probe_apply(
+        &world, 0,
+        &(struct probe_change){.key = key, .c = "c1", .timestamp = 20, .deletes_row = true});
+    const char *keys[] = {key};
+    struct probe_read probe = {
+        .keys = keys, .key_count = 1, .consistency = CONSISTENCY_ALL, .now_s = 2000 + 864000};
+    probe_run(&world, 0, &probe);
+    ck_assert_int_eq(probe.result.outcome, COORDINATOR_OK);
+    bool is_shown = strstr((const char *)probe.text.data, "c1=x") != NULL;
+    ck_assert_int_eq(is_shown, !is_kept);
+    probe_deinit(&probe);
+}
+END_TEST
+
 START_TEST(a_slow_replica_is_waited_for_when_the_table_says_never)
 {
     alter_table("NEVER", NULL);
@@ -736,6 +777,7 @@ static Suite *suite(void)
     tcase_add_test(three, a_stale_replica_that_comes_back_is_repaired_at_all);
     tcase_add_test(three, reads_under_way_end_with_their_process);
     tcase_add_test(three, without_read_repair_nothing_is_written);
+    tcase_add_loop_test(three, a_tombstone_that_is_not_repaired_is_in_the_answer, 0, 2);
     tcase_add_test(three, a_slow_replica_is_waited_for_when_the_table_says_never);
     tcase_add_test(three, one_more_replica_is_always_asked_when_the_table_says_so);
     tcase_add_test(three, a_table_with_a_column_more_is_read_under_its_older_version);
