@@ -115,7 +115,7 @@ static enum status replica_read_key(struct replica_read *read, struct read_encod
                     &read->request.filter, &read->pins, &read->arena, &partition, &read->position);
     struct purge purge = replica_read_purge(read);
     if (status == STATUS_OK && partition != NULL)
-        status = purge_partition(&partition, read->request.filter.reversed, &purge, &read->arena);
+        status = purge_partition(&partition, &purge, &read->arena);
     if (status != STATUS_OK) return status;
     if (partition != NULL) {
         status = read_encoder_put_partition(encoder, partition);

@@ -18,7 +18,6 @@ struct purged_partition {
     struct partition_iterator *source;
     // As they were at its beginning: the two ends of a range tombstone go or stay together.
     int32_t now_s, expired_until_s, gc_before;
-    bool is_reversed;
     bool has_max_timestamp; // It is asked for when the first old tombstone comes.
     bool is_elsewhere;      // There is one.
     int64_t max_timestamp;
@@ -154,7 +153,7 @@ static const struct row *purge_row(struct purged_partition *partition, struct pu
 
 // ---- Markers ------------------------------------------------------------------------------------
 
-// Of a boundary one side may go alone: what is left is a plain bound.
+// Of a boundary one side may go alone: what is left is a plain bound, the same in either direction.
 static const struct marker *purge_marker(struct purged_partition *partition,
                                          const struct marker *marker)
 {
@@ -165,8 +164,7 @@ static const struct marker *purge_marker(struct purged_partition *partition,
     if (!bound_is_boundary(marker->bound.kind) || (is_closing && is_opening)) return marker;
     bool before_rows = marker->bound.kind == BOUND_EXCL_END_INCL_START;
     partition->marker = (struct marker){marker->bound, closes, opens};
-    // Backwards it is the end of a range that opens it.
-    if (is_closing != partition->is_reversed) {
+    if (is_closing) {
         partition->marker.bound.kind = before_rows ? BOUND_EXCL_END : BOUND_INCL_END;
     } else {
         partition->marker.bound.kind = before_rows ? BOUND_INCL_START : BOUND_EXCL_START;
@@ -242,13 +240,12 @@ static enum status look_into(struct purged_partition *partition, bool *has_any)
     return STATUS_OK;
 }
 
-enum status purge_partition(struct partition_iterator **partition, bool reversed,
-                            const struct purge *purge, struct arena *arena)
+enum status purge_partition(struct partition_iterator **partition, const struct purge *purge,
+                            struct arena *arena)
 {
     struct purged_scan *scan = ARENA_NEW(arena, struct purged_scan);
     scan->purge = purge;
     scan->arena = arena;
-    scan->partition.is_reversed = reversed;
     begin_partition(scan, *partition);
     *partition = NULL;
     bool has_any = false;

@@ -41,7 +41,7 @@ struct scan_iterator *purge_scan(struct scan_iterator *source, const struct purg
                                  struct arena *arena);
 // The same of one partition, which may be read backwards: NULL in its place when nothing is left.
 // It is closed, and NULL, on failure: WOULD_BLOCK, CORRUPT, IO.
-MUST_USE enum status purge_partition(struct partition_iterator **partition, bool reversed,
+MUST_USE enum status purge_partition(struct partition_iterator **partition,
                                      const struct purge *purge, struct arena *arena);
 
 #endif
