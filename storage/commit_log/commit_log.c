@@ -181,8 +181,10 @@ static void write_done(struct env_job *job)
         env_mark(log->env, ENV_MARK_LOG_FAILED);
     }
     batch_clear(batch);
-    // At the end of the turn, with what else has come in it.
-    if (log->sync != COMMIT_LOG_SYNC_PERIODIC || log->drained != NULL || log->waiters != NULL)
+    // At the end of the turn, with what else has come in it. PERIODIC: unless its time is still to
+    // come; it may be over, if this one took long.
+    if (log->sync != COMMIT_LOG_SYNC_PERIODIC || log->drained != NULL || log->waiters != NULL ||
+        (log->gathering->part_count > 0 && !env_timer_is_started(&log->timer)))
         env_task_post(log->env, &log->write_task, run_write);
     if (log->drained != NULL && is_drained(log))
         env_task_post(log->env, &log->drained_task, run_drained);

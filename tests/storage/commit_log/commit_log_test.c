@@ -788,6 +788,39 @@ START_TEST(periodic_mode_does_not_wait_but_can)
 }
 END_TEST
 
+// The time of a record comes while the disk is still at the one before, and nothing comes behind
+// it.
+START_TEST(periodic_mode_writes_what_came_during_a_long_write)
+{
+    struct sim_options options = {.seed = 1};
+    struct sim_world *world = sim_world_create(&options);
+    struct sim_machine *machine = sim_machine_create(world, "a");
+    struct env *env = sim_process_start(machine, "node", died, &env);
+    const struct commit_log_options wanted = {
+        .directory = "/log", .sync = COMMIT_LOG_SYNC_PERIODIC, .period_ns = 1000};
+    struct commit_log *opened;
+    memset(&replayed, 0, sizeof replayed);
+    ck_assert_int_eq(commit_log_open(env, &wanted, replay, NULL, &opened, &replayed.error),
+                     STATUS_OK);
+    sim_machine_set_slow(machine, UINT64_C(1000000000));
+    uint64_t position;
+    ck_assert_int_eq(commit_log_append_for(opened, table_a, slice_of_text("a"), &position),
+                     STATUS_OK);
+    while (sim_world_marks(world, ENV_MARK_LOG_WRITE) == 0)
+        ck_assert(sim_world_step(world));
+    ck_assert_int_eq(commit_log_append_for(opened, table_a, slice_of_text("b"), &position),
+                     STATUS_OK);
+    while (sim_world_step(world))
+        continue;
+    ck_assert_uint_eq(commit_log_synced_position(opened), position);
+    commit_log_abandon(opened);
+    sim_process_crash(env);
+    while (env != NULL)
+        ck_assert(sim_world_step(world));
+    sim_world_destroy(world);
+}
+END_TEST
+
 START_TEST(positions_of_before_are_not_given_again)
 {
     crash();
@@ -838,6 +871,7 @@ int main(void)
     tcase_add_test(log, a_stop_does_not_wait_for_a_command);
     tcase_add_test(log, a_failed_write_is_final);
     tcase_add_test(log, periodic_mode_does_not_wait_but_can);
+    tcase_add_test(log, periodic_mode_writes_what_came_during_a_long_write);
     tcase_add_test(log, positions_of_before_are_not_given_again);
     Suite *suite = suite_create("commit_log");
     suite_add_tcase(suite, log);
