@@ -27,7 +27,7 @@ struct engine_index_builder {
     struct uuid base, index; // What is built; looked for anew in each step.
     bool has_index, is_loading, is_stopped;
     // Behind the last row that is in.
-    bool has_place, in_partition;
+    bool has_place, in_partition, has_moved; // The latter: in this slice.
     struct partition_key key;
     struct clustering clustering;
 };
@@ -52,7 +52,7 @@ static void builder_set_place(struct engine_index_builder *builder, struct slice
     struct arena *arena = &builder->place_arena;
     arena_reset(arena);
     builder->key = partition_key_make(arena_copy(arena, key));
-    builder->has_place = true;
+    builder->has_place = builder->has_moved = true;
     builder->in_partition = clustering != NULL;
     if (clustering == NULL) return;
     struct slice *values = ARENA_NEW_ARRAY(arena, struct slice, clustering->count);
@@ -101,7 +101,8 @@ static bool builder_find(struct engine_index_builder *builder, struct engine_tab
 
 // ---- A slice ------------------------------------------------------------------------------------
 
-// The rows of one partition. OK: all are in; END: the slice is full.
+// The rows of one partition. OK: all are in; END: the slice is full. Deletions of ranges count, but
+// are no place to go on from: of these a slice may be longer.
 static enum status builder_add_partition(struct engine_index_builder *builder,
                                          struct engine_index *index,
                                          struct partition_iterator *partition, size_t *count)
@@ -115,7 +116,7 @@ static enum status builder_add_partition(struct engine_index_builder *builder,
         status = partition_iterator_next(partition, &unfiltered);
         if (status == STATUS_END) break;
         if (status != STATUS_OK) return status;
-        if (++*count > SLICE_ROWS_MAX) return STATUS_END;
+        if (++*count > SLICE_ROWS_MAX && builder->has_moved) return STATUS_END;
         if (unfiltered.is_marker) continue;
         status = engine_index_put_row(index, &partition->key, unfiltered.row, false);
         if (status == STATUS_OK)
@@ -154,6 +155,7 @@ static enum status builder_add_slice(struct engine_index_builder *builder,
 {
     size_t count = 0;
     enum status status = STATUS_OK;
+    builder->has_moved = false;
     if (builder->in_partition) status = builder_finish_partition(builder, base, index, &count);
     if (status != STATUS_OK) return status == STATUS_END ? STATUS_OK : status;
     struct clustering_range all = CLUSTERING_RANGE_ALL;

@@ -328,6 +328,33 @@ START_TEST(an_index_that_comes_later_is_built)
 }
 END_TEST
 
+// More of them than a slice has rows, and no row between: there is no place to go on from.
+START_TEST(an_index_is_built_behind_many_deleted_ranges)
+{
+    put(plain);
+    write_cell("k", "a", "a", "x");
+    write_cell("k", "z", "a", "x");
+    for (int i = 0; i < 300; i++) {
+        char first[16], last[16];
+        (void)snprintf(first, sizeof first, "b%03d-1", i);
+        (void)snprintf(last, sizeof last, "b%03d-2", i);
+        struct slice start = slice_of_text(first), end = slice_of_text(last);
+        struct range_deletion range = {
+            {{BOUND_INCL_START, {1, &start}}, {BOUND_INCL_END, {1, &end}}}, {++timestamp, 1000}};
+        struct mutation mutation = {.table = plain,
+                                    .key = partition_key_make(slice_of_text("k")),
+                                    .deletion = DELETION_NONE,
+                                    .range_deletions = &range,
+                                    .range_deletion_count = 1};
+        uint64_t position;
+        ck_assert_int_eq(engine_apply(engine, &mutation, &position), STATUS_OK);
+    }
+    put(table);
+    wait_built(index_a);
+    ck_assert_str_eq(find(index_a, "x"), "k/a k/z ");
+}
+END_TEST
+
 START_TEST(what_was_not_built_when_it_crashed_is_built_at_the_start)
 {
     // Each index has an id of its own, also one whose name was used before.
@@ -482,6 +509,7 @@ int main(void)
     tcase_add_test(tcase, an_entry_that_was_removed_comes_back_with_an_older_change);
     tcase_add_test(tcase, a_crash_loses_nothing_that_was_synced);
     tcase_add_test(tcase, an_index_that_comes_later_is_built);
+    tcase_add_test(tcase, an_index_is_built_behind_many_deleted_ranges);
     tcase_add_test(tcase, what_was_not_built_when_it_crashed_is_built_at_the_start);
     tcase_add_test(tcase, ranges_of_the_ring_and_of_rows_hold);
     tcase_add_test(tcase, a_truncation_takes_the_entries_too);
