@@ -4,6 +4,7 @@
 #include "cql/execution/schema_change.h"
 #include "cql/execution/schema_properties.h"
 #include "cql/statement/functions.h"
+#include "cql/system/system_tables.h"
 #include "storage/schema/schema_codec.h"
 #include "storage/uuid.h"
 
@@ -35,7 +36,7 @@ struct creating {
     const struct cql_primary_key *key;
     struct uuid id;
     struct table_params params;
-    bool has_counter;
+    bool has_id, has_counter;
 };
 
 static struct new_column *creating_find(const struct creating *creating, struct slice name)
@@ -268,14 +269,40 @@ static bool creating_prepare_params(struct creating *creating)
 {
     struct analysis *analysis = creating->analysis;
     const struct cql_properties *properties = &creating->raw->options.properties;
-    bool has_id = false;
     creating->id = functions_now_uuid(analysis->processor);
     creating->params = table_params_default();
     if (!schema_properties_apply(analysis, analysis->arena, properties, &creating->params,
-                                 &creating->id, &has_id))
+                                 &creating->id, &creating->has_id))
         return false;
     schema_properties_complete(properties, &creating->params);
     return schema_properties_check(&creating->params, false, analysis->error);
+}
+
+// The table that has the id, or an index of it has, which is a hidden table.
+static const struct table *schema_change_find_id(const struct schema *schema, struct uuid id)
+{
+    const struct table *table = schema_find_table_by_id(schema, id), *owner;
+    const struct keyspace *keyspace;
+    for (size_t k = 0; table == NULL && (keyspace = schema_keyspace_at(schema, k)) != NULL; k++)
+        for (size_t t = 0; (owner = schema_table_at(schema, keyspace->name, t)) != NULL; t++)
+            for (size_t i = 0; i < owner->index_count; i++)
+                if (uuid_equals(owner->indexes[i].id, id)) table = owner;
+    return table;
+}
+
+// Two tables of one id would be one in the engine, with the rows of both.
+static bool creating_check_id(const struct creating *creating)
+{
+    struct analysis *analysis = creating->analysis;
+    const struct query_processor *processor = analysis->processor;
+    if (!creating->has_id) return true;
+    const struct table *table =
+        schema_change_find_id(metadata_schema(processor->metadata), creating->id);
+    if (table == NULL && processor->system_tables != NULL)
+        table = schema_change_find_id(system_tables_schema(processor->system_tables), creating->id);
+    return table == NULL || cql_error_set(analysis->error, CQL_ERROR_INVALID,
+                                          "Table id is that of table %.*s.%.*s already",
+                                          SLICE_TEXT(table->keyspace), SLICE_TEXT(table->name));
 }
 
 static bool creating_finish(struct creating *creating, struct schema_change *change)
@@ -283,7 +310,7 @@ static bool creating_finish(struct creating *creating, struct schema_change *cha
     struct analysis *analysis = creating->analysis;
     if (!schema_properties_check(&creating->params, creating->has_counter, analysis->error))
         return false;
-    if (!creating_check_name(creating)) return false;
+    if (!creating_check_name(creating) || !creating_check_id(creating)) return false;
     struct table_builder *builder =
         table_builder_create(creating->keyspace, creating->name, creating->id);
     creating_add_columns(creating, builder);

@@ -36,6 +36,25 @@ START_TEST(the_decks_table_counts)
 }
 END_TEST
 
+// They would be one in the engine.
+START_TEST(no_two_tables_have_one_id)
+{
+    make_keyspace();
+    world_make("CREATE TABLE a (k int PRIMARY KEY, v text) "
+               "WITH id = '5a1c395e-b41f-11e5-9f22-ba0be0483c18'");
+    CHECK_CQL("CREATE TABLE b (k text, c text, v int, PRIMARY KEY (k, c)) "
+              "WITH id = '5a1c395e-b41f-11e5-9f22-ba0be0483c18'",
+              "ERROR 2200 Table id is that of table ks.a already");
+    CHECK_CQL("CREATE TABLE b (k int PRIMARY KEY) "
+              "WITH id = 'b7b7f0c2-fd0a-3410-8c05-3ef614bb7c2d'",
+              "ERROR 2200 Table id is that of table system.paxos already");
+    world_make("DROP TABLE a");
+    CHECK_CQL("CREATE TABLE b (k text, c text, v int, PRIMARY KEY (k, c)) "
+              "WITH id = '5a1c395e-b41f-11e5-9f22-ba0be0483c18'",
+              "CREATED TABLE ks.b");
+}
+END_TEST
+
 START_TEST(a_prepared_increment_binds_its_values)
 {
     make_keyspace();
@@ -647,6 +666,7 @@ int main(void)
     tcase_add_checked_fixture(tests, world_setup, world_teardown);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, the_decks_table_counts);
+    tcase_add_test(tests, no_two_tables_have_one_id);
     tcase_add_test(tests, a_prepared_increment_binds_its_values);
     tcase_add_test(tests, rows_come_in_clustering_order_and_slices_cut_them);
     tcase_add_test(tests, collections_and_timestamps);
