@@ -216,6 +216,7 @@ static void free_engine(struct engine *engine)
         engine_free_table(engine->leaving);
         engine->leaving = next;
     }
+    engine_free_returns(engine);
     block_pool_unref(engine->memtable_blocks);
     chunk_cache_destroy(engine->chunk_cache);
     counter_cache_destroy(engine->counter_cache);
@@ -299,5 +300,7 @@ void engine_close(struct engine *engine, void (*stopped)(void *context), void *c
     engine_period_stop(engine);
     engine_index_build_stop(engine);
     engine_errand_fail(engine, false, STATUS_CANCELED);
+    // What else waits for the delay of a fault has its turn now: nobody would come to it later.
+    engine_background_hurry(engine);
     engine_go_on_closing(engine);
 }

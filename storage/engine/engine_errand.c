@@ -21,12 +21,7 @@ void engine_errand_start(struct engine *engine, struct engine_errand *errand)
         return;
     }
     *end = errand;
-    // As with a flush: who asks wants to know now, not after the delay of a fault.
-    if (engine->background.state == ENGINE_BACKGROUND_RETRYING) {
-        env_timer_stop(engine->env, &engine->background.retry);
-        engine->background.state = ENGINE_BACKGROUND_IDLE;
-    }
-    engine_background_start(engine);
+    engine_background_hurry(engine);
 }
 
 struct engine_errand *engine_errand_take(struct engine *engine)

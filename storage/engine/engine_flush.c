@@ -130,12 +130,7 @@ void engine_flush(struct engine *engine, const struct uuid *id, struct engine_fl
     flush->next = engine->flushes;
     engine->flushes = flush;
     engine_finish_flushes(engine, engine->is_closing ? STATUS_CANCELED : STATUS_OK);
-    // Who asks wants to know now, not after the delay of a fault (or never, if the log has failed).
-    if (engine->background.state == ENGINE_BACKGROUND_RETRYING) {
-        env_timer_stop(engine->env, &engine->background.retry);
-        engine->background.state = ENGINE_BACKGROUND_IDLE;
-    }
-    engine_background_start(engine);
+    engine_background_hurry(engine);
 }
 
 // ---- On the thread -----------------------------------------------------------------------------
@@ -202,7 +197,10 @@ static enum status flush_memtable(struct engine *engine)
     struct memtable *memtable = background->flushing->memtable;
     const char *directory = background->manifest.directory;
     struct sstable_summary written;
-    enum status status = write_sstable(background, engine->env, memtable, &written);
+    enum status status = STATUS_OK;
+    // What an earlier try left is to be gone first: else each would leave one more.
+    if (background->table->has_left) status = store_manifest(engine, background);
+    if (status == STATUS_OK) status = write_sstable(background, engine->env, memtable, &written);
     if (status != STATUS_OK || written.partition_count == 0) return status;
     status = sstable_open(engine->env, directory, background->generation, memtable_table(memtable),
                           &written.check, &background->reader, &background->error);
@@ -251,6 +249,15 @@ static void fire_retry(struct env_timer *timer)
     engine_background_start(engine);
 }
 
+void engine_background_hurry(struct engine *engine)
+{
+    if (engine->background.state == ENGINE_BACKGROUND_RETRYING) {
+        env_timer_stop(engine->env, &engine->background.retry);
+        engine->background.state = ENGINE_BACKGROUND_IDLE;
+    }
+    engine_background_start(engine);
+}
+
 static void background_failed(struct engine *engine, enum status status)
 {
     struct engine_background *background = &engine->background;
@@ -262,11 +269,13 @@ static void background_failed(struct engine *engine, enum status status)
     background->retry_delay_ns = delay_ns;
     if (!engine->is_closing) env_timer_start(engine->env, &background->retry, delay_ns, fire_retry);
     engine_finish_flushes(engine, status);
-    // An engine that closes does not try again: nothing would come to the errands behind it.
-    if (engine->is_closing)
+    // An engine that closes does not try again: nothing would come to what is behind it.
+    if (engine->is_closing) {
         engine_errand_fail(engine, true, STATUS_CANCELED);
-    else
+        engine_fail_truncations(engine, STATUS_CANCELED);
+    } else {
         engine_errand_fail(engine, false, status);
+    }
 }
 
 // The SSTable takes the place of its memtable, unless a truncation or a drop came meanwhile: then
@@ -307,6 +316,15 @@ static void leave_sstable(struct engine_table *table, uint64_t generation)
 {
     const struct manifest_entry entry = {.generation = generation, .state = MANIFEST_GONE};
     manifest_add(&table->manifest, &entry);
+    table->has_left = true;
+}
+
+// Manifests can be written again: it goes for good.
+static void remove_left(struct engine_table *table)
+{
+    if (!table->has_left || table->manifest.dropped) return;
+    table->has_left = false;
+    engine_add_removal(table->engine, &(struct engine_removal){.table = table});
 }
 
 static void background_done(struct env_job *job)
@@ -357,6 +375,7 @@ static void background_done(struct env_job *job)
     } else if (status != STATUS_OK) {
         background_failed(engine, status);
     } else {
+        if (flushing != NULL) remove_left(background->table);
         engine_finish_flushes(engine, STATUS_OK);
         engine_background_start(engine);
     }

@@ -22,7 +22,12 @@
 #include "storage/sstable/sstable.h"
 
 // SSTables of this shard have ids of 64 × n + shard.
-enum { ENGINE_TABLE_BUCKETS = 256, ENGINE_PATH_MAX = 4096, ENGINE_GENERATION_STEP = 64 };
+enum {
+    ENGINE_TABLE_BUCKETS = 256,
+    ENGINE_PATH_MAX = 4096,
+    ENGINE_GENERATION_STEP = 64,
+    ENGINE_DROPPED_IDS = 64
+};
 
 // A record of the commit log: this byte, then a mutation or a table's id.
 enum engine_record { ENGINE_RECORD_MUTATION = 'M', ENGINE_RECORD_TRUNCATION = 'T' };
@@ -71,6 +76,7 @@ struct engine_table {
     } compactor;
     bool is_undecided; // Nobody knows which files of a compaction hold, until the next start.
     bool is_internal;  // Of the node's own.
+    bool has_left;     // A flush left an SSTable, since its manifest failed.
     bool has_foreign;  // Some SSTables were put here while no engine looked.
     struct engine_index *indexes; // Of the present version; see engine_index_internal.h.
     size_t index_count;
@@ -104,6 +110,12 @@ struct engine_removal {
     struct engine_table *dropped;    // dropped: then it is the removal's own. The other is NULL.
     uint64_t log_position;           // Of the truncation.
     struct engine_flush *truncation; // Whom to tell.
+};
+
+// A table of the schema again, by its id, while its former life is not over.
+struct engine_return {
+    struct engine_return *next;
+    const struct table *table; // With a reference.
 };
 
 enum engine_compaction_state {
@@ -214,8 +226,11 @@ struct engine {
     struct engine_importing *imports; // On their way.
     struct env_timer period_timer;    // For tables that are flushed now and then.
     struct engine_table *leaving;     // Dropped, but a snapshot of them comes first.
-    struct log *words;                // For whom runs the node; NULL is allowed.
-    bool backs_up;                    // incremental_backups
+    struct engine_return *returns;
+    struct uuid dropped_ids[ENGINE_DROPPED_IDS]; // The last ones, of this run.
+    size_t dropped_count;
+    struct log *words; // For whom runs the node; NULL is allowed.
+    bool backs_up;     // incremental_backups
     uint64_t freeze_sequence;
     uint64_t conflict_count;      // Writes that brought another count for a counter's id and clock.
     struct engine_flush *flushes; // Those who wait for what was frozen.
@@ -261,6 +276,9 @@ MUST_USE enum status engine_finish_index_drops(struct engine *engine, struct err
 // The active memtable, if it has anything, becomes a frozen one.
 void engine_freeze(struct engine_table *table);
 void engine_background_start(struct engine *engine);
+// The same for who wants to know now, not after the delay of a fault (or never, if the log has
+// failed).
+void engine_background_hurry(struct engine *engine);
 // Calls the flushes that wait for nothing any more.
 void engine_finish_flushes(struct engine *engine, enum status status);
 void engine_finish_flush(struct engine *engine, struct engine_flush *flush, enum status status);
@@ -306,6 +324,11 @@ void engine_drop_kept(struct engine *engine, struct engine_table *table, enum st
 // What of the table a truncation at this position removes is no longer read.
 void engine_forget_data(struct engine_table *table, uint64_t log_position);
 void engine_add_removal(struct engine *engine, const struct engine_removal *removal);
+// True: the table's former life is not over, it is put into the engine when that is.
+bool engine_await_return(struct engine *engine, const struct table *table);
+// Nothing of a former life, if it had one, is in the table that was just opened.
+void engine_begin_anew(struct engine_table *table);
+void engine_free_returns(struct engine *engine);
 void engine_removal_work(struct engine *engine);
 // A dropped table's, durably, unless something else is in it. Blocks.
 MUST_USE enum status engine_remove_directory(struct env *env, const char *directory,

@@ -3,6 +3,7 @@
 #include "base/env_marks.h"
 #include "storage/engine/engine_index_internal.h"
 #include "storage/new_directory.h"
+#include "storage/sstable/directory.h"
 #include "storage/sstable/format.h"
 
 #include <inttypes.h>
@@ -207,6 +208,26 @@ static void read_compaction_options(struct engine_table *table)
         *options = compaction_options_default();
 }
 
+// Names of what was backed up are not given again: links to what comes later could not stand beside
+// it (ColumnFamilyStore's constructor, "to prevent generation conflicts").
+static enum status use_generations_of_backups(struct engine_table *table, const char *directory,
+                                              struct error *error)
+{
+    char path[ENGINE_PATH_MAX + 16];
+    struct directory_names names;
+    (void)snprintf(path, sizeof path, "%s/backups", directory);
+    enum status status = directory_names_list(&names, table->engine->env, path, error);
+    if (status != STATUS_OK) return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    for (const char *file = NULL; (file = directory_names_next(&names, file)) != NULL;) {
+        struct sstable_name name;
+        enum sstable_component component;
+        if (sstable_name_parse(file, &name, &component, NULL) == STATUS_OK)
+            use_generation(table, sstable_name_generation(&name));
+    }
+    directory_names_deinit(&names);
+    return STATUS_OK;
+}
+
 // The manifest's table is in this directory, wherever it was when the manifest was written: the
 // whole may have been moved, or copied.
 static void settle_manifest(struct manifest *manifest, const char *directory)
@@ -229,6 +250,8 @@ static enum status load_table(struct engine_table *table, const char *directory,
     table->truncated_position = table->manifest.truncated_position;
     for (size_t i = 0; i < table->manifest.count; i++)
         use_generation(table, table->manifest.entries[i].generation);
+    status = use_generations_of_backups(table, directory, error);
+    if (status != STATUS_OK) return status;
     // First the logs of compactions, which know the files as they were.
     struct sstable_listing listing;
     status = sstable_recover_directory(env, directory, &listing, error);
@@ -274,13 +297,20 @@ enum status engine_put_table(struct engine *engine, const struct table *table, s
 {
     struct engine_table *existing = engine_find_table(engine, table->id);
     if (existing == NULL) {
+        if (engine_await_return(engine, table)) return STATUS_OK;
         enum status status = engine_open_table(engine, table, error);
         if (status == STATUS_OK && table->params.memtable_flush_period_in_ms > 0)
             engine_period_start(engine);
-        if (status == STATUS_OK) engine_index_begin(engine_find_table(engine, table->id));
-        return status;
+        if (status != STATUS_OK) return status;
+        engine_index_begin(engine_find_table(engine, table->id));
+        engine_begin_anew(engine_find_table(engine, table->id));
+        return STATUS_OK;
     }
     if (existing->table == table) return STATUS_OK;
+    if (!slice_equals(existing->table->name, table->name) ||
+        !slice_equals(existing->table->keyspace, table->keyspace))
+        return error_set(error, STATUS_INVALID, "%s: another table has its id",
+                         existing->manifest.directory);
     // What is in memory stays under the version that it was written with.
     engine_freeze(existing);
     engine->active_size -= memtable_size(existing->active);

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/env_marks.h"
 #include "storage/engine/engine_index_internal.h"
+#include "storage/uuid.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +71,8 @@ void engine_add_removal(struct engine *engine, const struct engine_removal *remo
     *added = *removal;
     *engine->removals_end = added;
     engine->removals_end = &added->next;
-    engine_background_start(engine);
+    // It may give the space for want of which a flush has failed.
+    engine_background_hurry(engine);
 }
 
 // `truncation` NULL: nobody waits for it.
@@ -91,13 +93,18 @@ static void truncate_indexes(struct engine_table *table)
     }
 }
 
+static void put_truncation(struct engine *engine, struct uuid id)
+{
+    buffer_clear(&engine->record);
+    buffer_put_u8(&engine->record, ENGINE_RECORD_TRUNCATION);
+    buffer_put(&engine->record, id.bytes, sizeof id.bytes);
+}
+
 static void truncate_now(struct engine_table *table, struct engine_flush *truncation)
 {
     struct engine *engine = table->engine;
     struct uuid id = table->table->id;
-    buffer_clear(&engine->record);
-    buffer_put_u8(&engine->record, ENGINE_RECORD_TRUNCATION);
-    buffer_put(&engine->record, id.bytes, sizeof id.bytes);
+    put_truncation(engine, id);
     uint64_t position;
     enum status status =
         commit_log_append_for(engine->log, id, buffer_slice(&engine->record), &position);
@@ -154,10 +161,89 @@ static void drop_now(struct engine_table *table)
     engine_add_removal(engine, &(struct engine_removal){.dropped = table});
 }
 
+// ---- A table that comes back under its id (CREATE TABLE … WITH ID) -----------------------------
+
+static struct engine_return **find_return(struct engine *engine, struct uuid id)
+{
+    struct engine_return **place = &engine->returns;
+    while (*place != NULL && !uuid_equals((*place)->table->id, id))
+        place = &(*place)->next;
+    return place;
+}
+
+static void free_return(struct engine_return **place)
+{
+    struct engine_return *back = *place;
+    if (back == NULL) return;
+    *place = back->next;
+    table_unref(back->table);
+    free(back);
+}
+
+void engine_free_returns(struct engine *engine)
+{
+    while (engine->returns != NULL)
+        free_return(&engine->returns);
+}
+
+static bool is_leaving(const struct engine *engine, struct uuid id)
+{
+    for (const struct engine_table *t = engine->leaving; t != NULL; t = t->next)
+        if (uuid_equals(t->table->id, id)) return true;
+    for (const struct engine_removal *r = engine->removals; r != NULL; r = r->next)
+        if (r->dropped != NULL && uuid_equals(r->dropped->table->id, id)) return true;
+    const struct engine_removal *removing = engine->background.removing;
+    return removing != NULL && removing->dropped != NULL &&
+           uuid_equals(removing->dropped->table->id, id);
+}
+
+// Both lives have one directory, one manifest and one id in the log.
+bool engine_await_return(struct engine *engine, const struct table *table)
+{
+    if (!is_leaving(engine, table->id)) return false;
+    free_return(find_return(engine, table->id));
+    struct engine_return *back = calloc(1, sizeof *back);
+    ASSERT(back != NULL);
+    *back = (struct engine_return){.next = engine->returns, .table = table};
+    table_ref(table);
+    engine->returns = back;
+    // A start that comes before that finds the table in the schema, and the old files.
+    uint64_t position;
+    put_truncation(engine, table->id);
+    (void)!commit_log_append(engine->log, buffer_slice(&engine->record), &position);
+    return true;
+}
+
+static void come_back(struct engine *engine, struct uuid id)
+{
+    struct engine_return **place = find_return(engine, id);
+    if (*place == NULL || engine->is_closing) return;
+    const struct table *table = (*place)->table;
+    table_ref(table);
+    free_return(place);
+    (void)!engine_put_table(engine, table, NULL); // As the first time: the next start tries again.
+    table_unref(table);
+}
+
+// The log may still have changes that were made before a drop.
+void engine_begin_anew(struct engine_table *table)
+{
+    const struct engine *engine = table->engine;
+    for (size_t i = 0; i < engine->dropped_count && i < ENGINE_DROPPED_IDS; i++) {
+        if (!uuid_equals(engine->dropped_ids[i], table->table->id)) continue;
+        truncate_now(table, NULL);
+        return;
+    }
+}
+
+// ---- DROP --------------------------------------------------------------------------------------
+
 void engine_drop_table(struct engine *engine, struct uuid id)
 {
+    free_return(find_return(engine, id));
     struct engine_table *table = engine_find_table(engine, id);
     if (table == NULL) return;
+    engine->dropped_ids[engine->dropped_count++ % ENGINE_DROPPED_IDS] = id;
     engine_index_drop(table);
     engine_unlink_table(engine, table);
     if (!engine_snapshots_keep(table)) {
@@ -208,6 +294,17 @@ enum status engine_remove_directory(struct env *env, const char *directory, stru
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+// The manifest goes on naming them, so that the loop knows of which it may forget that they are
+// gone.
+static enum status remove_gone(struct engine *engine, struct engine_background *background)
+{
+    struct manifest manifest;
+    manifest_copy(&manifest, &background->manifest);
+    enum status status = engine_remove_gone(engine->env, &manifest, &background->error);
+    manifest_deinit(&manifest);
+    return status;
+}
+
 static enum status remove_files(struct engine *engine, struct engine_background *background)
 {
     struct env *env = engine->env;
@@ -219,7 +316,7 @@ static enum status remove_files(struct engine *engine, struct engine_background 
     // While nobody knows which of a compaction's files hold, all stay: the manifest says what is
     // gone.
     if (status == STATUS_OK && !background->table->is_undecided)
-        status = engine_remove_gone(env, &background->manifest, &background->error);
+        status = remove_gone(engine, background);
     if (status != STATUS_OK || !background->manifest.dropped) return status;
     status = engine_remove_directory(env, background->manifest.directory, &background->error);
     // A crash may bring it back: the next start removes it again (engine_finish_drops()).
@@ -233,17 +330,13 @@ void engine_removal_work(struct engine *engine)
 
 // ---- On the loop -------------------------------------------------------------------------------
 
-// What the thread removed is no longer named; what became "gone" meanwhile is.
-static void forget_removed(struct manifest *manifest, struct manifest *after)
+// What the thread removed is no longer named; what became "gone" meanwhile is, also what had no
+// entry before.
+static void forget_removed(struct manifest *manifest, const struct manifest *removed)
 {
-    size_t i = 0;
-    while (i < manifest->count) {
-        const struct manifest_entry *entry = &manifest->entries[i];
-        if (entry->state == MANIFEST_GONE && manifest_find(after, entry->generation) == NULL) {
-            manifest_remove(manifest, entry->generation);
-        } else {
-            i++;
-        }
+    for (size_t i = 0; i < removed->count; i++) {
+        const struct manifest_entry *entry = &removed->entries[i];
+        if (entry->state == MANIFEST_GONE) manifest_remove(manifest, entry->generation);
     }
 }
 
@@ -267,10 +360,13 @@ void engine_removal_done(struct engine *engine, struct engine_removal *removal, 
     }
     if (removal->dropped != NULL) {
         env_mark(engine->env, ENV_MARK_DROPPED);
+        struct uuid id = removal->dropped->table->id;
         engine_free_table(removal->dropped);
+        come_back(engine, id);
     } else {
         if (removal->log_position > 0) env_mark(engine->env, ENV_MARK_TRUNCATED);
-        forget_removed(&removal->table->manifest, &engine->background.manifest);
+        if (!removal->table->is_undecided)
+            forget_removed(&removal->table->manifest, &engine->background.manifest);
         commit_log_mark_flushed(engine->log, removal->table->table->id, removal->log_position);
     }
     free(removal);

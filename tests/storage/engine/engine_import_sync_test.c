@@ -179,6 +179,7 @@ END_TEST
 int main(void)
 {
     TCase *tests = tcase_create("import");
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_flush_that_fails_at_the_end_does_not_keep_an_import_waiting);
     tcase_add_loop_test(tests, what_was_imported_survives_a_power_loss, 0, WAYS);
     Suite *suite = suite_create("engine_import_sync");

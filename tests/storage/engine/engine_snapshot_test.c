@@ -402,6 +402,33 @@ START_TEST(flushed_files_are_backed_up)
 }
 END_TEST
 
+// Links beside those of files that are gone: their names are not given again.
+START_TEST(files_behind_a_compaction_to_nothing_are_backed_up_after_a_start)
+{
+    engine_fixture_close(engine);
+    options.incremental_backups = true;
+    options.auto_snapshot = false;
+    open_engine();
+    write_row("k1");
+    engine_fixture_flush(engine);
+    struct mutation mutation = {.table = table,
+                                .key = partition_key_make(slice_of_text("k1")),
+                                .deletion = {INT32_MAX, 1000}};
+    uint64_t position;
+    ck_assert_int_eq(engine_apply(engine, &mutation, &position), STATUS_OK);
+    engine_fixture_flush(engine);
+    engine_fixture_compact(engine, table->id);
+    engine_fixture_close(engine);
+    ck_assert(!file_exists("nb-64-big-Data.db"));
+    open_engine();
+    write_row("k2");
+    engine_fixture_flush(engine);
+    ck_assert(file_exists("backups/nb-64-big-Data.db"));
+    ck_assert(file_exists("backups/nb-128-big-Data.db"));
+    ck_assert(file_exists("backups/nb-192-big-Data.db"));
+}
+END_TEST
+
 START_TEST(a_stop_cancels_what_has_not_begun)
 {
     write_row("k1");
@@ -431,6 +458,7 @@ int main(void)
     tcase_add_test(snapshots, it_ends_when_its_time_has_come);
     tcase_add_test(snapshots, what_a_crash_left_is_seen_and_goes);
     tcase_add_test(snapshots, flushed_files_are_backed_up);
+    tcase_add_test(snapshots, files_behind_a_compaction_to_nothing_are_backed_up_after_a_start);
     tcase_add_test(snapshots, a_stop_cancels_what_has_not_begun);
     Suite *suite = suite_create("snapshots");
     suite_add_tcase(suite, snapshots);
