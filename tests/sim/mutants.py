@@ -74,6 +74,13 @@ MUTANTS = [
     Mutant("counter_id_kept_after_a_crash", "storage.engine.counter_id_test", "storage/engine/counter_id.c",
            "if (has_last && has_mark && uuid_equals(last.id, mark.id) &&\n        mark.log_position == log_position) {",
            "if (has_last && (mark = last, env_sync_dir(env, directory, error) == STATUS_OK)) {"),
+    Mutant("periodic_write_whose_time_passed_is_not_begun", "storage.commit_log.commit_log_test",
+           "storage/commit_log/commit_log.c",
+           "(log->gathering->part_count > 0 && !env_timer_is_started(&log->timer))", "false"),
+    Mutant("stop_forgets_what_waits_behind_a_failed_flush", "storage.engine.engine_truncate_test",
+           "storage/engine/engine.c", "    engine_background_hurry(engine);\n", ""),
+    Mutant("table_comes_back_before_its_former_life_is_over", "storage.engine.engine_truncate_test",
+           "storage/engine/engine_table.c", "if (engine_await_return(engine, table)) return STATUS_OK;", ""),
     # -- CQL ----------------------------------------------------------------------------------------
     Mutant("page_begins_after_the_next_partition", "node", "cql/execution/execution_select_rows.c",
            "progress->inclusive = inclusive;", "progress->inclusive = true;"),

@@ -291,7 +291,7 @@ END_TEST
 
 // ---- Tables that come back under their id -------------------------------------------------------
 
-static void come_back(bool has_snapshot, int steps)
+static void come_back(bool has_snapshot, bool is_flushed, int steps)
 {
     struct sim_engine sim;
     struct engine_table_stats stats;
@@ -309,6 +309,7 @@ static void come_back(bool has_snapshot, int steps)
     ck_assert_int_eq(sim_engine_write(&sim, SIM_TABLE, 0, 1, 8), STATUS_OK);
     size_t size = size_of_rows(&sim);
     ck_assert_uint_gt(size, 0);
+    if (is_flushed) ck_assert_int_eq(sim_engine_flush(&sim), STATUS_OK);
     // First what is in the log, then what is in files.
     for (int i = 0; i < 2; i++) {
         sim_engine_kill(&sim, true);
@@ -323,7 +324,7 @@ static void come_back(bool has_snapshot, int steps)
 START_TEST(a_table_that_comes_back_under_its_id_begins_anew)
 {
     for (int steps = 0; steps < 64; steps += steps < STEPS_AFTER ? 1 : 8)
-        come_back(_i == 1, steps);
+        come_back(_i % 2 == 1, _i >= 2, steps);
 }
 END_TEST
 
@@ -370,7 +371,7 @@ int main(void)
     tcase_add_test(tests, a_stop_comes_to_what_waits_behind_a_flush_that_failed);
     tcase_add_test(tests, foreign_files_that_go_while_others_are_removed_do_not_come_back);
     tcase_add_test(tests, tries_of_a_flush_leave_no_files);
-    tcase_add_loop_test(tests, a_table_that_comes_back_under_its_id_begins_anew, 0, 2);
+    tcase_add_loop_test(tests, a_table_that_comes_back_under_its_id_begins_anew, 0, 4);
     tcase_add_test(tests, no_directory_of_a_dropped_table_outlives_its_manifest);
     Suite *suite = suite_create("engine_truncate");
     suite_add_tcase(suite, tests);
