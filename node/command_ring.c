@@ -77,6 +77,11 @@ static enum status form(struct ring_session *session, struct error *error)
     if (options->port != 0) first.native_transport_port = options->port;
     if (options->storage_port != 0) first.storage_port = options->storage_port;
     if (options->num_tokens != 0) first.num_tokens = options->num_tokens;
+    if (first.storage_port == first.native_transport_port)
+        return error_set(error, STATUS_INVALID,
+                         "--port and --storage-port are both %" PRId64
+                         ": clients and nodes need one each",
+                         first.storage_port);
     // Rings of tests and demos are emptied all the time: then a snapshot costs more than the rest.
     (void)snprintf(first.auto_snapshot, sizeof first.auto_snapshot, "%s",
                    options->auto_snapshot ? "true" : "false");

@@ -104,6 +104,16 @@ def test_a_port_that_is_taken_is_said():
         assert done.returncode == 1 and "127.0.77.9:9042" in done.stderr and "taken" in done.stderr, done.stderr
 
 
+def test_a_ring_that_can_not_start_is_not_made():
+    """It would keep its ports for ever."""
+    r = Ring("127.0.77.33")
+    done = r.ring("start", "--port", 7000, "--address", r.address, check=False)
+    assert done.returncode == 1 and "--port and --storage-port are both 7000" in done.stderr, done
+    r.ring("start", "--port", 9043, "--address", r.address)
+    r.stop()
+    shutil.rmtree(r.directory)
+
+
 def test_a_ring_keeps_what_it_was_made_with():
     with ring() as r:
         done = r.tool("setconcurrentcompactors", 1000000, check=False)
