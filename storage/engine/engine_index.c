@@ -213,7 +213,7 @@ enum status engine_index_open(struct engine_table *base, struct error *error)
     struct engine_index *indexes = calloc(table->index_count + 1, sizeof *indexes);
     ASSERT(indexes != NULL);
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < table->index_count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < table->index_count; i++) {
         const struct index_definition *definition = &table->indexes[i];
         const struct engine_index *before = engine_index_find(base, definition->id);
         indexes[i].id = definition->id;
@@ -223,11 +223,13 @@ enum status engine_index_open(struct engine_table *base, struct error *error)
             continue;
         }
         indexes[i].plan = index_plan_make(table, definition);
-        status = open_hidden(base, definition, &indexes[i].hidden, error);
-    }
-    if (status != STATUS_OK) {
-        free(indexes);
-        return status;
+        enum status opened = open_hidden(base, definition, &indexes[i].hidden, error);
+        if (opened == STATUS_OK) continue;
+        // It is as if it were not there, until the next version or the next start. The others are
+        // of this version: what they were is of one that may be freed.
+        status = opened;
+        indexes[i].hidden = NULL;
+        indexes[i].is_built = false;
     }
     struct engine_index *old = base->indexes;
     size_t old_count = base->index_count;
@@ -237,7 +239,7 @@ enum status engine_index_open(struct engine_table *base, struct error *error)
         if (old[i].hidden != NULL && engine_index_find(base, old[i].id) == NULL)
             engine_drop_table(base->engine, old[i].id);
     free(old);
-    return STATUS_OK;
+    return status;
 }
 
 void engine_index_drop(struct engine_table *base)
@@ -258,7 +260,7 @@ void engine_index_begin(struct engine_table *base)
 {
     for (size_t i = 0; i < base->index_count; i++) {
         struct engine_index *index = &base->indexes[i];
-        if (index->is_built) continue;
+        if (index->is_built || index->hidden == NULL) continue;
         if (!has_nothing(base) || engine_index_set_built(index) != STATUS_OK)
             engine_index_build(base->engine);
     }

@@ -3,6 +3,7 @@
 #include "storage/engine/engine_index.h"
 #include "storage/index/index_table.h"
 #include "tests/storage/support/engine_fixture.h"
+#include "tests/storage/support/failing_env.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -349,9 +350,43 @@ START_TEST(an_index_is_built_behind_many_deleted_ranges)
         uint64_t position;
         ck_assert_int_eq(engine_apply(engine, &mutation, &position), STATUS_OK);
     }
+    wait_still(); // The indexes have their former ids: these are to be gone.
     put(table);
     wait_built(index_a);
     ck_assert_str_eq(find(index_a, "x"), "k/a k/z ");
+}
+END_TEST
+
+// The disk is full when an index is to be made, and the table's columns are others from then on.
+START_TEST(an_index_that_can_not_be_made_takes_no_other_along)
+{
+    struct failing_env failing;
+    failing_env_init(&failing, engine_fixture_env());
+    engine_fixture_close(engine);
+    struct engine_options options = {.directory = engine_fixture_directory()};
+    ck_assert_int_eq(engine_open(&failing.base, &options, schema, &engine, &error), STATUS_OK);
+    write_cell("k1", "c1", "a", "x");
+    wait_built(index_a);
+    struct table_builder *builder = table_builder_copy(table);
+    table_builder_add_column(builder, slice_of_text("_"), type_of_kind(TYPE_TEXT), COLUMN_REGULAR,
+                             false);
+    add_index(builder, (struct uuid){{1, 9}}, "b", INDEX_TARGET_SIMPLE);
+    table_unref(table);
+    table = table_builder_finish(builder);
+    failing.kinds = 1u << FAILING_MAKE_DIR;
+    failing.status = STATUS_NO_SPACE;
+    failing.countdown = 1;
+    failing.for_good = true;
+    ck_assert_int_eq(schema_put_table(schema, table), STATUS_OK);
+    ck_assert_int_eq(engine_put_table(engine, table, &error), STATUS_NO_SPACE);
+    write_cell("k2", "c1", "a", "x");
+    write_cell("k2", "c1", "b", "y");
+    ck_assert_uint_eq(count_words(find(index_a, "x")), 2);
+    ck_assert_str_eq(find((struct uuid){{1, 9}}, "y"), "not built");
+    open_again();
+    wait_built((struct uuid){{1, 9}});
+    ck_assert_uint_eq(count_words(find(index_a, "x")), 2);
+    ck_assert_str_eq(find((struct uuid){{1, 9}}, "y"), "k2/c1 ");
 }
 END_TEST
 
@@ -510,6 +545,7 @@ int main(void)
     tcase_add_test(tcase, a_crash_loses_nothing_that_was_synced);
     tcase_add_test(tcase, an_index_that_comes_later_is_built);
     tcase_add_test(tcase, an_index_is_built_behind_many_deleted_ranges);
+    tcase_add_test(tcase, an_index_that_can_not_be_made_takes_no_other_along);
     tcase_add_test(tcase, what_was_not_built_when_it_crashed_is_built_at_the_start);
     tcase_add_test(tcase, ranges_of_the_ring_and_of_rows_hold);
     tcase_add_test(tcase, a_truncation_takes_the_entries_too);
