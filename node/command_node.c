@@ -7,6 +7,7 @@
 #include "node/node.h"
 #include "node/options.h"
 #include "node/ring_directory.h"
+#include "node/settings.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -110,8 +111,12 @@ static enum status start(struct running *running, const struct node_options *opt
     if (status == STATUS_OK) status = config_check_access(&config, error);
     if (status == STATUS_OK) status = config_check_encryption(running->env, &config, error);
     if (status == STATUS_OK) status = make_directory(running->env, options->directory, error);
+    const char *source = options->config_path != NULL ? options->config_path : "the command line";
+    if (status == STATUS_OK)
+        status = settings_check(running->env, options->directory, &config, source, error);
     if (status == STATUS_OK)
         status = node_start(running->env, options->directory, &config, &running->node, error);
+    if (status == STATUS_OK) settings_keep(running->env, options->directory, &config);
     if (status == STATUS_OK) status = write_pid(running->env, options->directory, error);
     if (status == STATUS_OK)
         status = env_uv_on_signal(running->env, SIGTERM, stop_was_asked, running, error);

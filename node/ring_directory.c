@@ -424,7 +424,7 @@ static void empty_entry(void *context, const char *name, bool is_dir)
 {
     struct emptying *emptying = context;
     char path[RING_PATH_SIZE];
-    static const char *const kept[] = {"helenus.yaml", "members", "node.lock", "log"};
+    static const char *const kept[] = {"helenus.yaml", "members", "settings", "node.lock", "log"};
     if (emptying->status != STATUS_OK) return;
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
         if (emptying->depth == 0 && strcmp(name, kept[i]) == 0) return;

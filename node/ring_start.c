@@ -254,7 +254,13 @@ static void op_spawn(struct node_start_op *op, const char *program)
         .context = op,
     };
     struct error error;
-    if (env_process_start(op->start->env, &options, &op->node->pid, &error) == STATUS_OK) return;
+    if (env_process_start(op->start->env, &options, &op->node->pid, &error) == STATUS_OK) {
+        // Reading a long log takes longer than some people wait: then it can be stopped, or killed.
+        char text[32];
+        (void)snprintf(text, sizeof text, "%d\n", op->node->pid);
+        (void)!ring_write_text(op->start->env, process, text, NULL);
+        return;
+    }
     if (op->start->status == STATUS_OK)
         op->start->status = error_set(op->start->error, error.status, "%s", error.text);
     op_end(op, START_FAILED);

@@ -238,6 +238,12 @@ static void note_failed(struct engine_compaction *compaction)
     env_mark(engine->env, ENV_MARK_COMPACTION_FAILED);
     engine->compactor.failed_count++;
     engine->compactor.error = compaction->error;
+    if (engine->words != NULL)
+        LOG_ERROR(engine->words, "%.*s.%.*s: a compaction failed: %s",
+                  (int)compaction->version->keyspace.size,
+                  (const char *)compaction->version->keyspace.data,
+                  (int)compaction->version->name.size, (const char *)compaction->version->name.data,
+                  compaction->error.text);
     uint64_t delay_ns = of_table->retry_delay_ns * 2;
     if (delay_ns < RETRY_MIN_NS) delay_ns = RETRY_MIN_NS;
     if (delay_ns > RETRY_MAX_NS) delay_ns = RETRY_MAX_NS;

@@ -124,6 +124,52 @@ def test_a_ring_keeps_what_it_was_made_with():
         r.ring("start", "--address", r.address, "--port", 9042)
 
 
+def test_a_node_keeps_what_it_began_with():
+    """Its data lies where these put it: another value did nothing, and nobody was told."""
+    with ring() as r:
+        r.stop()
+        path = os.path.join(r.data(), "helenus.yaml")
+        with open(path) as f:
+            before = f.read()
+        for key, old, new in (("num_tokens", "16", "8"), ("cluster_name", "Helenus", "Other"), ("data_center", "datacenter1", "dc2"),
+                              ("rack", "rack1", "rack2")):
+            with open(path, "w") as f:
+                f.write("".join(line for line in before.splitlines(True) if not line.startswith(key)) + f"{key}: {new}\n")
+            done = r.ring("start", check=False)
+            text = f"{path}: {key} is '{new}', but this node began with '{old}' and keeps it: set it back"
+            assert done.returncode == 1 and text in done.stderr, done
+        # One that was begun by a release that did not note it, or whose note a power loss took.
+        for text in (None, "", "num_tokens: 1", "num_tokens:\n\n"):
+            os.remove(os.path.join(r.data(), "settings"))
+            if text is not None:
+                with open(os.path.join(r.data(), "settings"), "w") as f:
+                    f.write(text)
+            r.start()
+            r.stop()
+        fails(1, "the command line: rack is 'rack3', but this node began with 'rack2' and keeps it", "node", "--dir", r.data(), "--rack",
+              "rack3", "--cluster-name", "Helenus", "--listen-address", r.address)
+
+
+def test_a_node_that_is_not_up_yet_can_be_killed():
+    """Its process was noted when it was up: one that read a long log was to be stopped by hand."""
+    with ring() as r:
+        r.stop()
+        path = os.path.join(r.data(), "identity")
+        os.rename(path, path + ".away")
+        os.mkfifo(path)
+        for action in (["kill", 1], ["pause", 1]):
+            start = subprocess.Popen([HELENUS, "ring", "start", "--dir", r.directory], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            wait_until(lambda: r.status()["state"] == "UP", 10, "the node has its lock")
+            r.ring(*action)
+            if action[0] == "pause":
+                start.kill()
+                r.stop()
+            start.communicate(timeout=30)
+            assert start.returncode != 0
+        os.rename(path + ".away", path)
+        r.start()
+
+
 def test_a_process_file_that_makes_no_sense_harms_nobody():
     with ring() as r:
         path = os.path.join(r.data(), "process")
@@ -216,6 +262,21 @@ def test_a_drain_that_could_not_flush_says_so():
         os.rename(table + ".away", table)
         r.restart()
         assert r.counts() == {("#a", "ALL"): 5}
+
+
+def test_a_compaction_that_failed_is_told():
+    with ring("127.0.77.33", schema=True) as r:
+        with r.session("demo_ks") as session:
+            for _ in range(2):
+                session.execute("UPDATE hashtags SET mentions = mentions + 5 WHERE hashtag = '#a' AND interval = 'ALL'")
+                r.tool("flush", "demo_ks")
+        data = sorted(glob.glob(os.path.join(r.data(), "data/demo_ks/hashtags-*/*-Data.db")))[0]
+        with open(data, "r+b") as f:
+            f.write(bytes(8))
+        done = r.tool("compact", "demo_ks", check=False)
+        with open(os.path.join(r.data(), "log")) as f:
+            log = f.read()
+        assert done.returncode == 1 and "ERROR demo_ks.hashtags: a compaction failed: " + data in log, (done, log)
 
 
 def test_stopping_twice_is_no_error():
