@@ -26,9 +26,13 @@ static enum status append(struct transaction_log *log, const struct transaction_
     transaction_record_format(record, &line);
     enum status status = env_file_write(log->file, log->size, line.data, line.size, error);
     bool is_first = log->size == 0;
-    log->size += line.size;
-    buffer_deinit(&line);
     if (status == STATUS_OK) status = env_file_sync(log->file, error);
+    if (status == STATUS_OK) {
+        log->size += line.size;
+    } else {
+        log->is_torn = true;
+    }
+    buffer_deinit(&line);
     if (status != STATUS_OK || !is_first) return status;
     return env_sync_dir(log->env, log->directory, error);
 }
@@ -165,6 +169,16 @@ static enum status withdraw(struct transaction_log *log, bool *is_undecided, str
     return status == STATUS_OK ? remove_added(log, error) : status;
 }
 
+// A log that stays. With a damaged end it is refused where any of what it wanted to remove is not
+// there, and from now on others may remove that.
+static bool cut_torn_end(struct transaction_log *log)
+{
+    if (!log->is_torn || log->removed.count == 0) return true;
+    enum status status = env_file_truncate(log->file, log->size, NULL);
+    if (status == STATUS_OK) status = env_file_sync(log->file, NULL);
+    return status == STATUS_OK;
+}
+
 enum status transaction_log_undo(struct transaction_log *log, bool *is_undecided,
                                  struct error *error)
 {
@@ -176,6 +190,7 @@ enum status transaction_log_undo(struct transaction_log *log, bool *is_undecided
         // Without the log nobody would know that what is left here is to go.
         status = remove_added(log, error);
         if (status == STATUS_OK) status = env_remove(log->env, log->path, error);
+        if (status != STATUS_OK) *is_undecided = !cut_torn_end(log);
     }
     transaction_log_leave(log);
     return status;

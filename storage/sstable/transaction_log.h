@@ -30,8 +30,9 @@ struct transaction_log {
     struct env *env;
     const char *directory;
     struct env_file *file; // NULL: closed.
-    uint64_t size;
-    bool commit_failed; // It may say COMMIT, or not.
+    uint64_t size;         // Of the records that are durable.
+    bool is_torn;          // There may be a part of one more.
+    bool commit_failed;    // It may say COMMIT, or not.
     struct transaction_names added, removed;
     char path[SSTABLE_PATH_SIZE];
 };
@@ -57,8 +58,8 @@ MUST_USE enum status transaction_log_commit(struct transaction_log *log, struct 
 // After the commit: removes what is to go, then the log. After a failure all is left to a recovery.
 MUST_USE enum status transaction_log_finish(struct transaction_log *log, struct error *error);
 // Without a commit: removes what was added, then the log. After a failure that is left to a
-// recovery; `*is_undecided` is true then if that may find a COMMIT, so that both what was added and
-// what was to be removed must stay as they are until then.
+// recovery; `*is_undecided` is true then if that may find a COMMIT, or a damaged end, so that both
+// what was added and what was to be removed must stay as they are until then.
 MUST_USE enum status transaction_log_undo(struct transaction_log *log, bool *is_undecided,
                                           struct error *error);
 // Closes it and leaves its file. In place of finish or undo.

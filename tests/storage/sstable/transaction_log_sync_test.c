@@ -197,9 +197,46 @@ START_TEST(what_was_or_what_is_new_survives_a_commit_that_fails)
 }
 END_TEST
 
+// Its last record was cut short, and what it had added could not be removed.
+START_TEST(a_log_that_stays_forbids_nobody_to_remove)
+{
+    enum { OTHER = 2 };
+    struct fixture fixture;
+    struct transaction_log log;
+    struct sstable_listing listing;
+    struct error error = {.text = ""};
+    bool is_undecided;
+    const struct sstable_name old = sstable_name_of(SSTABLE_NB, OLD);
+    const struct sstable_name other = sstable_name_of(SSTABLE_NB, OTHER);
+    begin(&fixture, (uint64_t)_i);
+    struct env *env = fixture.env;
+    ck_assert_int_eq(put_sstable(env, OTHER), STATUS_OK);
+    ck_assert_int_eq(transaction_log_begin(&log, env, DIRECTORY, TRANSACTION_COMPACTION, NULL),
+                     STATUS_OK);
+    ck_assert_int_eq(transaction_log_add(&log, NEW, FILES, NULL), STATUS_OK);
+    ck_assert_int_eq(put_sstable(env, NEW), STATUS_OK);
+    ck_assert_int_eq(transaction_log_remove(&log, &old, NULL), STATUS_OK);
+    sim_world_set_chance(fixture.world, SIM_FAULT_WRITE_ERROR, 1);
+    ck_assert_int_ne(transaction_log_remove(&log, &other, NULL), STATUS_OK);
+    sim_world_set_chance(fixture.world, SIM_FAULT_WRITE_ERROR, 0);
+    sim_world_set_chance(fixture.world, SIM_FAULT_DIR_SYNC_ERROR, 1);
+    ck_assert_int_ne(transaction_log_undo(&log, &is_undecided, NULL), STATUS_OK);
+    sim_world_set_chance(fixture.world, SIM_FAULT_DIR_SYNC_ERROR, 0);
+    ck_assert(!is_undecided);
+    ck_assert_int_eq(sstable_remove(env, DIRECTORY, OLD, &error), STATUS_OK);
+    ck_assert_msg(sstable_recover_directory(env, DIRECTORY, &listing, &error) == STATUS_OK, "%s",
+                  error.text);
+    ck_assert_uint_eq(listing.count, 1);
+    ck_assert_uint_eq(listing.generations[0], OTHER);
+    free(listing.generations);
+    end(&fixture);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("transaction_log");
+    tcase_add_loop_test(tests, a_log_that_stays_forbids_nobody_to_remove, 0, SEEDS);
     tcase_add_loop_test(tests, what_was_or_what_is_new_survives, 0, SEEDS);
     tcase_add_loop_test(tests, what_was_or_what_is_new_survives_a_commit_that_fails, 0,
                         FAILING_SEEDS);
