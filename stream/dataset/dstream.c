@@ -106,13 +106,27 @@ static double dstream_parse_number(struct slice digits)
     return strtod(text, NULL);
 }
 
+// Exact where a double is not: an id of a tweet has 18 digits.
+static struct value dstream_number(struct slice digits)
+{
+    bool is_negative = digits.data[0] == '-';
+    uint64_t limit = (uint64_t)INT64_MAX + is_negative, number = 0;
+    for (size_t i = is_negative; i < digits.size; i++) {
+        unsigned digit = digits.data[i] - (unsigned)'0';
+        if (digit > 9 || number > (limit - digit) / 10)
+            return value_number(dstream_parse_number(digits));
+        number = number * 10 + digit;
+    }
+    return value_integer((int64_t)(is_negative ? -number : number));
+}
+
 static struct value dstream_value_of(const struct json_value *field, struct buffer *text)
 {
     switch (field->kind) {
     case JSON_STRING:
         return value_text(json_string(field, text));
     case JSON_NUMBER:
-        return value_number(dstream_parse_number(field->raw));
+        return dstream_number(field->raw);
     case JSON_TRUE:
     case JSON_FALSE:
         return value_boolean(field->kind == JSON_TRUE);

@@ -219,6 +219,13 @@ static enum status output_drop(struct output *output, enum json_fault fault)
     return STATUS_MALFORMED;
 }
 
+static bool output_is_ascii(struct slice text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] >= 0x80) return false;
+    return true;
+}
+
 static enum status output_stored(struct output *output, size_t column, const struct value *value,
                                  uint8_t scratch[static 8], struct slice *stored)
 {
@@ -228,6 +235,8 @@ static enum status output_stored(struct output *output, size_t column, const str
     if (stored->size > KEY_SIZE_MAX) return output_drop(output, JSON_FAULT_TOO_LONG);
     if (value->kind == VALUE_TEXT && !text_is_utf8(*stored))
         return output_drop(output, JSON_FAULT_NOT_UTF8);
+    if (output->columns[column].type == TYPE_ASCII && !output_is_ascii(*stored))
+        return output_drop(output, JSON_FAULT_WRONG_TYPE);
     return STATUS_OK;
 }
 

@@ -243,6 +243,15 @@ static void driver_block_was_mapped(struct driver *driver)
     struct job_offset *offsets = &batch->record.offsets[0];
     batch->line_count += driver->mapping.line_count;
     if (!batch->is_recorded) offsets->to = driver->mapping.to;
+    if (batch->is_recorded && driver->mapping.at_end && driver->mapping.to < offsets->to) {
+        struct error error;
+        (void)error_set(&error, STATUS_CORRUPT,
+                        "batch %" PRIu64 ": the source ends at byte %" PRIu64
+                        ", before the end of what was recorded",
+                        batch->record.number, driver->mapping.to);
+        driver_fail(driver, &error);
+        return;
+    }
     if (!driver_batch_is_full(driver)) {
         driver_go_on(driver);
         return;
@@ -295,8 +304,16 @@ static void driver_finished(void *context)
 static void driver_link_failed(void *context, const struct error *error)
 {
     struct driver *driver = context;
+    enum job_state state = worker_link_job_state(driver->link);
+    if (error->status == STATUS_CONFLICT && state == JOB_FINISHED) {
+        // Whoever began it again now, under its name, would count all of it once more.
+        driver->has_job = false;
+        progress_say(&driver->progress, "another worker has finished the job");
+        driver_end(driver, STATUS_OK, NULL);
+        return;
+    }
     driver->result.may_begin_anew =
-        error->status == STATUS_CONFLICT && worker_link_is_new(driver->link);
+        error->status == STATUS_CONFLICT && state == JOB_OPEN && worker_link_is_new(driver->link);
     driver_fail(driver, error);
 }
 
@@ -392,6 +409,7 @@ static void driver_submitted(void *context, const struct job *job,
     }
     driver->has_job = true;
     driver->job_id = job->id;
+    driver->result.submission_id = job->submission_id;
     if (driver->options.is_submit) {
         worker_link_leave(driver->link);
         driver_end(driver, STATUS_OK, NULL);

@@ -40,8 +40,10 @@ struct driver_result {
     enum status status;
     struct error error; // When it is not OK.
     uint64_t records, batches;
-    // CONFLICT: another worker recorded something first, and this one nothing. Begin anew.
+    // CONFLICT: another worker recorded something first, and this one nothing. Begin anew, with the
+    // job's submission: by its name alone one that ended meanwhile would be counted once more.
     bool may_begin_anew;
+    struct uuid submission_id; // Of the job, when there is one.
 };
 // `done` comes once, in a later turn.
 struct driver *driver_start(struct env *env, const struct stream_run_options *options,

@@ -11,8 +11,9 @@
 struct stream_run {
     struct env *env;
     struct driver *driver;
-    const struct stream_run_options *options;
+    struct stream_run_options options;
     struct driver_result result;
+    struct uuid submission_id; // What `options` point to, once the job is begun anew.
 };
 
 static void stream_run_ended(void *context, const struct driver_result *result)
@@ -55,7 +56,7 @@ static void stream_run_end_driver(struct stream_run *run, int code)
 
 static int stream_run_once(struct stream_run *run)
 {
-    run->driver = driver_start(run->env, run->options, stream_run_ended, run);
+    run->driver = driver_start(run->env, &run->options, stream_run_ended, run);
     env_uv_run(run->env);
     return run->result.status == STATUS_OK ? 0 : 1;
 }
@@ -70,6 +71,8 @@ static int stream_run_job(struct stream_run *run)
                     !driver_is_busy(run->driver);
          i++) {
         driver_destroy(run->driver);
+        run->submission_id = run->result.submission_id;
+        run->options.submission_id = &run->submission_id;
         code = stream_run_once(run);
     }
     return code;
@@ -77,7 +80,7 @@ static int stream_run_job(struct stream_run *run)
 
 int stream_run_main(struct env *env, const struct stream_run_options *options)
 {
-    struct stream_run run = {.env = env, .options = options};
+    struct stream_run run = {.env = env, .options = *options};
     int code = stream_run_job(&run);
     progress_end(driver_progress(run.driver), code == 0 ? "done" : "stopped");
     if (code != 0) (void)fprintf(stderr, "helenus stream run: %s\n", run.result.error.text);
@@ -88,7 +91,7 @@ int stream_run_main(struct env *env, const struct stream_run_options *options)
 
 int stream_submit_main(struct env *env, const struct stream_run_options *options)
 {
-    struct stream_run run = {.env = env, .options = options};
+    struct stream_run run = {.env = env, .options = *options};
     int code = stream_run_once(&run);
     if (code != 0) {
         (void)fprintf(stderr, "helenus stream submit: %s\n", run.result.error.text);
@@ -171,7 +174,7 @@ int stream_worker_main(struct env *env, const struct stream_run_options *options
                            stream_worker_text(&worker, worker.script.directory));
     int code;
     if (status == STATUS_OK) {
-        struct stream_run run = {.env = env, .options = &worker.options};
+        struct stream_run run = {.env = env, .options = worker.options};
         code = stream_run_job(&run);
         if (code != 0) (void)stream_worker_fail(&run.result.error);
         stream_run_end_driver(&run, code);

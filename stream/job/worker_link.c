@@ -699,6 +699,11 @@ const struct job_ring *worker_link_ring(const struct worker_link *link)
     return &link->ring;
 }
 
+enum job_state worker_link_job_state(const struct worker_link *link)
+{
+    return link->job.state;
+}
+
 uint64_t worker_link_grand_total(const struct worker_link *link)
 {
     return link->grand_total;

@@ -53,6 +53,8 @@ void worker_link_finish(struct worker_link *link);
 void worker_link_checkpoint(struct worker_link *link);
 // As the node that has the job saw it last; no members: a ring of one.
 const struct job_ring *worker_link_ring(const struct worker_link *link);
+// The state of the job when it was seen last.
+enum job_state worker_link_job_state(const struct worker_link *link);
 uint64_t worker_link_grand_total(const struct worker_link *link);
 // None of its own records is in the log yet: what another worker recorded, it may take over by
 // beginning anew.

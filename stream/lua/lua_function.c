@@ -39,12 +39,12 @@ struct lua_function_call {
 
 static int lua_function_enter_for_each(lua_State *L, const struct lua_function_call *call)
 {
-    lua_rdd_push(L, call->records, call->record_count);
+    struct lua_rdd_source *source = lua_rdd_push(L, call->records, call->record_count);
     lua_rawgeti(L, LUA_REGISTRYINDEX, call->self->ref);
-    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
     lua_pushnumber(L, (lua_Number)lua_job_of(L)->now_us / 1e6);
     int failed = lua_pcall(L, 2, 0, 0);
-    lua_rdd_end(L, 1);
+    lua_rdd_end(source);
     if (failed != 0) return lua_error(L);
     return 0;
 }

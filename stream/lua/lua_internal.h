@@ -74,9 +74,10 @@ void lua_stream_open(lua_State *L);
 
 // ---- lua_rdd.c ----------------------------------------------------------------------------------
 void lua_rdd_open(lua_State *L);
-// Pushes an RDD of encoded records, for the time of one call of foreachRDD's function.
-void lua_rdd_push(lua_State *L, struct slice records, size_t count);
-// That time is over: the RDD at `index` may stay in a variable but can not be used.
-void lua_rdd_end(lua_State *L, int index);
+// Pushes where an RDD's encoded records are, which the script can not take away from the stack, and
+// the RDD, for the time of one call of foreachRDD's function.
+struct lua_rdd_source *lua_rdd_push(lua_State *L, struct slice records, size_t count);
+// That time is over: the RDD may stay in a variable but can not be used.
+void lua_rdd_end(struct lua_rdd_source *source);
 
 #endif

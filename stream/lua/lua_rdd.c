@@ -43,22 +43,21 @@ static void lua_rdd_push_table(lua_State *L, enum lua_rdd_kind kind)
     lua_setmetatable(L, -2);
 }
 
-void lua_rdd_push(lua_State *L, struct slice records, size_t count)
+struct lua_rdd_source *lua_rdd_push(lua_State *L, struct slice records, size_t count)
 {
-    lua_rdd_push_table(L, LUA_RDD_SOURCE);
     struct lua_rdd_source *source = lua_newuserdata(L, sizeof *source);
     *source = (struct lua_rdd_source){records, count};
     luaL_getmetatable(L, "RDD source");
     lua_setmetatable(L, -2);
+    lua_rdd_push_table(L, LUA_RDD_SOURCE);
+    lua_pushvalue(L, -2);
     lua_setfield(L, -2, "source");
+    return source;
 }
 
-void lua_rdd_end(lua_State *L, int index)
+void lua_rdd_end(struct lua_rdd_source *source)
 {
-    lua_getfield(L, index, "source");
-    struct lua_rdd_source *source = lua_touserdata(L, -1);
-    if (source != NULL) source->records = slice_null();
-    lua_pop(L, 1);
+    source->records = slice_null();
 }
 
 static int lua_rdd_derive(lua_State *L, enum lua_rdd_kind kind)

@@ -44,10 +44,26 @@ void feed_take(struct feed *feed, size_t size)
     if (!feed->has_ended && !feed_is_full(feed)) feed->resume(feed);
 }
 
+// Packed input: none of it would be a line of use, and the job would be done with nothing counted.
+static bool feed_is_packed(struct feed *feed)
+{
+    struct slice pending = feed_pending(feed);
+    if (feed->is_looked_at || pending.size < 2) return false;
+    feed->is_looked_at = true;
+    return pending.data[0] == 0x1f && pending.data[1] == 0x8b;
+}
+
 void feed_add(struct feed *feed, struct slice bytes)
 {
+    if (feed->has_ended) return;
     buffer_put(&feed->pending, bytes.data, bytes.size);
     ASSERT(!feed->pending.overflow);
+    if (feed_is_packed(feed)) {
+        buffer_clear(&feed->pending);
+        feed->taken = 0;
+        feed_end(feed, STATUS_INVALID, "the input is packed by gzip: only a file may be");
+        return;
+    }
     feed->events.arrived(feed->context);
 }
 

@@ -17,10 +17,10 @@ struct feed {
     struct env *env;
     struct feed_events events;
     void *context;
-    struct buffer pending; // What came …
-    size_t taken;          // … of which so much was taken already.
-    bool has_ended;
-    enum status status; // OK, or why it ended.
+    struct buffer pending;        // What came …
+    size_t taken;                 // … of which so much was taken already.
+    bool has_ended, is_looked_at; // is_looked_at: its first bytes are none of gzip.
+    enum status status;           // OK, or why it ended.
     struct error error;
     void *kind; // Of feed_stdin.c or feed_http.c.
     void (*resume)(struct feed *feed);

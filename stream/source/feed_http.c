@@ -36,9 +36,16 @@ static void feed_http_fail(struct feed_http *self, enum status status, const cha
     feed_end(self->feed, status, line);
 }
 
+// What comes before the answer: 100 Continue and its like.
+static bool feed_http_is_ahead(const http_parser *parser)
+{
+    return parser->status_code >= 100 && parser->status_code < 200 && parser->status_code != 101;
+}
+
 static int feed_http_on_headers(http_parser *parser)
 {
-    return parser->status_code == 200 ? 0 : 1;
+    // A 1 would say "no body", and the answer would be a whole one.
+    return parser->status_code == 200 || feed_http_is_ahead(parser) ? 0 : -1;
 }
 
 static int feed_http_on_body(http_parser *parser, const char *at, size_t size)
@@ -51,7 +58,7 @@ static int feed_http_on_body(http_parser *parser, const char *at, size_t size)
 static int feed_http_on_complete(http_parser *parser)
 {
     struct feed_http *self = parser->data;
-    self->is_complete = true;
+    self->is_complete = !feed_http_is_ahead(parser);
     return 0;
 }
 

@@ -86,6 +86,49 @@ static enum status intake_settle(struct intake *intake, uint64_t done, struct er
     return status;
 }
 
+// The store ends at `end`, which is inside of its last segments.
+static enum status intake_cut(struct intake *intake, uint64_t end, struct error *error)
+{
+    char path[INTAKE_PATH_SIZE + 64];
+    struct env_file *file;
+    enum status status = STATUS_OK;
+    uint64_t segment = (intake->size - 1) / INTAKE_SEGMENT_SIZE;
+    for (; status == STATUS_OK && segment > end / INTAKE_SEGMENT_SIZE; segment--) {
+        intake_path(intake, segment, path);
+        status = env_remove(intake->env, path, error);
+    }
+    if (status == STATUS_OK) status = env_sync_dir(intake->env, intake->directory, error);
+    if (status != STATUS_OK) return status;
+    intake_path(intake, segment, path);
+    status = env_file_open(intake->env, path, ENV_OPEN_READ | ENV_OPEN_WRITE, &file, error);
+    if (status != STATUS_OK) return status;
+    status = env_file_truncate(file, end % INTAKE_SEGMENT_SIZE, error);
+    if (status == STATUS_OK) status = env_file_sync(file, error);
+    env_file_close(file);
+    if (status == STATUS_OK) intake->size = end;
+    return status;
+}
+
+// A write that a death or a full disk cut short ends inside of a line. Nobody was told of it, its
+// other half is lost, and with the next worker's first line it would be one.
+static enum status intake_cut_torn_line(struct intake *intake, uint64_t done, struct error *error)
+{
+    enum status status = STATUS_OK;
+    uint64_t end = intake->size;
+    const uint8_t *newline = NULL;
+    uint8_t *bytes = malloc(SETTLE_SIZE);
+    ASSERT(bytes != NULL);
+    while (status == STATUS_OK && newline == NULL && end > done) {
+        size_t part = end - done < SETTLE_SIZE ? (size_t)(end - done) : SETTLE_SIZE, taken;
+        end -= part;
+        status = intake_read(intake, end, bytes, part, &taken, error);
+        if (status == STATUS_OK) newline = memrchr(bytes, '\n', part);
+        if (newline != NULL) end += (uint64_t)(newline + 1 - bytes);
+    }
+    free(bytes);
+    return status == STATUS_OK && end < intake->size ? intake_cut(intake, end, error) : status;
+}
+
 enum status intake_open(struct env *env, const char *directory, struct uuid job, uint64_t done,
                         struct intake **made, struct error *error)
 {
@@ -113,6 +156,7 @@ enum status intake_open(struct env *env, const char *directory, struct uuid job,
                                "directory that it was started with",
                                directory);
     }
+    if (status == STATUS_OK) status = intake_cut_torn_line(intake, done, error);
     if (status == STATUS_OK) status = intake_settle(intake, done, error);
     if (status == STATUS_OK)
         *made = intake;

@@ -132,16 +132,20 @@ static size_t source_live_whole_lines(struct source_live *self)
     }
     const struct source_wanted *wanted = &self->source.wanted;
     size_t size = pending.size;
-    if (size == 0 || (self->feed->has_ended && size <= wanted->size)) return size;
+    // What broke may have done so inside of a line.
+    bool is_whole = self->feed->has_ended && self->feed->status == STATUS_OK;
+    if (size == 0 || (is_whole && size <= wanted->size)) return size;
     if (size > wanted->size) size = wanted->size;
     const uint8_t *newline = memrchr(pending.data, '\n', size);
     if (newline == NULL && pending.size > size)
         newline = memchr(pending.data + size, '\n', pending.size - size);
     if (newline != NULL) return (size_t)(newline + 1 - pending.data);
-    if (self->feed->has_ended) return pending.size;
-    if (pending.size <= STREAM_LINE_SIZE_MAX) return 0;
-    self->too_long++;
-    self->is_skipping = true;
+    if (is_whole) return pending.size;
+    if (pending.size <= STREAM_LINE_SIZE_MAX && !self->feed->has_ended) return 0;
+    if (!self->feed->has_ended) {
+        self->too_long++;
+        self->is_skipping = true;
+    }
     feed_take(self->feed, pending.size);
     return 0;
 }
@@ -234,6 +238,8 @@ static void source_live_go_on(struct source_live *self)
     struct buffer *block = &self->blocks[self->turn];
     buffer_clear(block);
     buffer_put(block, lines.data, size);
+    // What is stored ends with a line: the next worker's input begins another one.
+    if (block->data[block->size - 1] != '\n') buffer_put_u8(block, '\n');
     self->block.too_long = self->too_long;
     self->too_long = 0;
     source_live_start_work(self, false);

@@ -328,6 +328,57 @@ START_TEST(stored_input_stays_until_the_log_knows_that_it_is_done)
 }
 END_TEST
 
+// ---- A job that ends elsewhere
+// -------------------------------------------------------------------
+
+struct ending {
+    struct env_timer timer;
+    struct metadata_job_change change;
+    enum job_state state;
+    int input; // What the worker reads.
+};
+
+// A line for the worker, which it maps and can not record any more.
+static void job_ended(struct metadata_job_change *change, enum status status)
+{
+    struct ending *ending = CONTAINER_OF(change, struct ending, change);
+    ck_assert_int_eq(status, STATUS_OK);
+    ck_assert_int_eq(write(ending->input, "apple\n", 6), 6);
+    ck_assert_int_eq(close(ending->input), 0);
+}
+
+// As soon as the job is there, another worker finishes it, or somebody stops it.
+static void end_job(struct env_timer *timer)
+{
+    struct ending *ending = CONTAINER_OF(timer, struct ending, timer);
+    const struct job *job = jobs_at(metadata_jobs(fixture.metadata), 0);
+    if (job == NULL) {
+        env_timer_start(fixture.env, timer, 1000000, end_job);
+        return;
+    }
+    const struct job_mark mark = {.job = job->id, .state = ending->state};
+    metadata_mark_job(fixture.metadata, &ending->change, &mark, job_ended);
+}
+
+START_TEST(a_job_that_ended_elsewhere_is_not_begun_anew)
+{
+    struct run run;
+    struct ending ending = {.state = _i == 0 ? JOB_FINISHED : JOB_SEALED};
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    ending.input = ends[1];
+    reads_stdin = true;
+    start_run(&run, SCRIPT, "shared");
+    env_timer_start(fixture.env, &ending.timer, 1000000, end_job);
+    finish_run(&run, _i == 0 ? STATUS_OK : STATUS_CONFLICT);
+    ck_assert(!run.result.may_begin_anew);
+    ck_assert(uuid_equals(run.result.submission_id,
+                          jobs_at(metadata_jobs(fixture.metadata), 0)->submission_id));
+    ck_assert_uint_eq(stream_fixture_count(&fixture), 0);
+}
+END_TEST
+
 // ---- A job whose sums are not repeatable --------------------------------------------------------
 
 struct planting {
@@ -499,6 +550,7 @@ int main(void)
     tcase_add_test(driver, a_job_counts_its_input);
     tcase_add_test(driver, a_batch_that_had_other_sums_breaks_its_job);
     tcase_add_test(driver, stored_input_stays_until_the_log_knows_that_it_is_done);
+    tcase_add_loop_test(driver, a_job_that_ended_elsewhere_is_not_begun_anew, 0, 2);
     tcase_add_test(driver, batches_are_as_small_as_wanted);
     tcase_add_test(driver, an_empty_input_is_a_job_without_batches);
     tcase_add_test(driver, a_finished_or_unnamed_job_starts_anew);

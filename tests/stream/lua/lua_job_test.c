@@ -42,11 +42,13 @@ static int compare_cells(const void *a, const void *b)
     return strcmp(((const struct cell_text *)a)->text, ((const struct cell_text *)b)->text);
 }
 
+static enum type_kind partition_key_type = TYPE_TEXT;
+
 static enum status run_batch(struct lua_job *job, const char *lines, struct outcome *outcome)
 {
-    static const struct output_column columns[] = {{OUTPUT_PARTITION_KEY, 0, TYPE_TEXT},
-                                                   {OUTPUT_CLUSTERING, 0, TYPE_TEXT},
-                                                   {OUTPUT_COUNTER, 0, TYPE_COUNTER}};
+    const struct output_column columns[] = {{OUTPUT_PARTITION_KEY, 0, partition_key_type},
+                                            {OUTPUT_CLUSTERING, 0, TYPE_TEXT},
+                                            {OUTPUT_COUNTER, 0, TYPE_COUNTER}};
     struct dstream_context *stream = lua_job_context(job);
     for (size_t i = 0; i < stream->output_count; i++)
         output_bind(stream->outputs[i], columns);
@@ -124,6 +126,13 @@ static const struct {
           "for k, v in pairs({b = 1, a = 2, [10] = 3, [9] = 4}) do s = s .. k .. v end "
           "return s .. arg[1] .. second, 'x', 1 end)" SAVE TAIL,
      "a", "0:94103a2b1firstsecond,x=1 "},
+    // Numbers that differ are two, also where they are one as doubles.
+    {"local ssc = StreamingContext('t') ssc:jsonStream{path = 'x', fields = {'id'}}:countByValue()"
+     ":map(function(id, n) return 'x' .. n, 'x', 1 end)" SAVE TAIL,
+     "{\"id\":850006245121695744}\n{\"id\":850006245121695745}\n{\"id\":-9223372036854775808}\n"
+     "{\"id\":-9223372036854775807}\n{\"id\":9223372036854775807}\n{\"id\":9223372036854775808}\n"
+     "{\"id\":1}\n{\"id\":1e0}\n{\"id\":-0}\n{\"id\":0.0}",
+     "0:x1,x=6 0:x2,x=2 "},
     // An RDD of a batch: lazy, and evaluated by each action.
     {HEAD "local seen lines:foreachRDD(function(rdd, time) "
           "local pairs_ = rdd:flatMap(words(1)):map(function(w) return w, 1 end):reduceByKey(add) "
@@ -195,6 +204,9 @@ static const struct {
     {HEAD "local kept lines:foreachRDD(function(r) if kept then kept:count() end kept = r end) "
           "lines:foreachRDD(function(r) kept:count() end) " TAIL,
      "a", "lives as long"},
+    {HEAD "local kept lines:foreachRDD(function(r) kept = r.source r.source = lines end) "
+          "lines:foreachRDD(function(r) r.source = kept r:count() end) " TAIL,
+     "a", "lives as long"},
     {HEAD "lines:foreachRDD(function(r) r:map(function() error('deep') end):collect() end) " TAIL,
      "a", "deep"},
 };
@@ -221,6 +233,17 @@ START_TEST(a_key_that_no_table_takes_drops_its_record_alone)
 }
 END_TEST
 
+START_TEST(a_key_that_is_no_ascii_drops_its_record_alone)
+{
+    partition_key_type = TYPE_ASCII;
+    struct outcome outcome =
+        run(HEAD "lines:map(columns(1, 'x')):countByValue()" SAVE TAIL, "a\ncaf\xc3\xa9\na\n");
+    ck_assert_msg(outcome.error.status == STATUS_OK, "%s", outcome.error.text);
+    ck_assert_str_eq(outcome.cells, "0:a,x=2 ");
+    ck_assert_uint_eq(outcome.faults, 1);
+}
+END_TEST
+
 START_TEST(the_same_batch_gives_the_same_random_numbers)
 {
     const char *script =
@@ -238,6 +261,7 @@ int main(void)
     tcase_add_loop_test(lua, a_fault_is_a_message_and_nothing_more, 0,
                         sizeof faults / sizeof *faults);
     tcase_add_test(lua, a_key_that_no_table_takes_drops_its_record_alone);
+    tcase_add_test(lua, a_key_that_is_no_ascii_drops_its_record_alone);
     tcase_add_test(lua, the_same_batch_gives_the_same_random_numbers);
     Suite *suite = suite_create("lua_job");
     suite_add_tcase(suite, lua);

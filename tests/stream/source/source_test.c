@@ -6,10 +6,14 @@
 #include "base/env_uv.h"
 #include "stream/source/intake.h"
 
+#include <arpa/inet.h>
 #include <check.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -329,6 +333,136 @@ START_TEST(standard_input_is_stored_and_can_be_read_again)
 }
 END_TEST
 
+// Other input than the file, which begins with `text`.
+static void write_text(const char *text)
+{
+    FILE *file = fopen(path, "wb");
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    redirect_input();
+}
+
+START_TEST(what_is_stored_ends_with_a_line)
+{
+    uint64_t too_long;
+    struct buffer all;
+    struct intake *intake;
+    struct error error;
+    struct uuid job = {{9}};
+    buffer_init(&all, 1 << 20);
+    write_text("one\ntwo");
+    struct source *source = open_source("-", 0);
+    read_all(source, 0, UINT64_MAX, &all, &too_long);
+    source_destroy(source);
+    // The next worker dies when it has written half of a line.
+    ck_assert_int_eq(intake_open(env, directory, job, 0, &intake, &error), STATUS_OK);
+    ck_assert_int_eq(intake_append(intake, slice_of_text("three\nfo"), &error), STATUS_OK);
+    intake_close(intake);
+    write_text("five\n");
+    buffer_clear(&all);
+    source = open_source("-", 0);
+    read_all(source, 0, UINT64_MAX, &all, &too_long);
+    source_destroy(source);
+    ck_assert(slice_equals(buffer_slice(&all), slice_of_text("one\ntwo\nthree\nfive\n")));
+    buffer_deinit(&all);
+}
+END_TEST
+
+START_TEST(a_torn_line_goes_with_its_segments)
+{
+    struct intake *intake;
+    struct error error;
+    struct uuid job = {{5}};
+    size_t size = INTAKE_SEGMENT_SIZE + 10, taken;
+    uint8_t *bytes = malloc(size), first[8];
+    memset(bytes, 'x', size);
+    memcpy(bytes, "whole\n", 6);
+    ck_assert_int_eq(intake_open(env, directory, job, 0, &intake, &error), STATUS_OK);
+    ck_assert_int_eq(intake_append(intake, slice_make(bytes, size), &error), STATUS_OK);
+    intake_close(intake);
+    for (int i = 0; i < 2; i++) { // The second time nothing is to be cut.
+        ck_assert_int_eq(intake_open(env, directory, job, 0, &intake, &error), STATUS_OK);
+        ck_assert_uint_eq(intake_size(intake), 6);
+        ck_assert_int_eq(intake_read(intake, 0, first, 8, &taken, &error), STATUS_OK);
+        ck_assert(slice_equals(slice_make(first, taken), slice_of_text("whole\n")));
+        intake_close(intake);
+    }
+    free(bytes);
+}
+END_TEST
+
+// ---- HTTP
+// ----------------------------------------------------------------------------------------
+
+// What a server says, in two writes, and what comes of it: lines, or a fault.
+static const struct {
+    const char *first, *second, *lines, *fault;
+} answers[] = {
+    {"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\no", "ne\ntwo", "one\ntwo\n", NULL},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\non\r\n",
+     "5;x=y\r\ne\ntwo\r\n0\r\n\r\n", "one\ntwo\n", NULL},
+    {"HTTP/1.1 200 OK\r\n\r\n", "one\ntwo", "one\ntwo\n", NULL}, // To the connection's end.
+    {"HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\none\n", "one\n",
+     NULL},
+    {"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\n", "one\n", "", "answered 404"},
+    {"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "", "", "answered 302"},
+    {"HTTP/1.1 503 Busy\r\n\r\n", "one\n", "", "answered 503"},
+    {"HTTP/1.1 204 No Content\r\n\r\n", "", "", "answered 204"},
+    // A connection that breaks: half a line is none.
+    {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\none\n", "tw", "one\n", "no HTTP"},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", "tw", "", "no HTTP"},
+    // Packed lines would all be of no use.
+    {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n\x1f", "\x8b\x08\n\n\n\n\n\n", "", "gzip"},
+};
+
+// Answers one request from a process of its own.
+static void serve(int listener, const char *first, const char *second)
+{
+    char request[4096];
+    int connection = accept(listener, NULL, NULL);
+    bool is_sent = read(connection, request, sizeof request) > 0 &&
+                   write(connection, first, strlen(first)) == (ssize_t)strlen(first);
+    (void)usleep(10000);
+    is_sent = is_sent && write(connection, second, strlen(second)) == (ssize_t)strlen(second);
+    (void)close(connection);
+    _exit(is_sent ? 0 : 1);
+}
+
+START_TEST(an_answer_gives_its_lines_or_a_fault)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, size), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    pid_t server = fork();
+    if (server == 0) serve(listener, answers[_i].first, answers[_i].second);
+    char url[64];
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/tweets", ntohs(address.sin_port));
+    struct buffer all;
+    buffer_init(&all, 1 << 20);
+    struct source *source = open_source(url, 0);
+    struct reading reading;
+    do {
+        reading = read_block(source, UINT64_MAX);
+        if (reading.status == STATUS_OK)
+            buffer_put(&all, reading.block.lines.data, reading.block.lines.size);
+    } while (reading.status == STATUS_OK && !reading.block.at_end);
+    if (answers[_i].fault == NULL)
+        ck_assert_msg(reading.status == STATUS_OK, "%s", reading.error.text);
+    else
+        ck_assert_msg(reading.status != STATUS_OK &&
+                          strstr(reading.error.text, answers[_i].fault) != NULL,
+                      "%s", reading.error.text);
+    ck_assert(slice_equals(buffer_slice(&all), slice_of_text(answers[_i].lines)));
+    source_destroy(source);
+    (void)close(listener);
+    ck_assert_int_eq(waitpid(server, NULL, 0), server);
+    buffer_deinit(&all);
+}
+END_TEST
+
 START_TEST(an_intake_forgets_segments_and_keeps_the_rest)
 {
     struct intake *intake;
@@ -338,6 +472,7 @@ START_TEST(an_intake_forgets_segments_and_keeps_the_rest)
     uint8_t *bytes = malloc(size), *again = malloc(size);
     for (size_t i = 0; i < size; i++)
         bytes[i] = (uint8_t)(i * 2654435761u >> 24);
+    bytes[size - 1] = '\n';
     ck_assert_int_eq(intake_open(env, directory, job, 0, &intake, &error), STATUS_OK);
     for (int i = 0; i < 4; i++) // 160 MiB: two segments and a half.
         ck_assert_int_eq(intake_append(intake, slice_make(bytes, size), &error), STATUS_OK);
@@ -368,6 +503,10 @@ int main(void)
     tcase_add_loop_test(source, packed_data_that_is_cut_or_damaged_is_a_fault, 0, 2);
     tcase_add_test(source, what_a_file_is_shows_in_its_identity);
     tcase_add_test(source, standard_input_is_stored_and_can_be_read_again);
+    tcase_add_test(source, what_is_stored_ends_with_a_line);
+    tcase_add_test(source, a_torn_line_goes_with_its_segments);
+    tcase_add_loop_test(source, an_answer_gives_its_lines_or_a_fault, 0,
+                        sizeof answers / sizeof *answers);
     tcase_add_test(source, an_intake_forgets_segments_and_keeps_the_rest);
     Suite *suite = suite_create("source");
     suite_add_tcase(suite, source);
