@@ -66,8 +66,10 @@ static bool hints_look_at_file(struct hints *hints, const char *path, struct hin
                    env_file_read(file, 0, head, sizeof head, &read, NULL) == STATUS_OK;
     env_file_close(file);
     found->written = size;
-    // A time that a crash left half written only makes a hint too old, or not.
+    // A time that a crash left half written only makes a hint too old, or not. One that it left
+    // unwritten is no time: the member, still down, would get no more hints for its sake.
     found->first_us = (int64_t)bytes_get_u64(head + HINTS_MAGIC_SIZE + 12);
+    if (found->first_us == 0) found->first_us = env_wall_us(hints->env);
     return is_good;
 }
 

@@ -36,6 +36,13 @@ static void setup_two_centers(void)
                                 .count = 4, .factor = 2, .seed = 1, .centers = centers});
 }
 
+static void setup_two_large_centers(void)
+{
+    static const char *const centers[] = {"dc1", "dc1", "dc1", "dc2", "dc2", "dc2"};
+    ring_world_open(&world, &(struct ring_world_options){
+                                .count = 6, .factor = 3, .seed = 1, .centers = centers});
+}
+
 static void setup_periodic(void)
 {
     ring_world_open(&world, &(struct ring_world_options){
@@ -481,6 +488,19 @@ START_TEST(levels_of_data_centers)
 }
 END_TEST
 
+// Four answers, as many as are required, but not two of each.
+START_TEST(answers_beyond_a_quorum_do_not_stand_for_another_centers)
+{
+    struct coordinator_result result;
+    sim_process_pause(world.members[3].env, 4000000000);
+    sim_process_pause(world.members[4].env, 4000000000);
+    ck_assert_int_eq(write_at(0, "a", "x", CONSISTENCY_EACH_QUORUM, &result),
+                     COORDINATOR_TIMED_OUT);
+    ck_assert_int_eq(result.required, 4);
+    ck_assert_int_eq(result.received, 3);
+}
+END_TEST
+
 // ---- Counters -----------------------------------------------------------------------------------
 
 START_TEST(increments_of_all_coordinators_add_up_on_all_replicas)
@@ -866,6 +886,11 @@ int main(void)
     tcase_set_timeout(centers, 60);
     suite_add_tcase(suite, centers);
     tcase_add_test(centers, levels_of_data_centers);
+    TCase *large_centers = tcase_create("two data centres of three");
+    tcase_add_checked_fixture(large_centers, setup_two_large_centers, teardown);
+    tcase_set_timeout(large_centers, 60);
+    suite_add_tcase(suite, large_centers);
+    tcase_add_test(large_centers, answers_beyond_a_quorum_do_not_stand_for_another_centers);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failures = srunner_ntests_failed(runner);

@@ -194,6 +194,27 @@ START_TEST(a_torn_tail_is_cut)
 }
 END_TEST
 
+// Power fails before the first hint is durable: its file is there without it. The keeper takes more
+// hints for the member, which is away still.
+START_TEST(a_keeper_that_lost_power_takes_more_hints)
+{
+    for (uint64_t seed = 1; seed < 5; seed++) {
+        ring_world_open(&world,
+                        &(struct ring_world_options){.count = 3, .factor = 1, .seed = seed});
+        ring_world_kill(&world, 2, false);
+        sim_process_crash_at_sync_file(world.members[0].env, 1, true);
+        add_hint(0);
+        ring_world_run(&world, 0.3, NULL);
+        ring_world_start(&world, 0);
+        add_hint(1);
+        ring_world_start(&world, 2);
+        ring_world_run(&world, 5, NULL);
+        ck_assert_int_eq(count_keys(2, 1, 1), 1);
+        ring_world_close(&world);
+    }
+}
+END_TEST
+
 struct truncated {
     struct coordinator_truncate truncate;
     bool is_done;
@@ -337,6 +358,7 @@ int main(void)
     tcase_add_test(tests, what_is_older_than_gc_grace_is_not_sent);
     tcase_add_test(tests, a_member_that_goes_down_again_gets_the_rest_later);
     tcase_add_test(tests, a_torn_tail_is_cut);
+    tcase_add_test(tests, a_keeper_that_lost_power_takes_more_hints);
     tcase_add_test(tests, a_truncation_outlives_the_keeper_of_hints);
     tcase_add_test(tests, what_comes_while_it_closes_is_waited_for);
     tcase_add_test(tests, truncations_of_unknown_tables_are_not_noted);
