@@ -270,6 +270,12 @@ void env_stream_close(struct env_stream *stream, bool flush)
     stream->env->ops->stream_close(stream, flush);
 }
 
+void env_stream_limit_silence(struct env_stream *stream, uint64_t longest_ns)
+{
+    if (stream->env->ops->stream_limit_silence != NULL)
+        stream->env->ops->stream_limit_silence(stream, longest_ns);
+}
+
 struct env_address env_stream_peer(const struct env_stream *stream)
 {
     return stream->env->ops->stream_peer(stream);

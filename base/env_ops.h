@@ -98,6 +98,8 @@ struct env_ops {
     void (*stream_resume)(struct env_stream *stream);
     void (*stream_close)(struct env_stream *stream, bool flush);
     struct env_address (*stream_peer)(const struct env_stream *stream);
+    // NULL: silence is not known to end.
+    void (*stream_limit_silence)(struct env_stream *stream, uint64_t longest_ns);
 
     enum status (*process_start)(struct env *env, const struct env_process_options *options,
                                  int *pid, struct error *error);

@@ -218,6 +218,7 @@ static const struct env_ops env_uv_ops = {
     .stream_resume = env_uv_stream_resume,
     .stream_close = env_uv_stream_close,
     .stream_peer = env_uv_stream_peer,
+    .stream_limit_silence = env_uv_stream_limit_silence,
     .process_start = env_uv_process_start,
     .process_signal = env_uv_process_signal,
     .process_usage = env_uv_process_usage,

@@ -129,6 +129,7 @@ void env_uv_stream_pause(struct env_stream *stream);
 void env_uv_stream_resume(struct env_stream *stream);
 void env_uv_stream_close(struct env_stream *stream, bool flush);
 struct env_address env_uv_stream_peer(const struct env_stream *stream);
+void env_uv_stream_limit_silence(struct env_stream *stream, uint64_t longest_ns);
 
 enum status env_uv_process_start(struct env *env, const struct env_process_options *options,
                                  int *pid, struct error *error);

@@ -15,7 +15,9 @@
 #include "base/env_uv/internal.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 enum { LISTEN_BACKLOG = 512 };
 #define FLUSH_TIMEOUT_NS (10ull * 1000 * 1000 * 1000)
@@ -335,6 +337,32 @@ struct env_address env_uv_stream_peer(const struct env_stream *stream)
     return env_uv_stream_of(stream)->peer;
 }
 
+// ---- The system's part --------------------------------------------------------------------------
+
+// Little is lost if it fails, as on a socket that is broken already.
+static void env_uv_stream_set_option(struct env_uv_stream *stream, int level, int option,
+                                     unsigned value)
+{
+    uv_os_fd_t descriptor;
+    if (uv_fileno((uv_handle_t *)&stream->tcp, &descriptor) == 0)
+        (void)setsockopt(descriptor, level, option, &value, sizeof value);
+}
+
+// A machine that lost its power, or a gateway that forgot the connection, never says so: whoever
+// only waits for it would wait for ever. How long an idle one may be silent is the system's setting
+// (net.ipv4.tcp_keepalive_time), as with Cassandra.
+static void env_uv_stream_set_up(struct env_uv_stream *stream)
+{
+    (void)uv_tcp_nodelay(&stream->tcp, 1);
+    env_uv_stream_set_option(stream, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+void env_uv_stream_limit_silence(struct env_stream *stream, uint64_t longest_ns)
+{
+    env_uv_stream_set_option(env_uv_stream_of(stream), IPPROTO_TCP, TCP_USER_TIMEOUT,
+                             (unsigned)(longest_ns / 1000000));
+}
+
 // ---- Connecting --------------------------------------------------------------------------------
 
 static void env_uv_stream_connect_failed(struct env_uv_stream *stream, enum status status)
@@ -387,8 +415,7 @@ env_uv_connect(struct env *env, const struct env_address *address, uint64_t time
         env_task_post(env, &stream->ended_task, env_uv_stream_connect_refused);
         return &stream->connect;
     }
-    // Only a lost optimization if it fails, as on a socket that is broken already.
-    (void)uv_tcp_nodelay(&stream->tcp, 1);
+    env_uv_stream_set_up(stream);
     env_timer_start(env, &stream->timer, timeout_ns, env_uv_stream_connect_timed_out);
     return &stream->connect;
 }
@@ -449,7 +476,7 @@ static void env_uv_listener_accepts(uv_stream_t *handle, int code)
         env_uv_stream_close_now(stream);
         return;
     }
-    (void)uv_tcp_nodelay(&stream->tcp, 1);
+    env_uv_stream_set_up(stream);
     stream->peer = env_uv_address_from_system(&storage);
     listener->accepted(listener->context, &stream->base);
     ASSERT(stream->events != NULL || stream->state != STREAM_OPEN);

@@ -11,6 +11,9 @@
 // Between two attempts at least: a member that accepts and breaks is not asked in a tight loop.
 #define MESSAGING_CONNECT_GAP_NS UINT64_C(2000000)
 #define MESSAGING_RETRY_MIN_NS   UINT64_C(5000000)
+// A network that is back after minutes would be used again minutes later. (Cassandra:
+// internode_tcp_user_timeout, 30 s, and it closes the connections of whom it holds dead.)
+#define MESSAGING_SILENCE_MAX_NS UINT64_C(10000000000)
 // 5, 10, 20 … 640 ms: about a second in all. After that, connections are made for requests alone;
 // liveness sends one now and then.
 enum { MESSAGING_RETRIES = 8 };
@@ -111,6 +114,7 @@ static void messaging_member_connected(void *context, enum status status, struct
     const struct topology *topology = messaging->options.topology(messaging->options.context);
     struct uuid self_id = messaging_member_self_id(messaging, topology);
     member->state = MESSAGING_MEMBER_OPEN;
+    env_stream_limit_silence(stream, MESSAGING_SILENCE_MAX_NS);
     transport_link_init(&member->link, messaging->env, stream, false, self_id, &events);
     // It is not waited for the other's hello: what is no member's is refused by whoever gets it.
     transport_link_send_frames(&member->link, buffer_slice(&member->pending));

@@ -4,6 +4,8 @@
 #include "base/env_uv.h"
 
 #include <check.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -179,6 +181,35 @@ START_TEST(both_ends_know_each_other)
     seen = env_stream_peer(pair.server.stream);
     ck_assert_mem_eq(seen.bytes, server.bytes, 4);
     ck_assert_uint_ne(seen.port, server.port);
+    pair_teardown(&pair);
+}
+END_TEST
+
+// Of all that this process has: how many sockets have this option, and not 0.
+static int count_sockets(int level, int option)
+{
+    int count = 0;
+    for (int descriptor = 0; descriptor < 1000; descriptor++) {
+        struct sockaddr_storage peer;
+        socklen_t peer_size = sizeof peer, size = sizeof(int);
+        int value = 0;
+        if (getpeername(descriptor, (struct sockaddr *)&peer, &peer_size) == 0 &&
+            getsockopt(descriptor, level, option, &value, &size) == 0 && value != 0)
+            count++;
+    }
+    return count;
+}
+
+// Nothing in this machine is silent, so it is looked at what the system was told.
+START_TEST(whose_machine_is_gone_is_not_waited_for_for_ever)
+{
+    struct pair pair;
+    int before = count_sockets(SOL_SOCKET, SO_KEEPALIVE);
+    pair_setup(&pair);
+    ck_assert_int_eq(count_sockets(SOL_SOCKET, SO_KEEPALIVE), before + 2);
+    ck_assert_int_eq(count_sockets(IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+    env_stream_limit_silence(pair.client.stream, 5 * NS_PER_S);
+    ck_assert_int_eq(count_sockets(IPPROTO_TCP, TCP_USER_TIMEOUT), 1);
     pair_teardown(&pair);
 }
 END_TEST
@@ -523,6 +554,7 @@ int main(void)
     tcase_set_timeout(stream, 60);
     tcase_add_test(stream, bytes_come_back_from_an_echo_in_order);
     tcase_add_test(stream, both_ends_know_each_other);
+    tcase_add_test(stream, whose_machine_is_gone_is_not_waited_for_for_ever);
     tcase_add_loop_test(stream, a_closed_stream_ends_the_other_side_in_good_order, 0, 2);
     tcase_add_test(stream, a_flushing_close_sends_all_though_unread_bytes_wait);
     tcase_add_test(stream, a_paused_stream_delivers_nothing_until_it_is_resumed);
