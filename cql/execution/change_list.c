@@ -329,13 +329,18 @@ static bool cell_list_find_index(struct cell_list *list, const struct operation 
     return true;
 }
 
-static bool cell_list_holds(const struct type *type, const struct slice *sorted, size_t count,
-                            struct slice value)
+static int cell_list_compare_bytes(const void *a, const void *b)
+{
+    const struct slice *left = a, *right = b;
+    return slice_compare(*left, *right);
+}
+
+static bool cell_list_holds(const struct slice *sorted, size_t count, struct slice value)
 {
     size_t low = 0, high = count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = type_compare(type, value, sorted[middle]);
+        int order = slice_compare(value, sorted[middle]);
         if (order == 0) return true;
         if (order < 0)
             high = middle;
@@ -353,12 +358,12 @@ static bool cell_list_remove_from_list(struct cell_list *list, const struct colu
     size_t count;
     const struct slice *items = term_decode_collection(arena, value, false, &count);
     if (items == NULL || count == 0) return true;
-    const struct type *element = column->type->parameters[0];
+    // Elements are told by their bytes: 1.0 is not 1.00.
     struct slice *sorted = ARENA_NEW_ARRAY(arena, struct slice, count);
     memcpy(sorted, items, count * sizeof *sorted);
-    count = term_sort_items(element, sorted, count, 1, arena);
+    qsort(sorted, count, sizeof *sorted, cell_list_compare_bytes);
     for (uint32_t i = 0; i < content.count; i++)
-        if (cell_list_holds(element, sorted, count, content.cells[i].value))
+        if (cell_list_holds(sorted, count, content.cells[i].value))
             cell_list_add_tombstone(list, column, content.cells[i].path);
     return true;
 }
@@ -429,8 +434,9 @@ static bool cell_list_apply(struct cell_list *list, const struct operation *oper
             cell_list_add_tombstone(list, column, slice_null());
         return true;
     case OPERATION_SET_COLLECTION:
-        // What was there goes; what this statement adds, with the same timestamp, stays.
-        cell_list_delete_column(list, column, list->timestamp - (is_null ? 0 : 1));
+        // What was there goes; what is added with the same timestamp, by this statement or another
+        // of its batch, stays: also beside null.
+        cell_list_delete_column(list, column, list->timestamp - 1);
         if (!is_null && column->type->kind == TYPE_UDT) {
             cell_list_add_fields(list, column, value.bytes);
             return true;

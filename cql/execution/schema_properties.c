@@ -634,6 +634,11 @@ static bool schema_properties_replication(struct analysis *analysis, struct slic
         return cql_error_set(error, CQL_ERROR_CONFIG,
                              "Unable to find replication strategy class '%.*s'",
                              SLICE_TEXT(class_name));
+    // Each node would keep rows of its own, and find no others'.
+    if (strcmp(name, "LocalStrategy") == 0)
+        return cql_error_set(error, CQL_ERROR_INVALID,
+                             "Unable to use given strategy class: LocalStrategy is reserved for "
+                             "internal use.");
     struct slice factor = slice_null();
     struct schema_properties_centers centers;
     schema_properties_find_centers(analysis, data_center, &centers);

@@ -570,6 +570,24 @@ START_TEST(many_values_are_matched_to_markers_by_name)
 }
 END_TEST
 
+// Rows of such a keyspace would be where they were written, and nowhere else.
+START_TEST(nobody_makes_a_keyspace_of_each_node_alone)
+{
+    static const char refusal[] = "ERROR 2200 Unable to use given strategy class: LocalStrategy is "
+                                  "reserved for internal use.";
+    CHECK_CQL("CREATE KEYSPACE l WITH replication = {'class': 'LocalStrategy'}", refusal);
+    CHECK_CQL("CREATE KEYSPACE l WITH replication = {'class': 'SimpleStrategy', "
+              "'replication_factor': 1}",
+              "CREATED KEYSPACE l");
+    CHECK_CQL("ALTER KEYSPACE l WITH replication = "
+              "{'class': 'org.apache.cassandra.locator.LocalStrategy'}",
+              refusal);
+    CHECK_CQL("SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = 'l'",
+              "({'class': 'org.apache.cassandra.locator.SimpleStrategy', 'replication_factor': "
+              "'1'})");
+}
+END_TEST
+
 START_TEST(large_batches_of_several_partitions_are_refused)
 {
     make_keyspace();
@@ -684,6 +702,7 @@ int main(void)
     tcase_add_test(tests, texts_are_added);
     tcase_add_test(tests, functions_of_collections);
     tcase_add_test(tests, many_values_are_matched_to_markers_by_name);
+    tcase_add_test(tests, nobody_makes_a_keyspace_of_each_node_alone);
     tcase_add_test(tests, large_batches_of_several_partitions_are_refused);
     tcase_add_test(tests, what_a_job_counts_stays_whoever_asks);
     suite_add_tcase(suite, tests);

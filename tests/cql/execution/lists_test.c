@@ -103,6 +103,39 @@ START_TEST(lists_are_not_read_at_any)
 }
 END_TEST
 
+// Cassandra removes what has the same bytes: 1.0 is not 1.00.
+START_TEST(elements_are_removed_by_their_bytes)
+{
+    begin();
+    CHECK_CQL("CREATE TABLE d (k int PRIMARY KEY, l list<decimal>)", "CREATED TABLE ks.d");
+    CHECK_CQL("INSERT INTO d (k, l) VALUES (1, [1.0, 1.00, 1, 2, 3, 1.0])", "void");
+    CHECK_CQL("UPDATE d SET l = l - [3, 1.0, 3, 4] WHERE k = 1", "void");
+    CHECK_CQL("SELECT l FROM d", "([1.00, 1, 2])");
+}
+END_TEST
+
+// Null for a whole collection or type leaves what has the same timestamp, as any other value does;
+// DELETE does not.
+START_TEST(null_leaves_what_is_written_with_it)
+{
+    begin();
+    CHECK_CQL("CREATE TYPE u (a int, b int)", "CREATED TYPE ks.u");
+    CHECK_CQL("CREATE TABLE n (k int PRIMARY KEY, l list<int>, m map<int, int>, s set<int>, t u)",
+              "CREATED TABLE ks.n");
+    CHECK_CQL("INSERT INTO n (k, l, m, s, t) VALUES (1, [9], {9: 9}, {9}, {b: 9}) "
+              "USING TIMESTAMP 9",
+              "void");
+    CHECK_CQL("BEGIN BATCH USING TIMESTAMP 10 UPDATE n SET m[1] = 1, s = s + {2}, l = l + [3], "
+              "t.a = 4 WHERE k = 1; INSERT INTO n (k, l, m, s, t) VALUES (1, null, null, null, "
+              "null); APPLY BATCH",
+              "void");
+    CHECK_CQL("INSERT INTO n JSON '{\"k\": 1}' USING TIMESTAMP 10", "void");
+    CHECK_CQL("SELECT l, m, s, t FROM n", "([3], {1: 1}, {2}, {a: 4, b: null})");
+    CHECK_CQL("DELETE l, m, s, t FROM n USING TIMESTAMP 10 WHERE k = 1", "void");
+    CHECK_CQL("SELECT l, m, s, t FROM n", "(null, null, null, null)");
+}
+END_TEST
+
 START_TEST(too_many_in_one_statement)
 {
     begin();
@@ -130,6 +163,8 @@ int main(void)
     tcase_add_test(tests, operations_follow_each_other);
     tcase_add_test(tests, two_cells_in_one_place);
     tcase_add_test(tests, lists_are_not_read_at_any);
+    tcase_add_test(tests, elements_are_removed_by_their_bytes);
+    tcase_add_test(tests, null_leaves_what_is_written_with_it);
     tcase_add_test(tests, too_many_in_one_statement);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
