@@ -153,9 +153,12 @@ static enum status open_others(struct compacting *compacting, struct error *erro
             is_known = is_known || strcmp(compacting->inputs.items[k].directory, directory) == 0;
         if (is_known) continue;
         struct tool_inputs all;
+        struct error inner;
         enum status status =
-            tool_inputs_find(compacting->env, &directory, 1, &compacting->arena, &all, error);
-        if (status != STATUS_OK) return status;
+            tool_inputs_find(compacting->env, &directory, 1, &compacting->arena, &all, &inner);
+        if (status != STATUS_OK)
+            return error_set(error, status, "--gc-grace has to know what else is there, but %.400s",
+                             inner.text);
         compacting->others = realloc(compacting->others, (compacting->other_count + all.count) *
                                                              sizeof *compacting->others);
         ASSERT(compacting->others != NULL);
@@ -217,10 +220,16 @@ static enum status write_merged(struct compacting *compacting, struct error *err
 {
     struct tool_merge *merge = &compacting->merge;
     struct sstable_content content;
+    // Says where, when a row can not be read later.
+    struct error input_error = {0};
     enum status status =
         sstable_content_unite(merge->readers, merge->count, compacting->table, &content, error);
-    if (status == STATUS_OK) status = tool_merge_scan(merge, error);
     if (status != STATUS_OK) return status;
+    status = tool_merge_scan(merge, &input_error);
+    if (status != STATUS_OK) {
+        *error = input_error;
+        return status;
+    }
     struct sstable_write_options options = {
         .directory = compacting->directory,
         .generation = compacting->generation,
@@ -230,7 +239,9 @@ static enum status write_merged(struct compacting *compacting, struct error *err
     };
     struct scan_iterator *scan = purge_scan(merge->scan, &compacting->purge, &merge->arena);
     merge->scan = NULL; // The write closes it.
-    return sstable_write(compacting->env, &options, scan, &compacting->written, error);
+    status = sstable_write(compacting->env, &options, scan, &compacting->written, error);
+    if (status != STATUS_OK && input_error.text[0] != '\0') *error = input_error;
+    return status;
 }
 
 // Makes the directory and takes its lock, if it has one.

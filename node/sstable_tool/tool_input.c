@@ -11,7 +11,7 @@ struct finding {
     size_t capacity;
     const char *directory;
     size_t found_count; // In this directory.
-    const char *other;  // A Data.db there that is not ours to read.
+    const char *other;  // A Data.db there that is not ours to read: what is wrong with it.
     struct env *env;
     struct unfinished unfinished;
     enum status status; // Of reading logs.
@@ -43,9 +43,11 @@ static void look_at(void *context, const char *file, bool is_dir)
     if (is_dir || finding->status != STATUS_OK) return;
     finding->status = unfinished_add(&finding->unfinished, finding->env, finding->directory, file,
                                      finding->arena, finding->error);
-    enum status status = sstable_name_parse(file, &name, &component, NULL);
+    struct error error;
+    enum status status = sstable_name_parse(file, &name, &component, &error);
     if (status == STATUS_OK && component == SSTABLE_DATA) add(finding, &name);
-    if (status == STATUS_UNSUPPORTED) finding->other = arena_copy_text(finding->arena, file);
+    if (status == STATUS_UNSUPPORTED && component == SSTABLE_DATA)
+        finding->other = arena_copy_text(finding->arena, error.text);
 }
 
 static int compare_inputs(const void *left, const void *right)
@@ -87,13 +89,16 @@ static enum status find_in_directory(struct finding *finding, struct env *env, c
     if (status == STATUS_OK) status = finding->status;
     if (status != STATUS_OK) return status;
     pass_over_unfinished(finding, first);
+    // Without it rows would be missing, or be there again that it says are deleted.
+    if (finding->other != NULL)
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "%s/%s; name the files that are to be read, in place of the directory",
+                         finding->directory, finding->other);
     if (finding->found_count == 0)
         return error_set(error, STATUS_NOT_FOUND,
-                         "%s: no SSTable%s%s%s; give the directory of one table, such as "
+                         "%s: no SSTable; give the directory of one table, such as "
                          "data/keyspace/table-0123…, or a file such as nb-1-big-Data.db",
-                         path, finding->other == NULL ? "" : " of version nb or oa (there is ",
-                         finding->other == NULL ? "" : finding->other,
-                         finding->other == NULL ? "" : ")");
+                         path);
     qsort(finding->inputs->items + first, finding->inputs->count - first,
           sizeof *finding->inputs->items, compare_inputs);
     return STATUS_OK;

@@ -211,6 +211,26 @@ def test_missing_files_are_told():
         shutil.rmtree(copy)
 
 
+def test_what_can_not_be_read_is_not_passed_over():
+    """A directory with an SSTable of another version gave the rows of the others, and those that it says are deleted."""
+    copy = damaged(golden_file("tables/deleted"), "TOC.txt", 0, 0)
+    shutil.copy(f"{copy}/nb-1-big-Data.db", f"{copy}/da-2-bti-Data.db")
+    text = f"{copy}/da-2-bti-Data.db: SSTables of version da (format bti) are not read"
+    for arguments in (["export"], ["verify"], ["schema"], ["metadata"], ["compact", "--in-place"], ["compact", "--output", copy + "/new"]):
+        fails(1, text, *arguments, copy)
+    fails(1, "--gc-grace has to know what else is there, but " + text, "compact", "--in-place", "--gc-grace", 0, f"{copy}/nb-1-big-Data.db")
+    assert export(f"{copy}/nb-1-big-Data.db") == export(golden_file("tables/deleted"))
+    shutil.rmtree(copy)
+
+
+def test_a_compaction_says_where_it_could_not_read():
+    copy = damaged(golden_file("tables/deleted"), "Data.db", 10, 1)
+    for arguments in (["--in-place"], ["--output", copy + "/new"]):
+        fails(1, f"{copy}/nb-1-big-Data.db: offset 0: bad checksum", "compact", *arguments, copy)
+    assert glob.glob(copy + "/new/*") == []
+    shutil.rmtree(copy)
+
+
 # ---- schema -----------------------------------------------------------------------------------------------------------------------
 
 
