@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { GENERATION_STEP = 64 };
-
 // Cuts the last name off a path.
 static void go_up(char *path)
 {
@@ -72,7 +70,10 @@ enum status node_place_open(struct node_place *place, struct env *env, const cha
 
 uint64_t node_place_generation_behind(const struct node_place *place, uint64_t generation)
 {
-    return place->is_node ? (generation / GENERATION_STEP + 1) * GENERATION_STEP : generation + 1;
+    for (size_t i = 0; place->has_manifest && i < place->manifest.count; i++)
+        if (place->manifest.entries[i].generation > generation)
+            generation = place->manifest.entries[i].generation;
+    return generation + 1;
 }
 
 static enum status store(struct node_place *place, struct error *error)

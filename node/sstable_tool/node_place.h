@@ -17,8 +17,8 @@ struct node_place {
 // `directory` is absolute. IN_USE: a node runs on it.
 MUST_USE enum status node_place_open(struct node_place *place, struct env *env,
                                      const char *directory, struct error *error);
-// What a new SSTable is called behind this one: in a node's directory all of its first shard have
-// numbers that 64 divides.
+// What a new SSTable is called behind this one: in a node's directory behind all that the node
+// knows, too. What it knows as gone, its next start would remove.
 uint64_t node_place_generation_behind(const struct node_place *place, uint64_t generation);
 // Before the commit of a change: `outputs` will be there if it comes to pass, `inputs` else.
 MUST_USE enum status node_place_prepare(struct node_place *place,

@@ -311,7 +311,7 @@ static enum status compact_locked(struct compacting *compacting, struct node_pla
         .input_count = compacting->merge.count,
         .purge = compacting->purge,
         .generation = compacting->generation,
-        .generation_step = 64,
+        .generation_step = 1,
         .with_table_compressor = true,
     };
     struct compaction_task *task = compaction_task_create(compacting->env, &options);

@@ -76,8 +76,8 @@ static void tell_of_keyspace(struct metadata *metadata, const struct keyspace *o
 // The engine's part, and everybody's, of a table that is new in the schema.
 static void follow_table(struct metadata *metadata, int change, const struct table *table)
 {
-    // A directory that can not be made now is made at the next start; until then writes to the
-    // table get the engine's error. The schema itself must not depend on this node's disk.
+    // What can not be made now is tried again by the engine; until then writes to the table get the
+    // engine's error. The schema itself must not depend on this node's disk.
     if (metadata->engine != NULL) (void)!engine_put_table(metadata->engine, table, NULL);
     tell(metadata, change, METADATA_TABLE, table->keyspace, table->name);
 }

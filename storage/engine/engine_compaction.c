@@ -491,7 +491,7 @@ static uint64_t generations_of(const struct engine_compaction *compaction,
     for (size_t i = 0; i < compaction->input_count; i++)
         size += sstable_uncompressed_size(compaction->inputs[i]);
     uint64_t outputs = pick->output_size_max == 0 ? 1 : size / pick->output_size_max + 1;
-    return (outputs * 2 + (pick->split ? 32 : 2)) * ENGINE_GENERATION_STEP;
+    return outputs * 2 + (pick->split ? 32 : 2);
 }
 
 static void take_inputs(struct engine_compaction *compaction, const struct compaction_pick *pick)
@@ -526,7 +526,7 @@ static void create_task(struct engine_compaction *compaction, const struct compa
         .level_fanout = pick->level_fanout,
         .split = pick->split,
         .generation = table->next_generation,
-        .generation_step = ENGINE_GENERATION_STEP,
+        .generation_step = 1,
         .with_table_compressor = true,
     };
     table->next_generation += generations_of(compaction, pick);

@@ -210,13 +210,14 @@ void engine_ask_for_compaction(struct engine_table *table)
     post(table->engine);
 }
 
-// What has expired, what failed, what grows old enough.
+// What has expired, what failed, what grows old enough; tables that could not be made.
 static void fire_tick(struct env_timer *timer)
 {
     struct engine *engine = CONTAINER_OF(timer, struct engine, compactor.tick);
     for (size_t i = 0; i < ENGINE_TABLE_BUCKETS; i++)
         for (struct engine_table *t = engine->buckets[i]; t != NULL; t = t->next)
             t->compactor.is_asked_for = t->sstable_count > 0;
+    engine_put_again(engine);
     post(engine);
     env_timer_start(engine->env, timer, engine->compactor.interval_ns, fire_tick);
 }

@@ -439,8 +439,7 @@ static void begin_work(struct commit_log_waiter *waiter, enum status status)
     if (table != NULL) manifest_copy(&background->manifest, &table->manifest);
     if (background->flushing != NULL) {
         env_mark(engine->env, ENV_MARK_FLUSH_STARTED);
-        background->generation = table->next_generation;
-        table->next_generation += ENGINE_GENERATION_STEP;
+        background->generation = table->next_generation++;
     }
     env_offload(engine->env, &background->job, ENV_LANE_BACKGROUND, background_work,
                 background_done);

@@ -174,7 +174,7 @@ static void stepped(struct env_job *job)
 static void begin_sstable(struct engine_importing *importing, struct engine_table *table)
 {
     uint64_t generation = table->next_generation;
-    table->next_generation += ENGINE_GENERATION_STEP;
+    table->next_generation++;
     importing->directory = copy_text(table->manifest.directory);
     importing->table = table->table;
     table_ref(importing->table);

@@ -225,8 +225,8 @@ enum status engine_index_open(struct engine_table *base, struct error *error)
         indexes[i].plan = index_plan_make(table, definition);
         enum status opened = open_hidden(base, definition, &indexes[i].hidden, error);
         if (opened == STATUS_OK) continue;
-        // It is as if it were not there, until the next version or the next start. The others are
-        // of this version: what they were is of one that may be freed.
+        // It is as if it were not there, and tried again (engine_put_again()). The others are of
+        // this version: what they were is of one that may be freed.
         status = opened;
         indexes[i].hidden = NULL;
         indexes[i].is_built = false;

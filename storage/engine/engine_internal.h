@@ -21,13 +21,7 @@
 #include "storage/memtable/memtable.h"
 #include "storage/sstable/sstable.h"
 
-// SSTables of this shard have ids of 64 × n + shard.
-enum {
-    ENGINE_TABLE_BUCKETS = 256,
-    ENGINE_PATH_MAX = 4096,
-    ENGINE_GENERATION_STEP = 64,
-    ENGINE_DROPPED_IDS = 64
-};
+enum { ENGINE_TABLE_BUCKETS = 256, ENGINE_PATH_MAX = 4096, ENGINE_DROPPED_IDS = 64 };
 
 // A record of the commit log: this byte, then a mutation or a table's id.
 enum engine_record { ENGINE_RECORD_MUTATION = 'M', ENGINE_RECORD_TRUNCATION = 'T' };
@@ -101,6 +95,7 @@ struct engine_snapshots {
     struct engine_snapshot_work *works;
     struct env_timer timer; // For what expires.
     bool is_automatic;      // Before TRUNCATE and DROP.
+    int64_t last_tag_ms;    // Of these.
 };
 
 // Files of a table to be removed.
@@ -112,7 +107,7 @@ struct engine_removal {
     struct engine_flush *truncation; // Whom to tell.
 };
 
-// A table of the schema again, by its id, while its former life is not over.
+// A table of the schema that is not open: its former life is not over, or it could not be made.
 struct engine_return {
     struct engine_return *next;
     const struct table *table; // With a reference.
@@ -227,7 +222,8 @@ struct engine {
     struct env_timer period_timer;    // For tables that are flushed now and then.
     struct engine_table *leaving;     // Dropped, but a snapshot of them comes first.
     struct engine_return *returns;
-    struct uuid dropped_ids[ENGINE_DROPPED_IDS]; // The last ones, of this run.
+    bool puts_again; // Those that could not be made are just tried again.
+    struct uuid dropped_ids[ENGINE_DROPPED_IDS]; // The last ones that the log may have changes of.
     size_t dropped_count;
     struct log *words; // For whom runs the node; NULL is allowed.
     bool backs_up;     // incremental_backups
@@ -329,6 +325,12 @@ bool engine_await_return(struct engine *engine, const struct table *table);
 // Nothing of a former life, if it had one, is in the table that was just opened.
 void engine_begin_anew(struct engine_table *table);
 void engine_free_returns(struct engine *engine);
+// The log may have changes of a table that is no more.
+void engine_note_dropped(struct engine *engine, struct uuid id);
+// It could not be made: a full disk, say. It is tried again.
+void engine_put_later(struct engine *engine, const struct table *table, const struct error *error);
+// What could not be made before.
+void engine_put_again(struct engine *engine);
 void engine_removal_work(struct engine *engine);
 // A dropped table's, durably, unless something else is in it. Blocks.
 MUST_USE enum status engine_remove_directory(struct env *env, const char *directory,
@@ -338,6 +340,10 @@ void engine_removal_done(struct engine *engine, struct engine_removal *removal, 
 void engine_fail_truncations(struct engine *engine, enum status status);
 MUST_USE enum status engine_remove_gone(struct env *env, struct manifest *manifest,
                                         struct error *error);
+// The same of a table that stays, whose manifest is in the file `path`: there, too, none is named
+// any more if that can be. Who puts a snapshot's files back, of the same names, keeps them.
+MUST_USE enum status engine_forget_gone(struct engine *engine, const char *path,
+                                        struct manifest *manifest, struct error *error);
 
 // engine_compactor.c
 void engine_compactor_init(struct engine *engine, const struct engine_options *options);

@@ -89,7 +89,8 @@ static enum status finish_truncation(struct engine_table *table, struct error *e
     (void)snprintf(directory, sizeof directory, "%s/manifest", table->engine->directory);
     enum status status =
         manifest_store(env, directory, table->manifest_path, &table->manifest, error);
-    return status == STATUS_OK ? engine_remove_gone(env, &table->manifest, error) : status;
+    if (status != STATUS_OK) return status;
+    return engine_forget_gone(table->engine, table->manifest_path, &table->manifest, error);
 }
 
 static uint64_t newest_position(const struct engine *engine)

@@ -38,6 +38,8 @@ static enum status replay_mutation(struct engine_replay *replay, uint64_t positi
     struct engine_table *table = replay->table;
     if (table == NULL || !uuid_equals(table->table->id, id))
         replay->table = table = engine_find_table(engine, id);
+    // One that comes back under its id does not get them.
+    if (table == NULL) engine_note_dropped(engine, id);
     if (table == NULL || position <= table->manifest.flushed_position ||
         position <= table->truncated_position)
         return STATUS_OK;

@@ -193,9 +193,12 @@ void engine_snapshot_take(struct engine *engine, const struct engine_snapshot_op
 static void put_auto_tag(struct engine *engine, const char *prefix, const struct table *table,
                          char tag[SNAPSHOT_TAG_SIZE])
 {
-    (void)snprintf(tag, SNAPSHOT_TAG_SIZE, "%s-%" PRId64 "-%.*s", prefix,
-                   env_wall_us(engine->env) / 1000, (int)table->name.size,
-                   (const char *)table->name.data);
+    // No two alike: a tag is taken once.
+    int64_t now_ms = env_wall_us(engine->env) / 1000;
+    int64_t *last_ms = &engine->snapshots.last_tag_ms;
+    *last_ms = now_ms > *last_ms ? now_ms : *last_ms + 1;
+    (void)snprintf(tag, SNAPSHOT_TAG_SIZE, "%s-%" PRId64 "-%.*s", prefix, *last_ms,
+                   (int)table->name.size, (const char *)table->name.data);
 }
 
 bool engine_snapshots_keep(const struct engine_table *table)

@@ -87,8 +87,7 @@ void engine_add_sstable(struct engine_table *table, struct sstable_reader *reade
 
 static void use_generation(struct engine_table *table, uint64_t generation)
 {
-    uint64_t next = (generation / ENGINE_GENERATION_STEP + 1) * ENGINE_GENERATION_STEP;
-    if (next > table->next_generation) table->next_generation = next;
+    if (generation >= table->next_generation) table->next_generation = generation + 1;
 }
 
 static bool listing_has(const struct sstable_listing *listing, uint64_t generation)
@@ -136,7 +135,7 @@ static enum status remove_gone(struct engine_table *table, struct sstable_listin
     for (size_t i = 0; i < table->manifest.count; i++)
         if (table->manifest.entries[i].state == MANIFEST_GONE)
             remove_from_listing(listing, table->manifest.entries[i].generation);
-    return engine_remove_gone(table->engine->env, &table->manifest, error);
+    return engine_forget_gone(table->engine, table->manifest_path, &table->manifest, error);
 }
 
 static int64_t created_s(struct env *env, const char *directory, uint64_t generation)
@@ -197,6 +196,21 @@ enum status engine_remove_gone(struct env *env, struct manifest *manifest, struc
         if (status != STATUS_OK) return status;
         manifest_remove(manifest, generation);
     }
+    return STATUS_OK;
+}
+
+enum status engine_forget_gone(struct engine *engine, const char *path, struct manifest *manifest,
+                               struct error *error)
+{
+    size_t count = manifest->count;
+    enum status status = engine_remove_gone(engine->env, manifest, error);
+    if (status != STATUS_OK || manifest->count == count) return status;
+    char directory[ENGINE_PATH_MAX];
+    (void)snprintf(directory, sizeof directory, "%s/manifest", engine->directory);
+    // For good: what is not named, and comes back, would be read. If this fails, the manifest goes
+    // on naming them.
+    if (env_sync_dir(engine->env, manifest->directory, NULL) == STATUS_OK)
+        (void)!manifest_store(engine->env, directory, path, manifest, NULL);
     return STATUS_OK;
 }
 
@@ -277,7 +291,7 @@ enum status engine_open_table(struct engine *engine, const struct table *table, 
     table_ref(table);
     opened->manifest_path = copy_text(paths.manifest);
     opened->active = engine_make_memtable(engine, table);
-    opened->next_generation = ENGINE_GENERATION_STEP;
+    opened->next_generation = 1;
     opened->counter_life.id = table->id;
     read_compaction_options(opened);
     opened->compactor.is_enabled = opened->compactor.options.enabled;
@@ -293,18 +307,29 @@ enum status engine_open_table(struct engine *engine, const struct table *table, 
 
 // ---- Changes of the schema ---------------------------------------------------------------------
 
+static enum status put_new(struct engine *engine, const struct table *table, struct error *error)
+{
+    struct error cause = {0};
+    enum status status = engine_open_table(engine, table, &cause);
+    if (status != STATUS_OK) (void)error_set(error, status, "%s", cause.text);
+    struct engine_table *opened = engine_find_table(engine, table->id);
+    if (opened == NULL) {
+        engine_put_later(engine, table, &cause);
+        return status;
+    }
+    // Also if some index of it could not be made.
+    if (table->params.memtable_flush_period_in_ms > 0) engine_period_start(engine);
+    engine_index_begin(opened);
+    engine_begin_anew(opened);
+    return status;
+}
+
 enum status engine_put_table(struct engine *engine, const struct table *table, struct error *error)
 {
     struct engine_table *existing = engine_find_table(engine, table->id);
     if (existing == NULL) {
         if (engine_await_return(engine, table)) return STATUS_OK;
-        enum status status = engine_open_table(engine, table, error);
-        if (status == STATUS_OK && table->params.memtable_flush_period_in_ms > 0)
-            engine_period_start(engine);
-        if (status != STATUS_OK) return status;
-        engine_index_begin(engine_find_table(engine, table->id));
-        engine_begin_anew(engine_find_table(engine, table->id));
-        return STATUS_OK;
+        return put_new(engine, table, error);
     }
     if (existing->table == table) return STATUS_OK;
     if (!slice_equals(existing->table->name, table->name) ||
@@ -334,7 +359,7 @@ enum status engine_put_table(struct engine *engine, const struct table *table, s
     if (table->params.memtable_flush_period_in_ms > 0) engine_period_start(engine);
     if (table->index_count == 0 && existing->index_count == 0) return STATUS_OK;
     enum status status = engine_index_open(existing, error);
-    if (status == STATUS_OK) engine_index_begin(existing);
+    engine_index_begin(existing); // Those that could be made.
     return status;
 }
 

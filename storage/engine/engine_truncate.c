@@ -197,16 +197,21 @@ static bool is_leaving(const struct engine *engine, struct uuid id)
            uuid_equals(removing->dropped->table->id, id);
 }
 
-// Both lives have one directory, one manifest and one id in the log.
-bool engine_await_return(struct engine *engine, const struct table *table)
+static void add_return(struct engine *engine, const struct table *table)
 {
-    if (!is_leaving(engine, table->id)) return false;
     free_return(find_return(engine, table->id));
     struct engine_return *back = calloc(1, sizeof *back);
     ASSERT(back != NULL);
     *back = (struct engine_return){.next = engine->returns, .table = table};
     table_ref(table);
     engine->returns = back;
+}
+
+// Both lives have one directory, one manifest and one id in the log.
+bool engine_await_return(struct engine *engine, const struct table *table)
+{
+    if (!is_leaving(engine, table->id)) return false;
+    add_return(engine, table);
     // A start that comes before that finds the table in the schema, and the old files.
     uint64_t position;
     put_truncation(engine, table->id);
@@ -221,8 +226,53 @@ static void come_back(struct engine *engine, struct uuid id)
     const struct table *table = (*place)->table;
     table_ref(table);
     free_return(place);
-    (void)!engine_put_table(engine, table, NULL); // As the first time: the next start tries again.
+    (void)!engine_put_table(engine, table, NULL); // As the first time: it is tried again.
     table_unref(table);
+}
+
+void engine_put_later(struct engine *engine, const struct table *table, const struct error *error)
+{
+    // Once, and not each time that it is tried again.
+    if (engine->words != NULL && !engine->puts_again)
+        LOG_ERROR(engine->words, "a table could not be made, and is tried again: %s", error->text);
+    add_return(engine, table);
+}
+
+static void make_missing_indexes(struct engine_table *table)
+{
+    bool is_missing = false;
+    for (size_t i = 0; i < table->index_count; i++)
+        if (table->indexes[i].hidden == NULL && !table->indexes[i].is_built) is_missing = true;
+    if (!is_missing) return;
+    (void)!engine_index_open(table, NULL);
+    engine_index_begin(table);
+}
+
+void engine_put_again(struct engine *engine)
+{
+    for (size_t i = 0; i < ENGINE_TABLE_BUCKETS; i++)
+        for (struct engine_table *t = engine->buckets[i]; t != NULL; t = t->next)
+            make_missing_indexes(t);
+    size_t count = 0;
+    for (const struct engine_return *r = engine->returns; r != NULL; r = r->next)
+        count++;
+    struct uuid *ids = calloc(count + 1, sizeof *ids);
+    ASSERT(ids != NULL);
+    count = 0;
+    for (const struct engine_return *r = engine->returns; r != NULL; r = r->next)
+        if (!is_leaving(engine, r->table->id)) ids[count++] = r->table->id;
+    engine->puts_again = true;
+    for (size_t i = 0; i < count; i++)
+        come_back(engine, ids[i]);
+    engine->puts_again = false;
+    free(ids);
+}
+
+void engine_note_dropped(struct engine *engine, struct uuid id)
+{
+    for (size_t i = 0; i < engine->dropped_count && i < ENGINE_DROPPED_IDS; i++)
+        if (uuid_equals(engine->dropped_ids[i], id)) return;
+    engine->dropped_ids[engine->dropped_count++ % ENGINE_DROPPED_IDS] = id;
 }
 
 // The log may still have changes that were made before a drop.
@@ -243,7 +293,8 @@ void engine_drop_table(struct engine *engine, struct uuid id)
     free_return(find_return(engine, id));
     struct engine_table *table = engine_find_table(engine, id);
     if (table == NULL) return;
-    engine->dropped_ids[engine->dropped_count++ % ENGINE_DROPPED_IDS] = id;
+    // An index never comes back under its id.
+    if (!table->is_internal) engine_note_dropped(engine, id);
     engine_index_drop(table);
     engine_unlink_table(engine, table);
     if (!engine_snapshots_keep(table)) {
@@ -294,13 +345,16 @@ enum status engine_remove_directory(struct env *env, const char *directory, stru
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-// The manifest goes on naming them, so that the loop knows of which it may forget that they are
-// gone.
+// The background's manifest goes on naming them, so that the loop knows of which it may forget that
+// they are gone.
 static enum status remove_gone(struct engine *engine, struct engine_background *background)
 {
     struct manifest manifest;
     manifest_copy(&manifest, &background->manifest);
-    enum status status = engine_remove_gone(engine->env, &manifest, &background->error);
+    enum status status = manifest.dropped
+                             ? engine_remove_gone(engine->env, &manifest, &background->error)
+                             : engine_forget_gone(engine, background->table->manifest_path,
+                                                  &manifest, &background->error);
     manifest_deinit(&manifest);
     return status;
 }

@@ -355,8 +355,8 @@ MUTANTS = [
     Mutant("compaction_hides_a_truncation", "engine", "storage/engine/engine_install.c",
            "table->truncated_position > compaction->truncated_position;", "(compaction == NULL);"),
     Mutant("compaction_commits_before_sync", "engine", "storage/sstable/transaction_log.c",
-           "if (status == STATUS_OK) status = env_file_sync(log->file, error);\n    if (status != STATUS_OK || !is_first)",
-           "if (status == STATUS_OK && record->type != TRANSACTION_COMMIT)\n        status = env_file_sync(log->file, error);\n    if (status != STATUS_OK || !is_first)"),
+           "if (status == STATUS_OK) status = env_file_sync(log->file, error);\n    if (status == STATUS_OK) {\n        log->size",
+           "if (status == STATUS_OK && record->type != TRANSACTION_COMMIT)\n        status = env_file_sync(log->file, error);\n    if (status == STATUS_OK) {\n        log->size"),
     # No world comes to it often enough: a truncation while a flush waits for the log.
     Mutant("manifest_has_a_truncation_before_its_record", "storage.engine.engine_truncate_test",
            "storage/engine/engine_flush.c",

@@ -197,7 +197,7 @@ START_TEST(numbers_that_were_not_needed_are_given_back)
     flush(40, 20);
     char path[600];
     (void)snprintf(path, sizeof path,
-                   "%s/data/ks/t-74000000000000000000000000000000/nb-384-big-Data.db",
+                   "%s/data/ks/t-74000000000000000000000000000000/nb-6-big-Data.db",
                    engine_fixture_directory());
     bool exists, is_dir;
     ck_assert_int_eq(env_path_exists(engine_fixture_env(), path, &exists, &is_dir, NULL),

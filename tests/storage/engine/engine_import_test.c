@@ -221,7 +221,7 @@ START_TEST(files_are_moved_or_linked)
     ck_assert_msg(importing.status == STATUS_OK, "%s", error.text);
     ck_assert_msg(importing.import.fault_count == 0, "%s", importing.fault);
     ck_assert_uint_eq(importing.import.imported_count, 2);
-    ck_assert_int_eq(exists(table_directory, "nb-64-big-Data.db"), _i == 1);
+    ck_assert_int_eq(exists(table_directory, "nb-1-big-Data.db"), _i == 1);
     int64_t sum;
     ck_assert_uint_eq(count_rows(table, &sum), 160);
     reopen();
@@ -271,8 +271,8 @@ static void damage(const char *name)
 
 START_TEST(what_is_faulty_stays_and_the_rest_comes)
 {
-    static const char *const names[] = {"nb-64-big-Data.db", "nb-64-big-Index.db",
-                                        "nb-64-big-Statistics.db", "nb-64-big-CompressionInfo.db"};
+    static const char *const names[] = {"nb-1-big-Data.db", "nb-1-big-Index.db",
+                                        "nb-1-big-Statistics.db", "nb-1-big-CompressionInfo.db"};
     open_at(other);
     write_rows(0, 2000);
     engine_fixture_flush(engine);
@@ -285,10 +285,10 @@ START_TEST(what_is_faulty_stays_and_the_rest_comes)
         (struct engine_import_options){.table = table->id, .directory = table_directory});
     ck_assert_int_eq(importing.status, STATUS_OK);
     ck_assert_uint_eq(importing.import.fault_count, 1);
-    ck_assert_ptr_nonnull(strstr(importing.fault, "nb-64-big"));
+    ck_assert_ptr_nonnull(strstr(importing.fault, "nb-1-big"));
     ck_assert_uint_eq(importing.import.imported_count, 1);
-    ck_assert(exists(table_directory, "nb-64-big-Data.db"));
-    ck_assert(!exists(table_directory, "nb-128-big-Data.db"));
+    ck_assert(exists(table_directory, "nb-1-big-Data.db"));
+    ck_assert(!exists(table_directory, "nb-2-big-Data.db"));
     int64_t sum;
     ck_assert_uint_eq(count_rows(table, &sum), 100);
     reopen();
@@ -377,7 +377,7 @@ START_TEST(numbers_of_sstables_may_come_to_their_end)
     char command[2000];
     (void)snprintf(command, sizeof command,
                    "cd %s/data/ks/t-74000000000000000000000000000000 && "
-                   "for f in nb-64-*; do mv $f nb-2147483647-${f#nb-64-}; done && "
+                   "for f in nb-1-*; do mv $f nb-2147483647-${f#nb-1-}; done && "
                    "rm %s/manifest/74000000000000000000000000000000",
                    root, root);
     ck_assert_int_eq(system(command), 0);
@@ -477,7 +477,7 @@ START_TEST(a_damaged_import_is_found_at_the_start)
     engine_fixture_close(engine);
     (void)snprintf(table_directory, sizeof table_directory,
                    "%s/data/ks/t-74000000000000000000000000000000", root);
-    damage("nb-64-big-Index.db");
+    damage("nb-1-big-Index.db");
     ck_assert_int_eq(engine_open(engine_fixture_env(), &options, schema, &engine, &error),
                      STATUS_CORRUPT);
     ck_assert_ptr_nonnull(strstr(error.text, "Index.db"));

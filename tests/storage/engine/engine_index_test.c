@@ -390,6 +390,84 @@ START_TEST(an_index_that_can_not_be_made_takes_no_other_along)
 }
 END_TEST
 
+static void fail_to_make_directories(struct failing_env *failing, uint64_t countdown)
+{
+    failing->kinds = 1u << FAILING_MAKE_DIR;
+    failing->status = STATUS_NO_SPACE;
+    failing->countdown = countdown;
+    failing->for_good = true;
+}
+
+static void await_table(struct uuid id)
+{
+    struct engine_table_stats stats;
+    for (int i = 0; i < 2000 && !engine_table_stats(engine, id, &stats); i++) {
+        usleep(1000);
+        engine_fixture_wait_synced(engine, engine_synced_position(engine));
+    }
+    ck_assert(engine_table_stats(engine, id, &stats));
+}
+
+// The disk was full; nobody starts the node anew.
+START_TEST(what_could_not_be_made_is_made_later)
+{
+    static const struct uuid first = {{1, 9}}, second = {{1, 10}};
+    struct failing_env failing;
+    failing_env_init(&failing, engine_fixture_env());
+    engine_fixture_close(engine);
+    struct engine_options options = {.directory = engine_fixture_directory(),
+                                     .compaction_interval_ns = 5000000};
+    ck_assert_int_eq(engine_open(&failing.base, &options, schema, &engine, &error), STATUS_OK);
+    write_cell("k1", "c1", "a", "x");
+    write_cell("k1", "c1", "b", "y");
+    const struct table *other = engine_fixture_table("u", false);
+    struct table_builder *builder = table_builder_copy(table);
+    add_index(builder, first, "b", INDEX_TARGET_SIMPLE);
+    add_index(builder, second, "a", INDEX_TARGET_SIMPLE);
+    table_unref(table);
+    table = table_builder_finish(builder);
+    fail_to_make_directories(&failing, 1);
+    ck_assert_int_eq(schema_put_table(schema, table), STATUS_OK);
+    ck_assert_int_eq(schema_put_table(schema, other), STATUS_OK);
+    ck_assert_int_eq(engine_put_table(engine, table, &error), STATUS_NO_SPACE);
+    ck_assert_int_eq(engine_put_table(engine, other, &error), STATUS_NO_SPACE);
+    ck_assert_str_eq(find(first, "y"), "not built");
+    failing.kinds = 1u << FAILING_LOCK;
+    await_table(other->id);
+    wait_built(first);
+    wait_built(second);
+    ck_assert_str_eq(find(first, "y"), "k1/c1 ");
+    ck_assert_str_eq(find(second, "x"), "k1/c1 ");
+    table_unref(other);
+    open_again();
+}
+END_TEST
+
+// Of two that are made at once only one can: it is built all the same.
+START_TEST(an_index_is_built_beside_one_that_can_not_be_made)
+{
+    static const struct uuid first = {{1, 9}}, second = {{1, 10}};
+    struct failing_env failing;
+    failing_env_init(&failing, engine_fixture_env());
+    engine_fixture_close(engine);
+    struct engine_options options = {.directory = engine_fixture_directory()};
+    ck_assert_int_eq(engine_open(&failing.base, &options, schema, &engine, &error), STATUS_OK);
+    write_cell("k1", "c1", "a", "x");
+    struct table_builder *builder = table_builder_copy(table);
+    add_index(builder, first, "a", INDEX_TARGET_SIMPLE);
+    add_index(builder, second, "b", INDEX_TARGET_SIMPLE);
+    table_unref(table);
+    table = table_builder_finish(builder);
+    fail_to_make_directories(&failing, 4); // Three are those of the first.
+    ck_assert_int_eq(schema_put_table(schema, table), STATUS_OK);
+    ck_assert_int_eq(engine_put_table(engine, table, &error), STATUS_NO_SPACE);
+    wait_built(first);
+    ck_assert_str_eq(find(first, "x"), "k1/c1 ");
+    ck_assert_str_eq(find(second, "x"), "not built");
+    open_again();
+}
+END_TEST
+
 START_TEST(what_was_not_built_when_it_crashed_is_built_at_the_start)
 {
     // Each index has an id of its own, also one whose name was used before.
@@ -546,6 +624,8 @@ int main(void)
     tcase_add_test(tcase, an_index_that_comes_later_is_built);
     tcase_add_test(tcase, an_index_is_built_behind_many_deleted_ranges);
     tcase_add_test(tcase, an_index_that_can_not_be_made_takes_no_other_along);
+    tcase_add_test(tcase, what_could_not_be_made_is_made_later);
+    tcase_add_test(tcase, an_index_is_built_beside_one_that_can_not_be_made);
     tcase_add_test(tcase, what_was_not_built_when_it_crashed_is_built_at_the_start);
     tcase_add_test(tcase, ranges_of_the_ring_and_of_rows_hold);
     tcase_add_test(tcase, a_truncation_takes_the_entries_too);

@@ -186,8 +186,8 @@ START_TEST(it_has_what_was_in_memory_and_words_on_it)
     engine_fixture_flush(engine);
     write_row("k2");
     ck_assert_int_eq(take("s1", false, 0), STATUS_OK);
-    ck_assert(exists("s1", "nb-64-big-Data.db") && exists("s1", "nb-64-big-TOC.txt"));
-    ck_assert(exists("s1", "nb-128-big-Data.db") && exists("s1", "nb-128-big-Index.db"));
+    ck_assert(exists("s1", "nb-1-big-Data.db") && exists("s1", "nb-1-big-TOC.txt"));
+    ck_assert(exists("s1", "nb-2-big-Data.db") && exists("s1", "nb-2-big-Index.db"));
 
     struct buffer manifest, file, expected;
     char words[512];
@@ -200,7 +200,7 @@ START_TEST(it_has_what_was_in_memory_and_words_on_it)
     int64_t created_ms = found.infos[0].times.created_ms;
     ck_assert_int_lt(llabs(created_ms - env_wall_us(engine_fixture_env()) / 1000), 60000);
     (void)snprintf(words, sizeof words,
-                   "{\n  \"files\" : [ \"nb-64-big-Data.db\", \"nb-128-big-Data.db\" ],\n"
+                   "{\n  \"files\" : [ \"nb-1-big-Data.db\", \"nb-2-big-Data.db\" ],\n"
                    "  \"created_at\" : \"");
     ck_assert_int_eq(strncmp((const char *)manifest.data, words, strlen(words)), 0);
     ck_assert_ptr_nonnull(strstr((const char *)manifest.data,
@@ -223,9 +223,9 @@ START_TEST(files_are_links)
     ck_assert_int_eq(take("s1", false, 0), STATUS_OK);
     char path[1024];
     struct stat live, kept;
-    (void)snprintf(path, sizeof path, "%s/nb-64-big-Data.db", table_directory);
+    (void)snprintf(path, sizeof path, "%s/nb-1-big-Data.db", table_directory);
     ck_assert_int_eq(stat(path, &live), 0);
-    (void)snprintf(path, sizeof path, "%s/snapshots/s1/nb-64-big-Data.db", table_directory);
+    (void)snprintf(path, sizeof path, "%s/snapshots/s1/nb-1-big-Data.db", table_directory);
     ck_assert_int_eq(stat(path, &kept), 0);
     ck_assert_uint_eq(live.st_ino, kept.st_ino);
 }
@@ -235,7 +235,7 @@ START_TEST(without_a_flush_it_has_what_is_in_files)
 {
     write_row("k1");
     ck_assert_int_eq(take("s1", true, 0), STATUS_OK);
-    ck_assert(!exists("s1", "nb-64-big-Data.db"));
+    ck_assert(!exists("s1", "nb-1-big-Data.db"));
     struct buffer manifest;
     read_text("s1", "manifest.json", &manifest);
     ck_assert_ptr_nonnull(strstr((const char *)manifest.data, "\"files\" : [ ],\n"));
@@ -338,19 +338,70 @@ START_TEST(a_dropped_table_leaves_a_snapshot)
         engine_fixture_close(engine);
         open_engine();
     } else {
-        for (int i = 0; i < 2000 && file_exists("nb-64-big-Data.db"); i++)
+        for (int i = 0; i < 2000 && file_exists("nb-1-big-Data.db"); i++)
             turn_of_the_loop();
     }
     engine_check(engine);
-    ck_assert(!file_exists("nb-64-big-Data.db"));
+    ck_assert(!file_exists("nb-1-big-Data.db"));
     struct looking found = look();
     ck_assert_uint_eq(found.count, 1);
     ck_assert_int_eq(strncmp(found.infos[0].tag, "dropped-", 8), 0);
     ck_assert_uint_eq(found.infos[0].true_size, found.infos[0].size_on_disk);
-    ck_assert(exists(found.infos[0].tag, "nb-64-big-Data.db"));
-    ck_assert(exists(found.infos[0].tag, "nb-128-big-Data.db"));
+    ck_assert(exists(found.infos[0].tag, "nb-1-big-Data.db"));
+    ck_assert(exists(found.infos[0].tag, "nb-2-big-Data.db"));
     ck_assert_uint_eq(clear("", ""), 1);
     ck_assert(!file_exists("")); // Nothing was in the directory any more.
+}
+END_TEST
+
+// As one restores by hand: the node is stopped, and the files of the snapshot, whose names the
+// files that went had, are put where those were.
+START_TEST(files_that_are_put_back_after_a_truncation_stay)
+{
+    write_row("k1");
+    engine_fixture_truncate(engine, table->id);
+    struct looking found = look();
+    ck_assert_uint_eq(found.count, 1);
+    if (_i == 0)
+        engine_fixture_close(engine);
+    else
+        engine_fixture_crash(engine);
+    char command[2048];
+    (void)snprintf(command, sizeof command, "cp '%s/snapshots/%s'/nb-1-* '%s'", table_directory,
+                   found.infos[0].tag, table_directory);
+    ck_assert_int_eq(system(command), 0);
+    open_engine();
+    struct engine_table_stats stats;
+    ck_assert(engine_table_stats(engine, table->id, &stats));
+    ck_assert_uint_eq(stats.sstable_count, 1);
+    ck_assert_uint_eq(stats.partition_count, 1);
+}
+END_TEST
+
+struct truncating {
+    struct engine_flush flush;
+    bool done;
+    enum status status;
+};
+
+static void truncated(struct engine_flush *flush, enum status status)
+{
+    struct truncating *truncating = CONTAINER_OF(flush, struct truncating, flush);
+    truncating->status = status;
+    truncating->done = true;
+}
+
+// In one millisecond, mostly.
+START_TEST(truncations_at_one_time_have_a_tag_each)
+{
+    struct truncating first = {.done = false}, second = {.done = false};
+    write_row("k1");
+    engine_truncate(engine, table->id, &first.flush, truncated);
+    engine_truncate(engine, table->id, &second.flush, truncated);
+    engine_fixture_run_until(&first.done);
+    engine_fixture_run_until(&second.done);
+    ck_assert_int_eq(first.status, STATUS_OK);
+    ck_assert_int_eq(second.status, STATUS_OK);
 }
 END_TEST
 
@@ -397,8 +448,8 @@ START_TEST(flushed_files_are_backed_up)
     open_engine();
     write_row("k1");
     engine_fixture_flush(engine);
-    ck_assert(file_exists("backups/nb-64-big-Data.db"));
-    ck_assert(file_exists("backups/nb-64-big-Statistics.db"));
+    ck_assert(file_exists("backups/nb-1-big-Data.db"));
+    ck_assert(file_exists("backups/nb-1-big-Statistics.db"));
 }
 END_TEST
 
@@ -419,13 +470,13 @@ START_TEST(files_behind_a_compaction_to_nothing_are_backed_up_after_a_start)
     engine_fixture_flush(engine);
     engine_fixture_compact(engine, table->id);
     engine_fixture_close(engine);
-    ck_assert(!file_exists("nb-64-big-Data.db"));
+    ck_assert(!file_exists("nb-1-big-Data.db"));
     open_engine();
     write_row("k2");
     engine_fixture_flush(engine);
-    ck_assert(file_exists("backups/nb-64-big-Data.db"));
-    ck_assert(file_exists("backups/nb-128-big-Data.db"));
-    ck_assert(file_exists("backups/nb-192-big-Data.db"));
+    ck_assert(file_exists("backups/nb-1-big-Data.db"));
+    ck_assert(file_exists("backups/nb-2-big-Data.db"));
+    ck_assert(file_exists("backups/nb-3-big-Data.db"));
 }
 END_TEST
 
@@ -455,6 +506,8 @@ int main(void)
     tcase_add_test(snapshots, truncations_of_nothing_leave_nothing);
     tcase_add_test(snapshots, a_table_may_say_that_it_wants_none);
     tcase_add_loop_test(snapshots, a_dropped_table_leaves_a_snapshot, 0, 2);
+    tcase_add_loop_test(snapshots, files_that_are_put_back_after_a_truncation_stay, 0, 2);
+    tcase_add_test(snapshots, truncations_at_one_time_have_a_tag_each);
     tcase_add_test(snapshots, it_ends_when_its_time_has_come);
     tcase_add_test(snapshots, what_a_crash_left_is_seen_and_goes);
     tcase_add_test(snapshots, flushed_files_are_backed_up);

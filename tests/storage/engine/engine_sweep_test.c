@@ -109,7 +109,7 @@ static void link_file(void *context, const char *name, bool is_dir)
     const struct linking *linking = context;
     char from[600], to[600];
     (void)is_dir;
-    if (strncmp(name, "nb-64-", 6) != 0) return;
+    if (strncmp(name, "nb-1-", 5) != 0) return;
     (void)snprintf(from, sizeof from, "%s/%s", linking->from, name);
     (void)snprintf(to, sizeof to, ROOT "/in/%s", name);
     ck_assert_int_eq(env_link(linking->env, from, to, NULL), STATUS_OK);

@@ -328,6 +328,36 @@ START_TEST(a_table_that_comes_back_under_its_id_begins_anew)
 }
 END_TEST
 
+static void drop_and_end(struct sim_engine *sim)
+{
+    struct uuid id = sim->tables[SIM_TABLE]->id;
+    engine_drop_table(sim->engine, id);
+    schema_remove_table(sim->schema, slice_of_text("ks"), slice_of_text("t"));
+    for (int i = 0; i < 1000 && sim_world_marks(sim->world, ENV_MARK_DROPPED) == 0; i++)
+        step(sim, 1);
+    stop(sim);
+}
+
+// Dropped in one run, made again in the next, and what the log still has of its former life comes
+// to the one after that.
+START_TEST(a_table_that_comes_back_in_another_run_begins_anew)
+{
+    struct sim_engine sim;
+    sim_engine_init(&sim, 1, "/d");
+    sim_engine_fill(&sim);
+    drop_and_end(&sim);
+    ck_assert_msg(sim_engine_open(&sim) == STATUS_OK, "%s", sim.error.text);
+    ck_assert_int_eq(schema_put_table(sim.schema, sim.tables[SIM_TABLE]), STATUS_OK);
+    ck_assert_int_eq(engine_put_table(sim.engine, sim.tables[SIM_TABLE], NULL), STATUS_OK);
+    ck_assert_int_eq(sim_engine_write(&sim, SIM_TABLE, 0, 1, 8), STATUS_OK);
+    size_t size = size_of_rows(&sim);
+    sim_engine_kill(&sim, true);
+    ck_assert_msg(sim_engine_open(&sim) == STATUS_OK, "%s", sim.error.text);
+    ck_assert_uint_eq(size_of_rows(&sim), size);
+    sim_engine_deinit(&sim);
+}
+END_TEST
+
 static void find_name(void *context, const char *name, bool is_dir)
 {
     const char **wanted = context;
@@ -372,6 +402,7 @@ int main(void)
     tcase_add_test(tests, foreign_files_that_go_while_others_are_removed_do_not_come_back);
     tcase_add_test(tests, tries_of_a_flush_leave_no_files);
     tcase_add_loop_test(tests, a_table_that_comes_back_under_its_id_begins_anew, 0, 4);
+    tcase_add_test(tests, a_table_that_comes_back_in_another_run_begins_anew);
     tcase_add_test(tests, no_directory_of_a_dropped_table_outlives_its_manifest);
     Suite *suite = suite_create("engine_truncate");
     suite_add_tcase(suite, tests);
