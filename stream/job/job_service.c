@@ -303,6 +303,8 @@ void job_service_close(struct job_service *service, void (*closed)(void *context
     service->context = context;
     service->is_closing = true;
     job_service_forget_workers(service);
+    for (size_t i = 0; i < service->reducer_count; i++)
+        reducer_give_up(service->reducers[i].reducer);
     if (service->server != NULL) transport_server_close(service->server);
     service->server = NULL;
     if (service->runner != NULL)

@@ -14,8 +14,11 @@
 
 enum { REDUCER_SLICE_BLOCK_SIZE = 64 * 1024 };
 
-// How soon a write that found no room is tried again.
-#define REDUCER_RETRY_NS (5 * (uint64_t)1000000)
+// How soon a write that found no room is tried again. Of several cells some may have found it: that
+// is a failure, as is one that lasts; the pauses grow, and after a time it is taken for one.
+#define REDUCER_RETRY_NS     (5 * (uint64_t)1000000)
+#define REDUCER_RETRY_MAX_NS (320 * (uint64_t)1000000)
+#define REDUCER_PATIENCE_NS  (10000 * (uint64_t)1000000)
 
 struct reducer_output {
     struct job_target target; // Slices in the reducer's arena.
@@ -89,6 +92,7 @@ struct reducer_slice {
     struct total found;
     struct coordinator_write write;
     struct env_timer retry;
+    uint64_t retry_ns, failed_since_ns; // Since its first failure; 0: none.
 };
 
 struct uuid reducer_counter_id(struct uuid job, uint64_t output)
@@ -246,6 +250,11 @@ static void reducer_fail(struct reducer *reducer, enum status status, const char
         error_set(&reducer->error, status, "batch %" PRIu64 ": %s", reducer->task.number, text);
 }
 
+void reducer_give_up(struct reducer *reducer)
+{
+    if (reducer->is_running) reducer_fail(reducer, STATUS_CANCELED, "the node stops");
+}
+
 static void reducer_break(struct reducer *reducer)
 {
     reducer->is_broken = true;
@@ -301,7 +310,27 @@ static void reducer_write(struct reducer_slice *slice);
 
 static void reducer_retry(struct env_timer *timer)
 {
-    reducer_write(CONTAINER_OF(timer, struct reducer_slice, retry));
+    struct reducer_slice *slice = CONTAINER_OF(timer, struct reducer_slice, retry);
+    if (slice->reducer->status == STATUS_OK)
+        reducer_write(slice);
+    else
+        reducer_end_slice(slice);
+}
+
+// The same shards once more, unless it has failed for long.
+static bool reducer_try_again(struct reducer_slice *slice)
+{
+    struct env *env = slice->reducer->env;
+    uint64_t now = env_monotonic_ns(env);
+    if (slice->failed_since_ns == 0) {
+        slice->failed_since_ns = now;
+        slice->retry_ns = REDUCER_RETRY_NS;
+    }
+    if (now - slice->failed_since_ns > REDUCER_PATIENCE_NS) return false;
+    env_timer_start(env, &slice->retry, slice->retry_ns, reducer_retry);
+    slice->retry_ns =
+        slice->retry_ns * 2 > REDUCER_RETRY_MAX_NS ? REDUCER_RETRY_MAX_NS : slice->retry_ns * 2;
+    return true;
 }
 
 static void reducer_written(struct coordinator_write *write,
@@ -312,6 +341,7 @@ static void reducer_written(struct coordinator_write *write,
     case COORDINATOR_OK:
         break;
     case COORDINATOR_OVERLOADED:
+        if (slice->reducer->status != STATUS_OK) break;
         env_timer_start(slice->reducer->env, &slice->retry, REDUCER_RETRY_NS, reducer_retry);
         return;
     case COORDINATOR_UNAVAILABLE:
@@ -321,6 +351,7 @@ static void reducer_written(struct coordinator_write *write,
         reducer_fail(slice->reducer, STATUS_TIMED_OUT, "too few replicas answered in time");
         break;
     case COORDINATOR_FAILED:
+        if (slice->reducer->status == STATUS_OK && reducer_try_again(slice)) return;
         reducer_fail(slice->reducer, STATUS_IO, "a replica failed to write");
         break;
     }

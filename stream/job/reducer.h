@@ -51,6 +51,9 @@ void reducer_abandon(struct reducer *reducer);
 void reducer_set_targets(struct reducer *reducer, const struct job_target *targets, size_t count);
 
 bool reducer_is_running(const struct reducer *reducer);
+// Ends its task, if it has one, as soon as no write is under way: CANCELED. A write that finds no
+// room is not tried again.
+void reducer_give_up(struct reducer *reducer);
 // A batch gave other sums when it ran again (§2.5): the last run failed for that, and all will.
 bool reducer_is_broken(const struct reducer *reducer);
 uint64_t reducer_last_used_ns(const struct reducer *reducer);

@@ -3,6 +3,7 @@
 // job.
 #include "stream/job/reducer.h"
 
+#include "base/container_of.h"
 #include "tests/stream/support/stream_fixture.h"
 
 #include <check.h>
@@ -296,6 +297,65 @@ START_TEST(many_cells_are_settled_in_slices)
 }
 END_TEST
 
+struct pause {
+    struct env_timer timer;
+    bool is_over;
+};
+
+static void pause_over(struct env_timer *timer)
+{
+    CONTAINER_OF(timer, struct pause, timer)->is_over = true;
+}
+
+// Memtables that are full take some cells of a write and not others.
+START_TEST(a_batch_that_finds_no_room_for_a_while_is_settled)
+{
+    enum { COUNT = 20000 };
+    static struct sum sums[COUNT];
+    static char names[COUNT][16];
+    for (int i = 0; i < COUNT; i++) {
+        (void)snprintf(names[i], sizeof names[i], "%d", i);
+        sums[i] = (struct sum){names[i], "ALL", i};
+    }
+    fixture.memtable_space_max = 256 * 1024;
+    stream_fixture_restart(&fixture);
+    struct reducer *reducer = make_reducer();
+    stream_fixture_record(&fixture, job, 1, 0);
+    ck_assert_uint_eq(run(reducer, 1, sums, COUNT).cells, COUNT);
+    ck_assert_uint_eq(stream_fixture_count(&fixture), COUNT);
+    ck_assert_int_eq(stream_fixture_read(&fixture, "19999", "ALL"), 19999);
+    reducer_destroy(reducer);
+}
+END_TEST
+
+// A node that stops while its disk is full would never end.
+START_TEST(a_task_that_is_given_up_ends)
+{
+    static struct gather gather;
+    struct sum sum = {"a", "ALL", 1};
+    struct outcome outcome = {.done = false};
+    struct error error;
+    fixture.memtable_space_max = 1; // There is no room for anything.
+    stream_fixture_restart(&fixture);
+    struct reducer *reducer = make_reducer();
+    stream_fixture_record(&fixture, job, 1, 0);
+    gather_init(&gather);
+    add_part(&gather, 1, 0, first, 2);
+    add_part(&gather, 1, 1, &sum, 1);
+    struct job_task task = make_task(1, 2);
+    ck_assert_int_eq(reducer_run(reducer, &task, &gather, reported, &outcome, &error), STATUS_OK);
+    struct pause pause = {.is_over = false};
+    env_timer_start(fixture.env, &pause.timer, 30000000, pause_over);
+    stream_fixture_run_until(&fixture, &pause.is_over);
+    ck_assert(!outcome.done);
+    reducer_give_up(reducer);
+    stream_fixture_run_until(&fixture, &outcome.done);
+    ck_assert_int_eq(outcome.status, STATUS_CANCELED);
+    gather_deinit(&gather);
+    reducer_destroy(reducer);
+}
+END_TEST
+
 static void job_is_over(struct metadata_job_change *change, enum status status)
 {
     (void)change;
@@ -396,6 +456,8 @@ int main(void)
     tcase_add_test(reducer, tasks_that_the_log_does_not_have_are_refused);
     tcase_add_test(reducer, many_cells_are_settled_in_slices);
     tcase_add_test(reducer, nothing_is_written_once_the_job_is_over);
+    tcase_add_test(reducer, a_batch_that_finds_no_room_for_a_while_is_settled);
+    tcase_add_test(reducer, a_task_that_is_given_up_ends);
     tcase_add_test(reducer, a_key_that_does_not_fit_the_table_fails_the_task);
     tcase_add_test(reducer, parts_count_once_and_cuts_are_not_mixed);
     Suite *suite = suite_create("reducer");

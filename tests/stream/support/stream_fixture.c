@@ -46,7 +46,8 @@ static void start(struct stream_fixture *fixture)
     ck_assert_msg(metadata_open(fixture->env, &metadata_options, &fixture->metadata, &error) ==
                       STATUS_OK,
                   "%s", error.text);
-    struct engine_options options = {.directory = fixture->directory};
+    struct engine_options options = {.directory = fixture->directory,
+                                     .memtable_space_max = fixture->memtable_space_max};
     const struct schema *schema = metadata_schema(fixture->metadata);
     ck_assert_msg(engine_open(fixture->env, &options, schema, &fixture->engine, &error) ==
                       STATUS_OK,

@@ -11,6 +11,7 @@
 struct stream_fixture {
     struct env *env;
     char directory[256];
+    size_t memtable_space_max; // From the next restart on; 0: the default.
     struct metadata *metadata;
     struct engine *engine;
     struct coordinator *coordinator;
