@@ -118,9 +118,11 @@
 #define CQL_MARKERS_MAX 65535u
 
 // ---- ring and stream -------------------------------------------------------------------------
-// A message between processes of a ring: a mutation, and what goes with it. A larger answer is
-// OVERLOADED.
+// A message between processes of a ring: a mutation, and what goes with it.
 #define TRANSPORT_MESSAGE_SIZE_MAX (MUTATION_SIZE_MAX + MIB)
+// An answer: a row that many mutations have made comes whole. (Cassandra: as many bytes as messages
+// of a node may have.) A larger one is OVERLOADED.
+#define TRANSPORT_ANSWER_SIZE_MAX (128 * MIB)
 // Connections that others make to the storage port; the next is closed at once.
 #define TRANSPORT_CONNECTIONS_MAX 2048u
 // Requests that wait for answers of one member. More get OVERLOADED.

@@ -12,7 +12,7 @@ struct read_pool *read_pool_create(struct coordinator *coordinator)
     ASSERT(pool != NULL);
     pool->coordinator = coordinator;
     pool->handler.handle = replica_read_handle;
-    buffer_init(&pool->scratch, TRANSPORT_MESSAGE_SIZE_MAX - KIB);
+    buffer_init(&pool->scratch, TRANSPORT_ANSWER_SIZE_MAX - KIB);
     buffer_init(&pool->body, TRANSPORT_MESSAGE_SIZE_MAX - KIB);
     read_latency_init(&pool->latency);
     if (coordinator->options.messaging != NULL)

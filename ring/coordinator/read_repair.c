@@ -2,8 +2,13 @@
 
 #include "base/limits.h"
 #include "ring/coordinator/read_encoder.h"
+#include "storage/cell_path.h"
 #include "storage/engine/engine.h"
 #include "storage/merge/merge.h"
+
+// A row beyond it is repaired by its cells: all of it together may be more than a mutation may
+// have.
+enum { LARGE_ROW_SIZE = MIB };
 
 // ---- The merge ----------------------------------------------------------------------------------
 
@@ -137,13 +142,76 @@ static struct row copy_row(struct arena *arena, const struct row *row)
     return copy;
 }
 
-static void add_row(struct difference *difference, const struct row *row)
+static bool value_equals(struct slice a, struct slice b)
+{
+    return slice_is_null(a) == slice_is_null(b) && slice_equals(a, b);
+}
+
+static bool cell_equals(const struct cell *a, const struct cell *b)
+{
+    return a->timestamp == b->timestamp && a->ttl == b->ttl && a->local_time == b->local_time &&
+           value_equals(a->value, b->value);
+}
+
+// `row` is a copy of the merged one.
+static void leave_out_cells(const struct table *table, enum column_kind kind, struct row *row,
+                            const struct row *had)
+{
+    struct cell *cells = (struct cell *)(uintptr_t)row->cells;
+    uint32_t kept = 0, at = 0;
+    for (uint32_t i = 0; i < row->cell_count; i++) {
+        int order = 1;
+        while (at < had->cell_count &&
+               (order = cell_place_compare(table->columns[kind], &had->cells[at], &cells[i])) < 0)
+            at++;
+        bool is_there =
+            at < had->cell_count && order == 0 && cell_equals(&had->cells[at], &cells[i]);
+        if (!is_there) cells[kept++] = cells[i];
+    }
+    row->cell_count = kept;
+}
+
+static void leave_out_complex(struct row *row, const struct row *had)
+{
+    struct complex_deletion *all = (struct complex_deletion *)(uintptr_t)row->complex_deletions;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < row->complex_deletion_count; i++) {
+        bool is_there = false;
+        for (uint32_t k = 0; k < had->complex_deletion_count && !is_there; k++)
+            is_there = had->complex_deletions[k].column == all[i].column &&
+                       deletion_equals(had->complex_deletions[k].deletion, all[i].deletion);
+        if (!is_there) all[kept++] = all[i];
+    }
+    row->complex_deletion_count = kept;
+}
+
+// What of the row the one that the source has lacks.
+static struct row row_without(struct arena *arena, const struct table *table, enum column_kind kind,
+                              const struct row *row, const struct row *had)
+{
+    struct row left = copy_row(arena, row);
+    leave_out_cells(table, kind, &left, had);
+    leave_out_complex(&left, had);
+    if (deletion_equals(left.deletion, had->deletion)) left.deletion = DELETION_NONE;
+    if (left.liveness.timestamp == had->liveness.timestamp &&
+        left.liveness.ttl == had->liveness.ttl &&
+        left.liveness.local_time == had->liveness.local_time)
+        left.liveness = LIVENESS_NONE;
+    return left;
+}
+
+// `had`: what the source has of the row; NULL: nothing.
+static void add_row(struct difference *difference, const struct row *row, const struct row *had)
 {
     struct arena *arena = difference->repair->arena;
+    struct row copy = had == NULL
+                          ? copy_row(arena, row)
+                          : row_without(arena, difference->repair->table, COLUMN_REGULAR, row, had);
+    if (had != NULL && row_is_empty(&copy)) return;
     size_t count = difference->mutation.row_count++;
     difference->rows =
         grow(arena, difference->rows, count, &difference->row_capacity, sizeof *difference->rows);
-    difference->rows[count] = copy_row(arena, row);
+    difference->rows[count] = copy;
 }
 
 // A place as the start or the end of a range. A row's own place is inside of it.
@@ -196,9 +264,11 @@ static void side_take_marker(struct side *side, bool reversed)
 static void compare_rows(struct difference *difference, bool has_merged, bool has_source)
 {
     if (!has_merged) return; // Hidden by a deletion, which the source lacks.
-    bool is_same = has_source &&
-                   slice_equals(difference->merged.decoder->raw, difference->source.decoder->raw);
-    if (!is_same) add_row(difference, difference->merged.unfiltered.row);
+    struct slice raw = difference->merged.decoder->raw;
+    if (has_source && slice_equals(raw, difference->source.decoder->raw)) return;
+    bool by_cells = has_source && raw.size > LARGE_ROW_SIZE;
+    add_row(difference, difference->merged.unfiltered.row,
+            by_cells ? difference->source.unfiltered.row : NULL);
 }
 
 // What stands next on one side, or on both at one place.
@@ -249,7 +319,16 @@ static void compare_heads(struct difference *difference, bool has_source)
                                        slice_equals(difference->merged.decoder->static_raw,
                                                     difference->source.decoder->static_raw));
     // The decoder has one static row at a time, and this partition is read to its end first.
-    if (!same_static) difference->mutation.static_row = merged->static_row;
+    if (same_static) return;
+    difference->mutation.static_row = merged->static_row;
+    if (!has_source || source->static_row == NULL ||
+        difference->merged.decoder->static_raw.size <= LARGE_ROW_SIZE)
+        return;
+    struct arena *arena = difference->repair->arena;
+    struct row *left = ARENA_NEW(arena, struct row);
+    *left = row_without(arena, difference->repair->table, COLUMN_STATIC, merged->static_row,
+                        source->static_row);
+    difference->mutation.static_row = row_is_empty(left) ? NULL : left;
 }
 
 // The merge was cut here: it is known as far as the sources are, which may be behind the last row

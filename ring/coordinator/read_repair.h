@@ -1,8 +1,8 @@
 // When replicas differ: the merge of what they answered, and what each of them lacks of it
 // (org.apache.cassandra.service.reads.repair.RowIteratorMergeListener).
 //
-// A replica lacks a row that is another one in the merge (it gets all of that row), and a deletion
-// of a partition or of a range of rows where its own is none or older.
+// A replica lacks a row that is another one in the merge (it gets all of that row; of a large one,
+// what differs), and a deletion of a partition or of a range of rows where its own is none or older.
 #ifndef RING_READ_REPAIR_H
 #define RING_READ_REPAIR_H
 

@@ -409,6 +409,9 @@ static enum status piece_merge(struct remote_piece *piece)
         if (piece->contacts[i].answer == REMOTE_HAS_DATA)
             status = contact_repair(&piece->contacts[i], &repair, &merged);
     piece->merged = merged.bytes;
+    // Memory that one large row needed is not kept for ever.
+    if (remote->pool->scratch.capacity > MIB) buffer_deinit(&remote->pool->scratch);
+    if (remote->pool->body.capacity > MIB) buffer_deinit(&remote->pool->body);
     return status;
 }
 

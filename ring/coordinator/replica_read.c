@@ -42,7 +42,7 @@ struct replica_read *replica_read_take(struct read_pool *pool)
         read->pool = pool;
         arena_init(&read->arena, ARENA_BLOCK_SIZE);
         arena_init(&read->request_arena, REQUEST_BLOCK_SIZE);
-        buffer_init(&read->chunk, TRANSPORT_MESSAGE_SIZE_MAX - KIB);
+        buffer_init(&read->chunk, TRANSPORT_ANSWER_SIZE_MAX - KIB);
         read_pins_init(&read->pins);
     }
     replica_read_link(read);

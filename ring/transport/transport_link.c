@@ -32,12 +32,18 @@ static uint64_t transport_link_checksum(uint8_t type, uint64_t id, struct slice 
     return checksum_xxh3(payload, id << 8 | type);
 }
 
+// Of what comes: answers come to those who connected.
+static size_t transport_link_size_max(const struct transport_link *link)
+{
+    return link->is_server ? TRANSPORT_MESSAGE_SIZE_MAX : TRANSPORT_ANSWER_SIZE_MAX;
+}
+
 // Takes one frame from the front of the input. False: there is no whole one, or the link ended.
 static bool transport_link_take(struct transport_link *link, struct cursor *input)
 {
     if (cursor_left(input) < TRANSPORT_HEADER_SIZE) return false;
     uint32_t size = bytes_get_u32(input->next);
-    if (size > TRANSPORT_MESSAGE_SIZE_MAX) {
+    if (size > transport_link_size_max(link)) {
         transport_link_end(link, STATUS_MALFORMED);
         return false;
     }
@@ -144,7 +150,7 @@ void transport_link_init(struct transport_link *link, struct env *env, struct en
         transport_link_data, transport_link_drained, transport_link_stream_ended};
     *link = (struct transport_link){
         .events = events, .env = env, .stream = stream, .is_server = is_server};
-    buffer_init(&link->input, 2 * (TRANSPORT_HEADER_SIZE + (size_t)TRANSPORT_MESSAGE_SIZE_MAX));
+    buffer_init(&link->input, 2 * (TRANSPORT_HEADER_SIZE + transport_link_size_max(link)));
     buffer_init(&link->output, SIZE_MAX / 4);
     buffer_put(&link->output, transport_magic, sizeof transport_magic);
     buffer_put_u16(&link->output, TRANSPORT_VERSION);
@@ -173,7 +179,7 @@ void transport_link_put_frame(struct buffer *bytes, uint8_t type, uint64_t id, s
                               struct slice body)
 {
     size_t size = head.size + body.size;
-    ASSERT(size <= TRANSPORT_MESSAGE_SIZE_MAX);
+    ASSERT(size <= TRANSPORT_ANSWER_SIZE_MAX);
     uint8_t *at = buffer_reserve(bytes, TRANSPORT_HEADER_SIZE + size);
     ASSERT(at != NULL);
     uint8_t *payload = at + TRANSPORT_HEADER_SIZE;

@@ -47,7 +47,7 @@ void transport_link_send(struct transport_link *link, uint8_t type, uint64_t id,
 void transport_link_send_frames(struct transport_link *link, struct slice frames);
 size_t transport_link_queued(const struct transport_link *link);
 
-// Adds a frame to the bytes. The payload is at most TRANSPORT_MESSAGE_SIZE_MAX.
+// Adds a frame to the bytes. The payload is at most TRANSPORT_ANSWER_SIZE_MAX.
 void transport_link_put_frame(struct buffer *bytes, uint8_t type, uint64_t id, struct slice head,
                               struct slice body);
 

@@ -246,6 +246,37 @@ START_TEST(each_replica_gets_what_it_lacks)
 }
 END_TEST
 
+// Made by several mutations, a row may have more than one of them may have. It is read from others,
+// and what one of them lacks of it, it gets.
+START_TEST(a_row_larger_than_a_mutation_is_read_and_repaired)
+{
+    enum { SIZE = 9 << 20 };
+    char *large = malloc(SIZE + 1);
+    memset(large, 'x', SIZE);
+    large[SIZE] = '\0';
+    probe_apply_to_all(&world,
+                       &(struct probe_change){.key = key, .c = "c1", .a = large, .timestamp = 10});
+    probe_apply_to_all(&world,
+                       &(struct probe_change){.key = key, .c = "c1", .b = large, .timestamp = 11});
+    const char *const keys[] = {key};
+    struct probe_read probe = {.keys = keys, .key_count = 1, .consistency = CONSISTENCY_ALL};
+    probe_run(&world, 0, &probe);
+    ck_assert_int_eq(probe.result.outcome, COORDINATOR_OK);
+    ck_assert_uint_eq(probe.rows, 1);
+    ck_assert_uint_eq(marks(ENV_MARK_READ_MISMATCH), 0);
+    large[0] = 'y';
+    probe_apply(&world, 1,
+                &(struct probe_change){.key = key, .c = "c1", .a = large, .timestamp = 12});
+    probe_run(&world, 0, &probe);
+    ck_assert_int_eq(probe.result.outcome, COORDINATOR_OK);
+    ck_assert_uint_eq(marks(ENV_MARK_READ_REPAIRING), 2);
+    probe_run(&world, 0, &probe);
+    ck_assert_uint_eq(marks(ENV_MARK_READ_MISMATCH), 1);
+    probe_deinit(&probe);
+    free(large);
+}
+END_TEST
+
 START_TEST(counter_shards_merge_and_are_repaired)
 {
     for (int member = 0; member < 3; member++)
@@ -761,6 +792,7 @@ static Suite *suite(void)
                         DIVERGENCE_COUNT);
     tcase_add_loop_test(three, a_difference_is_repaired_when_read_backwards, 0, DIVERGENCE_COUNT);
     tcase_add_test(three, each_replica_gets_what_it_lacks);
+    tcase_add_test(three, a_row_larger_than_a_mutation_is_read_and_repaired);
     tcase_add_test(three, counter_shards_merge_and_are_repaired);
     tcase_add_test(three, deleted_rows_do_not_end_a_read_with_a_limit);
     tcase_add_test(three, a_long_partition_comes_in_chunks);

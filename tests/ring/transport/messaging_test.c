@@ -201,7 +201,7 @@ END_TEST
 
 START_TEST(what_is_too_large_is_refused)
 {
-    size_t size = TRANSPORT_MESSAGE_SIZE_MAX;
+    size_t size = TRANSPORT_ANSWER_SIZE_MAX;
     uint8_t *bytes = calloc(1, size);
     struct ask ask = {0};
     messaging_send(world.nodes[0].messaging, &ask.request, 1, VERB_READ, slice_make(bytes, size), S,
