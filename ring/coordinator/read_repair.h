@@ -2,7 +2,8 @@
 // (org.apache.cassandra.service.reads.repair.RowIteratorMergeListener).
 //
 // A replica lacks a row that is another one in the merge (it gets all of that row; of a large one,
-// what differs), and a deletion of a partition or of a range of rows where its own is none or older.
+// what differs), and a deletion of a partition or of a range of rows where its own is none or
+// older.
 #ifndef RING_READ_REPAIR_H
 #define RING_READ_REPAIR_H
 
