@@ -199,7 +199,6 @@ static bool is_leaving(const struct engine *engine, struct uuid id)
 
 static void add_return(struct engine *engine, const struct table *table)
 {
-    free_return(find_return(engine, table->id));
     struct engine_return *back = calloc(1, sizeof *back);
     ASSERT(back != NULL);
     *back = (struct engine_return){.next = engine->returns, .table = table};
@@ -210,6 +209,7 @@ static void add_return(struct engine *engine, const struct table *table)
 // Both lives have one directory, one manifest and one id in the log.
 bool engine_await_return(struct engine *engine, const struct table *table)
 {
+    free_return(find_return(engine, table->id)); // Of an older version.
     if (!is_leaving(engine, table->id)) return false;
     add_return(engine, table);
     // A start that comes before that finds the table in the schema, and the old files.

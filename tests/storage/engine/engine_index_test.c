@@ -1,6 +1,7 @@
 // Rows by value: written, changed and removed, over flushes and crashes; indexes that come and go.
 #include "storage/engine/engine_import.h"
 #include "storage/engine/engine_index.h"
+#include "storage/engine/engine_internal.h"
 #include "storage/index/index_table.h"
 #include "tests/storage/support/engine_fixture.h"
 #include "tests/storage/support/failing_env.h"
@@ -443,6 +444,36 @@ START_TEST(what_could_not_be_made_is_made_later)
 }
 END_TEST
 
+// The version that is tried again is never older than the one that is there.
+START_TEST(what_was_made_later_is_of_the_newest_version)
+{
+    struct failing_env failing;
+    failing_env_init(&failing, engine_fixture_env());
+    engine_fixture_close(engine);
+    struct engine_options options = {.directory = engine_fixture_directory(),
+                                     .compaction_interval_ns = 1000000};
+    ck_assert_int_eq(engine_open(&failing.base, &options, schema, &engine, &error), STATUS_OK);
+    const struct table *older = engine_fixture_table("u", false);
+    struct table_builder *builder = table_builder_copy(older);
+    table_builder_add_column(builder, slice_of_text("_"), type_of_kind(TYPE_TEXT), COLUMN_REGULAR,
+                             false);
+    const struct table *newer = table_builder_finish(builder);
+    fail_to_make_directories(&failing, 1);
+    ck_assert_int_eq(schema_put_table(schema, newer), STATUS_OK);
+    ck_assert_int_eq(engine_put_table(engine, older, &error), STATUS_NO_SPACE);
+    failing.kinds = 1u << FAILING_LOCK;
+    ck_assert_int_eq(engine_put_table(engine, newer, &error), STATUS_OK);
+    for (int i = 0; i < 20; i++) {
+        usleep(1000);
+        engine_fixture_wait_synced(engine, engine_synced_position(engine));
+    }
+    ck_assert_ptr_eq(engine_find_table(engine, newer->id)->table, newer);
+    table_unref(older);
+    table_unref(newer);
+    open_again();
+}
+END_TEST
+
 // Of two that are made at once only one can: it is built all the same.
 START_TEST(an_index_is_built_beside_one_that_can_not_be_made)
 {
@@ -625,6 +656,7 @@ int main(void)
     tcase_add_test(tcase, an_index_is_built_behind_many_deleted_ranges);
     tcase_add_test(tcase, an_index_that_can_not_be_made_takes_no_other_along);
     tcase_add_test(tcase, what_could_not_be_made_is_made_later);
+    tcase_add_test(tcase, what_was_made_later_is_of_the_newest_version);
     tcase_add_test(tcase, an_index_is_built_beside_one_that_can_not_be_made);
     tcase_add_test(tcase, what_was_not_built_when_it_crashed_is_built_at_the_start);
     tcase_add_test(tcase, ranges_of_the_ring_and_of_rows_hold);
