@@ -129,6 +129,9 @@
 #define REQUEST_TABLE_COUNT_MAX (256 * 1024u)
 // Bytes that wait to leave for one member. At the limit requests to it get OVERLOADED.
 #define MESSAGING_QUEUED_MAX (64 * MIB)
+// Bytes of answers that wait to leave by one connection. At the limit answers of more than a MiB
+// are OVERLOADED: of small ones there are as many as requests that were read in one go.
+#define MESSAGING_ANSWERS_MAX (128 * MIB)
 // Requests of members whose metadata log is ahead of ours, and their bytes. More get OVERLOADED.
 #define MESSAGING_PARKED_MAX      4096u
 #define MESSAGING_PARKED_SIZE_MAX (32 * MIB)

@@ -408,7 +408,9 @@ void messaging_answer(struct messaging *messaging, struct message_origin origin,
     }
     struct messaging_inbound *inbound = messaging_inbound_find(messaging, origin);
     if (inbound == NULL) return;
-    if (body.size > TRANSPORT_ANSWER_SIZE_MAX - MESSAGING_HEAD_SIZE_MAX) {
+    bool is_too_much = body.size > MIB &&
+                       transport_connection_queued(inbound->connection) >= MESSAGING_ANSWERS_MAX;
+    if (is_too_much || body.size > TRANSPORT_ANSWER_SIZE_MAX - MESSAGING_HEAD_SIZE_MAX) {
         status = STATUS_OVERLOADED;
         body = slice_make("", 0);
     }

@@ -162,6 +162,11 @@ void transport_reply_parts(struct transport_connection *connection, uint64_t id,
     transport_link_send(&connection->link, type, id, head, body);
 }
 
+size_t transport_connection_queued(const struct transport_connection *connection)
+{
+    return transport_link_queued(&connection->link);
+}
+
 void transport_connection_end(struct transport_connection *connection)
 {
     if (connection->link.stream == NULL) return;

@@ -48,6 +48,8 @@ void transport_reply(struct transport_connection *connection, uint64_t id, uint8
 // The same with a payload in two parts.
 void transport_reply_parts(struct transport_connection *connection, uint64_t id, uint8_t type,
                            struct slice head, struct slice body);
+// Bytes of replies that wait to leave.
+size_t transport_connection_queued(const struct transport_connection *connection);
 // As if the peer had gone: `ended` follows at once.
 void transport_connection_end(struct transport_connection *connection);
 // Of the peer's hello; zeros before it came.

@@ -219,6 +219,30 @@ START_TEST(what_is_too_large_is_refused)
 }
 END_TEST
 
+// Requests that come in one go may all have large answers.
+START_TEST(large_answers_wait_in_bounded_memory)
+{
+    enum { COUNT = 4 };
+    size_t size = MESSAGING_ANSWERS_MAX / 2 + 1;
+    uint8_t *bytes = calloc(1, size);
+    struct ask asks[COUNT];
+    services[1].is_silent = true;
+    for (int i = 0; i < COUNT; i++)
+        ask_send(&asks[i], 0, 1, VERB_READ, "x", 60 * S);
+    message_world_run(&world, 0.1, NULL);
+    for (int i = 0; i < COUNT; i++)
+        messaging_answer(world.nodes[1].messaging, services[1].origins[i], STATUS_OK,
+                         slice_make(bytes, size));
+    int refused = 0;
+    for (int i = 0; i < COUNT; i++) {
+        message_world_run(&world, 30, &asks[i].is_done);
+        refused += asks[i].status == STATUS_OVERLOADED;
+    }
+    ck_assert_int_eq(refused, 2);
+    free(bytes);
+}
+END_TEST
+
 // ---- Time ---------------------------------------------------------------------------------------
 
 START_TEST(a_request_without_an_answer_times_out)
@@ -687,6 +711,7 @@ int main(void)
     tcase_add_test(messaging, a_verb_without_a_handler_is_unsupported);
     tcase_add_test(messaging, an_answer_may_come_later_and_carries_its_status);
     tcase_add_test(messaging, what_is_too_large_is_refused);
+    tcase_add_test(messaging, large_answers_wait_in_bounded_memory);
     tcase_add_test(messaging, a_request_without_an_answer_times_out);
     tcase_add_test(messaging, a_canceled_request_says_nothing);
     tcase_add_test(messaging, a_death_ends_what_waits_and_is_heard_of_at_once);
