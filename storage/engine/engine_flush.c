@@ -343,6 +343,9 @@ static void background_done(struct env_job *job)
     background->state = ENGINE_BACKGROUND_IDLE;
     if (status == STATUS_OK) background->retry_delay_ns = 0;
     if (flushing != NULL && status == STATUS_OK) take_sstable(engine, flushing);
+    // It may want the space that these give.
+    for (struct engine_removal *r = engine->removals; r != NULL && status != STATUS_OK; r = r->next)
+        r->has_failed = false;
     // Once, and not each time that it is tried again.
     if (flushing != NULL && status != STATUS_OK && background->retry_delay_ns == 0 &&
         engine->words != NULL)
@@ -372,6 +375,9 @@ static void background_done(struct env_job *job)
         // A flush may go well though this did not.
         engine_install_done(engine, installing, status);
         engine_background_start(engine);
+    } else if (removing != NULL && status != STATUS_OK && engine->queue != NULL &&
+               !engine->is_closing) {
+        engine_background_start(engine); // A flush first, which may go well.
     } else if (status != STATUS_OK) {
         background_failed(engine, status);
     } else {
@@ -446,12 +452,12 @@ static void begin_work(struct commit_log_waiter *waiter, enum status status)
 }
 
 // The first that need not wait for the end of a compaction, which reads the table's files.
-static struct engine_removal *take_removal(struct engine *engine)
+static struct engine_removal *take_removal(struct engine *engine, bool has_failed)
 {
     struct engine_removal **place = &engine->removals, *removal;
     for (; (removal = *place) != NULL; place = &removal->next) {
         const struct engine_table *table = removal->dropped ? removal->dropped : removal->table;
-        if (table->compactor.count > 0) continue;
+        if (table->compactor.count > 0 || removal->has_failed != has_failed) continue;
         *place = removal->next;
         if (*place == NULL) engine->removals_end = place;
         return removal;
@@ -475,7 +481,7 @@ void engine_background_start(struct engine *engine)
     struct engine_background *background = &engine->background;
     if (background->state != ENGINE_BACKGROUND_IDLE) return;
     uint64_t position = 0;
-    if ((background->removing = take_removal(engine)) != NULL) {
+    if ((background->removing = take_removal(engine, false)) != NULL) {
         position = background->removing->log_position;
     } else if ((background->installing = take_install(engine)) != NULL) {
         position = background->installing->log_position;
@@ -484,6 +490,9 @@ void engine_background_start(struct engine *engine)
     } else if (engine->queue != NULL && !engine->is_closing) {
         background->flushing = engine->queue;
         position = background->flushing->log_position;
+    } else if ((background->removing = take_removal(engine, true)) != NULL) {
+        // One table's directory that is broken must not hold up the others' flushes.
+        position = background->removing->log_position;
     } else {
         return;
     }

@@ -105,6 +105,7 @@ struct engine_removal {
     struct engine_table *dropped;    // dropped: then it is the removal's own. The other is NULL.
     uint64_t log_position;           // Of the truncation.
     struct engine_flush *truncation; // Whom to tell.
+    bool has_failed;                 // Other work comes first, until that fails.
 };
 
 // A table of the schema that is not open: its former life is not over, or it could not be made.

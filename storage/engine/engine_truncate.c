@@ -407,6 +407,7 @@ void engine_removal_done(struct engine *engine, struct engine_removal *removal, 
     if (removal->truncation != NULL) engine_finish_flush(engine, removal->truncation, status);
     removal->truncation = NULL;
     if (status != STATUS_OK) { // Again later.
+        removal->has_failed = true;
         removal->next = engine->removals;
         engine->removals = removal;
         if (removal->next == NULL) engine->removals_end = &removal->next;

@@ -10,6 +10,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct table *table;
@@ -229,6 +230,39 @@ START_TEST(a_dropped_table_leaves_no_files)
     schema_remove_table(schema, slice_of_text("ks"), slice_of_text("t"));
     engine_fixture_close(engine);
     open_engine();
+}
+END_TEST
+
+// Something is in the dropped table's directory that can not be removed.
+START_TEST(a_removal_that_fails_holds_up_no_flush_of_another_table)
+{
+    const struct table *other = engine_fixture_table("u", false);
+    struct engine_table_stats stats;
+    write_value(table, "a", "1");
+    engine_fixture_flush(engine);
+    char path[1024];
+    (void)snprintf(path, sizeof path, "%s", find_file("Filter.db"));
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    ck_assert_int_eq(schema_put_table(schema, other), STATUS_OK);
+    ck_assert_int_eq(engine_put_table(engine, other, &error), STATUS_OK);
+    engine_drop_table(engine, table->id);
+    for (int i = 0; i < 50; i++) {
+        engine_fixture_wait_synced(engine, engine_synced_position(engine)); // A turn of the loop.
+        usleep(1000);
+    }
+    for (uint64_t i = 1; i <= 3; i++) {
+        write_value(other, "a", "1");
+        engine_fixture_flush(engine);
+        ck_assert(engine_table_stats(engine, other->id, &stats));
+        ck_assert_uint_eq(stats.flush_count, i);
+    }
+    ck_assert_int_eq(rmdir(path), 0);
+    write_value(other, "a", "1");
+    engine_fixture_flush(engine);
+    run_until_gone("t-74000000000000000000000000000000");
+    schema_remove_table(schema, slice_of_text("ks"), slice_of_text("t"));
+    table_unref(other);
 }
 END_TEST
 
@@ -464,6 +498,7 @@ int main(void)
     tcase_set_timeout(engines, 60);
     tcase_add_loop_test(engines, data_of_an_older_version_is_read_under_the_newer_one, 0, 3);
     tcase_add_test(engines, a_dropped_table_leaves_no_files);
+    tcase_add_test(engines, a_removal_that_fails_holds_up_no_flush_of_another_table);
     tcase_add_test(engines, two_engines_cannot_have_one_directory);
     tcase_add_test(engines, writers_wait_when_memory_is_short_and_flushes_make_room);
     tcase_add_test(engines, a_mutation_too_large_is_refused_and_changes_nothing);
