@@ -29,6 +29,7 @@ struct task {
     int64_t now_us; // The batch's time: the only "now" of a job (purity).
     uint64_t number;
     uint64_t records;                  // Lines read.
+    uint64_t keys;                     // That its operators and outputs hold, about.
     uint64_t faults[JSON_FAULT_COUNT]; // Lines of no use, by kind.
     struct arena arena;                // Until the end of the line.
     struct error error;                // Why the run failed.

@@ -2,9 +2,17 @@
 
 #include "base/assert.h"
 #include "base/checksum.h"
+#include "stream/job/gather.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+
+// Keys at which a batch ends: of short ones a reducer can hold a million, and one block more brings
+// 300,000 at most, unless a line gives many.
+enum { MAPPER_KEYS_ENOUGH = 400000 };
+
+// Of all cells of a batch; the reducer's parts have some room left.
+#define MAPPER_SIZE_MAX (GATHER_SIZE_MAX - 8 * (size_t)MIB)
 
 struct mapper_batch *mapper_batch_create(const struct job_batch *record, bool is_recorded,
                                          uint64_t cut)
@@ -52,6 +60,11 @@ enum status mapper_process(struct mapper_batch *batch, struct lua_job *job,
     return status == STATUS_OK ? STATUS_OK : mapper_fault(job, status, error);
 }
 
+bool mapper_has_enough(const struct mapper_batch *batch, struct lua_job *job)
+{
+    return !batch->is_recorded && lua_job_context(job)->graph.task.keys >= MAPPER_KEYS_ENOUGH;
+}
+
 static void mapper_add_part(void *context, struct output *output, struct slice cells)
 {
     struct mapper_batch *batch = context;
@@ -81,6 +94,14 @@ enum status mapper_finish(struct mapper_batch *batch, struct lua_job *job, struc
     batch->record.input_hash = input_hash;
     enum status status = dstream_finish(context);
     if (status != STATUS_OK) return mapper_fault(job, status, error);
+    // Once it is recorded it can not be made smaller: one reducer may have to hold all of it.
+    size_t size = 0;
+    for (size_t i = 0; i < context->output_count; i++)
+        size += output_size(context->outputs[i]);
+    if (!batch->is_recorded && size > MAPPER_SIZE_MAX)
+        return error_set(error, STATUS_OVERLOADED,
+                         "more than %zu MiB of cells in one batch; make batches smaller",
+                         MAPPER_SIZE_MAX / MIB);
     for (size_t i = 0; i < context->output_count; i++)
         output_take_parts(context->outputs[i], JOB_PART_SIZE, mapper_add_part, batch);
     batch->records = context->graph.task.records;

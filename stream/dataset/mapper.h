@@ -36,6 +36,8 @@ void mapper_batch_destroy(struct mapper_batch *batch);
 void mapper_begin(struct mapper_batch *batch, struct lua_job *job);
 MUST_USE enum status mapper_process(struct mapper_batch *batch, struct lua_job *job,
                                     const struct source_block *block, struct error *error);
+// Between two blocks: it should end with what it has, or it may become more than reducers hold.
+bool mapper_has_enough(const struct mapper_batch *batch, struct lua_job *job);
 // CORRUPT: a recorded batch's bytes are not those that were recorded.
 MUST_USE enum status mapper_finish(struct mapper_batch *batch, struct lua_job *job,
                                    struct error *error);

@@ -163,6 +163,7 @@ static enum status operators_combine(struct dataset *dataset, const struct value
     struct value *held = combine_find(&op->combine, buffer_slice(&op->key), &is_new);
     if (!is_new) return operators_reduce_values(dataset, held, value);
     *held = value_copy(&op->values, value);
+    dataset_task(dataset)->keys++;
     return operators_check_held(dataset);
 }
 

@@ -323,13 +323,21 @@ static enum status output_process(struct dataset *dataset, const struct record *
     if (status != STATUS_OK) return status == STATUS_MALFORMED ? STATUS_OK : status;
     bool is_new;
     struct value *sum = combine_find(&output->cells, buffer_slice(&output->key), &is_new);
-    if (is_new) *sum = value_integer(0);
+    if (is_new) {
+        *sum = value_integer(0);
+        dataset_task(dataset)->keys++;
+    }
     if (!value_add(sum, flat[counter], sum)) ASSERT(false);
     if (is_new && combine_size(&output->cells) > DATASET_HELD_MAX)
         return dataset_fail(dataset, STATUS_OVERLOADED,
                             "more than %zu MiB of cells in one batch; make batches smaller",
                             DATASET_HELD_MAX / MIB);
     return STATUS_OK;
+}
+
+size_t output_size(const struct output *output)
+{
+    return combine_size(&output->cells);
 }
 
 void output_take_parts(struct output *output, size_t size,

@@ -47,6 +47,8 @@ MUST_USE enum status output_roles(const struct table *table, const struct slice 
 // Before the first batch.
 void output_bind(struct output *output, const struct output_column *columns);
 
+// What the batch's cells cost, here and at a reducer that has all of them.
+size_t output_size(const struct output *output);
 // The batch's cells in pieces of about `size` bytes: calls `part` for each.
 void output_take_parts(struct output *output, size_t size,
                        void (*part)(void *context, struct output *output, struct slice cells),

@@ -213,6 +213,7 @@ static bool driver_batch_is_full(const struct driver *driver)
     const struct job_offset *offsets = &batch->record.offsets[0];
     if (batch->is_recorded) return driver->mapping.to >= offsets->to;
     return driver->mapping.at_end || driver->interval_is_over ||
+           mapper_has_enough(batch, driver->job) ||
            driver_has_enough(driver, offsets->to - offsets->from, batch->line_count);
 }
 
@@ -257,7 +258,7 @@ static void driver_block_was_mapped(struct driver *driver)
         return;
     }
     env_timer_stop(driver->env, &driver->interval);
-    if (driver->interval_is_over) {
+    if (driver->interval_is_over || mapper_has_enough(batch, driver->job)) {
         // It ends sooner than was planned: what waits already is the next one's.
         driver->planned_size = driver->planned_lines = 0;
         if (driver->has_block) driver_plan_block(driver, &driver->block);

@@ -12,11 +12,13 @@
 #include "stream/source/intake.h"
 #include "tests/stream/support/stream_fixture.h"
 
+#include <arpa/inet.h>
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,6 +72,7 @@ static void teardown(void)
     "ssc:start() ssc:awaitTermination()"
 
 static bool reads_stdin; // What cannot be read twice, and is stored first.
+static const char *url;  // Not NULL: what is read.
 
 struct run {
     struct driver *driver;
@@ -97,7 +100,7 @@ static void start_limited_run(struct run *run, const char *script, const char *n
     (void)snprintf(run->script, sizeof run->script, "%s",
                    stream_fixture_write(&fixture, "job.lua", script));
     (void)snprintf(run->input, sizeof run->input, "%s/input", fixture.directory);
-    run->arguments[0] = reads_stdin ? "-" : run->input;
+    run->arguments[0] = url != NULL ? url : reads_stdin ? "-" : run->input;
     struct stream_run_options options = {
         .script_path = run->script,
         .arguments = run->arguments,
@@ -189,6 +192,31 @@ START_TEST(batches_are_as_small_as_wanted)
         ck_assert_msg(run.result.batches == cases[i].batches, "case %zu: %llu batches", i,
                       (unsigned long long)run.result.batches);
     }
+}
+END_TEST
+
+// More keys than a reducer holds would be a batch that is recorded and never done.
+START_TEST(a_batch_ends_with_many_keys)
+{
+    enum { LINES = 600000 }; // 4.8 MB, within a batch's size.
+    struct run run;
+    struct limits limits = {64 * MIB, 0};
+    char path[300];
+    (void)snprintf(path, sizeof path, "%s/input", fixture.directory);
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    for (int i = 0; i < LINES; i++)
+        (void)fprintf(file, "%07d\n", i);
+    ck_assert_int_eq(fclose(file), 0);
+    start_limited_run(&run,
+                      "local ssc = StreamingContext('t', Seconds(20)) "
+                      "ssc:textFileStream(arg[1]):countByValue():map(columns('all', 'ALL', 2))"
+                      ":saveToCassandra('ks', 't', SomeColumns('a', 'b', 'n')) "
+                      "ssc:start() ssc:awaitTermination()",
+                      NULL, &limits);
+    finish_run(&run, STATUS_OK);
+    ck_assert_int_eq(stream_fixture_read(&fixture, "all", "ALL"), LINES);
+    ck_assert_uint_eq(run.result.batches, 2);
 }
 END_TEST
 
@@ -335,7 +363,7 @@ struct ending {
     struct env_timer timer;
     struct metadata_job_change change;
     enum job_state state;
-    int input; // What the worker reads.
+    int go; // To the server: it may answer.
 };
 
 // A line for the worker, which it maps and can not record any more.
@@ -343,8 +371,7 @@ static void job_ended(struct metadata_job_change *change, enum status status)
 {
     struct ending *ending = CONTAINER_OF(change, struct ending, change);
     ck_assert_int_eq(status, STATUS_OK);
-    ck_assert_int_eq(write(ending->input, "apple\n", 6), 6);
-    ck_assert_int_eq(close(ending->input), 0);
+    ck_assert_int_eq(write(ending->go, "!", 1), 1);
 }
 
 // As soon as the job is there, another worker finishes it, or somebody stops it.
@@ -360,15 +387,35 @@ static void end_job(struct env_timer *timer)
     metadata_mark_job(fixture.metadata, &ending->change, &mark, job_ended);
 }
 
+// Answers one request, when it may. (A read of standard input would hold the thread of the log,
+// which is the node's here.)
+static void serve_line(int listener, int may_go)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\napple\n";
+    char bytes[4096];
+    int connection = accept(listener, NULL, NULL);
+    bool is_sent = read(connection, bytes, sizeof bytes) > 0 && read(may_go, bytes, 1) == 1 &&
+                   write(connection, answer, sizeof answer - 1) == sizeof answer - 1;
+    _exit(is_sent ? 0 : 1);
+}
+
 START_TEST(a_job_that_ended_elsewhere_is_not_begun_anew)
 {
     struct run run;
     struct ending ending = {.state = _i == 0 ? JOB_FINISHED : JOB_SEALED};
-    int ends[2];
+    struct sockaddr_in server = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof server;
+    int ends[2], listener = socket(AF_INET, SOCK_STREAM, 0);
+    char text[64];
     ck_assert_int_eq(pipe(ends), 0);
-    ck_assert_int_eq(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
-    ending.input = ends[1];
-    reads_stdin = true;
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&server, size), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&server, &size), 0);
+    pid_t child = fork();
+    if (child == 0) serve_line(listener, ends[0]);
+    (void)snprintf(text, sizeof text, "http://127.0.0.1:%u/", ntohs(server.sin_port));
+    url = text;
+    ending.go = ends[1];
     start_run(&run, SCRIPT, "shared");
     env_timer_start(fixture.env, &ending.timer, 1000000, end_job);
     finish_run(&run, _i == 0 ? STATUS_OK : STATUS_CONFLICT);
@@ -376,6 +423,7 @@ START_TEST(a_job_that_ended_elsewhere_is_not_begun_anew)
     ck_assert(uuid_equals(run.result.submission_id,
                           jobs_at(metadata_jobs(fixture.metadata), 0)->submission_id));
     ck_assert_uint_eq(stream_fixture_count(&fixture), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
 }
 END_TEST
 
@@ -552,6 +600,7 @@ int main(void)
     tcase_add_test(driver, stored_input_stays_until_the_log_knows_that_it_is_done);
     tcase_add_loop_test(driver, a_job_that_ended_elsewhere_is_not_begun_anew, 0, 2);
     tcase_add_test(driver, batches_are_as_small_as_wanted);
+    tcase_add_test(driver, a_batch_ends_with_many_keys);
     tcase_add_test(driver, an_empty_input_is_a_job_without_batches);
     tcase_add_test(driver, a_finished_or_unnamed_job_starts_anew);
     tcase_add_test(driver, a_node_that_restarts_under_a_job_loses_and_doubles_nothing);
