@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/limits.h"
 #include "node/config_internal.h"
+#include "ring/topology/topology.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -264,6 +265,10 @@ enum status config_set(struct config *config, const char *key, const char *value
         if (strlen(value) >= CONFIG_TEXT_SIZE)
             return error_set(error, STATUS_INVALID, "%s: longer than %d bytes", key,
                              CONFIG_TEXT_SIZE - 1);
+        bool is_place = strcmp(key, "data_center") == 0 || strcmp(key, "rack") == 0;
+        if (is_place && strlen(value) >= TOPOLOGY_NAME_SIZE)
+            return error_set(error, STATUS_INVALID, "%s: longer than %d bytes", key,
+                             TOPOLOGY_NAME_SIZE - 1);
         if (strcmp(key, "commitlog_sync") == 0 && check_sync(value, error) != STATUS_OK)
             return STATUS_INVALID;
         if (is_switch(key) && check_switch(key, value, error) != STATUS_OK) return STATUS_INVALID;

@@ -649,11 +649,12 @@ void node_stop(struct node *node, void (*stopped)(void *context), void *context)
     node->stopped = stopped;
     node->stopped_context = context;
     node->is_stopping = true;
+    // A drain that is under way goes on with it, also when it has come to its flush.
+    if (node->is_draining) return;
     if (node->server == NULL)
         server_is_closed(node);
-    else if (!node->is_draining)
+    else
         cql_server_close(node->server, server_is_closed, node);
-    // Else the drain that is under way goes on with it.
 }
 
 // ---- Draining: no clients any more, and all is in SSTables --------------------------------------

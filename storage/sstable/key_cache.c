@@ -33,7 +33,10 @@ struct key_cache *key_cache_create(size_t size_max)
     cache->shift = 64 - bits;
     // Not touched before it is used: then it takes no memory.
     cache->memory = calloc(1, (sizeof(struct set) << bits) + LINE);
-    ASSERT(cache->memory != NULL);
+    if (cache->memory == NULL) { // More than there is: then without.
+        free(cache);
+        return NULL;
+    }
     cache->sets = (struct set *)(((uintptr_t)cache->memory + LINE - 1) / LINE * LINE);
     return cache;
 }

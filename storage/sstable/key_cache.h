@@ -22,7 +22,7 @@ struct key_place {
     uint64_t position, size; // In Data.db, uncompressed.
 };
 
-// NULL if that is too little for one set.
+// NULL if that is too little for one set, or more than there is.
 struct key_cache *key_cache_create(size_t size_max);
 void key_cache_destroy(struct key_cache *cache); // NULL is allowed.
 size_t key_cache_size(const struct key_cache *cache);

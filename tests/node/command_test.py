@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 import xml.dom.minidom
 
 from support import HELENUS, ROOT, Ring, ring, run, wait_until
@@ -93,6 +94,15 @@ def test_a_wrong_configuration_names_file_line_and_key():
         fails(1, f"{f.name}:2: no key 'num_token'", "node", "--config", f.name, "--dir", "/tmp/never")
     fails(1, "num_tokens takes a whole number", "node", "--num-tokens", "many", "--dir", "/tmp/never")
     fails(1, "/no/such/file", "node", "--config", "/no/such/file", "--dir", "/tmp/never")
+    fails(1, "rack: longer than 63 bytes", "node", "--rack", "r" * 64, "--dir", "/tmp/never")
+
+
+def test_a_cache_larger_than_the_memory_is_no_end():
+    with tempfile.TemporaryDirectory() as directory:
+        node = subprocess.Popen([HELENUS, "node", "--dir", directory, "--listen-address", "127.0.77.34", "--file-cache-size-mib", "1048576"])
+        wait_until(lambda: os.path.exists(os.path.join(directory, "process")) or node.poll() is not None, 10, "the node runs")
+        node.terminate()
+        assert node.wait(20) == 0
 
 
 def test_a_port_that_is_taken_is_said():
@@ -261,6 +271,23 @@ def test_a_drain_that_could_not_flush_says_so():
         os.remove(table)
         os.rename(table + ".away", table)
         r.restart()
+        assert r.counts() == {("#a", "ALL"): 5}
+
+
+def test_a_stop_while_a_drain_flushes():
+    """It began to close the parts that the drain closed a second time, and never ended."""
+    with ring("127.0.77.33", schema=True) as r:
+        with r.session("demo_ks") as session:
+            session.execute("UPDATE hashtags SET mentions = mentions + 5 WHERE hashtag = '#a' AND interval = 'ALL'")
+        r.ring("stall", 1, 400)
+        drain = subprocess.Popen([HELENUS, "drain", "--ring", r.address], stderr=subprocess.DEVNULL)
+        wait_until(lambda: socket.socket().connect_ex((r.address, 9042)) != 0, 5, "it serves no client")
+        begin = time.monotonic()
+        r.stop()
+        drain.wait(10)
+        assert time.monotonic() - begin < 5
+        assert os.path.exists(os.path.join(r.data(), "clean_stop"))
+        r.start()
         assert r.counts() == {("#a", "ALL"): 5}
 
 
