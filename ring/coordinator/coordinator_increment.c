@@ -67,6 +67,8 @@ static uint16_t increment_find_leader(const struct coordinator *coordinator,
     for (uint16_t i = 0; i < plan->replicas.count && best > 0; i++) {
         uint16_t member = plan->replicas.members[i];
         if (!replica_plan_is_alive(coordinator, member)) continue;
+        // Who leads counts the answers of its own data centre at a local level.
+        if (!replica_plan_counts(coordinator, plan, member)) continue;
         int rank = (replica_plan_is_near(coordinator, member) ? 0 : 2) +
                    (placement_is_local(coordinator->options.placement, member) ? 0 : 1);
         if (rank >= best) continue;

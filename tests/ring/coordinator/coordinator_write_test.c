@@ -36,6 +36,13 @@ static void setup_two_centers(void)
                                 .count = 4, .factor = 2, .seed = 1, .centers = centers});
 }
 
+static void setup_one_copy_in_each_of_two_centers(void)
+{
+    static const char *const centers[] = {"dc1", "dc1", "dc2", "dc2"};
+    ring_world_open(&world, &(struct ring_world_options){
+                                .count = 4, .factor = 1, .seed = 1, .centers = centers});
+}
+
 static void setup_two_large_centers(void)
 {
     static const char *const centers[] = {"dc1", "dc1", "dc1", "dc2", "dc2", "dc2"};
@@ -750,6 +757,23 @@ START_TEST(an_increment_goes_to_who_answers)
 }
 END_TEST
 
+// The same, and those who answer are of the other data centre: they can not say what this one has.
+START_TEST(an_increment_at_a_local_level_is_led_here)
+{
+    char key[16];
+    struct coordinator_result result;
+    ring_world_find_key(&world, 1, key);
+    sim_network_cut(world.members[0].machine, world.members[1].machine, true);
+    ring_world_run(&world, 5, NULL);
+    ck_assert(liveness_is_up(world.members[0].liveness, 1));
+    ck_assert(!liveness_is_near(world.members[0].liveness, 1));
+    ck_assert_int_eq(increment_at(0, key, 5, CONSISTENCY_ONE, &result), COORDINATOR_OK);
+    ck_assert_int_eq(increment_at(0, key, 5, CONSISTENCY_LOCAL_QUORUM, &result),
+                     COORDINATOR_TIMED_OUT);
+    sim_network_heal(world.members[0].machine, world.members[1].machine);
+}
+END_TEST
+
 // ---- Traces ------------------------------------------------------------------------------------
 
 enum { TRACED_MAX = 8 };
@@ -886,6 +910,11 @@ int main(void)
     tcase_set_timeout(centers, 60);
     suite_add_tcase(suite, centers);
     tcase_add_test(centers, levels_of_data_centers);
+    TCase *small_centers = tcase_create("one copy in each of two data centres");
+    tcase_add_checked_fixture(small_centers, setup_one_copy_in_each_of_two_centers, teardown);
+    tcase_set_timeout(small_centers, 60);
+    suite_add_tcase(suite, small_centers);
+    tcase_add_test(small_centers, an_increment_at_a_local_level_is_led_here);
     TCase *large_centers = tcase_create("two data centres of three");
     tcase_add_checked_fixture(large_centers, setup_two_large_centers, teardown);
     tcase_set_timeout(large_centers, 60);
