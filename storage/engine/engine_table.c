@@ -207,10 +207,9 @@ enum status engine_forget_gone(struct engine *engine, const char *path, struct m
     if (status != STATUS_OK || manifest->count == count) return status;
     char directory[ENGINE_PATH_MAX];
     (void)snprintf(directory, sizeof directory, "%s/manifest", engine->directory);
-    // For good: what is not named, and comes back, would be read. If this fails, the manifest goes
-    // on naming them.
-    if (env_sync_dir(engine->env, manifest->directory, NULL) == STATUS_OK)
-        (void)!manifest_store(engine->env, directory, path, manifest, NULL);
+    // They are gone for good, else they would be read. If this fails, the manifest goes on naming
+    // them.
+    (void)!manifest_store(engine->env, directory, path, manifest, NULL);
     return STATUS_OK;
 }
 
