@@ -9,7 +9,8 @@
 // 0: the checksums of Data.db's chunks and of Statistics.db are made right again, so that what lies
 // behind them is reached; bit 1: the manifest knows just these files, so Summary.db and Filter.db
 // are believed; bit 2: read through a small cache; bit 3: the manifest knows other files; bit 4:
-// read by a later version of the table, without its last column.
+// read by a later version of the table, without its last column; bit 5: read as, and imported into,
+// a table that it is not of, which the countdown says.
 //
 // The ways: see WAY_… below. The n-th operation of a kind fails: a file is there, but not readable.
 #include "base/checksum.h"
@@ -30,6 +31,7 @@ enum {
     FLAG_CACHE = 4,
     FLAG_OTHER_KNOWN = 8,
     FLAG_LATER = 16,
+    FLAG_OTHER = 32,
     FLAG_MORE = 128,
 };
 enum {
@@ -548,6 +550,7 @@ FUZZ_TARGET(sstable)
     write_files(&sim, &damaged.name, damaged.files);
     const struct table *table =
         (damaged.flags & FLAG_LATER) != 0 ? damaged.base->later : damaged.base->table;
+    const struct table *other = damaged.base->others[damaged.countdown % FUZZ_SSTABLE_OTHERS];
     // A version that came when it was open already.
     const struct table *opened = (damaged.ways & WAY_GENERATION) != 0 ? damaged.base->table : table;
     struct how how = {.table = table,
@@ -563,11 +566,14 @@ FUZZ_TARGET(sstable)
         read_as_another(&how);
         if ((damaged.ways & WAY_DROP) != 0) load_many(&how);
         look_at_facts(how.reader);
+        if ((damaged.flags & FLAG_OTHER) != 0) (void)scan_to_end(how.reader, other);
         if ((damaged.ways & WAY_COMPACT) != 0) compact(&sim, &how);
         sstable_unref(how.reader);
     }
     arena_deinit(&how.places.arena);
-    if ((damaged.ways & WAY_IMPORT) != 0) import_named(&sim, &damaged.name, table, damaged.ways);
+    if ((damaged.ways & WAY_IMPORT) != 0)
+        import_named(&sim, &damaged.name, (damaged.flags & FLAG_OTHER) != 0 ? other : table,
+                     damaged.ways);
     fuzz_sim_close(&sim);
     arena_deinit(&arena);
 }

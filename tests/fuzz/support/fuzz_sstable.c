@@ -145,6 +145,34 @@ static const struct table *make_later(const struct table *table, size_t index)
     return table_builder_finish(builder);
 }
 
+static const struct type *other_type(const struct column *column, size_t how)
+{
+    bool is_clustering = column->kind == COLUMN_CLUSTERING;
+    bool is_cell = column->kind == COLUMN_REGULAR || column->kind == COLUMN_STATIC;
+    bool is_multi_cell = type_is_multi_cell(column->type);
+    enum type_kind number = column->type->kind == TYPE_INT ? TYPE_BIGINT : TYPE_INT;
+    if (how == 0 && is_cell && !is_multi_cell) return type_of_kind(number);
+    if (how == 1 && is_clustering) return type_of_kind(number);
+    if (how == 3 && is_multi_cell) return type_of_kind(TYPE_TEXT);
+    if (how == 4 && (is_cell || is_clustering) && type_fixed_size(column->type) != 0)
+        return type_of_kind(TYPE_BLOB);
+    return column->type;
+}
+
+static const struct table *make_other(const struct table *table, size_t how)
+{
+    struct table_builder *builder = table_builder_create(table->keyspace, table->name, table->id);
+    for (int kind = 0; kind < COLUMN_KIND_COUNT; kind++) {
+        for (size_t i = 0; i < table->column_counts[kind]; i++) {
+            const struct column *column = &table->columns[kind][i];
+            bool is_turned = how == 2 && kind == COLUMN_CLUSTERING;
+            table_builder_add_column(builder, column->name, other_type(column, how), column->kind,
+                                     column->reversed != is_turned);
+        }
+    }
+    return table_builder_finish(builder);
+}
+
 // ---- Cassandra's --------------------------------------------------------------------------------
 
 static struct slice read_golden(const char *directory, const struct sstable_name *name,
@@ -242,6 +270,8 @@ static void make_all(void)
     add_golden(SSTABLE_NB, "every_type", 1);
     for (size_t i = 0; i < sstable_count; i++) {
         sstables[i].later = make_later(sstables[i].table, i);
+        for (size_t how = 0; how < FUZZ_SSTABLE_OTHERS; how++)
+            sstables[i].others[how] = make_other(sstables[i].table, how);
         sstables[i].plain = decompress(sstables[i].files);
     }
 }

@@ -6,11 +6,16 @@
 #include "base/arena.h"
 #include "storage/sstable/sstable.h"
 
+enum { FUZZ_SSTABLE_OTHERS = 5 };
+
 struct fuzz_sstable {
     struct sstable_name name;
     const struct table *table;
     // Without its last regular column, with another compression, and other chances.
     const struct table *later;
+    // Whose rows it can not be, though columns have the same names: other types of cells, of the
+    // clustering, another order, cells for collections; types of any size for fixed ones do.
+    const struct table *others[FUZZ_SSTABLE_OTHERS];
     struct slice files[SSTABLE_COMPONENT_COUNT]; // Null: there is none.
     struct slice plain;                          // Data.db, decompressed.
 };

@@ -351,7 +351,8 @@ static const struct failure_mode {
 } failure_modes[] = {
     {STATUS_IO, false, false, 50, false},
     {STATUS_NO_SPACE, false, false, 50, false},
-    {STATUS_IO, false, true, 50, true}, // The commit fails, and so does its withdrawal.
+    // What the log says last fails, and so does its withdrawal.
+    {STATUS_IO, false, true, 45, true},
     {STATUS_IO, true, false, 4, false},
 };
 enum { FAILURE_MODES = sizeof failure_modes / sizeof *failure_modes };
