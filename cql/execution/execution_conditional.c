@@ -116,6 +116,9 @@ static const struct live_row *conditional_find_row(const struct conditional_work
                                                    const struct conditional_part *part)
 {
     if (part->plan->is_of_static_row || part->range_count == 0) return NULL;
+    // What a batch deletes beside its conditions may be more than a row: a partition, a range.
+    uint16_t count = part->ranges[0].start.prefix.count;
+    if (count != work->table->column_counts[COLUMN_CLUSTERING]) return NULL;
     for (size_t i = 0; i < work->row_count; i++)
         if (clustering_compare(work->table, &work->rows[i].clustering,
                                &part->ranges[0].start.prefix) == 0)

@@ -240,6 +240,26 @@ START_TEST(conditions_on_static_columns_alone_ask_for_no_row)
 }
 END_TEST
 
+// What is deleted has no row of its own to look for among those that were read.
+START_TEST(a_batch_with_conditions_deletes_partitions_and_ranges)
+{
+    world_make("INSERT INTO c (k, c, v) VALUES (1, 1, 1)");
+    world_make("INSERT INTO c (k, c, v) VALUES (1, 2, 1)");
+    world_make("INSERT INTO c (k, c, v) VALUES (1, 3, 1)");
+    CHECK_CQL("BEGIN BATCH UPDATE c SET v = 5 WHERE k = 1 AND c = 1 IF EXISTS; "
+              "DELETE FROM c WHERE k = 1 AND c > 2; APPLY BATCH",
+              "(true)");
+    CHECK_CQL("SELECT c, v FROM c WHERE k = 1", "(1, 5) (2, 1)");
+    CHECK_CQL("BEGIN BATCH UPDATE c SET v = 6 WHERE k = 1 AND c = 1 IF v = 5; "
+              "DELETE FROM c WHERE k = 1; APPLY BATCH",
+              "(true)");
+    CHECK_CQL("SELECT c, v FROM c WHERE k = 1", "(1, 6)");
+    CHECK_CQL("BEGIN BATCH DELETE FROM c WHERE k = 1; "
+              "UPDATE c SET v = 6 WHERE k = 1 AND c = 1 IF v = 5; APPLY BATCH",
+              "(false, 1, 1, 6)");
+}
+END_TEST
+
 START_TEST(each_quorum_commits_need_data_centres)
 {
     struct query_options options = world_options();
@@ -278,6 +298,7 @@ int main(void)
     tcase_add_test(tcase, what_cassandra_refuses_is_refused_in_its_words);
     tcase_add_test(tcase, serial_reads_see_what_was_applied);
     tcase_add_test(tcase, conditions_on_static_columns_alone_ask_for_no_row);
+    tcase_add_test(tcase, a_batch_with_conditions_deletes_partitions_and_ranges);
     tcase_add_test(tcase, each_quorum_commits_need_data_centres);
     tcase_add_test(tcase, ballots_survive_a_restart);
     suite_add_tcase(suite, tcase);
