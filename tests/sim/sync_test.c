@@ -149,7 +149,7 @@ START_TEST(what_an_intake_shows_when_opened_survives_a_power_loss)
     struct env_file *file;
     unsigned flags = ENV_OPEN_WRITE | ENV_OPEN_CREATE;
     ck_assert_int_eq(env_file_open(fixture.env, path, flags, &file, NULL), STATUS_OK);
-    ck_assert_int_eq(env_file_write(file, 0, "left", 4, NULL), STATUS_OK);
+    ck_assert_int_eq(env_file_write(file, 0, "lef\n", 4, NULL), STATUS_OK);
     env_file_close(file);
     struct intake *intake;
     ck_assert_int_eq(intake_open(fixture.env, "/d", job, 0, &intake, NULL), STATUS_OK);
@@ -160,7 +160,7 @@ START_TEST(what_an_intake_shows_when_opened_survives_a_power_loss)
     ck_assert_uint_eq(intake_size(intake), 4);
     size_t size;
     ck_assert_int_eq(intake_read(intake, 0, found, 4, &size, NULL), STATUS_OK);
-    ck_assert_mem_eq(found, "left", 4);
+    ck_assert_mem_eq(found, "lef\n", 4);
     intake_close(intake);
     end(&fixture);
 }
@@ -173,7 +173,7 @@ START_TEST(a_spool_directory_that_was_made_survives_a_power_loss)
     const struct uuid job = {{1, 2, 3}};
     struct intake *intake;
     ck_assert_int_eq(intake_open(fixture.env, "/d/spool", job, 0, &intake, NULL), STATUS_OK);
-    ck_assert_int_eq(intake_append(intake, slice_make("kept", 4), NULL), STATUS_OK);
+    ck_assert_int_eq(intake_append(intake, slice_make("kep\n", 4), NULL), STATUS_OK);
     intake_close(intake);
     lose_power(&fixture);
     ck_assert_int_eq(intake_open(fixture.env, "/d/spool", job, 0, &intake, NULL), STATUS_OK);
