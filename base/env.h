@@ -220,9 +220,9 @@ size_t env_stream_queued(const struct env_stream *stream);
 // Stops and goes on with reading: back-pressure on the sender.
 void env_stream_pause(struct env_stream *stream);
 void env_stream_resume(struct env_stream *stream);
-// Ends it (TIMED_OUT) when the other side's machine has confirmed nothing of what was sent for so
-// long: it is gone, or the network is, and what the system tries again it tries ever more seldom.
-// Else it ends after a quarter of an hour.
+// Ends it (TIMED_OUT) when the other side's machine has confirmed nothing of what was sent, or has
+// taken nothing of what waits, for so long: it is gone, or the network is, and what the system
+// tries again it tries ever more seldom. Else it ends after a quarter of an hour.
 void env_stream_limit_silence(struct env_stream *stream, uint64_t longest_ns);
 // No event comes after this. Queued bytes are still sent if `flush`, then the stream is freed.
 void env_stream_close(struct env_stream *stream, bool flush);

@@ -11,9 +11,10 @@
 // Between two attempts at least: a member that accepts and breaks is not asked in a tight loop.
 #define MESSAGING_CONNECT_GAP_NS UINT64_C(2000000)
 #define MESSAGING_RETRY_MIN_NS   UINT64_C(5000000)
-// A network that is back after minutes would be used again minutes later. (Cassandra:
-// internode_tcp_user_timeout, 30 s, and it closes the connections of whom it holds dead.)
-#define MESSAGING_SILENCE_MAX_NS UINT64_C(10000000000)
+// A network that is back after minutes would be used again minutes later (Cassandra's
+// internode_tcp_user_timeout). A member that has a large answer on its way to us reads nothing
+// meanwhile, so it is not less.
+#define MESSAGING_SILENCE_MAX_NS UINT64_C(30000000000)
 // 5, 10, 20 … 640 ms: about a second in all. After that, connections are made for requests alone;
 // liveness sends one now and then.
 enum { MESSAGING_RETRIES = 8 };

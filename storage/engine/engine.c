@@ -225,6 +225,7 @@ static void free_engine(struct engine *engine)
     buffer_deinit(&engine->indexes.record);
     arena_deinit(&engine->indexes.arena);
     arena_deinit(&engine->scratch);
+    free(engine->dropped_ids);
     free(engine->directory);
     free(engine);
 }

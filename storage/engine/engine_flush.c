@@ -343,8 +343,9 @@ static void background_done(struct env_job *job)
     background->state = ENGINE_BACKGROUND_IDLE;
     if (status == STATUS_OK) background->retry_delay_ns = 0;
     if (flushing != NULL && status == STATUS_OK) take_sstable(engine, flushing);
-    // It may want the space that these give.
-    for (struct engine_removal *r = engine->removals; r != NULL && status != STATUS_OK; r = r->next)
+    // A flush may want the space that these give. Behind a removal two that fail would take turns.
+    bool wants_space = flushing != NULL && status != STATUS_OK;
+    for (struct engine_removal *r = engine->removals; r != NULL && wants_space; r = r->next)
         r->has_failed = false;
     // Once, and not each time that it is tried again.
     if (flushing != NULL && status != STATUS_OK && background->retry_delay_ns == 0 &&
@@ -380,6 +381,7 @@ static void background_done(struct env_job *job)
         engine_background_start(engine); // A flush first, which may go well.
     } else if (status != STATUS_OK) {
         background_failed(engine, status);
+        background->is_for_removal = removing != NULL;
     } else {
         if (flushing != NULL) remove_left(background->table);
         engine_finish_flushes(engine, STATUS_OK);
@@ -422,6 +424,7 @@ static void begin_work(struct commit_log_waiter *waiter, enum status status)
         background->installing = NULL;
         background->errand = NULL;
         background->state = ENGINE_BACKGROUND_RETRYING;
+        background->is_for_removal = false;
         if (removing != NULL) engine_removal_done(engine, removing, status);
         if (installing != NULL) engine_compaction_end(installing, status);
         if (errand != NULL) errand->done(errand, status);
@@ -479,6 +482,13 @@ static struct engine_compaction *take_install(struct engine *engine)
 void engine_background_start(struct engine *engine)
 {
     struct engine_background *background = &engine->background;
+    bool has_other = engine->queue != NULL || engine->compactor.queue != NULL;
+    if (background->state == ENGINE_BACKGROUND_RETRYING && background->is_for_removal &&
+        has_other && !engine->is_closing) {
+        env_timer_stop(engine->env, &background->retry);
+        background->state = ENGINE_BACKGROUND_IDLE;
+        background->retry_delay_ns = 0; // A flush that fails is told.
+    }
     if (background->state != ENGINE_BACKGROUND_IDLE) return;
     uint64_t position = 0;
     if ((background->removing = take_removal(engine, false)) != NULL) {

@@ -21,7 +21,9 @@
 #include "storage/memtable/memtable.h"
 #include "storage/sstable/sstable.h"
 
-enum { ENGINE_TABLE_BUCKETS = 256, ENGINE_PATH_MAX = 4096, ENGINE_DROPPED_IDS = 64 };
+enum { ENGINE_TABLE_BUCKETS = 256, ENGINE_PATH_MAX = 4096 };
+// A power of two.
+enum { ENGINE_DROPPED_IDS_MAX = 64 * 1024 };
 
 // A record of the commit log: this byte, then a mutation or a table's id.
 enum engine_record { ENGINE_RECORD_MUTATION = 'M', ENGINE_RECORD_TRUNCATION = 'T' };
@@ -190,6 +192,7 @@ struct engine_background {
     struct env_job job;
     struct env_timer retry;
     uint64_t retry_delay_ns;
+    bool is_for_removal; // RETRYING since a removal failed: nothing else need wait for that.
     // Handed over to the thread and back:
     struct engine_table *table;
     struct manifest manifest; // What the manifest will be.
@@ -223,9 +226,9 @@ struct engine {
     struct env_timer period_timer;    // For tables that are flushed now and then.
     struct engine_table *leaving;     // Dropped, but a snapshot of them comes first.
     struct engine_return *returns;
-    bool puts_again; // Those that could not be made are just tried again.
-    struct uuid dropped_ids[ENGINE_DROPPED_IDS]; // The last ones that the log may have changes of.
-    size_t dropped_count;
+    bool puts_again;          // Those that could not be made are just tried again.
+    struct uuid *dropped_ids; // The last ones that the log may have changes of.
+    size_t dropped_count, dropped_capacity;
     struct log *words; // For whom runs the node; NULL is allowed.
     bool backs_up;     // incremental_backups
     uint64_t freeze_sequence;

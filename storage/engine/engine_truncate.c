@@ -268,18 +268,33 @@ void engine_put_again(struct engine *engine)
     free(ids);
 }
 
+static size_t dropped_held(const struct engine *engine)
+{
+    return engine->dropped_count < ENGINE_DROPPED_IDS_MAX ? engine->dropped_count
+                                                          : ENGINE_DROPPED_IDS_MAX;
+}
+
 void engine_note_dropped(struct engine *engine, struct uuid id)
 {
-    for (size_t i = 0; i < engine->dropped_count && i < ENGINE_DROPPED_IDS; i++)
+    // The log tells of one many times in a row.
+    for (size_t i = dropped_held(engine); i-- > 0;)
         if (uuid_equals(engine->dropped_ids[i], id)) return;
-    engine->dropped_ids[engine->dropped_count++ % ENGINE_DROPPED_IDS] = id;
+    if (engine->dropped_count == engine->dropped_capacity &&
+        engine->dropped_capacity < ENGINE_DROPPED_IDS_MAX) {
+        engine->dropped_capacity =
+            engine->dropped_capacity == 0 ? 16 : engine->dropped_capacity * 2;
+        engine->dropped_ids =
+            realloc(engine->dropped_ids, engine->dropped_capacity * sizeof *engine->dropped_ids);
+        ASSERT(engine->dropped_ids != NULL);
+    }
+    engine->dropped_ids[engine->dropped_count++ % ENGINE_DROPPED_IDS_MAX] = id;
 }
 
 // The log may still have changes that were made before a drop.
 void engine_begin_anew(struct engine_table *table)
 {
     const struct engine *engine = table->engine;
-    for (size_t i = 0; i < engine->dropped_count && i < ENGINE_DROPPED_IDS; i++) {
+    for (size_t i = dropped_held(engine); i-- > 0;) {
         if (!uuid_equals(engine->dropped_ids[i], table->table->id)) continue;
         truncate_now(table, NULL);
         return;
@@ -402,6 +417,23 @@ void engine_fail_truncations(struct engine *engine, enum status status)
     }
 }
 
+// What else of it was to go has gone with it: one that failed may still wait.
+static void drop_removals_of(struct engine *engine, const struct engine_table *table)
+{
+    struct engine_removal **place = &engine->removals, *removal;
+    while ((removal = *place) != NULL) {
+        if (removal->table != table) {
+            place = &removal->next;
+            continue;
+        }
+        *place = removal->next;
+        if (removal->truncation != NULL)
+            engine_finish_flush(engine, removal->truncation, STATUS_OK);
+        free(removal);
+    }
+    engine->removals_end = place;
+}
+
 void engine_removal_done(struct engine *engine, struct engine_removal *removal, enum status status)
 {
     if (removal->truncation != NULL) engine_finish_flush(engine, removal->truncation, status);
@@ -416,6 +448,7 @@ void engine_removal_done(struct engine *engine, struct engine_removal *removal, 
     if (removal->dropped != NULL) {
         env_mark(engine->env, ENV_MARK_DROPPED);
         struct uuid id = removal->dropped->table->id;
+        drop_removals_of(engine, removal->dropped);
         engine_free_table(removal->dropped);
         come_back(engine, id);
     } else {

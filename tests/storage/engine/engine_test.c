@@ -234,34 +234,125 @@ START_TEST(a_dropped_table_leaves_no_files)
 END_TEST
 
 // Something is in the dropped table's directory that can not be removed.
-START_TEST(a_removal_that_fails_holds_up_no_flush_of_another_table)
+// A directory stands where a file is to be removed. `path` is for the caller to end that.
+static void make_unremovable(const struct table *version, char path[1024])
 {
-    const struct table *other = engine_fixture_table("u", false);
-    struct engine_table_stats stats;
-    write_value(table, "a", "1");
+    char suffix[64];
+    uint8_t name = version->name.data[0];
+    (void)snprintf(suffix, sizeof suffix,
+                   "%c-%02x000000000000000000000000000000/nb-1-big-Filter.db", name, name);
+    write_value(version, "a", "1");
     engine_fixture_flush(engine);
-    char path[1024];
-    (void)snprintf(path, sizeof path, "%s", find_file("Filter.db"));
+    ck_assert_ptr_nonnull(find_file(suffix));
+    (void)snprintf(path, 1024, "%s", find_file(suffix));
     ck_assert_int_eq(unlink(path), 0);
     ck_assert_int_eq(mkdir(path, 0700), 0);
-    ck_assert_int_eq(schema_put_table(schema, other), STATUS_OK);
-    ck_assert_int_eq(engine_put_table(engine, other, &error), STATUS_OK);
-    engine_drop_table(engine, table->id);
-    for (int i = 0; i < 50; i++) {
+}
+
+static const struct table *put_table(const char *name)
+{
+    const struct table *made = engine_fixture_table(name, false);
+    ck_assert_int_eq(schema_put_table(schema, made), STATUS_OK);
+    ck_assert_int_eq(engine_put_table(engine, made, &error), STATUS_OK);
+    return made;
+}
+
+static void drop_table(const struct table *dropped, const char *name)
+{
+    engine_drop_table(engine, dropped->id);
+    schema_remove_table(schema, slice_of_text("ks"), slice_of_text(name));
+}
+
+static void run_turns(int count)
+{
+    for (int i = 0; i < count; i++) {
         engine_fixture_wait_synced(engine, engine_synced_position(engine)); // A turn of the loop.
         usleep(1000);
     }
+}
+
+static uint64_t flushes_of(const struct table *version)
+{
+    struct engine_table_stats stats;
+    ck_assert(engine_table_stats(engine, version->id, &stats));
+    return stats.flush_count;
+}
+
+// One, or two that would take turns.
+START_TEST(removals_that_fail_hold_up_no_flush_of_another_table)
+{
+    const struct table *other = put_table("u"), *second = put_table("v");
+    char path[1024], second_path[1024];
+    make_unremovable(table, path);
+    if (_i == 1) make_unremovable(second, second_path);
+    drop_table(table, "t");
+    if (_i == 1) drop_table(second, "v");
+    run_turns(50);
     for (uint64_t i = 1; i <= 3; i++) {
         write_value(other, "a", "1");
         engine_fixture_flush(engine);
-        ck_assert(engine_table_stats(engine, other->id, &stats));
-        ck_assert_uint_eq(stats.flush_count, i);
+        ck_assert_uint_eq(flushes_of(other), i);
     }
     ck_assert_int_eq(rmdir(path), 0);
+    if (_i == 1) ck_assert_int_eq(rmdir(second_path), 0);
     write_value(other, "a", "1");
     engine_fixture_flush(engine);
     run_until_gone("t-74000000000000000000000000000000");
-    schema_remove_table(schema, slice_of_text("ks"), slice_of_text("t"));
+    if (_i == 1) run_until_gone("v-76000000000000000000000000000000");
+    table_unref(second);
+    table_unref(other);
+}
+END_TEST
+
+// A memtable that is full does not wait for the next try of a removal, either.
+START_TEST(a_full_memtable_does_not_wait_for_a_removal_that_fails)
+{
+    crash();
+    options.memtable_space_max = 2 * MIB;
+    open_engine();
+    const struct table *other = put_table("u");
+    char path[1024];
+    make_unremovable(table, path);
+    drop_table(table, "t");
+    run_turns(50);
+    char *large = calloc(1, 100001);
+    for (int i = 0; i < 12; i++) {
+        memset(large, 'a' + i, (size_t)(100000 - i));
+        large[100000 - i] = 0;
+        write_value(other, "a", large);
+    }
+    free(large);
+    for (int i = 0; i < 300 && flushes_of(other) == 0; i++)
+        run_turns(1);
+    ck_assert_uint_gt(flushes_of(other), 0);
+    ck_assert_int_eq(rmdir(path), 0);
+    table_unref(other);
+}
+END_TEST
+
+static void no_matter(struct engine_flush *flush, enum status status)
+{
+    (void)status;
+    *flush = (struct engine_flush){0};
+}
+
+START_TEST(a_drop_takes_along_a_truncation_that_failed)
+{
+    char path[1024];
+    make_unremovable(table, path);
+    struct engine_flush truncation = {0};
+    engine_truncate(engine, table->id, &truncation, no_matter);
+    run_turns(50);
+    ck_assert_int_eq(rmdir(path), 0);
+    drop_table(table, "t");
+    run_until_gone("t-74000000000000000000000000000000");
+    run_turns(20);
+    const struct table *other = put_table("u");
+    write_value(other, "a", "1");
+    engine_fixture_flush(engine);
+    write_value(other, "a", "2");
+    engine_fixture_flush(engine);
+    ck_assert_uint_eq(flushes_of(other), 2);
     table_unref(other);
 }
 END_TEST
@@ -498,7 +589,9 @@ int main(void)
     tcase_set_timeout(engines, 60);
     tcase_add_loop_test(engines, data_of_an_older_version_is_read_under_the_newer_one, 0, 3);
     tcase_add_test(engines, a_dropped_table_leaves_no_files);
-    tcase_add_test(engines, a_removal_that_fails_holds_up_no_flush_of_another_table);
+    tcase_add_loop_test(engines, removals_that_fail_hold_up_no_flush_of_another_table, 0, 2);
+    tcase_add_test(engines, a_full_memtable_does_not_wait_for_a_removal_that_fails);
+    tcase_add_test(engines, a_drop_takes_along_a_truncation_that_failed);
     tcase_add_test(engines, two_engines_cannot_have_one_directory);
     tcase_add_test(engines, writers_wait_when_memory_is_short_and_flushes_make_room);
     tcase_add_test(engines, a_mutation_too_large_is_refused_and_changes_nothing);
