@@ -116,7 +116,11 @@ static enum status start(struct running *running, const struct node_options *opt
         status = settings_check(running->env, options->directory, &config, source, error);
     if (status == STATUS_OK)
         status = node_start(running->env, options->directory, &config, &running->node, error);
-    if (status == STATUS_OK) settings_keep(running->env, options->directory, &config);
+    if (status == STATUS_OK) {
+        settings_keep(running->env, options->directory, node_self(running->node));
+        // Again: before there was a note of it, nothing was compared.
+        status = settings_check(running->env, options->directory, &config, source, error);
+    }
     if (status == STATUS_OK) status = write_pid(running->env, options->directory, error);
     if (status == STATUS_OK)
         status = env_uv_on_signal(running->env, SIGTERM, stop_was_asked, running, error);

@@ -156,6 +156,11 @@ static enum status find_members(struct node *node, struct error *error)
     return STATUS_OK;
 }
 
+const struct node_identity *node_self(const struct node *node)
+{
+    return &node->self;
+}
+
 // ---- Opening ------------------------------------------------------------------------------------
 
 static const struct topology *topology_of(void *context)

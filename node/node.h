@@ -20,6 +20,7 @@
 struct node;
 struct liveness;
 struct messaging;
+struct node_identity;
 
 // Opens everything in DIR, which exists, and listens. Blocks: for start-up only. IN_USE: another
 // process has the directory or a port; CORRUPT, IO, NO_SPACE with what and where.
@@ -30,6 +31,10 @@ MUST_USE enum status node_start(struct env *env, const char *directory, const st
 void node_stop(struct node *node, void (*stopped)(void *context), void *context);
 // Frees it as a crash would leave it: nothing is written or sent any more (simulator).
 void node_abandon(struct node *node);
+
+// Who it is (cql/system/system_tables.h): of tokens, data centre and rack what its members or its
+// identity say. It may be another than a configuration says that was changed.
+const struct node_identity *node_self(const struct node *node);
 
 // Clients are served. A node of a ring first asks the others for what it missed, for a bounded
 // time.

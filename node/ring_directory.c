@@ -438,9 +438,24 @@ static void empty_entry(void *context, const char *name, bool is_dir)
     emptying->status = status;
 }
 
+// A node alone begins anew, with what its configuration says now. One of several stays what the
+// members say of it.
+static enum status forget_settings(struct env *env, const char *directory, struct error *error)
+{
+    char members[RING_PATH_SIZE], settings[RING_PATH_SIZE];
+    bool is_member, is_dir;
+    enum status status = join(members, directory, "members", error);
+    if (status == STATUS_OK) status = join(settings, directory, "settings", error);
+    if (status == STATUS_OK) status = env_path_exists(env, members, &is_member, &is_dir, error);
+    if (status != STATUS_OK || is_member) return status;
+    status = env_remove(env, settings, error);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 enum status ring_node_empty(struct env *env, const struct ring_node *node, struct error *error)
 {
     enum status status = empty_directory(env, node->directory, 0, error);
+    if (status == STATUS_OK) status = forget_settings(env, node->directory, error);
     if (status == STATUS_OK) status = env_sync_dir(env, node->directory, error);
     return status;
 }

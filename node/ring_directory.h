@@ -39,7 +39,8 @@ MUST_USE enum status ring_directory_read(struct env *env, const char *path,
 // its. A ring whose making was cut short is none: the configuration of node 1 comes last.
 MUST_USE enum status ring_directory_form(struct env *env, struct ring_directory *ring, size_t count,
                                          const struct config *first, struct error *error);
-// Empties a node that does not run: only what ring_directory_form() wrote stays.
+// Empties a node that does not run: what ring_directory_form() wrote stays, its log, and of a ring
+// of several what it began with (settings.h).
 MUST_USE enum status ring_node_empty(struct env *env, const struct ring_node *node,
                                      struct error *error);
 // Looks again whether the node runs.

@@ -1,8 +1,8 @@
 #include "node/settings.h"
 
+#include "cql/system/system_tables.h"
 #include "node/ring_directory.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,9 +13,9 @@ struct kept {
     char value[CONFIG_TEXT_SIZE];
 };
 
-static void list_kept(const struct config *config, struct kept kept[static KEPT_COUNT])
+static void list_kept(const struct node_identity *self, struct kept kept[static KEPT_COUNT])
 {
-    const char *const values[] = {config->cluster_name, config->data_center, config->rack};
+    const char *const values[] = {self->cluster_name, self->data_center, self->rack};
     static const char *const keys[KEPT_COUNT] = {"cluster_name", "data_center", "rack",
                                                  "num_tokens"};
     for (size_t i = 0; i < KEPT_COUNT; i++)
@@ -24,8 +24,8 @@ static void list_kept(const struct config *config, struct kept kept[static KEPT_
         (void)snprintf(kept[i].value, sizeof kept[i].value, "%s", values[i]);
         kept[i].value[strcspn(kept[i].value, "\n")] = '\0';
     }
-    (void)snprintf(kept[KEPT_COUNT - 1].value, sizeof kept[KEPT_COUNT - 1].value, "%" PRId64,
-                   config->num_tokens);
+    (void)snprintf(kept[KEPT_COUNT - 1].value, sizeof kept[KEPT_COUNT - 1].value, "%zu",
+                   self->token_count);
 }
 
 static void make_path(const char *directory, char path[static RING_PATH_SIZE + 16])
@@ -74,7 +74,11 @@ enum status settings_check(struct env *env, const char *directory, const struct 
     struct kept kept[KEPT_COUNT];
     enum status status = read_file(env, directory, text, error);
     if (status != STATUS_OK) return status;
-    list_kept(config, kept);
+    const struct node_identity asked = {.cluster_name = config->cluster_name,
+                                        .data_center = config->data_center,
+                                        .rack = config->rack,
+                                        .token_count = (size_t)config->num_tokens};
+    list_kept(&asked, kept);
     for (size_t i = 0; i < KEPT_COUNT; i++) {
         if (!find_value(text, kept[i].key, before) || strcmp(before, kept[i].value) == 0) continue;
         return error_set(error, STATUS_INVALID,
@@ -85,12 +89,12 @@ enum status settings_check(struct env *env, const char *directory, const struct 
     return STATUS_OK;
 }
 
-void settings_keep(struct env *env, const char *directory, const struct config *config)
+void settings_keep(struct env *env, const char *directory, const struct node_identity *self)
 {
     char path[RING_PATH_SIZE + 16], text[FILE_SIZE_MAX], before[CONFIG_TEXT_SIZE];
     struct kept kept[KEPT_COUNT];
     bool is_whole = read_file(env, directory, text, NULL) == STATUS_OK;
-    list_kept(config, kept);
+    list_kept(self, kept);
     for (size_t i = 0; i < KEPT_COUNT; i++)
         is_whole = is_whole && find_value(text, kept[i].key, before);
     if (is_whole) return;

@@ -148,6 +148,11 @@ def test_a_node_keeps_what_it_began_with():
             done = r.ring("start", check=False)
             text = f"{path}: {key} is '{new}', but this node began with '{old}' and keeps it: set it back"
             assert done.returncode == 1 and text in done.stderr, done
+        # Empty again, a node alone has nothing that another value could be wrong for.
+        assert "1 nodes, empty" in r.ring("reset").stdout
+        with r.session() as session:
+            assert session.execute("SELECT rack FROM system.local").one().rack == "rack2"
+        r.stop()
         # One that was begun by a release that did not note it, or whose note a power loss took.
         for text in (None, "", "num_tokens: 1", "num_tokens:\n\n"):
             os.remove(os.path.join(r.data(), "settings"))
@@ -160,6 +165,28 @@ def test_a_node_keeps_what_it_began_with():
               "rack3", "--cluster-name", "Helenus", "--listen-address", r.address)
 
 
+def test_what_a_node_began_with_is_what_it_is():
+    """Not what its configuration says, when nobody noted it before: the truth would be refused for ever."""
+    with ring("127.0.77.33", nodes=2) as r:
+        r.stop()
+        path = os.path.join(r.data(), "helenus.yaml")
+        with open(path) as f:
+            before = f.read()
+        os.remove(os.path.join(r.data(), "settings"))
+        with open(path, "w") as f:
+            f.write(before.replace("num_tokens: 16", "num_tokens: 8"))
+        done = r.ring("start", check=False)
+        assert done.returncode == 1 and "num_tokens is '8', but this node began with '16' and keeps it" in done.stderr, done
+        with open(path, "w") as f:
+            f.write(before)
+        r.start()
+    with ring() as r:
+        r.stop()
+        os.remove(os.path.join(r.data(), "settings"))
+        fails(1, "the command line: num_tokens is '4', but this node began with '16' and keeps it", "node", "--dir", r.data(),
+              "--num-tokens", "4", "--listen-address", r.address)
+
+
 def test_a_node_that_is_not_up_yet_can_be_killed():
     """Its process was noted when it was up: one that read a long log was to be stopped by hand."""
     with ring() as r:
@@ -169,7 +196,7 @@ def test_a_node_that_is_not_up_yet_can_be_killed():
         os.mkfifo(path)
         for action in (["kill", 1], ["pause", 1]):
             start = subprocess.Popen([HELENUS, "ring", "start", "--dir", r.directory], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            wait_until(lambda: r.status()["state"] == "UP", 10, "the node has its lock")
+            wait_until(lambda: r.status()["pid"] > 0, 10, "the node has its lock, and its process is noted")
             r.ring(*action)
             if action[0] == "pause":
                 start.kill()
@@ -246,8 +273,11 @@ def test_what_could_not_be_printed_is_a_failure():
             done = subprocess.run([HELENUS, *command], stdout=full, stderr=subprocess.PIPE, text=True)
             assert done.returncode == 1 and done.stderr == "helenus: standard output: No space left on device\n", done
     # A reader that has seen enough knows it.
-    done = subprocess.run(["sh", "-c", '{ sleep 0.05; "$0" ring status --dir /tmp/never; echo $? >&2; } | true', HELENUS], stderr=subprocess.PIPE, text=True)
-    assert done.stderr == "1\n", done
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([HELENUS, "ring", "status", "--dir", "/tmp/never"], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.returncode == 1 and done.stderr == "", done
 
 
 def test_an_import_that_did_not_begin_prints_no_json():
@@ -274,14 +304,20 @@ def test_a_drain_that_could_not_flush_says_so():
         assert r.counts() == {("#a", "ALL"): 5}
 
 
+def takes_clients(address):
+    with socket.socket() as s:
+        return s.connect_ex((address, 9042)) == 0
+
+
 def test_a_stop_while_a_drain_flushes():
     """It began to close the parts that the drain closed a second time, and never ended."""
     with ring("127.0.77.33", schema=True) as r:
         with r.session("demo_ks") as session:
             session.execute("UPDATE hashtags SET mentions = mentions + 5 WHERE hashtag = '#a' AND interval = 'ALL'")
-        r.ring("stall", 1, 400)
+        r.ring("stall", 1, 1000)
         drain = subprocess.Popen([HELENUS, "drain", "--ring", r.address], stderr=subprocess.DEVNULL)
-        wait_until(lambda: socket.socket().connect_ex((r.address, 9042)) != 0, 5, "it serves no client")
+        wait_until(lambda: not takes_clients(r.address), 5, "it serves no client")
+        assert drain.poll() is None
         begin = time.monotonic()
         r.stop()
         drain.wait(10)
