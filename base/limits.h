@@ -116,6 +116,13 @@
 #define AUTH_HASH_ROUNDS_MAX 16
 // Bind markers of a statement.
 #define CQL_MARKERS_MAX 65535u
+// Partitions that the INs of one statement name, and rows of each. More are an INVALID request.
+#define CQL_ALTERNATIVES_MAX 65536u
+// Ranges of rows that one slice over columns of both directions is behind them: as many as it has
+// columns for each of its two sides. More are an INVALID request.
+#define CQL_RANGES_MAX (256 * 1024u)
+// Rows that one request changes: partitions times rows of each. More are an INVALID request.
+#define CQL_CHANGED_ROWS_MAX (256 * 1024u)
 
 // ---- ring and stream -------------------------------------------------------------------------
 // A message between processes of a ring: a mutation, and what goes with it.

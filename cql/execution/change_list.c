@@ -9,10 +9,7 @@
 
 #include <stdlib.h>
 
-enum {
-    TTL_MAX = 630720000,
-    ROWS_MAX = 256 * 1024, // Of all that one request changes: IN names partitions times rows.
-};
+enum { TTL_MAX = 630720000 };
 
 // 2010-01-01 in 100 ns since 1582: around it the times of prepended elements are mirrored, so that
 // later ones come first.
@@ -704,9 +701,9 @@ bool change_list_count_rows(struct change_list *list, const struct binding *bind
                             size_t key_count, size_t range_count)
 {
     list->row_count += key_count * (range_count > 0 ? range_count : 1);
-    return list->row_count <= ROWS_MAX ||
+    return list->row_count <= CQL_CHANGED_ROWS_MAX ||
            cql_error_set(binding->error, CQL_ERROR_INVALID,
-                         "More than %d rows can not be changed at once", ROWS_MAX);
+                         "More than %u rows can not be changed at once", CQL_CHANGED_ROWS_MAX);
 }
 
 bool change_list_add(struct change_list *list, const struct modification_plan *plan,

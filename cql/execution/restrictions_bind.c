@@ -2,12 +2,10 @@
 #include "cql/statement/restrictions.h"
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "storage/partition_key.h"
 
 #include <stdlib.h>
-
-// Alternatives of one statement: partitions or rows named by IN.
-enum { ALTERNATIVES_MAX = 65536 };
 
 static bool restrictions_invalid(const struct binding *binding, const char *format,
                                  const struct column *column)
@@ -183,8 +181,8 @@ static size_t restrictions_sort_values(const struct restriction *restriction, st
 static bool restrictions_too_many(const struct binding *binding)
 {
     return cql_error_set(binding->error, CQL_ERROR_INVALID,
-                         "The IN relations of the statement name more than %d rows or partitions",
-                         ALTERNATIVES_MAX);
+                         "The IN relations of the statement name more than %u rows or partitions",
+                         CQL_ALTERNATIVES_MAX);
 }
 
 bool restrictions_bind_key_values(const struct restrictions *restrictions,
@@ -202,7 +200,7 @@ bool restrictions_bind_key_values(const struct restrictions *restrictions,
             return false;
         if (*count > 1) *count = restrictions_sort_values(restriction, *of_column, *count);
         values->total *= *count;
-        if (values->total > ALTERNATIVES_MAX) return restrictions_too_many(binding);
+        if (values->total > CQL_ALTERNATIVES_MAX) return restrictions_too_many(binding);
     }
     return true;
 }
@@ -252,7 +250,7 @@ static bool restrictions_extend_prefixes(const struct restriction *restriction,
         return false;
     uint16_t added = restriction->column_count;
     size_t total = prefixes->count * alternatives;
-    if (total > ALTERNATIVES_MAX) return restrictions_too_many(binding);
+    if (total > CQL_ALTERNATIVES_MAX) return restrictions_too_many(binding);
     struct slice *extended =
         ARENA_NEW_ARRAY(binding->arena, struct slice, total * prefixes->capacity + 1);
     for (size_t i = 0; i < total; i++) {
@@ -440,6 +438,12 @@ static bool restrictions_bind_slice(struct bound_slice *slice, const struct bind
 {
     const struct restriction *restriction = slice->restriction;
     if (restriction == NULL) return true;
+    // Each side of each prefix is as many ranges as it has columns.
+    if (restrictions_is_mixed(restriction) &&
+        slice->prefixes->count * 2 * restriction->column_count > CQL_RANGES_MAX)
+        return cql_error_set(binding->error, CQL_ERROR_INVALID,
+                             "The slice behind the IN relations is more than %u ranges of rows",
+                             CQL_RANGES_MAX);
     bool is_turned = restriction->columns[0]->reversed;
     for (int i = 0; i < 2; i++) {
         bool is_start = (i == 0) != is_turned;

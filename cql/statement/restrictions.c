@@ -566,9 +566,15 @@ bool restrictions_gather(struct gathering *gathering, const struct cql_relation 
         return true; // An expression: they are looked at behind all others.
     }
     if (!is_ok) return false;
-    for (size_t i = 0; i < gathering->count; i++)
-        if (restrictions_share_column(&gathering->items[i], &made))
-            return restrictions_merge(gathering, &gathering->items[i], &made);
+    // It has to go with each that it shares a column with, as in RestrictionSet.addRestriction().
+    // It goes with one at most: of two, one begins with another column, or is no slice.
+    bool is_merged = false;
+    for (size_t i = 0; i < gathering->count; i++) {
+        if (!restrictions_share_column(&gathering->items[i], &made)) continue;
+        if (!restrictions_merge(gathering, &gathering->items[i], &made)) return false;
+        is_merged = true;
+    }
+    if (is_merged) return true;
     if (!restrictions_check_after_slice(gathering, &made)) return false;
     gathering->items[gathering->count++] = made;
     return true;

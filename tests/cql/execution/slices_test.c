@@ -58,6 +58,17 @@ START_TEST(bounds_begin_with_the_same_column)
     CHECK_CQL("SELECT a FROM t WHERE k = 1 AND (a, b) < (1, 1) AND b > 0", refused);
     CHECK_CQL("DELETE FROM t WHERE k = 1 AND (a, b) < (2, 1) AND (b) > (0)", refused);
     CHECK_CQL("SELECT a, b FROM t WHERE k = 1 AND (a, b) < (1, 1) AND (a) > (0)", "(1, 0)");
+    // Two share a column with the tuple; the first of them would go with it.
+    const char *filtered = "SELECT a FROM t WHERE k = 1 AND a > 0 AND %s AND (a, b) < (2, 1) ALLOW "
+                           "FILTERING";
+    CHECK_CQL(arena_format(&world.arena, filtered, "b > 1"), refused);
+    CHECK_CQL(arena_format(&world.arena, filtered, "b = 1"),
+              "ERROR 2200 b cannot be restricted by more than one relation if it includes an "
+              "Equal");
+    CHECK_CQL(arena_format(&world.arena, filtered, "b IN (1, 2)"),
+              "ERROR 2200 b cannot be restricted by more than one relation if it includes a IN");
+    CHECK_CQL("SELECT a, b FROM t WHERE k = 1 AND a > 0 AND b = 1 AND (a) < (2) ALLOW FILTERING",
+              "(1, 1)");
 }
 END_TEST
 
@@ -82,16 +93,23 @@ START_TEST(bounds_may_be_of_fewer_columns)
 }
 END_TEST
 
+// "0, 1, 2"
+static const char *numbers_below(int count)
+{
+    struct buffer text;
+    buffer_init(&text, 1u << 20);
+    for (int i = 0; i < count; i++)
+        buffer_put_format(&text, "%s%d", i == 0 ? "" : ", ", i);
+    const char *list = arena_format(&world.arena, "%.*s", (int)text.size, (const char *)text.data);
+    buffer_deinit(&text);
+    return list;
+}
+
 // IN names partitions times rows: some thousand bytes of a statement would be any memory.
 START_TEST(not_too_many_rows_are_changed)
 {
     begin("a ASC, b ASC");
-    struct buffer text;
-    buffer_init(&text, 1u << 20);
-    for (int i = 0; i < 600; i++)
-        buffer_put_format(&text, "%s%d", i == 0 ? "" : ", ", i);
-    char *list = arena_format(&world.arena, "%.*s", (int)text.size, (const char *)text.data);
-    buffer_deinit(&text);
+    const char *list = numbers_below(600);
     const char *refused = "ERROR 2200 More than 262144 rows can not be changed at once";
     CHECK_CQL(arena_format(&world.arena, "DELETE FROM t WHERE k IN (%s) AND a IN (%s) AND b = 1",
                            list, list),
@@ -109,6 +127,22 @@ START_TEST(not_too_many_rows_are_changed)
 }
 END_TEST
 
+// A slice over both directions is several ranges behind each alternative of the INs before it.
+START_TEST(not_too_many_ranges_are_read)
+{
+    begin("a ASC, b ASC");
+    world_make("CREATE TABLE v (k int, a int, b int, c int, d int, e int, PRIMARY KEY (k, a, b, c, "
+               "d, e)) WITH CLUSTERING ORDER BY (a ASC, b ASC, c ASC, d DESC, e ASC)");
+    world_make("INSERT INTO v (k, a, b, c, d, e) VALUES (1, 7, 9, 1, 1, 2)");
+    const char *statement =
+        "SELECT a, b FROM v WHERE k = 1 AND a IN (%s) AND b IN (%s) AND (c, d, e) > (1, 1, 1)";
+    const char *list = numbers_below(210);
+    CHECK_CQL(arena_format(&world.arena, statement, list, list),
+              "ERROR 2200 The slice behind the IN relations is more than 262144 ranges of rows");
+    CHECK_CQL(arena_format(&world.arena, statement, "6, 7, 8", list), "(7, 9)");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("slices");
@@ -118,6 +152,7 @@ int main(void)
     tcase_add_test(tests, bounds_begin_with_the_same_column);
     tcase_add_test(tests, bounds_may_be_of_fewer_columns);
     tcase_add_test(tests, not_too_many_rows_are_changed);
+    tcase_add_test(tests, not_too_many_ranges_are_read);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
