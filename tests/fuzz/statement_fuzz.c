@@ -54,6 +54,8 @@ static void renew_node(void)
         "ms map<int, frozen<set<text>>>, ks set<frozen<set<text>>>, t frozen<tuple<int, "
         "frozen<set<text>>>>, lt list<frozen<tuple<int, frozen<set<text>>>>>, u ty, v "
         "vector<frozen<set<text>>, 2>, lv frozen<list<frozen<vector<frozen<set<text>>, 2>>>>)",
+        "CREATE TABLE ks.r (k int, a int, b int, c int, d int, e int, f int, PRIMARY KEY (k, a, b, "
+        "c, d, e, f)) WITH CLUSTERING ORDER BY (a ASC, b ASC, c ASC, d ASC, e DESC, f ASC)",
         "CREATE INDEX ON ks.j (n)",
         "CREATE INDEX ON ks.collections (m)",
         "CREATE CUSTOM INDEX ON ks.j (tx) USING 'StorageAttachedIndex' "
