@@ -308,7 +308,15 @@ static void driver_link_failed(void *context, const struct error *error)
     enum job_state state = worker_link_job_state(driver->link);
     if (error->status == STATUS_CONFLICT && state == JOB_FINISHED) {
         // Whoever began it again now, under its name, would count all of it once more.
+        struct error finished;
         driver->has_job = false;
+        if (driver->source->is_live) {
+            (void)error_set(&finished, STATUS_CONFLICT,
+                            "another worker has finished the job, with input of its own: what this "
+                            "one has read since is not counted");
+            driver_fail(driver, &finished);
+            return;
+        }
         progress_say(&driver->progress, "another worker has finished the job");
         driver_end(driver, STATUS_OK, NULL);
         return;
@@ -440,7 +448,7 @@ static void driver_submitted(void *context, const struct job *job,
         return;
     }
     driver_open_intake(driver, job);
-    enum status status = source_attach(driver->source, job->id, from, from, &error);
+    enum status status = source_attach(driver->source, job->id, from, job->last_to[0], &error);
     if (status != STATUS_OK)
         driver_end(driver, status, &error);
     else
@@ -459,6 +467,7 @@ static void driver_submit(struct driver *driver)
     env_random_bytes(driver->env, random, sizeof random);
     submission->id = driver->options.submission_id != NULL ? *driver->options.submission_id
                                                            : uuid_make_random(random);
+    driver->result.submission_id = submission->id;
     submission->name = slice_of_text(driver->options.name == NULL ? "" : driver->options.name);
     submission->code_hash = checksum_xxh3(driver->script, 0);
     for (size_t i = 0; i < driver->options.argument_count; i++)

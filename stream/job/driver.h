@@ -43,7 +43,7 @@ struct driver_result {
     // CONFLICT: another worker recorded something first, and this one nothing. Begin anew, with the
     // job's submission: by its name alone one that ended meanwhile would be counted once more.
     bool may_begin_anew;
-    struct uuid submission_id; // Of the job, when there is one.
+    struct uuid submission_id; // Of the job, when there is one; else that was to make it.
 };
 // `done` comes once, in a later turn.
 struct driver *driver_start(struct env *env, const struct stream_run_options *options,

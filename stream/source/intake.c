@@ -111,15 +111,16 @@ static enum status intake_cut(struct intake *intake, uint64_t end, struct error 
 
 // A write that a death or a full disk cut short ends inside of a line. Nobody was told of it, its
 // other half is lost, and with the next worker's first line it would be one.
-static enum status intake_cut_torn_line(struct intake *intake, uint64_t done, struct error *error)
+static enum status intake_cut_torn_line(struct intake *intake, uint64_t recorded,
+                                        struct error *error)
 {
     enum status status = STATUS_OK;
     uint64_t end = intake->size;
     const uint8_t *newline = NULL;
     uint8_t *bytes = malloc(SETTLE_SIZE);
     ASSERT(bytes != NULL);
-    while (status == STATUS_OK && newline == NULL && end > done) {
-        size_t part = end - done < SETTLE_SIZE ? (size_t)(end - done) : SETTLE_SIZE, taken;
+    while (status == STATUS_OK && newline == NULL && end > recorded) {
+        size_t part = end - recorded < SETTLE_SIZE ? (size_t)(end - recorded) : SETTLE_SIZE, taken;
         end -= part;
         status = intake_read(intake, end, bytes, part, &taken, error);
         if (status == STATUS_OK) newline = memrchr(bytes, '\n', part);
@@ -130,7 +131,7 @@ static enum status intake_cut_torn_line(struct intake *intake, uint64_t done, st
 }
 
 enum status intake_open(struct env *env, const char *directory, struct uuid job, uint64_t done,
-                        struct intake **made, struct error *error)
+                        uint64_t recorded, struct intake **made, struct error *error)
 {
     struct intake *intake = calloc(1, sizeof *intake);
     ASSERT(intake != NULL);
@@ -147,8 +148,8 @@ enum status intake_open(struct env *env, const char *directory, struct uuid job,
         intake->size = segment * INTAKE_SEGMENT_SIZE + size;
         if (size < INTAKE_SEGMENT_SIZE) break;
     }
-    if (status == STATUS_OK && intake->size < done) {
-        if (intake->size == 0 && done % INTAKE_SEGMENT_SIZE == 0)
+    if (status == STATUS_OK && intake->size < recorded) {
+        if (intake->size == 0 && done == recorded && done % INTAKE_SEGMENT_SIZE == 0)
             intake->size = done;
         else
             status = error_set(error, STATUS_NOT_FOUND,
@@ -156,7 +157,8 @@ enum status intake_open(struct env *env, const char *directory, struct uuid job,
                                "directory that it was started with",
                                directory);
     }
-    if (status == STATUS_OK) status = intake_cut_torn_line(intake, done, error);
+    // What is recorded was durable before. (Earlier releases stored a last line without its end.)
+    if (status == STATUS_OK) status = intake_cut_torn_line(intake, recorded, error);
     if (status == STATUS_OK) status = intake_settle(intake, done, error);
     if (status == STATUS_OK)
         *made = intake;

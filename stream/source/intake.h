@@ -15,9 +15,11 @@
 struct intake;
 
 // Blocks. Takes up what a former run left and makes it durable; `done`: bytes before it are of no
-// use any more.
+// use any more. Those from there to `recorded` are all there, as a batch has recorded them, or it
+// is NOT_FOUND; behind them only whole lines are kept.
 MUST_USE enum status intake_open(struct env *env, const char *directory, struct uuid job,
-                                 uint64_t done, struct intake **intake, struct error *error);
+                                 uint64_t done, uint64_t recorded, struct intake **intake,
+                                 struct error *error);
 void intake_close(struct intake *intake);
 // Bytes that are there.
 uint64_t intake_size(const struct intake *intake);

@@ -39,7 +39,7 @@ struct source;
 struct source_ops {
     void (*read)(struct source *source);
     void (*stop_waiting)(struct source *source);
-    enum status (*attach)(struct source *source, struct uuid job, uint64_t done, uint64_t from,
+    enum status (*attach)(struct source *source, struct uuid job, uint64_t from, uint64_t recorded,
                           struct error *error);
     void (*done)(struct source *source, uint64_t offset);
     void (*finished)(struct source *source);
@@ -64,12 +64,13 @@ struct source {
 // Blocks for a look at the file's head. NOT_FOUND, IO, INVALID. `spool_directory` is for live ones.
 MUST_USE enum status source_open(struct env *env, const char *location, const char *spool_directory,
                                  struct source **source, struct error *error);
-// Before the first read: the next byte to read is `from`, and none before `done` will be read
-// again. Blocks.
+// Before the first read: the next byte to read is `from`, none before it will be read again, and
+// those before `recorded` were read before and are to be the same. Blocks.
 static inline MUST_USE enum status source_attach(struct source *source, struct uuid job,
-                                                 uint64_t done, uint64_t from, struct error *error)
+                                                 uint64_t from, uint64_t recorded,
+                                                 struct error *error)
 {
-    return source->ops->attach(source, job, done, from, error);
+    return source->ops->attach(source, job, from, recorded, error);
 }
 // The next block. One read at a time; `was_read` comes in a later turn, for a live source when
 // there is at least a line, or nothing more.

@@ -254,12 +254,12 @@ static void source_file_read(struct source *source)
 // ---- Opening -----------------------------------------------------------------------------------
 
 // Goes to an offset: straight in a plain file, by unpacking all before it in a packed one.
-static enum status source_file_attach(struct source *source, struct uuid job, uint64_t done,
-                                      uint64_t from, struct error *error)
+static enum status source_file_attach(struct source *source, struct uuid job, uint64_t from,
+                                      uint64_t recorded, struct error *error)
 {
     struct source_file *self = source_file_of(source);
     (void)job;
-    (void)done;
+    (void)recorded;
     enum status status = source_file_restart(self);
     if (!self->is_packed) {
         self->offset = self->file_offset = from;

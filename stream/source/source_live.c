@@ -307,8 +307,8 @@ static void source_live_store_failed(void *context, const struct error *error)
     source_live_stop_waiting(&self->source);
 }
 
-static enum status source_live_attach(struct source *source, struct uuid job, uint64_t done,
-                                      uint64_t from, struct error *error)
+static enum status source_live_attach(struct source *source, struct uuid job, uint64_t from,
+                                      uint64_t recorded, struct error *error)
 {
     static const struct feed_events events = {source_live_arrived};
     static const struct source_store_events store_events = {
@@ -319,12 +319,12 @@ static enum status source_live_attach(struct source *source, struct uuid job, ui
     self->is_open = source->store == NULL;
     if (source->store == NULL) {
         enum status status =
-            intake_open(source->env, self->directory, job, done, &self->intake, error);
+            intake_open(source->env, self->directory, job, from, recorded, &self->intake, error);
         if (status != STATUS_OK) return status;
     }
     enum status status = feed_open(source->env, self->location, &events, self, &self->feed, error);
     if (status == STATUS_OK && source->store != NULL)
-        source->store->open(source->store, done, &store_events, self);
+        source->store->open(source->store, from, &store_events, self);
     return status;
 }
 

@@ -35,7 +35,7 @@ FUZZ_TARGET(intake)
     }
     struct intake *intake;
     struct error error;
-    if (intake_open(sim.env, "/intake", job, done, &intake, &error) == STATUS_OK) {
+    if (intake_open(sim.env, "/intake", job, done, done, &intake, &error) == STATUS_OK) {
         uint64_t size = intake_size(intake);
         uint8_t bytes[64];
         size_t read_size;

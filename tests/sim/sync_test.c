@@ -116,7 +116,7 @@ START_TEST(what_the_intake_has_taken_survives_a_power_loss)
     struct intake *intake;
     char line[] = "line 00\n", found[sizeof line];
     for (int i = 0; i < 20; i++) {
-        ck_assert_int_eq(intake_open(fixture.env, "/d", job, 0, &intake, NULL), STATUS_OK);
+        ck_assert_int_eq(intake_open(fixture.env, "/d", job, 0, 0, &intake, NULL), STATUS_OK);
         ck_assert_uint_eq(intake_size(intake), (uint64_t)i * (sizeof line - 1));
         for (int j = 0; j < i; j++) {
             size_t size;
@@ -152,11 +152,11 @@ START_TEST(what_an_intake_shows_when_opened_survives_a_power_loss)
     ck_assert_int_eq(env_file_write(file, 0, "lef\n", 4, NULL), STATUS_OK);
     env_file_close(file);
     struct intake *intake;
-    ck_assert_int_eq(intake_open(fixture.env, "/d", job, 0, &intake, NULL), STATUS_OK);
+    ck_assert_int_eq(intake_open(fixture.env, "/d", job, 0, 0, &intake, NULL), STATUS_OK);
     ck_assert_uint_eq(intake_size(intake), 4);
     intake_close(intake);
     lose_power(&fixture);
-    ck_assert_int_eq(intake_open(fixture.env, "/d", job, 0, &intake, NULL), STATUS_OK);
+    ck_assert_int_eq(intake_open(fixture.env, "/d", job, 0, 0, &intake, NULL), STATUS_OK);
     ck_assert_uint_eq(intake_size(intake), 4);
     size_t size;
     ck_assert_int_eq(intake_read(intake, 0, found, 4, &size, NULL), STATUS_OK);
@@ -172,11 +172,11 @@ START_TEST(a_spool_directory_that_was_made_survives_a_power_loss)
     begin(&fixture, 1);
     const struct uuid job = {{1, 2, 3}};
     struct intake *intake;
-    ck_assert_int_eq(intake_open(fixture.env, "/d/spool", job, 0, &intake, NULL), STATUS_OK);
+    ck_assert_int_eq(intake_open(fixture.env, "/d/spool", job, 0, 0, &intake, NULL), STATUS_OK);
     ck_assert_int_eq(intake_append(intake, slice_make("kep\n", 4), NULL), STATUS_OK);
     intake_close(intake);
     lose_power(&fixture);
-    ck_assert_int_eq(intake_open(fixture.env, "/d/spool", job, 0, &intake, NULL), STATUS_OK);
+    ck_assert_int_eq(intake_open(fixture.env, "/d/spool", job, 0, 0, &intake, NULL), STATUS_OK);
     ck_assert_uint_eq(intake_size(intake), 4);
     intake_close(intake);
     end(&fixture);
@@ -188,7 +188,7 @@ static uint64_t size_of_intake(struct fixture *fixture, const char *directory, c
     const struct uuid job = {{1, 2, 3}};
     struct intake *intake;
     size_t size;
-    ck_assert_int_eq(intake_open(fixture->env, directory, job, 0, &intake, NULL), STATUS_OK);
+    ck_assert_int_eq(intake_open(fixture->env, directory, job, 0, 0, &intake, NULL), STATUS_OK);
     uint64_t all = intake_size(intake);
     ck_assert_uint_le(all, 64);
     ck_assert_int_eq(intake_read(intake, 0, bytes, (size_t)all, &size, NULL), STATUS_OK);
@@ -208,7 +208,7 @@ START_TEST(what_an_intake_shows_when_it_is_opened_survives_a_power_loss)
         char before[64], after[64];
         begin(&fixture, 1);
         sim_process_crash_at(fixture.env, (uint64_t)step % 8, false);
-        if (intake_open(fixture.env, "/d/spool", job, 0, &intake, NULL) == STATUS_OK) {
+        if (intake_open(fixture.env, "/d/spool", job, 0, 0, &intake, NULL) == STATUS_OK) {
             enum status status = intake_append(intake, slice_of_text("one\n"), NULL);
             if (step == 8) sim_world_set_chance(fixture.world, SIM_FAULT_SYNC_ERROR, 1);
             if (status == STATUS_OK) status = intake_append(intake, slice_of_text("two\n"), NULL);

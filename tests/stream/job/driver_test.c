@@ -3,10 +3,13 @@
 // job unfinished.
 #include "stream/job/driver.h"
 
+#include "base/checksum.h"
 #include "base/container_of.h"
 #include "base/env_uv.h"
 #include "base/limits.h"
+#include "ring/transport/transport.h"
 #include "storage/counter_context.h"
+#include "stream/job/job_protocol.h"
 #include "stream/job/job_service.h"
 #include "stream/job/reducer.h"
 #include "stream/source/intake.h"
@@ -73,6 +76,7 @@ static void teardown(void)
 
 static bool reads_stdin; // What cannot be read twice, and is stored first.
 static const char *url;  // Not NULL: what is read.
+static const struct uuid *submission_id;
 
 struct run {
     struct driver *driver;
@@ -113,6 +117,7 @@ static void start_limited_run(struct run *run, const char *script, const char *n
         .timeout_ns = 10 * (uint64_t)1000000000,
         .call_timeout_ns = 300 * (uint64_t)1000000,
         .quiet = true,
+        .submission_id = submission_id,
     };
     run->driver = driver_start(fixture.env, &options, ended, run);
 }
@@ -301,7 +306,6 @@ END_TEST
 
 struct watch {
     struct env_task task;
-    bool is_over;
     int batches;
 };
 
@@ -321,7 +325,7 @@ static void look_at_segment(struct env_task *task)
                       (unsigned long long)job->done_through + 1);
         watch->batches = (int)job->last_batch;
     }
-    if (!watch->is_over) env_task_post(fixture.env, task, look_at_segment);
+    env_task_post(fixture.env, task, look_at_segment);
 }
 
 // As much as one segment has: with its last batch it is of no more use. Lines with little to count.
@@ -345,13 +349,13 @@ static void write_stdin(void)
 START_TEST(stored_input_stays_until_the_log_knows_that_it_is_done)
 {
     struct run run;
-    struct watch watch = {.is_over = false};
+    struct watch watch = {.batches = 0};
     write_stdin();
     reads_stdin = true;
     start_run(&run, SCRIPT, "stored");
     env_task_post(fixture.env, &watch.task, look_at_segment);
     finish_run(&run, STATUS_OK);
-    watch.is_over = true;
+    env_task_cancel(fixture.env, &watch.task);
     ck_assert_int_ge(watch.batches, 30);
 }
 END_TEST
@@ -387,42 +391,171 @@ static void end_job(struct env_timer *timer)
     metadata_mark_job(fixture.metadata, &ending->change, &mark, job_ended);
 }
 
-// Answers one request, when it may. (A read of standard input would hold the thread of the log,
-// which is the node's here.)
-static void serve_line(int listener, int may_go)
+// For a job that reads over HTTP. (A read of standard input would hold the thread of the log, which
+// is the node's here.)
+static int listen_for_worker(char text[static 64])
 {
-    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\napple\n";
+    struct sockaddr_in server = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof server;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&server, size), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&server, &size), 0);
+    (void)snprintf(text, 64, "http://127.0.0.1:%u/", ntohs(server.sin_port));
+    return listener;
+}
+
+// Answers one request, when it may.
+static bool answer_worker(int listener, int may_go, const char *answer)
+{
     char bytes[4096];
     int connection = accept(listener, NULL, NULL);
     bool is_sent = read(connection, bytes, sizeof bytes) > 0 && read(may_go, bytes, 1) == 1 &&
-                   write(connection, answer, sizeof answer - 1) == sizeof answer - 1;
-    _exit(is_sent ? 0 : 1);
+                   write(connection, answer, strlen(answer)) == (ssize_t)strlen(answer);
+    (void)close(connection);
+    return is_sent;
 }
 
+#define LINE_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\napple\n"
+
+// Each worker of such a job has input of its own: what this one has read, nobody counts.
 START_TEST(a_job_that_ended_elsewhere_is_not_begun_anew)
 {
     struct run run;
     struct ending ending = {.state = _i == 0 ? JOB_FINISHED : JOB_SEALED};
-    struct sockaddr_in server = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof server;
-    int ends[2], listener = socket(AF_INET, SOCK_STREAM, 0);
     char text[64];
+    int ends[2], listener = listen_for_worker(text);
     ck_assert_int_eq(pipe(ends), 0);
-    ck_assert_int_eq(bind(listener, (struct sockaddr *)&server, size), 0);
-    ck_assert_int_eq(listen(listener, 1), 0);
-    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&server, &size), 0);
     pid_t child = fork();
-    if (child == 0) serve_line(listener, ends[0]);
-    (void)snprintf(text, sizeof text, "http://127.0.0.1:%u/", ntohs(server.sin_port));
+    if (child == 0) _exit(answer_worker(listener, ends[0], LINE_ANSWER) ? 0 : 1);
     url = text;
     ending.go = ends[1];
     start_run(&run, SCRIPT, "shared");
     env_timer_start(fixture.env, &ending.timer, 1000000, end_job);
-    finish_run(&run, _i == 0 ? STATUS_OK : STATUS_CONFLICT);
+    finish_run(&run, STATUS_CONFLICT);
     ck_assert(!run.result.may_begin_anew);
     ck_assert(uuid_equals(run.result.submission_id,
                           jobs_at(metadata_jobs(fixture.metadata), 0)->submission_id));
     ck_assert_uint_eq(stream_fixture_count(&fixture), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+END_TEST
+
+// A worker of a file ends well then: all of it was counted.
+START_TEST(a_file_that_another_worker_has_counted_is_done)
+{
+    struct run run;
+    struct ending ending = {.state = JOB_FINISHED};
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    ending.go = ends[1];
+    write_input(100);
+    start_run(
+        &run,
+        "local ssc = StreamingContext('t', Seconds(1)) "
+        "ssc:textFileStream(arg[1]):filter(function() for i = 1, 100000 do end return true end)"
+        ":flatMap(words(1)):map(columns(1, 'ALL')):countByValue()"
+        ":saveToCassandra('ks', 't', SomeColumns('a', 'b', 'n')) "
+        "ssc:start() ssc:awaitTermination()",
+        "shared");
+    env_timer_start(fixture.env, &ending.timer, 1000000, end_job);
+    finish_run(&run, STATUS_OK);
+    ck_assert_uint_eq(stream_fixture_count(&fixture), 0);
+}
+END_TEST
+
+// A node that has no place for another job.
+static void refuse(void *context, struct transport_connection *connection, uint8_t type,
+                   uint64_t id, struct slice payload)
+{
+    (void)context;
+    (void)type;
+    (void)payload;
+    struct buffer answer;
+    buffer_init(&answer, KIB);
+    job_put_answer(&answer, STATUS_CONFLICT, "the job could not be recorded");
+    transport_reply(connection, id, JOB_ANSWER, buffer_slice(&answer));
+    buffer_deinit(&answer);
+}
+
+static void connection_ended(void *context, struct transport_connection *connection)
+{
+    (void)context;
+    (void)connection;
+}
+
+START_TEST(a_job_that_was_never_there_keeps_its_submission)
+{
+    static const struct transport_server_events events = {refuse, connection_ended};
+    static const struct uuid none, given = {{1, 2, 3}};
+    struct transport_server *server;
+    struct run run;
+    struct env_address real = address;
+    struct error error;
+    ck_assert_int_eq(env_address_parse("127.0.0.1", 0, &address), STATUS_OK);
+    ck_assert_int_eq(transport_listen(fixture.env, &address, &events, NULL, &server, &error),
+                     STATUS_OK);
+    address = transport_server_address(server);
+    write_input(1);
+    submission_id = _i == 0 ? NULL : &given;
+    start_run(&run, SCRIPT, "refused");
+    finish_run(&run, STATUS_CONFLICT);
+    ck_assert(run.result.may_begin_anew);
+    ck_assert(!uuid_equals(run.result.submission_id, none));
+    if (_i == 1) ck_assert(uuid_equals(run.result.submission_id, given));
+    transport_server_close(server);
+    submission_id = NULL;
+    address = real;
+}
+END_TEST
+
+struct recording {
+    struct metadata_job_change change;
+    bool done;
+};
+
+static void was_recorded(struct metadata_job_change *change, enum status status)
+{
+    ck_assert_int_eq(status, STATUS_OK);
+    CONTAINER_OF(change, struct recording, change)->done = true;
+}
+
+// Earlier releases stored and recorded an input's last line as it came: without its end.
+START_TEST(what_is_recorded_of_a_store_stays_as_it_is)
+{
+    static const char stored[] = "apple\nplum", torn[] = "\ngrape\npe";
+    char text[64], name[UUID_TEXT_SIZE + 8], id[UUID_TEXT_SIZE], bytes[32];
+    int ends[2], listener = listen_for_worker(text);
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(write(ends[1], "!!", 2), 2);
+    pid_t child = fork();
+    if (child == 0) {
+        bool is_sent =
+            answer_worker(listener, ends[0], "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+        _exit(is_sent && answer_worker(listener, ends[0], LINE_ANSWER) ? 0 : 1);
+    }
+    struct run run;
+    url = text;
+    start_run(&run, SCRIPT, "old"); // The job is there, and has no batch.
+    stream_fixture_run_until(&fixture, &run.done);
+    ck_assert_int_ne(run.result.status, STATUS_OK);
+    finish_run(&run, run.result.status);
+    const struct job *job = jobs_at(metadata_jobs(fixture.metadata), 0);
+    struct recording recording = {.done = false};
+    struct job_batch batch = {.number = 1, .timestamp_us = 1, .offsets = {{0, sizeof stored - 1}}};
+    batch.input_hash = checksum_xxh3(slice_of_text(stored), 0);
+    metadata_record_batch(fixture.metadata, &recording.change, job->id, &batch, 1, 0, 0, 1,
+                          was_recorded);
+    stream_fixture_run_until(&fixture, &recording.done);
+    uuid_format(job->id, id);
+    (void)snprintf(name, sizeof name, "%s-000000", id);
+    (void)snprintf(bytes, sizeof bytes, "%s%s", stored, _i == 0 ? "" : torn);
+    (void)stream_fixture_write(&fixture, name, bytes);
+    start_run(&run, SCRIPT, "old");
+    finish_run(&run, STATUS_OK);
+    ck_assert_int_eq(stream_fixture_read(&fixture, "apple", "ALL"), 2);
+    ck_assert_int_eq(stream_fixture_read(&fixture, "plum", "ALL"), 1);
+    ck_assert_int_eq(stream_fixture_read(&fixture, "grape", "ALL"), _i);
     ck_assert_int_eq(waitpid(child, NULL, 0), child);
 }
 END_TEST
@@ -599,6 +732,9 @@ int main(void)
     tcase_add_test(driver, a_batch_that_had_other_sums_breaks_its_job);
     tcase_add_test(driver, stored_input_stays_until_the_log_knows_that_it_is_done);
     tcase_add_loop_test(driver, a_job_that_ended_elsewhere_is_not_begun_anew, 0, 2);
+    tcase_add_test(driver, a_file_that_another_worker_has_counted_is_done);
+    tcase_add_loop_test(driver, a_job_that_was_never_there_keeps_its_submission, 0, 2);
+    tcase_add_loop_test(driver, what_is_recorded_of_a_store_stays_as_it_is, 0, 2);
     tcase_add_test(driver, batches_are_as_small_as_wanted);
     tcase_add_test(driver, a_batch_ends_with_many_keys);
     tcase_add_test(driver, an_empty_input_is_a_job_without_batches);

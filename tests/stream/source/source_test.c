@@ -355,7 +355,7 @@ START_TEST(what_is_stored_ends_with_a_line)
     read_all(source, 0, UINT64_MAX, &all, &too_long);
     source_destroy(source);
     // The next worker dies when it has written half of a line.
-    ck_assert_int_eq(intake_open(env, directory, job, 0, &intake, &error), STATUS_OK);
+    ck_assert_int_eq(intake_open(env, directory, job, 0, 0, &intake, &error), STATUS_OK);
     ck_assert_int_eq(intake_append(intake, slice_of_text("three\nfo"), &error), STATUS_OK);
     intake_close(intake);
     write_text("five\n");
@@ -377,17 +377,39 @@ START_TEST(a_torn_line_goes_with_its_segments)
     uint8_t *bytes = malloc(size), first[8];
     memset(bytes, 'x', size);
     memcpy(bytes, "whole\n", 6);
-    ck_assert_int_eq(intake_open(env, directory, job, 0, &intake, &error), STATUS_OK);
+    ck_assert_int_eq(intake_open(env, directory, job, 0, 0, &intake, &error), STATUS_OK);
     ck_assert_int_eq(intake_append(intake, slice_make(bytes, size), &error), STATUS_OK);
     intake_close(intake);
     for (int i = 0; i < 2; i++) { // The second time nothing is to be cut.
-        ck_assert_int_eq(intake_open(env, directory, job, 0, &intake, &error), STATUS_OK);
+        ck_assert_int_eq(intake_open(env, directory, job, 0, 0, &intake, &error), STATUS_OK);
         ck_assert_uint_eq(intake_size(intake), 6);
         ck_assert_int_eq(intake_read(intake, 0, first, 8, &taken, &error), STATUS_OK);
         ck_assert(slice_equals(slice_make(first, taken), slice_of_text("whole\n")));
         intake_close(intake);
     }
     free(bytes);
+}
+END_TEST
+
+START_TEST(recorded_bytes_are_all_there_or_the_store_is_not)
+{
+    struct intake *intake;
+    struct error error;
+    struct uuid job = {{6}};
+    uint8_t bytes[16];
+    size_t taken;
+    ck_assert_int_eq(intake_open(env, directory, job, 0, 1, &intake, &error), STATUS_NOT_FOUND);
+    ck_assert_int_eq(intake_open(env, directory, job, 0, 0, &intake, &error), STATUS_OK);
+    ck_assert_int_eq(intake_append(intake, slice_of_text("one\ntwo"), &error), STATUS_OK);
+    intake_close(intake);
+    ck_assert_int_eq(intake_open(env, directory, job, 0, 8, &intake, &error), STATUS_NOT_FOUND);
+    for (int i = 0; i < 2; i++) { // Half of a line behind them goes.
+        ck_assert_int_eq(intake_open(env, directory, job, 0, 7, &intake, &error), STATUS_OK);
+        ck_assert_int_eq(intake_read(intake, 0, bytes, sizeof bytes, &taken, &error), STATUS_OK);
+        ck_assert(slice_equals(slice_make(bytes, taken), slice_of_text("one\ntwo")));
+        ck_assert_int_eq(intake_append(intake, slice_of_text("thr"), &error), STATUS_OK);
+        intake_close(intake);
+    }
 }
 END_TEST
 
@@ -473,19 +495,20 @@ START_TEST(an_intake_forgets_segments_and_keeps_the_rest)
     for (size_t i = 0; i < size; i++)
         bytes[i] = (uint8_t)(i * 2654435761u >> 24);
     bytes[size - 1] = '\n';
-    ck_assert_int_eq(intake_open(env, directory, job, 0, &intake, &error), STATUS_OK);
+    ck_assert_int_eq(intake_open(env, directory, job, 0, 0, &intake, &error), STATUS_OK);
     for (int i = 0; i < 4; i++) // 160 MiB: two segments and a half.
         ck_assert_int_eq(intake_append(intake, slice_make(bytes, size), &error), STATUS_OK);
     intake_forget(intake, 100 << 20);
     intake_close(intake);
-    ck_assert_int_eq(intake_open(env, directory, job, 100 << 20, &intake, &error), STATUS_OK);
+    ck_assert_int_eq(intake_open(env, directory, job, 100 << 20, 100 << 20, &intake, &error),
+                     STATUS_OK);
     ck_assert_uint_eq(intake_size(intake), 160 << 20);
     ck_assert_int_eq(intake_read(intake, 120 << 20, again, size, &taken, &error), STATUS_OK);
     ck_assert_uint_eq(taken, size);
     ck_assert(memcmp(bytes, again, size) == 0);
     intake_forget(intake, UINT64_MAX);
     intake_close(intake);
-    ck_assert_int_eq(intake_open(env, directory, job, 1, &intake, &error), STATUS_NOT_FOUND);
+    ck_assert_int_eq(intake_open(env, directory, job, 1, 1, &intake, &error), STATUS_NOT_FOUND);
     free(bytes);
     free(again);
 }
@@ -505,6 +528,7 @@ int main(void)
     tcase_add_test(source, standard_input_is_stored_and_can_be_read_again);
     tcase_add_test(source, what_is_stored_ends_with_a_line);
     tcase_add_test(source, a_torn_line_goes_with_its_segments);
+    tcase_add_test(source, recorded_bytes_are_all_there_or_the_store_is_not);
     tcase_add_loop_test(source, an_answer_gives_its_lines_or_a_fault, 0,
                         sizeof answers / sizeof *answers);
     tcase_add_test(source, an_intake_forgets_segments_and_keeps_the_rest);
