@@ -22,6 +22,7 @@
 #include "storage/engine/engine.h"
 #include "stream/job/job_service.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,8 +87,11 @@ static enum status lock_directory(struct node *node, struct error *error)
     char path[PATH_SIZE + 16];
     (void)snprintf(path, sizeof path, "%s/node.lock", node->directory);
     enum status status = STATUS_IN_USE;
-    for (int i = 0; i < LOCK_ATTEMPTS && status == STATUS_IN_USE; i++)
+    for (int i = 0; i < LOCK_ATTEMPTS && status == STATUS_IN_USE; i++) {
+        // It may need this processor to be done.
+        if (i > 0) (void)sched_yield();
         status = env_lock(node->env, path, &node->lock, error);
+    }
     if (status == STATUS_IN_USE)
         return error_set(error, status, "%.400s is in use by another node", node->directory);
     return status;

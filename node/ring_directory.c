@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,23 +88,34 @@ static enum status read_pid(struct env *env, const char *directory, int *pid, st
     return status;
 }
 
+// Another that looks has a node's lock for microseconds, as we do: who has it for longer than this
+// is a node. One whose process is there is believed at once.
+#define LOOK_NS (20 * UINT64_C(1000000))
+
 enum status ring_node_probe(struct env *env, struct ring_node *node, struct error *error)
 {
     // The lock tells whether it runs; a pid alone may by now be another program's.
     char path[RING_PATH_SIZE];
-    struct env_lock *lock;
     node->runs = false;
     node->pid = 0;
     enum status status = join(path, node->directory, "node.lock", error);
     if (status != STATUS_OK) return status;
-    status = env_lock(env, path, &lock, error);
-    if (status == STATUS_OK) {
-        env_unlock(lock);
-        return STATUS_OK;
-    }
-    if (status != STATUS_IN_USE) return status;
+    int pid = 0;
+    uint64_t begin = env_monotonic_ns(env);
+    do {
+        struct env_lock *lock;
+        status = env_lock(env, path, &lock, error);
+        if (status == STATUS_OK) env_unlock(lock);
+        if (status != STATUS_IN_USE) return status;
+        status = read_pid(env, node->directory, &pid, error);
+        if (status != STATUS_OK) return status;
+        if (pid > 0 && env_process_signal(env, pid, 0, NULL) != STATUS_NOT_FOUND) break;
+        // It may need this processor to be done.
+        (void)sched_yield();
+    } while (env_monotonic_ns(env) - begin < LOOK_NS);
     node->runs = true;
-    return read_pid(env, node->directory, &node->pid, error);
+    node->pid = pid;
+    return STATUS_OK;
 }
 
 static enum status read_node(struct env *env, struct ring_directory *ring, struct ring_node *node,

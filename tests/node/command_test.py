@@ -1,4 +1,5 @@
 """The command line: help, exit codes, errors with a next step."""
+import fcntl
 import glob
 import json
 import os
@@ -6,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import xml.dom.minidom
 
@@ -220,6 +222,29 @@ def test_a_process_file_that_makes_no_sense_harms_nobody():
                 assert done.returncode == 1 and done.stderr, (text, action, done)
         with open(path, "w") as f:
             f.write(process)
+
+
+def test_who_looks_at_a_node_does_not_make_it_run():
+    """A look takes the node's lock, too: another that looked meanwhile took the node for one that runs."""
+    with ring() as r:
+        r.stop()
+        ends = threading.Event()
+
+        def look():
+            while not ends.is_set():
+                with open(os.path.join(r.data(), "node.lock")) as f:
+                    fcntl.flock(f, fcntl.LOCK_EX)
+                    time.sleep(0.002)
+                time.sleep(0.002)
+        looks = threading.Thread(target=look)
+        looks.start()
+        try:
+            states = [r.status()["state"] for _ in range(16)]
+        finally:
+            ends.set()
+            looks.join()
+        # It was every second; a machine that is busy may keep one that looks from its end for longer.
+        assert states.count("DOWN") >= 14, states
 
 
 def test_a_directory_belongs_to_one_node():
