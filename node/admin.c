@@ -402,7 +402,8 @@ void admin_drained(struct admin *admin, enum status status)
 {
     const char *text = status == STATUS_OK ? ""
                                            : "its clients are let go, but what it has in memory "
-                                             "could not be flushed: its log says why";
+                                             "could not be flushed: its log says why; 'helenus "
+                                             "flush' tries again";
     for (size_t i = 0; i < ADMIN_OPS_MAX; i++)
         if (admin->ops[i].kind == ADMIN_DRAIN) admin_op_end_text(&admin->ops[i], status, text);
 }

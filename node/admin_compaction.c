@@ -170,7 +170,7 @@ void admin_compaction_set(struct admin *admin, const struct message *message, st
 {
     uint8_t what = cursor_u8(body);
     uint64_t value = cursor_u64(body);
-    if (body->failed || what > 1 || (what == 1 && (value == 0 || value > 1024))) {
+    if (body->failed || what > 1 || (what == 1 && (value == 0 || value > ENV_LANE_THREADS_MAX))) {
         admin_answer_text(admin, message->origin, STATUS_MALFORMED, "malformed request");
         return;
     }

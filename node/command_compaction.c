@@ -355,7 +355,7 @@ int command_compaction_stop(int argc, char **argv)
 // ---- Settings -----------------------------------------------------------------------------------
 
 enum setting { SETTING_THROUGHPUT, SETTING_COMPACTORS };
-enum { COMPACTORS_MAX = 1024 }; // What a node takes.
+enum { COMPACTORS_MAX = ENV_LANE_THREADS_MAX }; // What a node takes.
 
 static int set(const struct command *command, enum setting setting, int argc, char **argv)
 {

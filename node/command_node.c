@@ -98,6 +98,17 @@ static enum status make_directory(struct env *env, const char *directory, struct
     return ring_make_directories(env, directory, error);
 }
 
+// Where a value of the configuration may be from.
+static void name_source(const struct node_options *options, char *source, size_t size)
+{
+    bool has_keys = options->config_path == NULL;
+    for (size_t i = 0; i < KEYS_MAX; i++)
+        has_keys = has_keys || options->keys[i] != NULL;
+    (void)snprintf(source, size, "%s%s%s", has_keys ? "the command line" : "",
+                   has_keys && options->config_path != NULL ? ", or " : "",
+                   options->config_path != NULL ? options->config_path : "");
+}
+
 static enum status start(struct running *running, const struct node_options *options,
                          struct error *error)
 {
@@ -111,7 +122,8 @@ static enum status start(struct running *running, const struct node_options *opt
     if (status == STATUS_OK) status = config_check_access(&config, error);
     if (status == STATUS_OK) status = config_check_encryption(running->env, &config, error);
     if (status == STATUS_OK) status = make_directory(running->env, options->directory, error);
-    const char *source = options->config_path != NULL ? options->config_path : "the command line";
+    char source[RING_PATH_SIZE + 32];
+    name_source(options, source, sizeof source);
     if (status == STATUS_OK)
         status = settings_check(running->env, options->directory, &config, source, error);
     if (status == STATUS_OK)

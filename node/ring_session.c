@@ -10,8 +10,8 @@
 
 #define POLL_NS         (2 * UINT64_C(1000000))
 #define STOP_TIMEOUT_NS (20 * UINT64_C(1000000000))
-// A start gives up after 30 s, a stop after twice 20 s.
-#define LOCK_TIMEOUT_NS (60 * UINT64_C(1000000000))
+// A start gives up after 30 s, a stop after twice 20 s; a restart is both.
+#define LOCK_TIMEOUT_NS (90 * UINT64_C(1000000000))
 
 const struct option_spec ring_directory_specs[1] = {RING_DIR_OPTION};
 
@@ -79,7 +79,8 @@ enum status ring_session_lock(struct ring_session *session, struct error *error)
     }
     if (wait.status == STATUS_IN_USE)
         return error_set(error, STATUS_IN_USE,
-                         "another 'helenus ring' command starts or stops nodes of %.400s",
+                         "another 'helenus ring' command starts or stops nodes of %.300s for "
+                         "more than a minute already: wait until it ends, or end it, and try again",
                          session->ring->path);
     if (wait.status != STATUS_OK) return wait.status;
     return ring_directory_read(session->env, session->options.directory, session->ring, error);

@@ -154,8 +154,9 @@ static enum status open_others(struct compacting *compacting, struct error *erro
         if (is_known) continue;
         struct tool_inputs all;
         struct error inner;
-        enum status status =
-            tool_inputs_find(compacting->env, &directory, 1, &compacting->arena, &all, &inner);
+        enum status status = tool_inputs_find_beside(compacting->env, directory,
+                                                     "leave --gc-grace out, or take that file away",
+                                                     &compacting->arena, &all, &inner);
         if (status != STATUS_OK)
             return error_set(error, status, "--gc-grace has to know what else is there, but %.400s",
                              inner.text);

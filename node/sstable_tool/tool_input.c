@@ -12,6 +12,7 @@ struct finding {
     const char *directory;
     size_t found_count; // In this directory.
     const char *other;  // A Data.db there that is not ours to read: what is wrong with it.
+    const char *advice; // Behind that, what to do.
     struct env *env;
     struct unfinished unfinished;
     enum status status; // Of reading logs.
@@ -91,9 +92,8 @@ static enum status find_in_directory(struct finding *finding, struct env *env, c
     pass_over_unfinished(finding, first);
     // Without it rows would be missing, or be there again that it says are deleted.
     if (finding->other != NULL)
-        return error_set(error, STATUS_UNSUPPORTED,
-                         "%s/%s; name the files that are to be read, in place of the directory",
-                         finding->directory, finding->other);
+        return error_set(error, STATUS_UNSUPPORTED, "%s/%s; %s", finding->directory, finding->other,
+                         finding->advice);
     if (finding->found_count == 0)
         return error_set(error, STATUS_NOT_FOUND,
                          "%s: no SSTable; give the directory of one table, such as "
@@ -125,11 +125,11 @@ static enum status find_file(struct finding *finding, const char *path, struct e
     return STATUS_OK;
 }
 
-enum status tool_inputs_find(struct env *env, char *const *paths, size_t path_count,
-                             struct arena *arena, struct tool_inputs *inputs, struct error *error)
+static enum status find(struct env *env, char *const *paths, size_t path_count, const char *advice,
+                        struct arena *arena, struct tool_inputs *inputs, struct error *error)
 {
     *inputs = (struct tool_inputs){NULL, 0};
-    struct finding finding = {.arena = arena, .inputs = inputs};
+    struct finding finding = {.arena = arena, .inputs = inputs, .advice = advice};
     for (size_t i = 0; i < path_count; i++) {
         bool exists, is_dir;
         enum status status = env_path_exists(env, paths[i], &exists, &is_dir, error);
@@ -143,6 +143,20 @@ enum status tool_inputs_find(struct env *env, char *const *paths, size_t path_co
     }
     ASSERT(inputs->count > 0);
     return STATUS_OK;
+}
+
+enum status tool_inputs_find(struct env *env, char *const *paths, size_t path_count,
+                             struct arena *arena, struct tool_inputs *inputs, struct error *error)
+{
+    const char *advice = "name the files that are to be read, in place of the directory";
+    return find(env, paths, path_count, advice, arena, inputs, error);
+}
+
+enum status tool_inputs_find_beside(struct env *env, char *directory, const char *advice,
+                                    struct arena *arena, struct tool_inputs *inputs,
+                                    struct error *error)
+{
+    return find(env, &directory, 1, advice, arena, inputs, error);
 }
 
 void tool_input_path(char path[static SSTABLE_PATH_SIZE], const struct tool_input *input,

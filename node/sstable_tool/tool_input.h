@@ -21,6 +21,10 @@ struct tool_inputs {
 MUST_USE enum status tool_inputs_find(struct env *env, char *const *paths, size_t path_count,
                                       struct arena *arena, struct tool_inputs *inputs,
                                       struct error *error);
+// All of a directory where inputs are already: what there can not be read is told with `advice`.
+MUST_USE enum status tool_inputs_find_beside(struct env *env, char *directory, const char *advice,
+                                             struct arena *arena, struct tool_inputs *inputs,
+                                             struct error *error);
 
 // DIR/nb-17-big-Data.db
 void tool_input_path(char path[static SSTABLE_PATH_SIZE], const struct tool_input *input,

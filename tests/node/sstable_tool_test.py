@@ -218,7 +218,8 @@ def test_what_can_not_be_read_is_not_passed_over():
     text = f"{copy}/da-2-bti-Data.db: SSTables of version da (format bti) are not read"
     for arguments in (["export"], ["verify"], ["schema"], ["metadata"], ["compact", "--in-place"], ["compact", "--output", copy + "/new"]):
         fails(1, text, *arguments, copy)
-    fails(1, "--gc-grace has to know what else is there, but " + text, "compact", "--in-place", "--gc-grace", 0, f"{copy}/nb-1-big-Data.db")
+    fails(1, f"--gc-grace has to know what else is there, but {text}", "compact", "--in-place", "--gc-grace", 0, f"{copy}/nb-1-big-Data.db")
+    fails(1, "leave --gc-grace out, or take that file away", "compact", "--in-place", "--gc-grace", 0, f"{copy}/nb-1-big-Data.db")
     assert export(f"{copy}/nb-1-big-Data.db") == export(golden_file("tables/deleted"))
     shutil.rmtree(copy)
 
