@@ -2,6 +2,7 @@
 //
 //     DIR/identity       host id and tokens (identity.h)
 //        /members        the ring's, if it is not alone (members.h)
+//        /settings       what it began with and keeps (settings.h)
 //        /metadata/      schema and jobs (ring/metadata/metadata.h)
 //        /data/ …        tables, commit log, manifest (storage/engine/engine.h)
 //
