@@ -125,8 +125,10 @@ MUTANTS = [
            "cell->is_known = is_held || reducer->complete;",
            "cell->is_known = is_held || reducer->complete;\n        if (is_held) cell->total.clock = 0;"),
     # Batch n + 1 runs when n is under way to a quorum.
-    Mutant("h3_next_batch_before_a_quorum", "job", "stream/job/reducer.c",
-           "reducer_fail(slice->reducer, STATUS_TIMED_OUT, \"too few replicas answered in time\");", ""),
+    Mutant("h3_next_batch_before_a_quorum", "job", ("stream/job/reducer.c",) * 2,
+           ("reducer_fail(slice->reducer, STATUS_TIMED_OUT, \"too few replicas answered in time\");",
+            "reducer_fail(slice->reducer, STATUS_TIMED_OUT, \"too few replicas are alive for QUORUM\");"),
+           ("", "")),
     # Some cells at a quorum are enough for the report.
     Mutant("h4_one_output_at_a_quorum_is_enough", "job", "stream/job/reducer.c",
            "    if (reducer->status == STATUS_OK) { // Rule 11.",
